@@ -1,0 +1,56 @@
+// Enforces the import table of ARCHITECTURE.md: data flows one way, and the folders outside the line are never imported by it.
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+
+const SRC = resolve(import.meta.dirname, "..", "src");
+
+/** folder -> folders it may import besides itself; the most specific prefix wins */
+const ALLOWED = {
+  sdk: [],
+  native: ["sdk"],
+  bus: ["sdk"],
+  config: ["sdk"],
+  telemetry: ["sdk"],
+  senders: ["sdk"],
+  sources: ["sdk", "native"],
+  pipe: ["sdk", "bus"],
+  fusion: ["sdk"],
+  agent: ["sdk", "native", "bus", "config", "telemetry", "senders", "sources", "pipe", "fusion"],
+  console: ["sdk", "agent", "telemetry"],
+  cli: ["sdk", "config", "agent", "console", "fusion", "telemetry"],
+  "": ["sdk", "config", "agent"],
+};
+
+function* filesBelow(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesBelow(path);
+    else if (entry.name.endsWith(".ts")) yield path;
+  }
+}
+
+const roomOf = (path) => {
+  const parts = relative(SRC, path).split("/");
+  return parts.length > 1 ? parts[0] : "";
+};
+
+const problems = [];
+for (const file of filesBelow(SRC)) {
+  const room = roomOf(file);
+  const allowed = ALLOWED[room];
+  if (allowed === undefined) {
+    problems.push(`${relative(SRC, file)}: the folder ${room}/ is not in the import table`);
+    continue;
+  }
+  const text = readFileSync(file, "utf8");
+  for (const [, specifier] of text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)) {
+    const target = roomOf(resolve(dirname(file), specifier));
+    if (target !== room && !allowed.includes(target)) {
+      problems.push(`${relative(SRC, file)}: ${room}/ may not import ${target}/ (${specifier})`);
+    }
+  }
+}
+
+for (const problem of problems) console.error(problem);
+if (problems.length > 0) process.exit(1);
+console.log("imports follow the table");
