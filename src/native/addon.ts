@@ -1,0 +1,154 @@
+/**
+ * The typed face of the C++ addon: exactly what crosses the border. Nothing else in the project touches a .node file.
+ *
+ * Paths that cross are wire paths (PROTOCOL 4.4): relative to the root, leading slash, invalid bytes escaped; the root itself is given
+ * as an absolute file system path.
+ */
+
+/** One filter for every phase, applied before a directory is armed or listed. */
+export interface FilterOptions {
+  /** Shell pattern (`*`, `?`, `[a-z]`, `[!x]`) on the name of everything that is not a directory. Default `*`. */
+  readonly filePattern?: string;
+  /**
+   * Exclude globs: without a slash they match a name at any depth, with one the path from the root; `**` spans directories;
+   * a trailing slash restricts to directories. An excluded directory's subtree does not exist for us.
+   */
+  readonly exclude?: readonly string[];
+  /** Absolute file system paths that are left out with everything below them, exactly. */
+  readonly excludePaths?: readonly string[];
+}
+
+export interface BulkOptions {
+  /** Target size of a chunk. Default 512 KiB. */
+  readonly chunkBytes?: number;
+  /** Chunks in the pool; when all are out the producer waits. Default 8. */
+  readonly poolChunks?: number;
+}
+
+export interface ScanOptions extends FilterOptions, BulkOptions {
+  /** 0 = number of cores. */
+  readonly threads?: number;
+  /** Follow into other mounted file systems (never pseudo file systems). Default true. */
+  readonly crossMounts?: boolean;
+}
+
+/** As it crosses the border; src/native/bulk.ts turns it into a RowChunk. */
+export interface NativeChunk {
+  /** Handle for `release`. */
+  readonly slot: number;
+  /** A persistent Buffer over the pool's memory, longer than what is used. */
+  readonly buffer: Buffer;
+  readonly rowCount: number;
+  readonly rowOffsets: Uint32Array;
+  readonly groupFirstRow: Uint32Array;
+  readonly groupSequence: Float64Array;
+}
+
+export interface ScanError {
+  /** Wire path. */
+  readonly path: string;
+  /** Symbolic name such as `EACCES`. */
+  readonly code: string;
+  /** What failed: `open`, `list` or `stat`. */
+  readonly operation: string;
+}
+
+export interface ScanSummary {
+  readonly directories: number;
+  readonly files: number;
+  readonly symlinks: number;
+  readonly others: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Directories that could not be opened or listed to the end. */
+  readonly failedDirectories: number;
+  /** Entries that vanished between listing and stat: normal on a living tree. */
+  readonly vanished: number;
+  readonly errorsByCode: Readonly<Record<string, number>>;
+  /** The first 100. */
+  readonly errors: readonly ScanError[];
+  readonly elapsedMs: number;
+  /** Whether the whole tree was covered: not cancelled, and the root was there from beginning to end. */
+  readonly complete: boolean;
+}
+
+/** A stateless scan of a tree. */
+export interface NativeScan {
+  /** The next chunk, or null at the end. Rejects with an Error with `code` (`ENOENT`, `ENOTDIR`, `EACCES` ...) when the root itself fails. */
+  next(): Promise<NativeChunk | null>;
+  release(slot: number): void;
+  cancel(): void;
+  summary(): ScanSummary;
+}
+
+export interface WatchOptions extends FilterOptions {
+  readonly threads?: number;
+  readonly crossMounts?: boolean;
+  /** A file found by a listing only and younger than this is reported as not atomic, then confirmed. Default 2000. */
+  readonly settleMs?: number;
+  /** Shortest time between two rows of a file that is being written. Default 1000. */
+  readonly throttleMs?: number;
+  /** Raw events are handed out by `drainRaw` and nothing else happens with them. */
+  readonly raw?: boolean;
+}
+
+/** A batch of live changes: JSON text of an array of Change (sdk/changes.ts). */
+export interface NativeLiveBatch {
+  readonly json: Buffer;
+  readonly count: number;
+  readonly lagMs: number;
+}
+
+export interface WatchStatus {
+  /** `starting` until the first pass ended. */
+  readonly root: "starting" | "available" | "unavailable";
+  /** Why it is unavailable, "" otherwise. */
+  readonly reason: string;
+  readonly entries: number;
+  readonly directories: number;
+  readonly tableBytes: number;
+  readonly watchesUsed: number;
+  /** 0 = unknown. */
+  readonly watchesLimit: number;
+  /** Directories without a watch by cause. */
+  readonly unwatched: Readonly<Record<string, number>>;
+  /** Directories that could not be read. */
+  readonly unreadable: number;
+  readonly rawEvents: number;
+  readonly changes: number;
+  readonly overflows: number;
+  readonly resyncs: number;
+  readonly lastResyncReason: string;
+  /** Dirty marks waiting to be looked at. */
+  readonly queueDepth: number;
+}
+
+export interface NativeWatch {
+  /** Begins the first pass. `onReadable` is called (coalesced) when there is something to drain or the status changed. */
+  start(): void;
+  /** At most `maxChanges` changes, or null when there is none at the moment. */
+  drain(maxChanges: number): NativeLiveBatch | null;
+  /** Raw mode only: JSON lines `{"mask":[..],"path","cookie","wd"}`, or null. */
+  drainRaw(): Buffer | null;
+  /** Looks at these wire paths again and announces what is there even if unchanged; a directory with everything below if `recursive`. */
+  recheck(path: string, recursive: boolean): void;
+  /** Lists the whole tree again (differences come out as changes). */
+  resync(reason: string): void;
+  /** The rows of the whole tree from the table, each directory once it has been listed in this pass. */
+  openSnapshot(options: BulkOptions): NativeScan;
+  status(): WatchStatus;
+  /** Stops and joins every thread; no callback after it resolved. */
+  close(): Promise<void>;
+}
+
+export interface Addon {
+  readonly engineVersion: string;
+  createScan(root: string, options: ScanOptions): NativeScan;
+  createWatch(root: string, options: WatchOptions, onReadable: () => void): NativeWatch;
+  /** Names of errno values and the like come from C++. flock: the returned handle's `unlock` closes it. null when somebody else holds it. */
+  lockFile(path: string): { unlock(): void } | null;
+  /** PROTOCOL 4.4, for a path or a name. */
+  encodeName(raw: Buffer): string;
+  /** The raw bytes, or null when `text` does not encode back to itself. */
+  decodeName(text: string): Buffer | null;
+}

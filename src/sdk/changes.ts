@@ -1,0 +1,66 @@
+/**
+ * What a source hands over: live changes as objects, bulk rows as bytes.
+ *
+ * Two shapes on purpose. Live changes are few and every stage looks into them (coalescing, revival, mapping), so they are
+ * objects. Bulk rows (snapshot, audit) are many and nobody looks into them, so they stay the JSON bytes that go on the wire.
+ */
+
+/** A row as it goes on the wire. For the fs schema see {@link FsRow}. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A full fs row (PROTOCOL 4.1). Times are seconds since 1970 with fraction. */
+export interface FsRow extends Record<string, unknown> {
+  /** Relative to the root with a leading slash; the root itself is `/`. */
+  readonly path: string;
+  /** Last segment, "" for the root. */
+  readonly file_name: string;
+  readonly size: number;
+  readonly modified_time: number;
+  readonly created_time: number;
+  readonly is_directory: boolean;
+  /** Only on realtime rows of things that are no directories. */
+  readonly is_atomic_write?: boolean;
+}
+
+export type ChangeOperation = "insert" | "update" | "delete";
+
+/** One live change. Immutable: buses and pipes share it. */
+export interface Change {
+  readonly op: ChangeOperation;
+  /** The row's identity inside its source: the path for fs. */
+  readonly key: string;
+  /** The whole row; of a deleted one only its identity (`{path}` for fs). */
+  readonly row: Row;
+  /** The source's own clock when the row was read, comparable with {@link RowChunk.groupSequence}. Strictly growing per key. */
+  readonly sequence: number;
+  /** Everything whose key lies below this key goes with it (an fs directory). */
+  readonly isContainer: boolean;
+}
+
+/** A batch of live changes in order, as pulled from a source. */
+export interface ChangeBatch {
+  readonly changes: readonly Change[];
+  /** What the batch weighs in a queue: its JSON size or a fair estimate. */
+  readonly sizeBytes: number;
+  /** Age in milliseconds of the oldest kernel event behind the batch when the source handed it over. */
+  readonly lagMs: number;
+}
+
+/**
+ * Rows in bulk: one buffer of JSON objects separated by single commas.
+ *
+ * The buffer belongs to a fixed pool of the source: hand it back by `release()` exactly once, after the far side answered and
+ * never earlier. The contents are undefined afterwards. An empty pool is what slows the source down.
+ */
+export interface RowChunk {
+  readonly rowCount: number;
+  /** The rows; only `[0, rowOffsets[rowCount] - 1)` is meaningful. */
+  readonly buffer: Uint8Array;
+  /** `rowCount + 1` entries: row i spans `[rowOffsets[i], rowOffsets[i + 1] - 1)`, the byte after it is the comma or unused. */
+  readonly rowOffsets: Uint32Array;
+  /** First row of each group; a group is a run of rows read together from one directory. Ascending, the first is 0. */
+  readonly groupFirstRow: Uint32Array;
+  /** Per group the source's clock just before its first row was read. */
+  readonly groupSequence: Float64Array;
+  release(): void;
+}

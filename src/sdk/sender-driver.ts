@@ -1,0 +1,29 @@
+import type { Acknowledgement, Envelope } from "./envelope.ts";
+import type { Logger } from "./observer.ts";
+import type { HeartbeatAnswer, HeartbeatRequest, Session, SessionRequest } from "./session.ts";
+import type { CallOptions } from "./source-driver.ts";
+
+/**
+ * Carries sessions and envelopes to a far side. Every call is one attempt: retrying is the pipe's work.
+ *
+ * Failures are FustorErrors: SENDER_UNREACHABLE, SENDER_BUSY, SENDER_KEY_REFUSED, SENDER_BAD_ANSWER, SESSION_LOST,
+ * SESSION_CONFLICT, BATCH_REFUSED, BATCH_TOO_LARGE or ABORTED.
+ *
+ * A driver serves one pipe. `push` is called one at a time; `heartbeat` runs beside it and must not wait for it.
+ */
+export interface SenderDriver {
+  createSession(request: SessionRequest, options: CallOptions): Promise<Session>;
+  /** The index the far side holds for this task, or undefined when it holds none or cannot tell. */
+  getLatestCommittedIndex(sessionId: string, options: CallOptions): Promise<number | undefined>;
+  heartbeat(sessionId: string, request: HeartbeatRequest, options: CallOptions): Promise<HeartbeatAnswer>;
+  push(sessionId: string, envelope: Envelope, options: CallOptions): Promise<Acknowledgement>;
+  /** Ends a session, ours or one remembered from a crashed run. A session that is already gone is no error. */
+  closeSession(sessionId: string, options: CallOptions): Promise<void>;
+  /** Frees connections; idempotent. */
+  close(): Promise<void>;
+}
+
+export interface SenderDriverContext {
+  readonly id: string;
+  readonly logger: Logger;
+}

@@ -1,0 +1,42 @@
+/** A session with the far side, its role and the commands that come back with heartbeats. PROTOCOL sections 2 and 6. */
+
+export type Role = "leader" | "follower";
+
+export interface SessionRequest {
+  /** `<agent id>:<pipe id>` */
+  readonly taskId: string;
+  /** The source's schema name, e.g. `fs`. */
+  readonly sourceType: string;
+  readonly sourceUri: string;
+  /** Asked for; the far side decides. Whole seconds (a fraction is refused by Fusion with 422). */
+  readonly sessionTimeoutSeconds?: number;
+}
+
+export interface Session {
+  readonly sessionId: string;
+  readonly role: Role;
+  /** Without a heartbeat for this long the far side gives the session up. */
+  readonly sessionTimeoutMs: number;
+  /** Intervals that override ours; 0 = off, undefined = keep ours. */
+  readonly auditIntervalMs?: number;
+  readonly sentinelIntervalMs?: number;
+}
+
+/** A command as it came, snake_case members untouched; unknown types are possible. */
+export interface Command {
+  readonly type: string;
+  readonly [member: string]: unknown;
+}
+
+export interface HeartbeatRequest {
+  /** The realtime stream has been polled at least once in this session. */
+  readonly canRealtime: boolean;
+}
+
+export interface HeartbeatAnswer {
+  readonly role: Role;
+  readonly commands: readonly Command[];
+  readonly snapshotNeeded: boolean;
+  /** Far side's wall clock minus ours in milliseconds, when the answer told it (the Date header, so +-1 s). */
+  readonly clockSkewMs?: number;
+}

@@ -1,0 +1,83 @@
+import type { ChangeBatch, RowChunk } from "./changes.ts";
+import type { Logger } from "./observer.ts";
+
+export interface CallOptions {
+  /** Aborting ends the call; an iterable then ends or throws FUSTOR_ABORTED, soon. */
+  readonly signal: AbortSignal;
+}
+
+/** Whether the thing that is watched is there. Changes only by the driver's own looking. */
+export type SourceAvailability =
+  | { readonly state: "starting" }
+  | { readonly state: "available" }
+  /** For example a missing root. Nothing is ever reported as deleted because of it. */
+  | { readonly state: "unavailable"; readonly reason: string };
+
+/** Facts for `status`; every driver may add its own members. */
+export interface SourceStatus {
+  readonly availability: SourceAvailability;
+  /** Entries known at the moment, when the driver knows. */
+  readonly entries?: number;
+  readonly [fact: string]: unknown;
+}
+
+/** The live stream of a source from a position on. */
+export interface MessageStream {
+  /**
+   * Live changes, pulled: the driver buffers (bounded, by its own stated policy) until asked.
+   * Ends only by abort, close or failure (it throws).
+   */
+  readonly batches: AsyncIterable<ChangeBatch>;
+  /** The driver cannot start at the position asked for and starts from now on instead: history needs a snapshot. */
+  readonly positionLost: boolean;
+}
+
+export interface BulkRows {
+  /**
+   * The rows in bulk, a directory's row before those of its children. Throws FUSTOR_SOURCE_UNAVAILABLE (retryable) when the
+   * source went away before the end: whoever consumes it then must not send an end signal.
+   */
+  readonly chunks: AsyncIterable<RowChunk>;
+  /** Rows handed over so far, and how many are expected when a previous total is known. */
+  progress(): { readonly rows: number; readonly expectedRows?: number };
+}
+
+/**
+ * Senses one data source. Safe for one realtime stream and any number of bulk streams at once.
+ * One driver object serves every pipe on the same source; the agent closes it when the last one is gone.
+ */
+export interface SourceDriver {
+  /** `event_schema` on the wire, e.g. `fs`. */
+  readonly schema: string;
+  /** `table` on the wire, e.g. `files`. */
+  readonly table: string;
+  /** Keys of a full row in order. */
+  readonly fields: readonly string[];
+  /** Where the data is, as told to the far side. */
+  readonly uri: string;
+
+  /**
+   * Starts to sense. Resolves when live changes are being collected; a source that is away is a state, not an error.
+   * Rejects on what can never work (a configuration that contradicts itself).
+   */
+  open(options: CallOptions): Promise<void>;
+
+  /** The live stream; `startPosition` is a committed index, -1 = none. One stream at a time. */
+  getMessageIterator(startPosition: number, options: CallOptions): MessageStream;
+
+  /** Everything there is, as rows, concurrent with the live stream. Waits while the source is starting. */
+  getSnapshotIterator(options: CallOptions): BulkRows;
+
+  status(): SourceStatus;
+
+  /** Calls back after each change of availability, until the returned function is called. */
+  onAvailability(listener: (availability: SourceAvailability) => void): () => void;
+
+  /** Ends every stream and frees everything; idempotent. No callback after it resolved. */
+  close(): Promise<void>;
+}
+
+export interface SourceDriverContext {
+  readonly id: string;
+  readonly logger: Logger;
+}
