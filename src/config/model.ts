@@ -1,0 +1,98 @@
+/** The configuration as the agent uses it: parsed once at the edge, camelCase, every default filled in. */
+
+/** Where an entry stands, for messages. Line and column count from 1. */
+export interface Origin {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A secret resolved from text, `${env:NAME}` or `${file:/path}`. Never logged. */
+export type Credential =
+  | { readonly kind: "key"; readonly key: string; readonly user?: string }
+  | { readonly kind: "password"; readonly user: string; readonly password: string };
+
+export interface SourceConfig {
+  readonly id: string;
+  readonly driver: string;
+  readonly uri: string;
+  readonly credential?: Credential;
+  /** Capacity of the event bus. Defaults 100,000 and 64 MiB. */
+  readonly maxQueueEvents: number;
+  readonly maxQueueBytes: number;
+  readonly disabled: boolean;
+  /** As written, snake_case; the driver checks its own. */
+  readonly driverParams: Readonly<Record<string, unknown>>;
+  readonly origin: Origin;
+}
+
+export interface SenderConfig {
+  readonly id: string;
+  readonly driver: string;
+  readonly uri: string;
+  readonly credential?: Credential;
+  /** Events in one POST. Default 100. */
+  readonly batchEvents: number;
+  readonly timeoutMs: number;
+  readonly disabled: boolean;
+  readonly driverParams: Readonly<Record<string, unknown>>;
+  readonly origin: Origin;
+}
+
+/** One rule of `fields_mapping` (PROTOCOL 10). */
+export interface FieldRule {
+  readonly to: string;
+  readonly source: readonly string[];
+  readonly required: boolean;
+  /** Present (even when null) = the constant wins. */
+  readonly hardcodedValue?: { readonly value: unknown };
+}
+
+export interface PipeConfig {
+  readonly id: string;
+  readonly source: string;
+  readonly sender: string;
+  /** Starts with `start` without names. */
+  readonly enabled: boolean;
+  readonly auditIntervalMs: number;
+  readonly sentinelIntervalMs: number;
+  /** Asked of the far side; undefined lets it decide. */
+  readonly sessionTimeoutSeconds?: number;
+  readonly errorRetryIntervalMs: number;
+  readonly maxConsecutiveErrors: number;
+  readonly backoffMultiplier: number;
+  readonly maxBackoffMs: number;
+  readonly fieldsMapping: readonly FieldRule[];
+  /** Overrides the sender's. */
+  readonly batchEvents?: number;
+  readonly origin: Origin;
+}
+
+export interface LoggingConfig {
+  readonly level: "debug" | "info" | "warn" | "error";
+  /** Folder of `fustor_agent.log`. */
+  readonly dir: string;
+}
+
+export interface AgentConfig {
+  /** `FUSTOR_HOME`, resolved. */
+  readonly home: string;
+  /** `FUSTOR_CONFIG_DIR` when set, else the home. */
+  readonly configDir: string;
+  /** The files that were read, in order. */
+  readonly files: readonly string[];
+  readonly logging: LoggingConfig;
+  readonly sources: ReadonlyMap<string, SourceConfig>;
+  readonly senders: ReadonlyMap<string, SenderConfig>;
+  readonly pipes: ReadonlyMap<string, PipeConfig>;
+  readonly warnings: readonly ConfigProblem[];
+}
+
+/** `file:line:col key: what is wrong, what to do` */
+export interface ConfigProblem {
+  readonly origin: Origin;
+  /** Dotted path of the key, e.g. `senders[0].config.endpoint`. */
+  readonly key: string;
+  readonly what: string;
+  readonly cure: string;
+}

@@ -1,0 +1,46 @@
+/** What the world may know about a pipe at any moment: `status`, the control socket and the status page show it as it is. */
+import type { Role } from "../sdk/index.ts";
+
+export type PipeState =
+  | "stopped"
+  | "connecting"
+  /** Session there, nothing to wait for. */
+  | "running"
+  /** The source is away or still starting; `info` says why. */
+  | "waiting_for_source"
+  /** Between two attempts to get a session; `info` says why. */
+  | "reconnecting"
+  | "key_refused"
+  /** Another agent holds the pipe (409). */
+  | "standby"
+  | "draining"
+  | "failed";
+
+export type SnapshotState = "none" | "running" | "complete";
+
+export interface PipeStatus {
+  readonly id: string;
+  readonly state: PipeState;
+  /** One sentence for people. */
+  readonly info: string;
+  readonly role?: Role;
+  /** First 8 characters: the whole id is a secret of the session. */
+  readonly session?: string;
+  readonly snapshot: SnapshotState;
+  readonly snapshotRows: number;
+  readonly snapshotExpectedRows?: number;
+  /** Rows accepted by the far side, by phase. */
+  readonly rowsSent: { readonly message: number; readonly snapshot: number };
+  readonly batchesSent: number;
+  readonly bytesSent?: number;
+  readonly failures: number;
+  readonly lastError?: string;
+  /** Live changes not yet accepted. */
+  readonly backlog: number;
+  /** Milliseconds from the kernel event to the acknowledgement, of the last live batch. */
+  readonly lagMs?: number;
+  /** Index of the last accepted live event, -1 when none. */
+  readonly committedIndex: number;
+  /** Far side's clock minus ours. */
+  readonly clockSkewMs?: number;
+}
