@@ -1,0 +1,58 @@
+/** What the world may know about a running agent: `status --json`, the control socket and the status page show it as it is. */
+import type { PipeStatus } from "../pipe/pipe-status.ts";
+import type { SourceStatus } from "../sdk/index.ts";
+
+export type AgentState = "starting" | "running" | "draining" | "stopped";
+
+export type ConsoleState =
+  | { readonly state: "off" }
+  | { readonly state: "listening"; readonly url: string }
+  | { readonly state: "failed"; readonly reason: string };
+
+export interface SourceReport {
+  /** Ids of the configuration entries that share this source. */
+  readonly ids: readonly string[];
+  readonly driver: string;
+  readonly uri: string;
+  readonly status: SourceStatus;
+}
+
+export interface SenderReport {
+  readonly id: string;
+  readonly driver: string;
+  /** Without user and password. */
+  readonly uri: string;
+}
+
+export interface PipeReport extends PipeStatus {
+  readonly source: string;
+  readonly sender: SenderReport;
+}
+
+export interface AgentStatus {
+  readonly state: AgentState;
+  readonly version: string;
+  readonly agentId: string;
+  readonly pid: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly uptimeMs: number;
+  readonly home: string;
+  readonly configDir: string;
+  readonly rssBytes: number;
+  readonly cpu: {
+    readonly userMs: number;
+    readonly systemMs: number;
+    /** Of one core: since the last time somebody asked, at first since the start. */
+    readonly percent: number;
+  };
+  readonly console: ConsoleState;
+  readonly pipes: readonly PipeReport[];
+  readonly sources: readonly SourceReport[];
+}
+
+/** A URI fit for logs and pages: user and password removed. Anything that is no URL is returned as it is. */
+export function publicUri(uri: string): string {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(uri)) return uri;
+  return uri.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, "$1");
+}

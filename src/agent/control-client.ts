@@ -1,0 +1,56 @@
+/** What `status` and `stop` use to talk to a running agent of the same home. */
+import { request } from "node:http";
+import { describeError, FustorError } from "../sdk/index.ts";
+import type { AgentStatus } from "./agent-status.ts";
+import { findAddress } from "./control-address.ts";
+
+export interface ControlAnswer {
+  readonly code: number;
+  readonly body: unknown;
+}
+
+const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"]);
+
+function call(socketPath: string, method: string, path: string, timeoutMs: number): Promise<ControlAnswer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method, path, timeout: timeoutMs, agent: false }, (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("error", reject);
+      response.on("end", () => {
+        try {
+          resolve({ code: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(parts).toString("utf8")) });
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+}
+
+/** Throws FUSTOR_AGENT_STOPPED when nobody listens, FUSTOR_INTERNAL when somebody listens who does not answer properly. */
+async function ask(home: string, method: string, path: string, expected: number, timeoutMs: number): Promise<unknown> {
+  const socketPath = await findAddress(home);
+  const stopped = new FustorError("FUSTOR_AGENT_STOPPED", `no agent is running on ${home}`);
+  if (socketPath === undefined) throw stopped;
+  let answer: ControlAnswer;
+  try {
+    answer = await call(socketPath, method, path, timeoutMs);
+  } catch (error) {
+    if (NOBODY.has((error as NodeJS.ErrnoException).code ?? "")) throw stopped;
+    throw new FustorError("FUSTOR_INTERNAL", `the agent does not answer: ${describeError(error)}`, { cause: error });
+  }
+  if (answer.code === expected) return answer.body;
+  throw new FustorError("FUSTOR_INTERNAL", `the agent answered ${answer.code} to ${method} ${path}`);
+}
+
+export async function fetchStatus(home: string, timeoutMs = 5000): Promise<AgentStatus> {
+  return (await ask(home, "GET", "/v1/status", 200, timeoutMs)) as AgentStatus;
+}
+
+export async function requestStop(home: string, timeoutMs = 5000): Promise<void> {
+  await ask(home, "POST", "/v1/stop", 202, timeoutMs);
+}
