@@ -21,17 +21,16 @@ export interface ControlAddress {
   dispose(): Promise<void>;
 }
 
-/** A folder of ours that nobody else can enter, made if it is missing. False when the name belongs to somebody else. */
+/** A real folder (no link) of ours that nobody else can enter. */
 async function isPrivateFolder(folder: string): Promise<boolean> {
-  try {
-    await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-    const stat = await lstat(folder);
-    return stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o077) === 0;
-  } catch {
-    return false;
-  }
+  const stat = await lstat(folder).catch(() => undefined);
+  return stat?.isDirectory() === true && stat.uid === process.getuid?.() && (stat.mode & 0o077) === 0;
+}
+
+/** False when the name belongs to somebody else or the place does not take folders. */
+async function makePrivateFolder(folder: string): Promise<boolean> {
+  await mkdir(folder, { mode: 0o700 }).catch(() => undefined);
+  return isPrivateFolder(folder);
 }
 
 async function privateFolder(home: string, env: NodeJS.ProcessEnv): Promise<string> {
@@ -39,7 +38,7 @@ async function privateFolder(home: string, env: NodeJS.ProcessEnv): Promise<stri
   const name = `fustor-agent-${uid}-${createHash("sha256").update(home).digest("hex").slice(0, 12)}`;
   for (const parent of [env.XDG_RUNTIME_DIR, `/run/user/${uid}`, tmpdir()]) {
     if (parent === undefined || parent === "" || !fits(join(parent, name, "agent.sock"))) continue;
-    if (await isPrivateFolder(join(parent, name))) return join(parent, name);
+    if (await makePrivateFolder(join(parent, name))) return join(parent, name);
   }
   // Somebody sits on the name: a random one cannot be guessed. /tmp is short whatever TMPDIR says.
   return mkdtemp("/tmp/fustor-agent-");

@@ -1,0 +1,86 @@
+import { chmod, lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { AgentStatus } from "../../../src/agent/agent-status.ts";
+import { findAddress, prepareAddress, SOCKET_PATH_BYTES } from "../../../src/agent/control-address.ts";
+import { fetchStatus, requestStop } from "../../../src/agent/control-client.ts";
+import { startControlServer } from "../../../src/agent/control-server.ts";
+import { freshFolder } from "./folder.ts";
+
+const someStatus = { state: "running", pid: process.pid, pipes: [] } as unknown as AgentStatus;
+
+async function serve(home: string) {
+  let stops = 0;
+  const server = await startControlServer(home, { status: () => someStatus, requestStop: () => stops++ });
+  onTestFinished(() => server.close());
+  return { server, stops: () => stops };
+}
+
+async function longHome(): Promise<string> {
+  const home = join(await freshFolder(), "x".repeat(60), "y".repeat(60));
+  await mkdir(home, { recursive: true });
+  return home;
+}
+
+test("status and stop reach the agent through a socket of mode 0600", async () => {
+  const home = await freshFolder();
+  const { server, stops } = await serve(home);
+  expect(server.path).toBe(join(home, "agent.sock"));
+  expect((await stat(server.path)).mode & 0o777).toBe(0o600);
+  expect(await fetchStatus(home)).toEqual(someStatus);
+  await requestStop(home);
+  expect(stops()).toBe(1);
+});
+
+test("a home that is too long for a socket address gets one elsewhere in a private folder", async () => {
+  const home = await longHome();
+  expect(Buffer.byteLength(join(home, "agent.sock"))).toBeGreaterThan(SOCKET_PATH_BYTES);
+  const { server } = await serve(home);
+  expect(server.path.startsWith(home)).toBe(false);
+  expect((await readFile(join(home, "agent.sock.path"), "utf8")).trim()).toBe(server.path);
+  expect((await stat(join(server.path, ".."))).mode & 0o777).toBe(0o700);
+  expect(await fetchStatus(home)).toEqual(someStatus);
+  await server.close();
+  await expect(lstat(join(server.path, ".."))).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("a folder that others may enter is not used and not trusted", async () => {
+  const home = await longHome();
+  const runtime = await freshFolder();
+  const first = await prepareAddress(home, { XDG_RUNTIME_DIR: runtime });
+  expect(first.path.startsWith(runtime)).toBe(true);
+  await chmod(join(first.path, ".."), 0o755);
+  const second = await prepareAddress(home, { XDG_RUNTIME_DIR: runtime });
+  onTestFinished(() => second.dispose());
+  expect(second.path.startsWith(runtime)).toBe(false);
+  await writeFile(join(home, "agent.sock.path"), first.path);
+  expect(await findAddress(home)).toBeUndefined();
+});
+
+test("a symbolic link in the place of the private folder is not followed", async () => {
+  const home = await longHome();
+  const [runtime, target] = [await freshFolder(), await freshFolder()];
+  const probe = await prepareAddress(home, { XDG_RUNTIME_DIR: runtime });
+  await probe.dispose();
+  await symlink(target, join(probe.path, ".."));
+  const address = await prepareAddress(home, { XDG_RUNTIME_DIR: runtime });
+  onTestFinished(() => address.dispose());
+  expect(address.path.startsWith(runtime)).toBe(false);
+});
+
+test("nobody on the socket means the agent is stopped, also when a crashed run left its socket", async () => {
+  const home = await freshFolder();
+  await expect(fetchStatus(home)).rejects.toMatchObject({ code: "FUSTOR_AGENT_STOPPED" });
+  await writeFile(join(home, "agent.sock"), "");
+  await expect(fetchStatus(home)).rejects.toMatchObject({ code: "FUSTOR_AGENT_STOPPED" });
+  await serve(home);
+  expect(await fetchStatus(home)).toEqual(someStatus);
+});
+
+test("somebody who listens and does not answer is no stopped agent", async () => {
+  const home = await freshFolder();
+  const mute = createServer(() => undefined).listen(join(home, "agent.sock"));
+  onTestFinished(() => void mute.close());
+  await expect(fetchStatus(home, 100)).rejects.toMatchObject({ code: "FUSTOR_INTERNAL" });
+});
