@@ -12,16 +12,20 @@ export type Credential =
   | { readonly kind: "key"; readonly key: string; readonly user?: string }
   | { readonly kind: "password"; readonly user: string; readonly password: string };
 
+/** How the section of an entry was written: `- id: x` or `x:`. */
+export type EntryForm = "list" | "dict";
+
 export interface SourceConfig {
   readonly id: string;
   readonly driver: string;
+  /** Of `fs`: an absolute path without a trailing slash (`file://` is already resolved). Of other drivers: as written. */
   readonly uri: string;
   readonly credential?: Credential;
   /** Capacity of the event bus. Defaults 100,000 and 64 MiB. */
   readonly maxQueueEvents: number;
   readonly maxQueueBytes: number;
   readonly disabled: boolean;
-  /** As written, snake_case; the driver checks its own. */
+  /** As written, snake_case; the driver checks its own. `max_scan_workers` of `fs` is filled in from `fs_scan_workers`. */
   readonly driverParams: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
 }
@@ -29,19 +33,25 @@ export interface SourceConfig {
 export interface SenderConfig {
   readonly id: string;
   readonly driver: string;
+  /** Of `fusion`/`http`: an http(s) URL without a trailing slash. Of `echo`: `echo:` when none is given. */
   readonly uri: string;
   readonly credential?: Credential;
   /** Events in one POST. Default 100. */
   readonly batchEvents: number;
+  /** Bytes of one POST, about. Default 4 MiB. */
+  readonly batchBytes: number;
+  /** Rows in one event. Default 100. */
+  readonly eventRows: number;
   readonly timeoutMs: number;
   readonly disabled: boolean;
   readonly driverParams: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
 }
 
-/** One rule of `fields_mapping` (PROTOCOL 10). */
+/** One rule of `fields_mapping`. */
 export interface FieldRule {
   readonly to: string;
+  /** `name` or `name:type`; only the first one is read. */
   readonly source: readonly string[];
   readonly required: boolean;
   /** Present (even when null) = the constant wins. */
@@ -52,8 +62,9 @@ export interface PipeConfig {
   readonly id: string;
   readonly source: string;
   readonly sender: string;
-  /** Starts with `start` without names. */
+  /** As written, or the form's default: false in the list form, true in the dict form. Which pipes start: `selectPipes`. */
   readonly enabled: boolean;
+  readonly form: EntryForm;
   readonly auditIntervalMs: number;
   readonly sentinelIntervalMs: number;
   /** Asked of the far side; undefined lets it decide. */
@@ -68,8 +79,10 @@ export interface PipeConfig {
   readonly origin: Origin;
 }
 
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
 export interface LoggingConfig {
-  readonly level: "debug" | "info" | "warn" | "error";
+  readonly level: LogLevel;
   /** Folder of `fustor_agent.log`. */
   readonly dir: string;
 }
@@ -81,6 +94,8 @@ export interface AgentConfig {
   readonly configDir: string;
   /** The files that were read, in order. */
   readonly files: readonly string[];
+  /** Takes the place of the generated id in `agent.id`. */
+  readonly agentId?: string;
   readonly logging: LoggingConfig;
   readonly sources: ReadonlyMap<string, SourceConfig>;
   readonly senders: ReadonlyMap<string, SenderConfig>;

@@ -1,0 +1,44 @@
+/** `.env` files: read into a copy of the environment, never into the process's own. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import type { Environment } from "./home.ts";
+import { type Problems, startOf } from "./problem.ts";
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/**
+ * The environment with `.env` of the home and then of the working directory filled in. Values that are set already win, and
+ * the home's over the working directory's. `FUSTOR_HOME` is not taken from a file: it says where the first file is.
+ */
+export function loadEnvironment(env: Environment, home: string, cwd: string, problems: Problems): Environment {
+  const own = Object.entries(env).filter(([, value]) => value !== undefined);
+  const merged = new Map(own);
+  for (const folder of new Set([home, cwd])) {
+    for (const [name, value] of variablesOf(join(folder, ".env"), problems)) {
+      if (!merged.has(name) && name !== "FUSTOR_HOME") merged.set(name, value);
+    }
+  }
+  return Object.fromEntries(merged);
+}
+
+function variablesOf(file: string, problems: Problems): readonly (readonly [string, string])[] {
+  const text = readIfThere(file, problems);
+  return Object.entries(parseEnv(text)).flatMap(([name, value]) =>
+    NAME.test(name) && value !== undefined ? [[name, value] as const] : [],
+  );
+}
+
+function readIfThere(file: string, problems: Problems): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A folder of that name is a Python environment, not ours.
+    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") {
+      problems.warn({ origin: startOf(file), path: "" }, `cannot be read (${code})`, "let the agent's user read it");
+    }
+    return "";
+  }
+}

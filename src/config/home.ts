@@ -1,0 +1,95 @@
+/** Where the agent lives: `FUSTOR_HOME` for everything, `FUSTOR_CONFIG_DIR` for configuration and logs only. */
+
+import { realpathSync } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { FustorError } from "../sdk/errors.ts";
+import { invalidConfig, startOf } from "./problem.ts";
+
+/** Variables as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every file and folder of a home, as absolute paths. */
+export interface HomePaths {
+  readonly home: string;
+  readonly configDir: string;
+  /** The configuration in one file. */
+  readonly configFile: string;
+  /** The folder of further configuration files. */
+  readonly configFolder: string;
+  readonly logFile: string;
+  readonly agentId: string;
+  readonly pidFile: string;
+  readonly lockFile: string;
+  /** The control socket; a home too deep for the kernel's 107 bytes needs another place. */
+  readonly socket: string;
+  /** What pipes remember between runs. */
+  readonly stateDir: string;
+}
+
+export function homePaths(home: string, configDir: string = home, logDir: string = configDir): HomePaths {
+  return {
+    home,
+    configDir,
+    configFile: join(configDir, "agent-config.yaml"),
+    configFolder: join(configDir, "agent-config"),
+    logFile: join(logDir, "fustor_agent.log"),
+    agentId: join(home, "agent.id"),
+    pidFile: join(home, "agent.pid"),
+    lockFile: join(home, "agent.lock"),
+    socket: join(home, "agent.sock"),
+    stateDir: join(home, "state"),
+  };
+}
+
+/** The agent's home: `FUSTOR_HOME`, else `~/.fustor`; `~` and symbolic links resolved. It need not exist. */
+export function resolveHome(env: Environment, cwd: string = process.cwd()): string {
+  return resolveFolder("FUSTOR_HOME", env, cwd) ?? real(join(userHome(env), ".fustor"));
+}
+
+/** Where configuration and logs are: `FUSTOR_CONFIG_DIR`, else the home. It need not exist. */
+export function resolveConfigDir(env: Environment, home: string, cwd: string = process.cwd()): string {
+  return resolveFolder("FUSTOR_CONFIG_DIR", env, cwd) ?? home;
+}
+
+/** Creates the home when it is missing, for its owner only; an existing one keeps its rights. */
+export async function ensureHome(home: string): Promise<void> {
+  try {
+    await mkdir(dirname(home), { recursive: true });
+    await mkdir(home, { mode: 0o700 });
+  } catch (error) {
+    const existing = await stat(home).catch(() => undefined);
+    if (existing?.isDirectory()) return;
+    throw new FustorError(
+      "FUSTOR_CONFIG_INVALID",
+      `${home}: the home cannot be created, set FUSTOR_HOME to a folder of yours`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+const userHome = (env: Environment): string => env.HOME || homedir();
+
+function resolveFolder(name: string, env: Environment, cwd: string): string | undefined {
+  const written = env[name];
+  if (written === undefined || written.trim() === "") return undefined;
+  if (written.includes("\0") || /^~[^/]/.test(written)) {
+    const what = written.includes("\0") ? "holds a NUL character" : "names another user's home by ~";
+    const origin = startOf(`environment`);
+    throw invalidConfig([{ origin, key: name, what, cure: "write the whole path" }], []);
+  }
+  return real(resolve(cwd, written.replace(/^~/, userHome(env))));
+}
+
+/** Resolves links as far as the path exists. */
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(real(parent), basename(path));
+  }
+}

@@ -1,0 +1,126 @@
+/** Reads the configuration files of a home; parse.ts makes sense of them. */
+
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { FustorError } from "../sdk/errors.ts";
+import { loadEnvironment } from "./environment.ts";
+import { type Environment, homePaths, resolveConfigDir, resolveHome } from "./home.ts";
+import type { AgentConfig } from "./model.ts";
+import { type ConfigText, parseConfig } from "./parse.ts";
+import { invalidConfig, ProblemLog, type Problems, startOf } from "./problem.ts";
+import type { SecretFile, SecretReader } from "./secrets.ts";
+import { MAX_TEXT_BYTES } from "./tree.ts";
+
+export interface LoadOptions {
+  readonly env?: Environment;
+  readonly cwd?: string;
+}
+
+/**
+ * The whole configuration: `agent-config.yaml` and `agent-config/*.yaml`, in name order, as one.
+ *
+ * Throws FUSTOR_CONFIG_MISSING when there is no file at all, and FUSTOR_CONFIG_INVALID whose message holds every problem of
+ * every file, one per line, with `details.problems` and `details.warnings` of type ConfigProblem[]. Writes nothing.
+ */
+export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig> {
+  const { env = process.env, cwd = process.cwd() } = options;
+  const problems = new ProblemLog();
+  const home = resolveHome(env, cwd);
+  const environment = loadEnvironment(env, home, cwd, problems);
+  const configDir = resolveConfigDir(environment, home, cwd);
+  const files = await configFiles(configDir, problems);
+  if (files.length === 0 && problems.errors.length === 0) throw missingConfig(configDir);
+  const texts = files.flatMap((file) => readConfig(file, problems));
+  const context = { home, configDir, secrets: secretsOf(environment) };
+  const { config, errors, warnings } = parseConfig(texts, context, problems);
+  if (config === undefined) throw invalidConfig(errors, warnings);
+  return config;
+}
+
+function missingConfig(configDir: string): FustorError {
+  return new FustorError(
+    "FUSTOR_CONFIG_MISSING",
+    `${configDir}: no configuration (neither agent-config.yaml nor agent-config/*.yaml), run \`fustor-agent init\``,
+    { details: { configDir } },
+  );
+}
+
+const isYaml = (name: string): boolean => /\.ya?ml$/.test(name) && !name.startsWith(".");
+
+const byName = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+async function configFiles(configDir: string, problems: Problems): Promise<readonly string[]> {
+  const { configFolder } = homePaths(configDir);
+  const single = (await namesIn(configDir, problems)).filter((name) => /^agent-config\.ya?ml$/.test(name));
+  const folder = (await namesIn(configFolder, problems)).filter(isYaml);
+  return [
+    ...single.toSorted(byName).map((name) => join(configDir, name)),
+    ...folder.toSorted(byName).map((name) => join(configFolder, name)),
+  ];
+}
+
+async function namesIn(folder: string, problems: Problems): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT") {
+      problems.error(
+        { origin: startOf(folder), path: "" },
+        `cannot be listed (${code})`,
+        "make it a folder you can read",
+      );
+    }
+    return [];
+  }
+}
+
+function readConfig(file: string, problems: Problems): readonly ConfigText[] {
+  const content = readRegularFile(file, MAX_TEXT_BYTES);
+  if (content.kind === "unusable") {
+    problems.error({ origin: startOf(file), path: "" }, content.reason, "make it a text file you can read");
+    return [];
+  }
+  try {
+    return [{ file, text: new TextDecoder("utf-8", { fatal: true }).decode(content.bytes) }];
+  } catch {
+    const line = content.bytes.toString("utf8").split("\uFFFD", 1)[0]?.split("\n") ?? [];
+    const origin = { file, line: line.length, column: (line.at(-1)?.length ?? 0) + 1 };
+    problems.error({ origin, path: "" }, "is not UTF-8 text", "save the file as UTF-8");
+    return [];
+  }
+}
+
+const MAX_SECRET_BYTES = 64 * 1024;
+
+function secretsOf(environment: Environment): SecretReader {
+  return { variable: (name) => environment[name], file: readSecret };
+}
+
+function readSecret(path: string): SecretFile {
+  const content = readRegularFile(path, MAX_SECRET_BYTES);
+  if (content.kind === "unusable") return content;
+  return { kind: "text", text: content.bytes.toString("utf8"), readableByOthers: (content.mode & 0o004) !== 0 };
+}
+
+type Content =
+  | { readonly kind: "bytes"; readonly bytes: Buffer; readonly mode: number }
+  | { readonly kind: "unusable"; readonly reason: string };
+
+/** Opened without blocking, so that a fifo in the place of a file cannot hold the agent up. */
+function readRegularFile(path: string, maxBytes: number): Content {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) return { kind: "unusable", reason: "is no regular file" };
+    if (stats.size > maxBytes) return { kind: "unusable", reason: `is larger than ${maxBytes} bytes` };
+    return { kind: "bytes", bytes: readFileSync(descriptor), mode: stats.mode };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { kind: "unusable", reason: code === "ENOENT" ? "does not exist" : `cannot be read (${code})` };
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}

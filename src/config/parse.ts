@@ -1,0 +1,147 @@
+/**
+ * The texts of a configuration to the model, or to everything that is wrong with it.
+ *
+ * Pure: nothing is read from the machine but what the caller hands in. All files form one namespace, so sources, senders and
+ * pipes may stand in different ones, and an id may be used once only.
+ */
+
+import { type RawEntry, readSection } from "./entries.ts";
+import { type Field, type Fields, readFields } from "./fields.ts";
+import { TOP_LEVEL_KEYS } from "./known-keys.ts";
+import type { AgentConfig, ConfigProblem, SourceConfig } from "./model.ts";
+import { byPosition, formatOrigin, ProblemLog, type Problems, quoted, startOf } from "./problem.ts";
+import { readPipe } from "./read-pipe.ts";
+import { readSender } from "./read-sender.ts";
+import { readSource } from "./read-source.ts";
+import type { SecretReader } from "./secrets.ts";
+import { gatherSettings, readSettings, type Settings } from "./settings.ts";
+import { parseTree } from "./tree.ts";
+
+export interface ConfigText {
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface ParseContext {
+  readonly home: string;
+  readonly configDir: string;
+  readonly secrets: SecretReader;
+}
+
+export interface ParseResult {
+  /** Present when there are no errors. */
+  readonly config?: AgentConfig;
+  readonly errors: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+const SECTIONS = ["sources", "senders", "pipes"] as const;
+type SectionName = (typeof SECTIONS)[number];
+
+interface Gathered {
+  readonly sections: Record<SectionName, Map<string, RawEntry>>;
+  readonly settings: Map<string, Field>;
+}
+
+/** `problems` may bring what went wrong while the files were read. */
+export function parseConfig(
+  texts: readonly ConfigText[],
+  context: ParseContext,
+  problems: ProblemLog = new ProblemLog(),
+): ParseResult {
+  const gathered: Gathered = {
+    sections: { sources: new Map(), senders: new Map(), pipes: new Map() },
+    settings: new Map(),
+  };
+  for (const text of texts) gatherFile(text, gathered, problems);
+  const config = assemble(
+    texts.map(({ file }) => file),
+    gathered,
+    context,
+    problems,
+  );
+  const errors = problems.errors.toSorted(byPosition);
+  const warnings = problems.warnings.toSorted(byPosition);
+  return errors.length > 0 ? { errors, warnings } : { config: { ...config, warnings }, errors, warnings };
+}
+
+function gatherFile({ file, text }: ConfigText, gathered: Gathered, problems: Problems): void {
+  const tree = parseTree(file, text, problems);
+  if (tree === undefined) return;
+  if (tree.kind !== "map") {
+    problems.error({ origin: tree.origin, path: "" }, "holds no keys", "begin with sources:, senders: and pipes:");
+    return;
+  }
+  const fields = readFields(tree, "", TOP_LEVEL_KEYS, problems);
+  gatherSettings(fields, gathered.settings, problems);
+  for (const section of SECTIONS) gatherSection(section, fields, gathered, problems);
+}
+
+function gatherSection(section: SectionName, fields: Fields, gathered: Gathered, problems: Problems): void {
+  const field = fields.get(section);
+  if (field === undefined) return;
+  const known = gathered.sections[section];
+  for (const entry of readSection(field.node, field, problems)) {
+    const first = known.get(entry.id);
+    if (first === undefined) known.set(entry.id, entry);
+    else {
+      const what = `the id ${quoted(entry.id)} is taken by ${first.path} at ${formatOrigin(first.origin)}`;
+      problems.error(entry, what, "rename or remove one of them");
+    }
+  }
+}
+
+function assemble(
+  files: readonly string[],
+  { sections, settings: gatheredSettings }: Gathered,
+  context: ParseContext,
+  problems: ProblemLog,
+): AgentConfig {
+  const readContext = { problems, secrets: context.secrets };
+  const settings = readSettings(gatheredSettings, context.configDir, problems);
+  const sources = readEach(sections.sources, (entry) => withScanWorkers(readSource(entry, readContext), settings));
+  const senders = readEach(sections.senders, (entry) => readSender(entry, readContext));
+  const declared = {
+    sources: new Set(sections.sources.keys()),
+    senders: new Set(sections.senders.keys()),
+    usableSources: sources,
+  };
+  const pipes = readEach(sections.pipes, (entry) => readPipe(entry, declared, readContext));
+  warnOfIdleness(files, sections, problems);
+  const { home, configDir } = context;
+  return {
+    home,
+    configDir,
+    files,
+    ...(settings.agentId === undefined ? {} : { agentId: settings.agentId }),
+    logging: settings.logging,
+    sources,
+    senders,
+    pipes,
+    warnings: [],
+  };
+}
+
+function readEach<T>(entries: ReadonlyMap<string, RawEntry>, read: (entry: RawEntry) => T | undefined): Map<string, T> {
+  const values = new Map<string, T>();
+  for (const [id, entry] of entries) {
+    const value = read(entry);
+    if (value !== undefined) values.set(id, value);
+  }
+  return values;
+}
+
+function withScanWorkers(source: SourceConfig | undefined, { fsScanWorkers }: Settings): SourceConfig | undefined {
+  if (source?.driver !== "fs" || fsScanWorkers === undefined) return source;
+  return { ...source, driverParams: { max_scan_workers: fsScanWorkers, ...source.driverParams } };
+}
+
+function warnOfIdleness(files: readonly string[], sections: Gathered["sections"], problems: Problems): void {
+  const [file] = files;
+  if (file === undefined || sections.pipes.size > 0) return;
+  problems.warn(
+    { origin: startOf(file), path: "pipes" },
+    "no pipe is defined",
+    "add one that joins a source to a sender",
+  );
+}

@@ -1,0 +1,88 @@
+/** What stands beside the sections: `logging`, `fs_scan_workers`, `agent_id`. They hold for the whole agent. */
+
+import { resolve } from "node:path";
+import { checkFields } from "./check.ts";
+import { type Field, type Fields, readFields } from "./fields.ts";
+import { LOGGING_KEYS } from "./known-keys.ts";
+import type { LoggingConfig, LogLevel } from "./model.ts";
+import { formatOrigin, type Problems, quoted } from "./problem.ts";
+import { loggingSchema, settingsSchema } from "./schemas.ts";
+import { nearest } from "./suggest.ts";
+import { isNull, toPlain } from "./tree.ts";
+
+export interface Settings {
+  readonly logging: LoggingConfig;
+  /** Default of `max_scan_workers` of fs sources. */
+  readonly fsScanWorkers?: number;
+  readonly agentId?: string;
+}
+
+const SETTINGS = ["logging", "fs_scan_workers", "agent_id"] as const;
+
+/** Keeps the settings of one file; another file may repeat one, but not contradict it. */
+export function gatherSettings(file: Fields, gathered: Map<string, Field>, problems: Problems): void {
+  for (const name of SETTINGS) {
+    const field = file.get(name);
+    if (field === undefined || isNull(field.node)) continue;
+    const first = gathered.get(name);
+    if (first === undefined) gathered.set(name, field);
+    else if (JSON.stringify(toPlain(first.node)) !== JSON.stringify(toPlain(field.node))) {
+      problems.error(field, `differs from the one at ${formatOrigin(first.origin)}`, "keep one of them");
+    }
+  }
+}
+
+/** The settings with defaults filled in; what is wrong is recorded. `logDir` is where logs go unless told otherwise. */
+export function readSettings(gathered: Fields, logDir: string, problems: Problems): Settings {
+  const plain = new Map([...gathered].filter(([name]) => name !== "logging"));
+  const [anyField] = plain.values();
+  const values = anyField === undefined ? {} : (checkFields(settingsSchema, plain, anyField, problems) ?? {});
+  const logging = gathered.get("logging");
+  return {
+    logging: readLogging(logging, logDir, problems),
+    ...(values.fs_scan_workers === undefined ? {} : { fsScanWorkers: values.fs_scan_workers }),
+    ...(values.agent_id === undefined ? {} : { agentId: values.agent_id }),
+  };
+}
+
+function readLogging(field: Field | undefined, logDir: string, problems: Problems): LoggingConfig {
+  const defaults: LoggingConfig = { level: "info", dir: logDir };
+  if (field === undefined) return defaults;
+  if (field.node.kind !== "map") {
+    return { ...defaults, level: readLevel({ ...field, path: field.path }, problems) };
+  }
+  const fields = readFields(field.node, field.path, LOGGING_KEYS, problems);
+  const level = fields.get("level");
+  const values = checkFields(loggingSchema, fields, field, problems);
+  return {
+    level: level === undefined ? defaults.level : readLevel(level, problems),
+    dir: values?.dir === undefined ? logDir : readDir(values.dir, fields.get("dir") ?? field, logDir, problems),
+  };
+}
+
+function readDir(dir: string, field: Field, logDir: string, problems: Problems): string {
+  if (dir.startsWith("~")) problems.error(field, "begins with ~, which is not replaced here", "write the whole path");
+  else if (dir.includes("\0")) problems.error(field, "holds a NUL character", "remove it");
+  return resolve(logDir, dir);
+}
+
+/** Python's names beside ours. */
+const LEVELS: Readonly<Record<string, LogLevel>> = {
+  debug: "debug",
+  info: "info",
+  warning: "warn",
+  warn: "warn",
+  error: "error",
+  critical: "error",
+};
+
+function readLevel(field: Field, problems: Problems): LogLevel {
+  if (isNull(field.node)) return "info";
+  const word = field.node.kind === "scalar" ? String(field.node.value).toLowerCase() : "";
+  const level = Object.hasOwn(LEVELS, word) ? LEVELS[word] : undefined;
+  if (level !== undefined) return level;
+  const similar = nearest(word, Object.keys(LEVELS));
+  const cure = similar === undefined ? "write debug, info, warn or error" : `did you mean ${quoted(similar)}?`;
+  problems.error(field, "is no log level", cure);
+  return "info";
+}

@@ -1,0 +1,252 @@
+/**
+ * YAML text to a plain tree in which every value knows where it stands.
+ *
+ * The rest of the configuration sees only this tree: aliases and merge keys (`<<`, which Python's YAML knows as well) are
+ * resolved here, and texts that would blow up while being expanded are refused.
+ */
+
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  parseDocument,
+  type YAMLError,
+  type YAMLMap,
+} from "yaml";
+import type { Origin } from "./model.ts";
+import { type Problems, startOf } from "./problem.ts";
+
+export type Scalar = string | number | boolean | null;
+
+export interface MapEntry {
+  readonly key: string;
+  readonly keyOrigin: Origin;
+  readonly value: ConfigNode;
+}
+
+export interface MapNode {
+  readonly kind: "map";
+  readonly origin: Origin;
+  readonly entries: readonly MapEntry[];
+}
+
+export interface ListNode {
+  readonly kind: "list";
+  readonly origin: Origin;
+  readonly items: readonly ConfigNode[];
+}
+
+export interface ScalarNode {
+  readonly kind: "scalar";
+  readonly origin: Origin;
+  readonly value: Scalar;
+}
+
+export type ConfigNode = MapNode | ListNode | ScalarNode;
+
+/** Far above any real configuration, far below what hurts. */
+const MAX_NODES = 100_000;
+const MAX_DEPTH = 50;
+export const MAX_TEXT_BYTES = 4 * 1024 * 1024;
+
+/** The tree, or undefined when the text is no usable YAML (the problems then say why). An empty text is an empty map. */
+export function parseTree(file: string, text: string, problems: Problems): ConfigNode | undefined {
+  const whole = { origin: startOf(file), path: "" };
+  const lines = new LineCounter();
+  const place = (offset: number): Origin => placeOf(file, text, lines, offset);
+  try {
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+      merge: true,
+      logLevel: "silent",
+    });
+    for (const error of [...document.errors, ...document.warnings]) {
+      const [what, cure] = syntaxProblem(error, text);
+      problems.error({ origin: place(error.pos[0]), path: "" }, what, cure);
+    }
+    if (document.errors.length + document.warnings.length > 0) return undefined;
+    return new TreeBuilder(document, place, problems).build();
+  } catch (error) {
+    // Text nested so deeply that the parser runs out of stack.
+    const reason = error instanceof RangeError ? "is nested too deeply" : "is not readable as YAML";
+    problems.error(whole, reason, "write it as a plain YAML file");
+    return undefined;
+  }
+}
+
+/** The value as a program sees it. */
+export function toPlain(node: ConfigNode): unknown {
+  if (node.kind === "scalar") return node.value;
+  if (node.kind === "list") return node.items.map(toPlain);
+  return Object.fromEntries(node.entries.map((entry) => [entry.key, toPlain(entry.value)]));
+}
+
+export const isNull = (node: ConfigNode): boolean => node.kind === "scalar" && node.value === null;
+
+/** Follows keys and indexes as far as they exist; where the last one stands. */
+export function originWithin(node: ConfigNode, path: readonly PropertyKey[]): Origin {
+  let current = node;
+  let origin = node.origin;
+  for (const step of path) {
+    if (current.kind === "list") {
+      const item = current.items[Number(step)];
+      if (item === undefined) return origin;
+      current = item;
+      origin = item.origin;
+    } else if (current.kind === "map") {
+      const entry = current.entries.find((candidate) => candidate.key === step);
+      if (entry === undefined) return origin;
+      current = entry.value;
+      origin = entry.keyOrigin;
+    }
+  }
+  return origin;
+}
+
+function placeOf(file: string, text: string, lines: LineCounter, offset: number): Origin {
+  const position = lines.linePos(Math.max(0, Math.min(offset, text.length)));
+  return { file, line: Math.max(1, position.line), column: Math.max(1, position.col) };
+}
+
+class TreeBuilder {
+  readonly #document: Document.Parsed;
+  readonly #place: (offset: number) => Origin;
+  readonly #problems: Problems;
+  #nodes = 0;
+  #failed = false;
+
+  constructor(document: Document.Parsed, place: (offset: number) => Origin, problems: Problems) {
+    this.#document = document;
+    this.#place = place;
+    this.#problems = problems;
+  }
+
+  build(): ConfigNode | undefined {
+    const origin = this.#place(0);
+    const contents: unknown = this.#document.contents;
+    if (contents === null || (isScalar(contents) && contents.value === null)) {
+      return { kind: "map", origin, entries: [] };
+    }
+    const node = this.#convert(contents, origin, 0);
+    return this.#failed ? undefined : node;
+  }
+
+  #refuse(origin: Origin, what: string, cure: string): ConfigNode {
+    if (!this.#failed) this.#problems.error({ origin, path: "" }, what, cure);
+    this.#failed = true;
+    return { kind: "scalar", origin, value: null };
+  }
+
+  #originOf(node: unknown, fallback: Origin): Origin {
+    const range = (node as { range?: readonly number[] | null } | null)?.range;
+    return range?.[0] === undefined ? fallback : this.#place(range[0]);
+  }
+
+  /** `parent` places nodes that have no place of their own (an empty value). */
+  #convert(node: unknown, parent: Origin, depth: number): ConfigNode {
+    const origin = this.#originOf(node, parent);
+    if (this.#failed || node === null || node === undefined) return { kind: "scalar", origin, value: null };
+    if (++this.#nodes > MAX_NODES || depth > MAX_DEPTH) {
+      return this.#refuse(origin, "is too large or nested too deeply", "remove aliases that refer to each other");
+    }
+    if (isAlias(node)) return this.#convert(node.resolve(this.#document), origin, depth + 1);
+    if (isSeq(node)) {
+      return { kind: "list", origin, items: node.items.map((item) => this.#convert(item, origin, depth + 1)) };
+    }
+    if (isMap(node)) return { kind: "map", origin, entries: this.#entries(node, origin, depth + 1) };
+    const value: unknown = isScalar(node) ? node.value : node;
+    if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+      return { kind: "scalar", origin, value };
+    }
+    return this.#refuse(origin, "is a kind of value that is not used here", "write it as text");
+  }
+
+  #entries(map: YAMLMap, origin: Origin, depth: number): readonly MapEntry[] {
+    const entries = new Map<string, MapEntry>();
+    const merged: MapEntry[] = [];
+    for (const pair of map.items) {
+      if (isMergePair(pair)) merged.push(...this.#mergedEntries(pair, origin, depth));
+      else this.#addPair(entries, pair, origin, depth);
+    }
+    // What stands in the map itself wins over what is merged into it, and the first merged map over later ones.
+    for (const entry of merged) if (!entries.has(entry.key)) entries.set(entry.key, entry);
+    return [...entries.values()];
+  }
+
+  #addPair(entries: Map<string, MapEntry>, pair: Pair, origin: Origin, depth: number): void {
+    const keyNode = this.#convert(pair.key, origin, depth);
+    if (keyNode.kind !== "scalar") {
+      this.#refuse(keyNode.origin, "has a key that is no plain word", "use plain words as keys");
+      return;
+    }
+    const key = String(keyNode.value ?? "");
+    if (entries.has(key)) {
+      this.#refuse(keyNode.origin, `the key appears twice in one block`, "keep one of them");
+      return;
+    }
+    entries.set(key, { key, keyOrigin: keyNode.origin, value: this.#convert(pair.value, keyNode.origin, depth) });
+  }
+
+  #mergedEntries(pair: Pair, origin: Origin, depth: number): readonly MapEntry[] {
+    const value = this.#convert(pair.value, origin, depth);
+    const maps = value.kind === "list" ? value.items : [value];
+    return maps.flatMap((map) => {
+      if (map.kind === "map") return map.entries;
+      this.#refuse(map.origin, "merges something that is no block of keys", "merge only blocks with an anchor");
+      return [];
+    });
+  }
+}
+
+/** With `merge` on, the parser marks the key by a symbol described as `<<`. */
+function isMergePair(pair: Pair): boolean {
+  if (!isScalar(pair.key)) return false;
+  const { value } = pair.key;
+  return typeof value === "symbol" ? value.description === "<<" : value === "<<" && pair.key.type === "PLAIN";
+}
+
+/**
+ * What to tell about a syntax error. The parser's own texts quote the file, which may be the line with the key in it, so
+ * they are not used.
+ */
+function syntaxProblem(error: YAMLError, text: string): readonly [what: string, cure: string] {
+  switch (error.code) {
+    case "DUPLICATE_KEY": {
+      const name = /^["']?([\w.-]{1,64})["']?\s*:/.exec(text.slice(error.pos[0], error.pos[0] + 80))?.[1];
+      return [`the key ${name === undefined ? "" : `"${name}" `}appears twice in one block`, "keep one of them"];
+    }
+    case "TAB_AS_INDENT":
+      return ["a tab is used as indentation", "use spaces"];
+    case "BAD_INDENT":
+    case "BLOCK_IN_FLOW":
+    case "BLOCK_AS_IMPLICIT_KEY":
+    case "MULTILINE_IMPLICIT_KEY":
+      return [
+        "the indentation does not fit or a colon is out of place",
+        "align the line with its block and quote values that hold ': '",
+      ];
+    case "MISSING_CHAR":
+      return ["a quote, bracket, comma or space is missing", "close what was opened"];
+    case "BAD_ALIAS":
+    case "ALIAS_PROPS":
+      return ["an alias (*name) refers to no anchor", "define the anchor (&name) above it, or quote the value"];
+    case "BAD_SCALAR_START":
+      return ["a value begins with a reserved character", "put the value in quotes"];
+    case "BAD_DQ_ESCAPE":
+      return ["a backslash in double quotes begins no known escape", "use single quotes or write \\\\"];
+    case "TAG_RESOLVE_FAILED":
+      return ["a tag (!name) is not known", "remove it, or put the value in quotes"];
+    case "MULTIPLE_DOCS":
+      return ["the file holds several documents (---)", "keep one document per file"];
+    case "RESOURCE_EXHAUSTION":
+      return ["the text is nested too deeply", "write it as a plain YAML file"];
+    default:
+      return ["is not valid YAML", "look at this line and the one above it: quotes, colons, indentation"];
+  }
+}
