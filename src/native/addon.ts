@@ -121,6 +121,8 @@ export interface WatchStatus {
   readonly lastResyncReason: string;
   /** Dirty marks waiting to be looked at. */
   readonly queueDepth: number;
+  /** The last trouble with a directory, "" when there was none. */
+  readonly lastError: string;
 }
 
 export interface NativeWatch {
@@ -137,6 +139,8 @@ export interface NativeWatch {
   /** The rows of the whole tree from the table, each directory once it has been listed in this pass. */
   openSnapshot(options: BulkOptions): NativeScan;
   status(): WatchStatus;
+  /** Root and reason of the status only: cheap. */
+  rootState(): Pick<WatchStatus, "root" | "reason">;
   /** Stops and joins every thread; no callback after it resolved. */
   close(): Promise<void>;
 }

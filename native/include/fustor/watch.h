@@ -1,0 +1,76 @@
+// Watching a tree: what the addon sees of it. Every method may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/filter.h"
+#include "fustor/bulk_stream.h"
+
+namespace fustor {
+
+struct WatchConfig {
+  std::string root;             // absolute path
+  FilterSpec filter;
+  unsigned threads = 0;         // 0 = number of cores
+  bool cross_mounts = true;
+  int64_t settle_ms = 2000;     // a file found by a listing and younger than this is not atomic yet
+  int64_t throttle_ms = 1000;   // shortest time between two rows of a file that is being written
+  bool raw = false;             // hand out raw events instead of changes
+};
+
+enum class RootState { starting, available, unavailable };
+
+struct WatchStatus {
+  RootState root = RootState::starting;
+  std::string reason;  // why it is unavailable
+  uint64_t entries = 0;
+  uint64_t directories = 0;
+  uint64_t table_bytes = 0;
+  uint64_t watches_used = 0;
+  uint64_t watches_limit = 0;  // 0 = unknown
+  std::map<std::string, uint64_t> unwatched;
+  uint64_t unreadable = 0;
+  uint64_t raw_events = 0;
+  uint64_t changes = 0;
+  uint64_t overflows = 0;
+  uint64_t resyncs = 0;
+  std::string last_resync_reason;
+  uint64_t queue_depth = 0;
+  std::string last_error;
+};
+
+struct LiveBatch {
+  std::string json;  // array of changes
+  uint32_t count = 0;
+  double lag_ms = 0;  // age of the oldest hint behind it
+};
+
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  /** Begins the first pass. */
+  virtual void start() = 0;
+  /** False when there is nothing at the moment. */
+  virtual bool drain(LiveBatch& out) = 0;
+  virtual std::string drain_raw() = 0;
+  /** Looks again at a path (raw bytes, relative, "" = root) and reports what is there even if unchanged. */
+  virtual void recheck(const std::string& path, bool recursive) = 0;
+  /** Lists the whole tree again; differences come out as changes. */
+  virtual void resync(const std::string& reason) = 0;
+  /** The rows of the whole tree out of the table, each directory once it was listed in this pass. */
+  virtual std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) = 0;
+  virtual WatchStatus status() const = 0;
+  /** The state alone: cheap. `reason` is why it is unavailable. */
+  virtual RootState root_state(std::string& reason) const = 0;
+  /** Stops and joins every thread; nothing is called back after it returned. */
+  virtual void close() = 0;
+};
+
+/** `on_readable` is called from engine threads, once per silence: again only after a drain came back empty. */
+std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()> on_readable);
+
+}  // namespace fustor

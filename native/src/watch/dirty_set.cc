@@ -1,0 +1,75 @@
+#include "watch/dirty_set.h"
+
+#include <algorithm>
+
+namespace fustor {
+
+namespace {
+uint16_t merge_flags(uint16_t old, uint16_t later) {
+  if (later & kMarkModified) old &= static_cast<uint16_t>(~kMarkClosed);
+  return old | later;
+}
+}  // namespace
+
+DirtyDirectory& DirtySet::of(DirId id, int64_t now_ns) {
+  DirtyDirectory& dirty = directories_[id];
+  if (dirty.since_ns == 0) dirty.since_ns = now_ns;
+  return dirty;
+}
+
+void DirtySet::mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns) {
+  DirtyDirectory& dirty = of(id, now_ns);
+  dirty.quiet = false;
+  Mark& mark = dirty.names[std::string(name)];
+  mark.flags = merge_flags(mark.flags, flags);
+  // A collapsed directory forgets which of its files were closed; listing reports young ones as unsettled and confirms them later.
+  if (dirty.names.size() > kNamesPerDirectory) {
+    dirty.names.clear();
+    dirty.list = true;
+  }
+}
+
+DirtyDirectory DirtySet::take(DirId id) {
+  const auto found = directories_.find(id);
+  DirtyDirectory task = std::move(found->second);
+  directories_.erase(found);
+  return task;
+}
+
+void DirtySet::put_back(DirId id, DirtyDirectory&& task, int64_t now_ns) {
+  DirtyDirectory& dirty = of(id, now_ns);
+  dirty.quiet = dirty.quiet && task.quiet;
+  dirty.list |= task.list;
+  dirty.announce |= task.announce;
+  dirty.recursive |= task.recursive;
+  dirty.self |= task.self;
+  dirty.pass = std::max(dirty.pass, task.pass);
+  if (task.since_ns != 0) dirty.since_ns = std::min(dirty.since_ns, task.since_ns);
+  for (auto& [name, mark] : task.names) {
+    Mark& now = dirty.names[name];
+    now.flags = merge_flags(mark.flags, now.flags);
+    if (now.contested_since == 0) now.contested_since = mark.contested_since;
+  }
+}
+
+bool DirtySet::pop(DirId& id) {
+  std::deque<DirId>& queue = live_.empty() ? background_ : live_;
+  if (queue.empty()) return false;
+  // Background work goes depth first, so that the queue stays as long as the tree is deep and wide, not as it is large.
+  if (&queue == &background_) {
+    id = queue.back();
+    queue.pop_back();
+  } else {
+    id = queue.front();
+    queue.pop_front();
+  }
+  return true;
+}
+
+void DirtySet::clear() {
+  directories_.clear();
+  live_.clear();
+  background_.clear();
+}
+
+}  // namespace fustor

@@ -1,0 +1,70 @@
+// What has to be looked at again, per directory. Marks of one name merge, so the set is bounded by what exists, not by what happens;
+// past kNamesPerDirectory names a directory is listed as a whole instead. Not thread safe: the engine's mutex guards it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+
+#include "watch/tree_table.h"
+
+namespace fustor {
+
+enum MarkFlag : uint16_t {
+  kMarkCreated = 1,
+  kMarkModified = 2,
+  kMarkClosed = 4,     // the last thing said: a later kMarkModified takes it away
+  kMarkMovedTo = 8,
+  kMarkGone = 16,      // deleted or moved away
+  kMarkAttrib = 32,
+  kMarkSettle = 64,    // the time to confirm an unsettled file has come
+  kMarkAnnounce = 128, // report even if nothing changed
+  kMarkVerify = 256,   // is the directory known under this name still there
+  kMarkDue = 512,      // a held-back write may be reported now
+};
+
+struct Mark {
+  uint16_t flags = 0;
+  uint64_t contested_since = 0;  // the directory seen here is also known elsewhere: the sequence of the first such sighting
+};
+
+struct DirtyDirectory {
+  bool list = false;       // every name
+  bool announce = false;   // report what is unchanged, too
+  bool recursive = false;  // hand list and announce on to the directories below
+  bool quiet = true;       // a first look: what is found was there before and is no change
+  bool self = false;       // the directory's own row
+  bool parked = false;     // it could not be opened where it was known to be; its parent has been asked
+  uint32_t pass = 0;       // belongs to this pass over the whole tree
+  int64_t since_ns = 0;    // when the oldest mark came
+  std::unordered_map<std::string, Mark> names;
+};
+
+class DirtySet {
+ public:
+  static constexpr size_t kNamesPerDirectory = 16'384;
+
+  DirtyDirectory& of(DirId id, int64_t now_ns);
+  void mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns);
+  bool has(DirId id) const { return directories_.contains(id); }
+  DirtyDirectory take(DirId id);
+  /** Merges an unfinished task back, older than what came since. */
+  void put_back(DirId id, DirtyDirectory&& task, int64_t now_ns);
+  void drop(DirId id) { directories_.erase(id); }
+  size_t size() const { return directories_.size(); }
+
+  /** Queues hold ids that may be stale: whoever pops asks `has`. */
+  void enqueue(DirId id, bool background) { (background ? background_ : live_).push_back(id); }
+  bool pop(DirId& id);
+  bool queued() const { return !live_.empty() || !background_.empty(); }
+  bool live_queued() const { return !live_.empty(); }
+  void clear();
+
+ private:
+  std::unordered_map<DirId, DirtyDirectory> directories_;
+  std::deque<DirId> live_;
+  std::deque<DirId> background_;
+};
+
+}  // namespace fustor

@@ -1,0 +1,319 @@
+// What was seen becomes a difference to the table, and a change. Every function here runs with the mutex held.
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include "base/name_codec.h"
+#include "fustor/clock.h"
+#include "watch/monotonic.h"
+#include "watch/watch_engine.h"
+
+namespace fustor {
+
+namespace {
+constexpr int64_t kLimboNs = 100'000'000;
+constexpr int64_t kLimboPatienceNs = 5'000'000'000;
+constexpr int64_t kContestedRetryNs = 2'000'000;
+constexpr uint64_t kNoContest = 0;
+
+int64_t age_ms(const FileStat& stat) {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  const int64_t seconds = now.tv_sec - stat.mtime.sec;
+  if (seconds > 1'000'000 || seconds < -1'000'000) return seconds > 0 ? INT64_MAX : INT64_MIN;
+  return seconds * 1000 + (now.tv_nsec - static_cast<int64_t>(stat.mtime.nsec)) / 1'000'000;
+}
+}  // namespace
+
+const std::string& WatchEngine::json_dir(DirId id) {
+  if (json_dir_of_ != id) {
+    json_dir_.clear();
+    append_json_dir(table_.path_of(id), json_dir_);
+    json_dir_of_ = id;
+  }
+  return json_dir_;
+}
+
+// Directories that left come first, so that whatever of the same batch arrives under another name finds them free.
+void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
+  if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
+  for (const Sighting& sighting : sightings) {
+    if (sighting.error != 0 && sighting.error != ENOENT) continue;
+    Entry* entry = table_.at(id).find(sighting.name);
+    if (entry == nullptr || entry->child == kNoDir) continue;
+    const bool same = sighting.error == 0 && sighting.stat.kind == EntryKind::directory &&
+                      table_.at(entry->child).identity == identity_of(sighting.stat);
+    if (!same && !(sighting.error == 0 && mount_vanished(id, *entry, sighting.stat))) leave(id, *entry, task);
+  }
+  for (const Sighting& sighting : sightings) {
+    if (sighting.error == ENOENT) {
+      apply_gone(id, sighting, task);
+    } else if (sighting.error == 0) {
+      apply_seen(id, sighting, task);
+    }
+    if (sighting.flags == 0) {  // found by a listing: it is there, whatever the stat said
+      Entry* entry = table_.at(id).find(sighting.name);
+      if (entry != nullptr) entry->flags = static_cast<uint8_t>((entry->flags & ~kSeenBit) | (table_.at(id).seen_phase ? kSeenBit : 0));
+    }
+  }
+}
+
+void WatchEngine::apply_gone(DirId id, const Sighting& sighting, const DirtyDirectory& task) {
+  Entry* entry = table_.at(id).find(sighting.name);
+  if (entry == nullptr || entry->child != kNoDir) return;
+  changes_.remove(json_dir(id), sighting.name, false, next_sequence(), task.since_ns);
+  counts_.changes++;
+  forget_link(id, *entry);
+  table_.at(id).erase(*entry);
+  table_.entry_count--;
+}
+
+void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
+  const DirId child = entry.child;
+  const std::string name(table_.at(id).name_of(entry));
+  changes_.remove(json_dir(id), name, true, next_sequence(), task.since_ns);
+  counts_.changes++;
+  table_.detach(child);
+  const int64_t now = monotonic_ns();
+  limbo_.push_back({child, now + kLimboNs, now + kLimboPatienceNs});
+  table_.at(id).erase(entry);
+  table_.entry_count--;
+  json_dir_of_ = kNoDir;
+  wake_reader();
+}
+
+// What lay on a file system that is not mounted at the moment was not deleted: only the place it was mounted on shows through.
+bool WatchEngine::mount_vanished(DirId parent, const Entry& entry, const FileStat& stat) const {
+  const Directory& child = table_.at(entry.child);
+  const Directory& directory = table_.at(parent);
+  return stat.kind == EntryKind::directory && child.identity.dev != directory.identity.dev && stat.dev == directory.identity.dev;
+}
+
+void WatchEngine::apply_seen(DirId id, const Sighting& sighting, const DirtyDirectory& task) {
+  Entry* entry = table_.at(id).find(sighting.name);
+  if (entry != nullptr && (entry->kind == EntryKind::directory) != (sighting.stat.kind == EntryKind::directory)) {
+    if (entry->child != kNoDir) return;  // an unmounted directory, kept
+    apply_gone(id, sighting, task);      // a file became a directory: delete the old before the new comes
+    entry = nullptr;
+  }
+  if (sighting.stat.kind == EntryKind::directory) {
+    apply_directory(id, sighting, entry, task);
+  } else {
+    apply_file(id, sighting, entry, task);
+  }
+}
+
+void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
+  const bool announce = task.announce || (sighting.flags & kMarkAnnounce);
+  if (entry != nullptr) {
+    const DirId child = entry->child;
+    if (!(table_.at(child).identity == identity_of(sighting.stat))) return;  // mount_vanished
+    if (sighting.sequence > table_.at(child).own_sequence) {
+      table_.at(child).own_sequence = sighting.sequence;
+      const bool changed = !entry->same_content(sighting.stat);
+      entry->assign(sighting.stat);
+      if (announce || (changed && !task.quiet)) {
+        changes_.upsert(json_dir(id), sighting.name, sighting.stat, AtomicFlag::absent, next_sequence(), task.since_ns);
+        counts_.changes++;
+      }
+    }
+    const Directory& known = table_.at(child);
+    const bool lost_watch = known.watch == -1 && !known.watch_refused && !known.barred && known.listed;
+    if (task.list && task.recursive) {
+      mark_list(child, task, task.announce, task.quiet);
+    } else if (lost_watch || (known.unreadable != 0 && (sighting.flags & kMarkAttrib))) {
+      mark_list(child, DirtyDirectory{}, false, false);
+    } else if (dirty_.has(child)) {
+      dirty_.of(child, 0).parked = false;
+      wake_worker_for(child, false);
+    }
+    return;
+  }
+
+  DirId child = table_.by_identity(identity_of(sighting.stat));
+  bool alias = false;
+  if (child != kNoDir && !table_.at(child).attached) {
+    if (table_.at(child).watch == -1) {  // its inode died and was given out again
+      expire(child);
+      child = kNoDir;
+    }
+  } else if (child != kNoDir) {
+    // Known under another name as well: a rename whose first half nobody has looked at yet, or a bind mount. Ask the other place first.
+    const Directory& other = table_.at(child);
+    alias = child == kRootDir || (sighting.contested_since != kNoContest && other.own_sequence > sighting.contested_since);
+    if (!alias) {
+      Mark mark{sighting.flags, sighting.contested_since == kNoContest ? sighting.sequence : sighting.contested_since};
+      mark.flags |= kMarkVerify;
+      this->mark(other.parent, other.name, kMarkVerify);
+      hold_back(monotonic_ns() + kContestedRetryNs, id, sighting.name, mark);
+      return;
+    }
+    child = kNoDir;
+  }
+
+  const bool moved = child != kNoDir;
+  if (moved) {
+    std::erase_if(limbo_, [child](const Limbo& limbo) { return limbo.directory == child; });
+    table_.attach(child, id, sighting.name);
+    json_dir_of_ = kNoDir;
+  } else {
+    child = table_.add(id, sighting.name, identity_of(sighting.stat), alias);
+  }
+  table_.at(child).own_sequence = sighting.sequence;
+  table_.at(id).insert(sighting.name, sighting.stat).child = child;
+  table_.entry_count++;
+  if (sighting.stat.dev != table_.at(id).identity.dev) mounts_.insert(child);
+  if (!task.quiet || announce) {
+    changes_.upsert(json_dir(id), sighting.name, sighting.stat, AtomicFlag::absent, next_sequence(), task.since_ns);
+    counts_.changes++;
+  }
+  // A moved directory is listed again, too: it may have changed on the way, and the far side needs every row under its new name.
+  DirtyDirectory from = task;
+  from.recursive = true;
+  mark_list(child, from, moved, task.quiet && !moved);
+}
+
+void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
+  const FileStat& stat = sighting.stat;
+  const uint16_t flags = sighting.flags;
+  const bool changed = entry == nullptr || entry->kind != stat.kind || !entry->same_content(stat);
+  const uint8_t before = entry == nullptr ? 0 : entry->flags;
+  bool writing = before & kWriting;
+  bool unsettled = before & kUnsettled;
+  if (stat.kind != EntryKind::file || (flags & (kMarkClosed | kMarkMovedTo))) {
+    writing = unsettled = false;
+  } else if (flags & kMarkModified) {
+    writing = true;
+    unsettled = false;
+  } else if (flags & kMarkSettle) {
+    if (unsettled && age_ms(stat) >= config_.settle_ms) unsettled = false;
+  } else if (flags & kMarkCreated) {
+    unsettled = stat.nlink == 1;  // a link to a finished file is finished
+  } else if (changed && !writing && !task.quiet && !(flags & kMarkAttrib)) {
+    unsettled = age_ms(stat) < config_.settle_ms && age_ms(stat) > -config_.settle_ms;
+  }
+  if ((flags & kMarkModified) && (flags & kMarkMovedTo)) writing = !(flags & kMarkClosed);
+
+  if (entry == nullptr) {
+    entry = &table_.at(id).insert(sighting.name, stat);
+    table_.entry_count++;
+  } else {
+    entry->assign(stat);
+  }
+  entry->flags = static_cast<uint8_t>((entry->flags & ~(kWriting | kUnsettled)) | (writing ? kWriting : 0) | (unsettled ? kUnsettled : 0));
+  note_link(id, sighting, changed);
+  const bool confirmed = (before & (kWriting | kUnsettled)) && !writing && !unsettled;
+  const bool announce = task.announce || (flags & kMarkAnnounce);
+  if (announce || ((changed || confirmed) && !task.quiet)) {
+    changes_.upsert(json_dir(id), sighting.name, stat, writing || unsettled ? AtomicFlag::no : AtomicFlag::yes, next_sequence(), task.since_ns);
+    counts_.changes++;
+  }
+  if (unsettled && (!(before & kUnsettled) || (flags & kMarkSettle))) {
+    hold_back(monotonic_ns() + config_.settle_ms * 1'000'000, id, sighting.name, Mark{kMarkSettle, kNoContest});
+  }
+}
+
+// ---- hard links: the kernel names only the link that was used -------------------------------------------------------------------
+
+void WatchEngine::note_link(DirId id, const Sighting& sighting, bool changed) {
+  Entry* entry = table_.at(id).find(sighting.name);
+  if (sighting.stat.nlink <= 1) {
+    if (entry->flags & kLinked) forget_link(id, *entry);
+    return;
+  }
+  if (!(entry->flags & kLinked)) {
+    entry->flags |= kLinked;
+    links_.emplace(entry->ino, std::pair(id, sighting.name));
+  }
+  if (!changed) return;
+  const auto [first, last] = links_.equal_range(entry->ino);
+  for (auto it = first; it != last; ++it) {
+    if (it->second.first != id || it->second.second != sighting.name) mark(it->second.first, it->second.second, kMarkVerify);
+  }
+}
+
+void WatchEngine::forget_link(DirId id, const Entry& entry) {
+  if (!(entry.flags & kLinked)) return;
+  const std::string name(table_.at(id).name_of(entry));
+  const auto [first, last] = links_.equal_range(entry.ino);
+  for (auto it = first; it != last;) {
+    if (it->second.first == id && it->second.second == name) {
+      it = links_.erase(it);
+    } else {
+      mark(it->second.first, it->second.second, kMarkVerify);
+      ++it;
+    }
+  }
+  if (Entry* own = table_.at(id).find(name)) own->flags &= static_cast<uint8_t>(~kLinked);
+}
+
+// ---- marks ----------------------------------------------------------------------------------------------------------------------
+
+void WatchEngine::mark(DirId id, std::string_view name, uint16_t flags) {
+  if (!table_.valid(id)) return;
+  const Directory& directory = table_.at(id);
+  if (!directory.listed && !directory.busy) return;  // the listing to come will see it
+  dirty_.mark(id, name, flags, now_ns_ != 0 ? now_ns_ : monotonic_ns());
+  wake_worker_for(id, false);
+}
+
+void WatchEngine::mark_list(DirId id, const DirtyDirectory& from, bool announce, bool quiet) {
+  DirtyDirectory& dirty = dirty_.of(id, from.since_ns != 0 ? from.since_ns : monotonic_ns());
+  dirty.list = true;
+  dirty.announce |= announce;
+  dirty.recursive |= from.recursive;
+  dirty.quiet = dirty.quiet && quiet;
+  dirty.parked = false;
+  if (from.pass == pass_ && pass_ != 0 && dirty.pass != pass_) {
+    dirty.pass = pass_;
+    pass_pending_++;
+  }
+  wake_worker_for(id, from.pass != 0);
+}
+
+void WatchEngine::wake_worker_for(DirId id, bool background) {
+  if (table_.at(id).busy || dirty_.of(id, 0).parked) return;
+  dirty_.enqueue(id, background);
+  work_.notify_one();
+}
+
+void WatchEngine::hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark) {
+  const bool sooner = timed_.empty() || at_ns < timed_.begin()->first;
+  timed_.emplace(at_ns, Timed{id, std::string(name), mark});
+  if (sooner) wake_reader();
+}
+
+/** The subtree is gone for good: its watches and its memory. */
+void WatchEngine::expire(DirId top) {
+  std::erase_if(limbo_, [top](const Limbo& limbo) { return limbo.directory == top; });
+  std::vector<DirId> pending{top};
+  while (!pending.empty()) {
+    const DirId id = pending.back();
+    pending.pop_back();
+    Directory& directory = table_.at(id);
+    for (const Entry& entry : directory.slots()) {
+      if (entry.flags & kDead) continue;
+      if (entry.child != kNoDir) pending.push_back(entry.child);
+      if (entry.flags & kLinked) forget_link(id, entry);
+    }
+    if (directory.watch != -1) {
+      const auto found = by_watch_.find(directory.watch);
+      if (found != by_watch_.end()) {
+        std::erase(found->second, id);
+        if (found->second.empty()) {
+          source_->disarm(directory.watch);
+          by_watch_.erase(found);
+        }
+      }
+    }
+    if (dirty_.has(id)) {
+      if (dirty_.of(id, 0).pass == pass_ && pass_pending_ > 0) pass_pending_--;
+      dirty_.drop(id);
+    }
+    mounts_.erase(id);
+    table_.remove(id);
+  }
+  finish_pass_if_done();
+}
+
+}  // namespace fustor

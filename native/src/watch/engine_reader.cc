@@ -1,0 +1,231 @@
+// The reader thread: events to marks, timers, and what happens to mounts. It never stats and never waits for a worker.
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/json_row.h"
+#include "base/name_codec.h"
+#include "scan/mounts.h"
+#include "watch/monotonic.h"
+#include "watch/snapshot_stream.h"
+#include "watch/watch_engine.h"
+
+namespace fustor {
+
+namespace {
+constexpr int64_t kRootCheckNs = 1'000'000'000;
+constexpr int64_t kSweepNs = 10'000'000'000;
+constexpr int64_t kIdleFdNs = 200'000'000;
+constexpr int64_t kMaxBackoffNs = 10'000'000'000;
+constexpr size_t kBusyRead = 256;          // events in one read that show a storm
+constexpr unsigned kStormPauseUs = 1000;   // under a storm: larger reads cost writers and us less
+
+uint16_t flags_of(uint32_t mask) {
+  uint16_t flags = 0;
+  if (mask & IN_CREATE) flags |= kMarkCreated;
+  if (mask & IN_MODIFY) flags |= kMarkModified;
+  if (mask & IN_CLOSE_WRITE) flags |= kMarkClosed;
+  if (mask & IN_MOVED_TO) flags |= kMarkMovedTo;
+  if (mask & (IN_DELETE | IN_MOVED_FROM)) flags |= kMarkGone;
+  if (mask & IN_ATTRIB) flags |= kMarkAttrib;
+  return flags;
+}
+
+int timeout_ms(int64_t deadline_ns, int64_t now_ns) {
+  if (deadline_ns <= now_ns) return 0;
+  return static_cast<int>((deadline_ns - now_ns + 999'999) / 1'000'000);
+}
+}  // namespace
+
+void WatchEngine::wake_reader() {
+  const uint64_t one = 1;
+  if (wake_fd_.get() >= 0 && ::write(wake_fd_.get(), &one, sizeof(one)) < 0) return;  // EAGAIN: it is awake anyway
+}
+
+void WatchEngine::reader_loop() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  int64_t root_check_ns = monotonic_ns() + kRootCheckNs;
+  for (;;) {
+    int64_t deadline;
+    {
+      Lock lock(mutex_);
+      if (stopping_) return;
+      deadline = std::min(next_deadline_ns(), root_check_ns);
+    }
+    pollfd fds[3] = {{source_->poll_fd(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}, {mounts_fd_.get(), POLLPRI, 0}};
+    const int ready = ::poll(fds, 3, timeout_ms(deadline, monotonic_ns()));
+    if (ready < 0 && errno != EINTR) return;
+    uint64_t count;
+    if (ready > 0 && (fds[1].revents & POLLIN) && ::read(wake_fd_.get(), &count, sizeof(count)) < 0) continue;
+    const bool storm = ready > 0 && (fds[0].revents & POLLIN) && read_events();
+    const int64_t now = monotonic_ns();
+    {
+      Lock lock(mutex_);
+      if (stopping_) return;
+      if (ready > 0 && (fds[2].revents & (POLLPRI | POLLERR))) mounts_changed();
+      run_timers(now);
+      if (now >= root_check_ns) {
+        root_check_due_ = true;
+        work_.notify_one();
+        root_check_ns = now + kRootCheckNs;
+      }
+    }
+    if (storm) ::usleep(kStormPauseUs);
+  }
+}
+
+/** Reads once; true when there was a lot. */
+bool WatchEngine::read_events() {
+  static thread_local std::vector<KernelEvent> events;
+  events.clear();
+  if (!source_->read(events)) return false;
+  Lock lock(mutex_);
+  now_ns_ = monotonic_ns();
+  for (const KernelEvent& event : events) digest(event, now_ns_);
+  now_ns_ = 0;
+  if (changes_.has_raw()) signal_readable();
+  return events.size() >= kBusyRead;
+}
+
+void WatchEngine::digest(const KernelEvent& event, int64_t) {
+  counts_.raw_events++;
+  if (event.mask & IN_Q_OVERFLOW) {
+    counts_.overflows++;
+    if (config_.raw) changes_.raw(event.mask, "", 0, event.watch);
+    want_resync("the kernel's event queue overflowed");
+    return;
+  }
+  const auto found = by_watch_.find(event.watch);
+  if (found == by_watch_.end()) return;  // of a watch that was removed a moment ago
+  const std::vector<DirId> owners = found->second;
+  if (config_.raw) {
+    std::string path;
+    append_json_dir(table_.path_of(owners.front()), path);
+    if (!event.name.empty()) {
+      std::string wire;
+      encode_wire(event.name, wire);
+      path += '/';
+      append_json_text(wire, path);
+    }
+    changes_.raw(event.mask, path.empty() ? "/" : path, event.cookie, event.watch);
+  }
+  if (event.mask & IN_IGNORED) by_watch_.erase(found);
+  for (const DirId id : owners) {
+    if (!event.name.empty()) {
+      mark(id, event.name, flags_of(event.mask));
+    } else {
+      digest_own(id, event.mask);
+    }
+  }
+}
+
+/** Something happened to the watched directory itself. */
+void WatchEngine::digest_own(DirId id, uint32_t mask) {
+  if (!table_.valid(id)) return;
+  Directory& directory = table_.at(id);
+  if (mask & IN_IGNORED) directory.watch = -1;
+  if (id == kRootDir) {
+    if (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) {
+      root_fd_ = nullptr;
+      root_check_due_ = true;
+      if ((mask & IN_IGNORED) && root_state_ != RootState::unavailable) want_resync("the root's watch ended");
+      work_.notify_one();
+    } else if (directory.listed) {
+      dirty_.of(id, now_ns_).self = true;
+      dirty_.of(id, now_ns_).quiet = false;
+      wake_worker_for(id, false);
+    }
+    return;
+  }
+  if (!directory.attached) {
+    if (mask & IN_IGNORED) expire(id);
+    return;
+  }
+  mark(directory.parent, directory.name, (mask & IN_ATTRIB) ? kMarkAttrib : kMarkVerify);
+}
+
+// ---- timers ---------------------------------------------------------------------------------------------------------------------
+
+int64_t WatchEngine::next_deadline_ns() const {
+  int64_t next = INT64_MAX;
+  if (!timed_.empty()) next = timed_.begin()->first;
+  for (const Limbo& limbo : limbo_) next = std::min(next, limbo.deadline_ns);
+  if (resync_wanted_) next = std::min(next, resync_not_before_ns_);
+  if (root_fd_ != nullptr && busy_workers_ == 0) next = std::min(next, root_fd_used_ns_ + kIdleFdNs);
+  return next;
+}
+
+void WatchEngine::run_timers(int64_t now) {
+  while (!timed_.empty() && timed_.begin()->first <= now) {
+    const Timed timed = std::move(timed_.begin()->second);
+    timed_.erase(timed_.begin());
+    if (!table_.valid(timed.directory)) continue;
+    if (timed.name.empty()) {
+      mark_list(timed.directory, DirtyDirectory{}, false, !table_.at(timed.directory).listed && pass_quiet_);
+      continue;
+    }
+    mark(timed.directory, timed.name, timed.mark.flags);
+    if (timed.mark.contested_since != 0 && dirty_.has(timed.directory)) {
+      auto& names = dirty_.of(timed.directory, 0).names;
+      const auto found = names.find(timed.name);
+      if (found != names.end() && found->second.contested_since == 0) found->second.contested_since = timed.mark.contested_since;
+    }
+  }
+  for (size_t i = 0; i < limbo_.size();) {
+    const Limbo limbo = limbo_[i];
+    const bool patient = now < limbo.give_up_ns && (dirty_.live_queued() || busy_workers_ > 0);
+    if (now < limbo.deadline_ns) {
+      i++;
+    } else if (patient) {  // the other half may still wait to be looked at
+      limbo_[i++].deadline_ns = now + 20'000'000;
+    } else {
+      expire(limbo.directory);
+    }
+  }
+  if (resync_wanted_ && now >= resync_not_before_ns_ && pass_pending_ == 0 && root_state_ == RootState::available) {
+    resync_wanted_ = false;
+    begin_pass(false, resync_reason_);
+  }
+  if (root_fd_ != nullptr && busy_workers_ == 0 && !dirty_.queued() && now >= root_fd_used_ns_ + kIdleFdNs) root_fd_ = nullptr;
+  if (now >= sweep_ns_) {
+    std::erase_if(throttled_, [now](const auto& item) { return !item.second.scheduled && item.second.until_ns + kSweepNs < now; });
+    sweep_ns_ = now + kSweepNs;
+  }
+}
+
+/** Soon, and later each time when one follows another closely. */
+void WatchEngine::want_resync(const std::string& reason) {
+  const int64_t now = monotonic_ns();
+  resync_reason_ = reason;
+  if (resync_wanted_) return;
+  resync_backoff_ns_ = now - pass_ended_ns_ > kMaxBackoffNs ? 100'000'000 : std::min(resync_backoff_ns_ * 2 + 100'000'000, kMaxBackoffNs);
+  resync_wanted_ = true;
+  resync_not_before_ns_ = now + resync_backoff_ns_;
+  wake_reader();
+}
+
+// ---- mounts ---------------------------------------------------------------------------------------------------------------------
+
+/** inotify is silent when something is mounted on a directory: look at every place where mounts are or were. */
+void WatchEngine::mounts_changed() {
+  for (const DirId id : mounts_) {
+    if (table_.valid(id)) mark(table_.at(id).parent, table_.at(id).name, kMarkVerify);
+  }
+  for (const std::string& path : mounts_below(config_.root)) {
+    const size_t slash = path.rfind('/');
+    const DirId parent = table_.resolve(slash == std::string::npos ? std::string_view{} : std::string_view(path).substr(0, slash));
+    if (parent != kNoDir) mark(parent, slash == std::string::npos ? path : path.substr(slash + 1), kMarkVerify);
+  }
+  root_check_due_ = true;
+  work_.notify_one();
+}
+
+}  // namespace fustor

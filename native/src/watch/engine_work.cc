@@ -1,0 +1,426 @@
+// One dirty directory at a time: open it, look, apply. System calls run without the mutex, by the directory's owner alone.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/open_beneath.h"
+#include "fustor/clock.h"
+#include "scan/dir_lister.h"
+#include "scan/mounts.h"
+#include "watch/monotonic.h"
+#include "watch/snapshot_stream.h"
+#include "watch/watch_engine.h"
+
+namespace fustor {
+
+namespace {
+constexpr size_t kApplyBatch = 1024;
+constexpr int kListAttempts = 3;
+constexpr uint8_t kOpenAttempts = 8;
+constexpr int64_t kRetryNs = 5'000'000'000;
+constexpr int64_t kSoonNs = 50'000'000;
+constexpr uint16_t kChangesDirectory = kMarkCreated | kMarkGone | kMarkMovedTo;
+
+bool is_stale(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ESTALE || error == EXDEV; }
+bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
+}  // namespace
+
+void WatchEngine::worker_loop() {
+  Lock lock(mutex_);
+  for (;;) {
+    work_.wait(lock, [this] {
+      return stopping_ || root_check_due_ || (dirty_.queued() && root_state_ != RootState::unavailable && !changes_.full());
+    });
+    if (stopping_) return;
+    if (root_check_due_) {
+      root_check_due_ = false;
+      lock.unlock();
+      check_root();
+      lock.lock();
+      continue;
+    }
+    DirId id;
+    if (!dirty_.pop(id) || !table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked) continue;
+    DirtyDirectory task = dirty_.take(id);
+    table_.at(id).busy = true;
+    busy_workers_++;
+    if (table_.reachable(id)) {
+      lock.unlock();
+      run_task(id, task);
+      lock.lock();
+    }
+    busy_workers_--;
+    release(id, task.pass);
+  }
+}
+
+void WatchEngine::release(DirId id, uint32_t pass) {
+  Directory& directory = table_.at(id);
+  directory.busy = false;
+  if (!directory.alive) {
+    if (directory.readers == 0) table_.recycle(id);
+  } else if (dirty_.has(id)) {
+    wake_worker_for(id, false);
+  }
+  if (pass != 0 && pass == pass_ && pass_pending_ > 0) pass_pending_--;
+  finish_pass_if_done();
+  if (busy_workers_ == 0 && !dirty_.queued()) root_fd_used_ns_ = monotonic_ns();
+  if (!changes_.empty() || changes_.has_raw()) signal_readable();
+}
+
+std::shared_ptr<UniqueFd> WatchEngine::root_fd() {
+  Lock lock(mutex_);
+  if (root_fd_ != nullptr) return root_fd_;
+  const Identity expected = root_identity_;
+  lock.unlock();
+  auto opened = std::make_shared<UniqueFd>(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+  FileStat stat;
+  const bool right = opened->get() >= 0 && stat_at(opened->get(), "", stat) == 0 && identity_of(stat) == expected;
+  lock.lock();
+  if (!right) {
+    root_check_due_ = true;
+    work_.notify_one();
+    return nullptr;
+  }
+  root_fd_ = opened;
+  return opened;
+}
+
+void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
+  const std::shared_ptr<UniqueFd> root = root_fd();
+  std::string path;
+  Identity expected;
+  bool list;
+  {
+    Lock lock(mutex_);
+    if (root == nullptr) {
+      park(id, task, kSoonNs);
+      return;
+    }
+    path = table_.path_of(id);
+    expected = table_.at(id).identity;
+    list = task.list || !table_.at(id).listed;
+  }
+  UniqueFd directory;
+  FileStat self{};
+  int error = open_directory_beneath(root->get(), path, directory);
+  if (error == 0) error = stat_at(directory.get(), "", self);
+  if (error == 0 && !(identity_of(self) == expected)) error = ESTALE;
+  if (error != 0) {
+    cannot_open(id, task, error);
+  } else if (!may_enter(id, directory.get(), self)) {
+    Lock lock(mutex_);
+    table_.at(id).barred = table_.at(id).listed = true;
+    for (const auto& weak : snapshots_) {
+      if (const auto snapshot = weak.lock()) snapshot->directory_listed(id);
+    }
+  } else if (list) {
+    list_directory(id, directory.get(), path, task);
+  } else {
+    look_at_names(id, directory.get(), path, task);
+  }
+}
+
+bool WatchEngine::may_enter(DirId id, int fd, const FileStat& self) const {
+  if (id == kRootDir) return true;
+  Lock lock(mutex_);
+  const Directory& directory = table_.at(id);
+  if (!table_.valid(id) || !table_.valid(directory.parent) || table_.at(directory.parent).identity.dev == self.dev) return true;
+  lock.unlock();
+  return config_.cross_mounts && !is_pseudo_filesystem(fd);
+}
+
+/** The task waits, for an answer of the parent or for the time to run out. With the mutex held. */
+void WatchEngine::park(DirId id, DirtyDirectory& task, int64_t retry_ns) {
+  hold_back(monotonic_ns() + retry_ns, id, "", Mark{});
+  dirty_.put_back(id, std::move(task), monotonic_ns());
+  dirty_.of(id, 0).parked = true;
+  task.pass = 0;  // it is still pending
+}
+
+void WatchEngine::cannot_open(DirId id, DirtyDirectory& task, int error) {
+  Lock lock(mutex_);
+  if (!table_.valid(id)) return;
+  Directory& directory = table_.at(id);
+  if (id == kRootDir) root_check_due_ = true;
+  if (id == kRootDir || is_exhausted(error)) {
+    park(id, task, kSoonNs);
+    return;
+  }
+  if (is_stale(error) && directory.open_failures++ < kOpenAttempts) {
+    park(id, task, kRetryNs);
+    mark(directory.parent, directory.name, kMarkVerify);
+    return;
+  }
+  // Unreadable: its contents stay as last known, and nothing in it counts as deleted.
+  directory.unreadable = error;
+  directory.listed = true;
+  directory.open_failures = 0;
+  counts_.last_error = std::string("cannot read a directory: ") + std::strerror(error);
+  if (error != EACCES && error != EPERM) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
+  for (const auto& weak : snapshots_) {
+    if (const auto snapshot = weak.lock()) snapshot->directory_listed(id);
+  }
+}
+
+// ---- names ----------------------------------------------------------------------------------------------------------------------
+
+/** Writes to one file are reported at once, then at most every throttle_ms until it is closed; the trailing look is never lost. */
+std::vector<std::pair<std::string, Mark>> WatchEngine::names_due(DirId id, DirtyDirectory& task) {
+  std::vector<std::pair<std::string, Mark>> due;
+  due.reserve(task.names.size());
+  Lock lock(mutex_);
+  const int64_t now = monotonic_ns();
+  for (auto& [name, mark] : task.names) {
+    const bool only_written = (mark.flags & ~kMarkDue) == kMarkModified;
+    if (only_written || !throttled_.empty()) {
+      std::string key = std::to_string(id) + '/' + name;
+      const auto found = throttled_.find(key);
+      if (only_written && found != throttled_.end() && now < found->second.until_ns) {
+        if (!found->second.scheduled) hold_back(found->second.until_ns, id, name, Mark{kMarkModified | kMarkDue, 0});
+        found->second.scheduled = true;
+        continue;
+      }
+      if (only_written) {
+        throttled_[std::move(key)] = {now + config_.throttle_ms * 1'000'000, false};
+      } else if (found != throttled_.end()) {
+        throttled_.erase(found);
+      }
+    }
+    due.emplace_back(name, mark);
+  }
+  return due;
+}
+
+Sighting WatchEngine::look(int fd, const std::string& path, std::string name, Mark mark) const {
+  Sighting sighting;
+  sighting.name = std::move(name);
+  sighting.flags = mark.flags;
+  sighting.contested_since = mark.contested_since;
+  sighting.sequence = next_sequence();
+  sighting.error = stat_at(fd, sighting.name.c_str(), sighting.stat);
+  // What the filter leaves out does not exist for us, also when it did before it changed its kind.
+  if (sighting.error == 0 && !filter_.wants(path, sighting.name, sighting.stat.kind)) sighting.error = ENOENT;
+  return sighting;
+}
+
+void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& task) {
+  std::vector<Sighting> sightings;
+  bool own_row = task.self;
+  auto due = names_due(id, task);
+  sightings.reserve(std::min(due.size(), kApplyBatch));
+  for (auto& [name, mark] : due) {
+    own_row = own_row || (mark.flags & kChangesDirectory);
+    sightings.push_back(look(fd, path, std::move(name), mark));
+    if (sightings.size() < kApplyBatch) continue;
+    Lock lock(mutex_);
+    apply(id, sightings, task);
+    sightings.clear();
+  }
+  {
+    Lock lock(mutex_);
+    apply(id, sightings, task);
+    if (table_.valid(id)) table_.at(id).open_failures = 0;
+  }
+  if (own_row) refresh_own_row(id, fd, task.announce, task.quiet, task.since_ns);
+}
+
+void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns) {
+  FileStat stat;
+  const uint64_t sequence = next_sequence();
+  if (stat_at(fd, "", stat) != 0) return;
+  Lock lock(mutex_);
+  if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
+  Directory& directory = table_.at(id);
+  if (sequence <= directory.own_sequence) return;
+  Entry* entry = id == kRootDir ? &table_.root_entry() : table_.at(directory.parent).find(directory.name);
+  if (entry == nullptr || entry->child != id) return;
+  directory.own_sequence = sequence;
+  const bool changed = !entry->same_content(stat);
+  entry->assign(stat);
+  if (!announce && (!changed || quiet)) return;
+  counts_.changes++;
+  if (id == kRootDir) {
+    changes_.upsert_root(stat, next_sequence(), since_ns);
+  } else {
+    const std::string name = directory.name;
+    changes_.upsert(json_dir(directory.parent), name, stat, AtomicFlag::absent, next_sequence(), since_ns);
+  }
+}
+
+// ---- listing --------------------------------------------------------------------------------------------------------------------
+
+int WatchEngine::arm(DirId id, int fd) {
+  WatchId watch = -1;
+  const int error = source_->arm(fd, watch);
+  Lock lock(mutex_);
+  if (!table_.valid(id)) {
+    if (error == 0 && !by_watch_.contains(watch)) source_->disarm(watch);
+    return 0;
+  }
+  Directory& directory = table_.at(id);
+  directory.watch_refused = error != 0;
+  if (error != 0) {
+    directory.watch_error = error;
+    return error;
+  }
+  if (directory.watch == watch) return 0;
+  if (directory.watch != -1) {
+    const auto old = by_watch_.find(directory.watch);
+    if (old != by_watch_.end()) {
+      std::erase(old->second, id);
+      if (old->second.empty()) by_watch_.erase(old);
+    }
+  }
+  directory.watch = watch;
+  std::vector<DirId>& owners = by_watch_[watch];
+  for (const DirId other : owners) mark(table_.at(other).parent, table_.at(other).name, kMarkVerify);
+  owners.push_back(id);
+  return 0;
+}
+
+// Arm first, then list: whatever happens after the watch is armed becomes a mark, whatever happened before is in the listing.
+void WatchEngine::list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
+  const bool unwatched = arm(id, fd) != 0;
+  {
+    Lock lock(mutex_);
+    if (!table_.valid(id)) return;
+    table_.at(id).seen_phase = !table_.at(id).seen_phase;
+  }
+  int error = 0;
+  for (int attempt = 0; attempt < kListAttempts; attempt++) {
+    FileStat before;
+    FileStat after;
+    stat_at(fd, "", before);
+    error = list_once(id, fd, path, task);
+    // Without a watch nobody tells what was missed by a listing that overlapped a change.
+    if (error != 0 || !unwatched || stat_at(fd, "", after) != 0) break;
+    if (before.mtime.sec == after.mtime.sec && before.mtime.nsec == after.mtime.nsec) break;
+  }
+  if (error == 0) confirm_missing(id, fd, task);
+  refresh_own_row(id, fd, task.announce, task.quiet, task.since_ns);
+  Lock lock(mutex_);
+  if (!table_.valid(id)) return;
+  Directory& directory = table_.at(id);
+  directory.unreadable = error;
+  directory.open_failures = 0;
+  if (error != 0) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
+  if (!directory.listed) directory.shrink();
+  directory.listed = true;
+  directory.pass = std::max(directory.pass, task.pass);
+  for (const auto& weak : snapshots_) {
+    if (const auto snapshot = weak.lock()) snapshot->directory_listed(id);
+  }
+}
+
+int WatchEngine::list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
+  thread_local DirLister lister;
+  std::vector<Sighting> sightings;
+  const auto flush = [&] {
+    Lock lock(mutex_);
+    apply(id, sightings, task);
+    sightings.clear();
+    return !stopping_ && table_.valid(id);
+  };
+  const int error = lister.list(
+      fd,
+      [&](std::string_view name, unsigned char) {
+        sightings.push_back(look(fd, path, std::string(name), Mark{}));
+        return sightings.size() < kApplyBatch || flush();
+      },
+      nullptr);
+  flush();
+  return error;
+}
+
+// Absence from a listing is a hint like any other: only a stat tells that something is gone.
+void WatchEngine::confirm_missing(DirId id, int fd, const DirtyDirectory& task) {
+  std::vector<std::string> missing;
+  {
+    Lock lock(mutex_);
+    if (!table_.valid(id)) return;
+    const Directory& directory = table_.at(id);
+    for (const Entry& entry : directory.slots()) {
+      if (!(entry.flags & kDead) && static_cast<bool>(entry.flags & kSeenBit) != directory.seen_phase) {
+        missing.emplace_back(directory.name_of(entry));
+      }
+    }
+  }
+  std::vector<Sighting> sightings;
+  sightings.reserve(missing.size());
+  for (std::string& name : missing) {
+    Sighting sighting;
+    sighting.name = std::move(name);
+    sighting.sequence = next_sequence();
+    sighting.error = stat_at(fd, sighting.name.c_str(), sighting.stat);
+    sightings.push_back(std::move(sighting));
+  }
+  Lock lock(mutex_);
+  apply(id, sightings, task);
+}
+
+// ---- the root -------------------------------------------------------------------------------------------------------------------
+
+void WatchEngine::check_root() {
+  UniqueFd fd(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0) {
+    const int error = errno;
+    if (error == EMFILE || error == ENFILE) return;
+    root_lost(error == ENOENT    ? "the root is missing"
+              : error == ENOTDIR ? "the root is not a directory"
+                                 : std::string("the root cannot be read: ") + std::strerror(error));
+    return;
+  }
+  FileStat stat;
+  if (stat_at(fd.get(), "", stat) != 0) return;
+  Lock lock(mutex_);
+  const bool first = root_identity_ == Identity{};
+  const bool same = root_identity_ == identity_of(stat);
+  if (same && root_state_ != RootState::unavailable) return;
+  const bool other_disk = !first && root_identity_.dev != stat.dev;
+  const bool had_entries = table_.entry_count > 0;
+  lock.unlock();
+  if (other_disk && had_entries) {
+    bool empty = true;
+    DirLister lister;
+    lister.list(fd.get(), [&](std::string_view, unsigned char) { return empty = false; }, nullptr);
+    if (empty) {
+      root_lost("the root stands empty on another file system than before: it is probably not mounted");
+      return;
+    }
+  }
+  lock.lock();
+  root_fd_ = nullptr;
+  root_found(identity_of(stat), first);
+}
+
+void WatchEngine::root_lost(const std::string& reason) {
+  Lock lock(mutex_);
+  root_fd_ = nullptr;
+  if (root_state_ == RootState::unavailable && root_reason_ == reason) return;
+  root_state_ = RootState::unavailable;
+  root_reason_ = reason;
+  pass_pending_ = 0;
+  dirty_.clear();
+  timed_.clear();
+  throttled_.clear();
+  for (const auto& weak : snapshots_) {
+    if (const auto snapshot = weak.lock()) snapshot->fail(ENOENT);
+  }
+  signal_readable();
+}
+
+/** With the mutex held. */
+void WatchEngine::root_found(Identity identity, bool first) {
+  root_identity_ = identity;
+  table_.set_identity(kRootDir, identity);
+  root_state_ = first ? RootState::starting : RootState::available;
+  root_reason_.clear();
+  begin_pass(first, first ? "" : "the root came back");
+  signal_readable();
+}
+
+}  // namespace fustor

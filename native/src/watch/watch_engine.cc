@@ -1,0 +1,214 @@
+// Life of the engine: start, stop, what others may ask of it, and the passes over the whole tree.
+#include "watch/watch_engine.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "watch/inotify_source.h"
+#include "watch/monotonic.h"
+#include "watch/snapshot_stream.h"
+
+namespace fustor {
+
+namespace {
+constexpr int64_t kFreshPassNs = 60'000'000'000;  // a snapshot this soon after a pass needs no other
+constexpr int64_t kStatusWalkNs = 5'000'000'000;
+
+std::string refusal_name(int error) {
+  switch (error) {
+    case ENOSPC: return "budget";
+    case EACCES:
+    case EPERM: return "permission";
+    default: return std::strerror(error);
+  }
+}
+}  // namespace
+
+std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()> on_readable) {
+  return std::make_shared<WatchEngine>(std::move(config), std::make_unique<InotifySource>(), std::move(on_readable));
+}
+
+WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
+    : config_(std::move(config)), filter_(config_.filter, config_.root), source_(std::move(source)), on_readable_(std::move(on_readable)) {}
+
+WatchEngine::~WatchEngine() { close(); }
+
+void WatchEngine::start() {
+  Lock lock(mutex_);
+  if (started_ || stopping_) return;
+  started_ = true;
+  const int error = source_->open();
+  if (error != 0) {
+    root_state_ = RootState::unavailable;
+    root_reason_ = std::string("no inotify instance: ") + std::strerror(error) + " (raise fs.inotify.max_user_instances)";
+    signal_readable();
+    return;
+  }
+  wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  mounts_fd_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+  counts_.watches_limit = source_->limit();
+  root_check_due_ = true;
+  const unsigned threads = config_.threads > 0 ? config_.threads : std::max(2u, std::thread::hardware_concurrency());
+  reader_ = std::thread([this] { reader_loop(); });
+  for (unsigned i = 0; i < threads; i++) workers_.emplace_back([this] { worker_loop(); });
+}
+
+void WatchEngine::close() {
+  {
+    Lock lock(mutex_);
+    stopping_ = true;
+    work_.notify_all();
+    for (const auto& weak : snapshots_) {
+      if (const auto snapshot = weak.lock()) snapshot->fail(ECANCELED);
+    }
+    wake_reader();
+  }
+  if (reader_.joinable()) reader_.join();
+  for (std::thread& worker : workers_) {
+    if (worker.joinable()) worker.join();
+  }
+  workers_.clear();
+}
+
+// ---- passes ---------------------------------------------------------------------------------------------------------------------
+
+/** Lists every directory once more, parents first. A quiet pass finds what was there before: no changes. */
+void WatchEngine::begin_pass(bool quiet, const std::string& reason) {
+  pass_++;
+  pass_pending_ = 0;
+  pass_quiet_ = quiet;
+  resync_wanted_ = false;
+  if (!quiet) {
+    counts_.resyncs++;
+    counts_.last_resync_reason = reason;
+  }
+  DirtyDirectory from;
+  from.recursive = true;
+  from.pass = pass_;
+  from.since_ns = monotonic_ns();
+  mark_list(kRootDir, from, false, quiet);
+}
+
+void WatchEngine::finish_pass_if_done() {
+  if (pass_pending_ > 0 || pass_ended_ == pass_ || root_state_ == RootState::unavailable) return;
+  pass_ended_ = pass_;
+  pass_ended_ns_ = monotonic_ns();
+  root_state_ = RootState::available;
+  for (const auto& weak : snapshots_) {
+    if (const auto snapshot = weak.lock()) snapshot->pass_ended();
+  }
+  signal_readable();
+}
+
+void WatchEngine::signal_readable() {
+  if (readable_ || stopping_) return;
+  readable_ = true;
+  on_readable_();
+}
+
+// ---- what others ask ------------------------------------------------------------------------------------------------------------
+
+bool WatchEngine::drain(LiveBatch& out) {
+  Lock lock(mutex_);
+  ChangeBatch batch;
+  const bool was_full = changes_.full();
+  if (!changes_.take(batch)) {
+    if (!changes_.has_raw()) readable_ = false;
+    return false;
+  }
+  if (was_full && !changes_.full()) work_.notify_all();
+  out.json = std::move(batch.json);
+  out.count = batch.count;
+  out.lag_ms = static_cast<double>(monotonic_ns() - batch.since_ns) / 1e6;
+  return true;
+}
+
+std::string WatchEngine::drain_raw() {
+  Lock lock(mutex_);
+  if (!changes_.has_raw() && changes_.empty()) readable_ = false;
+  return changes_.take_raw();
+}
+
+void WatchEngine::recheck(const std::string& path, bool recursive) {
+  Lock lock(mutex_);
+  if (root_state_ == RootState::unavailable) return;
+  const DirId directory = table_.resolve(path);
+  if (directory != kNoDir && (recursive || path.empty())) {
+    DirtyDirectory from;
+    from.recursive = recursive;
+    mark_list(directory, from, true, false);
+  }
+  if (path.empty()) return;
+  // The nearest directory that is known holds the name, or the ancestor that is missing.
+  std::string_view rest = path;
+  DirId parent = kRootDir;
+  for (size_t slash; (slash = rest.find('/')) != std::string_view::npos; rest = rest.substr(slash + 1)) {
+    const Entry* entry = table_.at(parent).find(rest.substr(0, slash));
+    if (entry == nullptr || entry->child == kNoDir) break;
+    parent = entry->child;
+  }
+  mark(parent, rest.substr(0, rest.find('/')), kMarkAnnounce);
+}
+
+void WatchEngine::resync(const std::string& reason) {
+  Lock lock(mutex_);
+  want_resync(reason);
+}
+
+std::shared_ptr<BulkStream> WatchEngine::open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) {
+  auto snapshot = std::make_shared<SnapshotStream>(shared_from_this(), chunk_bytes, pool_chunks);
+  Lock lock(mutex_);
+  std::erase_if(snapshots_, [](const auto& weak) { return weak.expired(); });
+  if (root_state_ == RootState::unavailable || stopping_) {
+    snapshot->fail(ENOENT);
+  } else {
+    // Join the pass that is running, or take the one that ended a moment ago; otherwise look at everything again.
+    const bool running = pass_ == 0 || pass_ended_ != pass_;
+    if (!running && monotonic_ns() - pass_ended_ns_ > kFreshPassNs) begin_pass(false, "a snapshot was asked for");
+    snapshots_.push_back(snapshot);
+    snapshot->begin(std::max(pass_, 1u), pass_ended_ == pass_ && pass_ != 0);
+  }
+  lock.unlock();
+  snapshot->run();
+  return snapshot;
+}
+
+RootState WatchEngine::root_state(std::string& reason) const {
+  Lock lock(mutex_);
+  reason = root_reason_;
+  return root_state_;
+}
+
+WatchStatus WatchEngine::status() const {
+  Lock lock(mutex_);
+  WatchStatus status = counts_;
+  status.root = root_state_;
+  status.reason = root_reason_;
+  status.entries = table_.entry_count + (root_identity_ == Identity{} ? 0 : 1);
+  status.directories = table_.directory_count();
+  status.watches_used = by_watch_.size();
+  status.queue_depth = dirty_.size();
+  const int64_t now = monotonic_ns();
+  if (walked_ns_ == 0 || now - walked_ns_ > kStatusWalkNs || table_.capacity() < 10'000) {
+    walked_ns_ = now;
+    walked_.table_bytes = table_.bytes();
+    walked_.unwatched.clear();
+    walked_.unreadable = 0;
+    for (DirId id = 0; id < table_.capacity(); id++) {
+      const Directory& directory = table_.at(id);
+      if (!directory.alive) continue;
+      if (directory.watch_refused) walked_.unwatched[refusal_name(directory.watch_error)]++;
+      if (directory.unreadable != 0) walked_.unreadable++;
+    }
+  }
+  status.table_bytes = walked_.table_bytes;
+  status.unwatched = walked_.unwatched;
+  status.unreadable = walked_.unreadable;
+  return status;
+}
+
+}  // namespace fustor

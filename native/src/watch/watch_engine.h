@@ -1,0 +1,186 @@
+// The watch engine: every hint of the kernel only says where to look; what is sent is the difference to the tree table.
+//
+//   reader thread      events -> marks ("look at name n in directory d"); never stats, never waits for anybody
+//   worker threads     take one dirty directory at a time, open it beneath the root, stat the marked names (or list it: arm the
+//                      watch first, then list), and apply what they saw to the table; each difference becomes a change
+//   snapshot cursors   copy rows out of the table, directory by directory, as the pass over the tree gets there
+//
+// Why this converges:
+//  - A directory has one owner at a time (Directory::busy), so two stats of one name are applied in the order they were made.
+//  - Marks that come while a directory is owned wait and are looked at afterwards: the last look is younger than the last hint.
+//  - A hint for a directory that cannot be opened under its known path (an ancestor was renamed a moment ago) is parked, and the
+//    parent is asked whether the name still leads there; the answer either moves the node, removes it or wakes it again.
+//  - Nothing is concluded from absence in a listing: a missing name is statted before it counts as deleted.
+//  - A directory that left its place keeps its table for kLimboNs. If its inode turns up elsewhere (the other half of a rename, in
+//    whatever read it comes, with or without its cookie) the node moves by one pointer; otherwise its watches are removed.
+//    Pairing by inode needs no cookie and survives lost halves, exchanges and rotations.
+//  - Changes get their sequence while the mutex is held, as do the groups of snapshot rows: between the two there is one order.
+//
+// The race that shaped it: a worker stats d/x, another sees d deleted and reports that, the first reports x after it: a ghost. Hence
+// stat results are applied under the mutex and only while the directory is reachable.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+
+#include "base/filter.h"
+#include "base/unique_fd.h"
+#include "fustor/watch.h"
+#include "watch/change_queue.h"
+#include "watch/dirty_set.h"
+#include "watch/event_source.h"
+#include "watch/tree_table.h"
+
+namespace fustor {
+
+class SnapshotStream;
+
+/** What a stat of one name said. */
+struct Sighting {
+  std::string name;
+  FileStat stat{};
+  int error = 0;                 // 0, ENOENT, or why it could not be statted
+  uint16_t flags = 0;            // MarkFlag; 0 = found by a listing
+  uint64_t sequence = 0;         // taken before the stat
+  uint64_t contested_since = 0;  // see Mark
+};
+
+class WatchEngine final : public Watcher, public std::enable_shared_from_this<WatchEngine> {
+ public:
+  WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable);
+  ~WatchEngine() override;
+
+  void start() override;
+  bool drain(LiveBatch& out) override;
+  std::string drain_raw() override;
+  void recheck(const std::string& path, bool recursive) override;
+  void resync(const std::string& reason) override;
+  std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) override;
+  WatchStatus status() const override;
+  RootState root_state(std::string& reason) const override;
+  void close() override;
+
+ private:
+  friend class SnapshotStream;
+  using Lock = std::unique_lock<std::mutex>;
+  struct Timed {
+    DirId directory;
+    std::string name;
+    Mark mark;
+  };
+  struct Limbo {
+    DirId directory;
+    int64_t deadline_ns;
+    int64_t give_up_ns;  // not even pending work keeps it longer
+  };
+
+  // watch_engine.cc: life, status, passes; engine_reader.cc: events, timers, root and mounts
+  void reader_loop();
+  bool read_events();
+  void digest(const KernelEvent& event, int64_t now_ns);
+  void digest_own(DirId id, uint32_t mask);
+  void want_resync(const std::string& reason);
+  void run_timers(int64_t now_ns);
+  int64_t next_deadline_ns() const;
+  void mounts_changed();
+  void begin_pass(bool quiet, const std::string& reason);
+  void finish_pass_if_done();
+  void signal_readable();
+  void wake_reader();
+
+  // engine_work.cc: one dirty directory
+  void worker_loop();
+  void run_task(DirId id, DirtyDirectory& task);
+  void park(DirId id, DirtyDirectory& task, int64_t retry_ns);
+  void cannot_open(DirId id, DirtyDirectory& task, int error);
+  void look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& task);
+  void list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
+  int list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
+  void confirm_missing(DirId id, int fd, const DirtyDirectory& task);
+  std::vector<std::pair<std::string, Mark>> names_due(DirId id, DirtyDirectory& task);
+  Sighting look(int fd, const std::string& path, std::string name, Mark mark) const;
+  std::shared_ptr<UniqueFd> root_fd();
+  bool may_enter(DirId id, int fd, const FileStat& self) const;
+  int arm(DirId id, int fd);
+  void refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns);
+  void release(DirId id, uint32_t pass);
+  void check_root();
+  void root_lost(const std::string& reason);
+  void root_found(Identity identity, bool first);
+
+  // engine_apply.cc: what was seen becomes a difference; all with the mutex held
+  void apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
+  void apply_gone(DirId id, const Sighting& sighting, const DirtyDirectory& task);
+  void apply_seen(DirId id, const Sighting& sighting, const DirtyDirectory& task);
+  void apply_directory(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
+  void apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
+  void leave(DirId id, Entry& entry, const DirtyDirectory& task);
+  bool mount_vanished(DirId parent, const Entry& entry, const FileStat& stat) const;
+  void expire(DirId id);
+  void note_link(DirId id, const Sighting& sighting, bool changed);
+  void forget_link(DirId id, const Entry& entry);
+  void mark_list(DirId id, const DirtyDirectory& from, bool announce, bool quiet);
+  void mark(DirId id, std::string_view name, uint16_t flags);
+  void wake_worker_for(DirId id, bool background);
+  void hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark);
+  const std::string& json_dir(DirId id);
+
+  const WatchConfig config_;
+  Filter filter_;
+  std::unique_ptr<EventSource> source_;
+  std::function<void()> on_readable_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;   // something is dirty, or there is room for changes again
+  TreeTable table_;
+  DirtySet dirty_;
+  ChangeQueue changes_;
+  std::unordered_map<WatchId, std::vector<DirId>> by_watch_;
+  std::unordered_multimap<uint64_t, std::pair<DirId, std::string>> links_;  // inode -> names of a hard linked file
+  struct Throttle {
+    int64_t until_ns;
+    bool scheduled;  // the trailing look is already waiting
+  };
+  std::unordered_map<std::string, Throttle> throttled_;  // files being written, by directory id and name
+  std::multimap<int64_t, Timed> timed_;
+  std::vector<Limbo> limbo_;
+  std::unordered_set<DirId> mounts_;  // directories on another file system than their parent
+  std::vector<std::weak_ptr<SnapshotStream>> snapshots_;
+  std::shared_ptr<UniqueFd> root_fd_;  // open only while there is work: it would keep the file system from being unmounted
+  int64_t root_fd_used_ns_ = 0;
+  bool root_check_due_ = false;
+  Identity root_identity_;
+  RootState root_state_ = RootState::starting;
+  std::string root_reason_;
+  std::string json_dir_;       // cache of json_dir()
+  DirId json_dir_of_ = kNoDir;
+  uint32_t pass_ = 0;          // the present or last pass
+  uint64_t pass_pending_ = 0;  // its directories not yet done
+  bool pass_quiet_ = false;
+  uint32_t pass_ended_ = 0;     // the last pass that came to its end
+  int64_t pass_ended_ns_ = 0;
+  bool resync_wanted_ = false;
+  int64_t resync_not_before_ns_ = 0;
+  int64_t resync_backoff_ns_ = 0;
+  std::string resync_reason_;
+  int64_t sweep_ns_ = 0;
+  int64_t now_ns_ = 0;         // arrival time of the events being digested
+  bool readable_ = false;      // on_readable was called and no empty drain came since
+  bool stopping_ = false;
+  bool started_ = false;
+  uint32_t busy_workers_ = 0;
+  WatchStatus counts_;
+  mutable WatchStatus walked_;      // what takes a walk to count, a few seconds old
+  mutable int64_t walked_ns_ = 0;
+
+  UniqueFd wake_fd_;
+  UniqueFd mounts_fd_;
+  std::thread reader_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace fustor
