@@ -1,0 +1,93 @@
+import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
+import { fetchStatus } from "../../agent/control-client.ts";
+import { runningAgent } from "../../agent/instance-lock.ts";
+import { resolveHome } from "../../config/home.ts";
+import { FustorError, isFustorError } from "../../sdk/index.ts";
+import { EXIT } from "../exit-codes.ts";
+import { formatBytes, formatCount, formatDuration, formatTable, printable } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+
+export interface StatusCommandOptions {
+  readonly json?: boolean;
+}
+
+function consoleText(status: AgentStatus): string {
+  switch (status.console.state) {
+    case "listening":
+      return status.console.url;
+    case "failed":
+      return `not there: ${printable(status.console.reason)}`;
+    case "off":
+      return "off";
+  }
+}
+
+const snapshotText = (pipe: PipeReport): string =>
+  pipe.snapshot === "none" ? "-" : `${pipe.snapshot} (${formatCount(pipe.snapshotRows)} rows)`;
+
+const lagText = (pipe: PipeReport): string => (pipe.lagMs === undefined ? "-" : `${Math.round(pipe.lagMs)} ms`);
+
+function pipeTable(pipes: readonly PipeReport[]): string {
+  const header = ["PIPE ID", "STATE", "ROLE", "SNAPSHOT", "LIVE ROWS", "BACKLOG", "LAG", "FAILURES"];
+  const rows = pipes.map((pipe) => [
+    pipe.id,
+    pipe.state,
+    pipe.role ?? "-",
+    snapshotText(pipe),
+    formatCount(pipe.rowsSent.message),
+    formatCount(pipe.backlog),
+    lagText(pipe),
+    formatCount(pipe.failures),
+  ]);
+  return formatTable(header, rows);
+}
+
+function sourceLine(source: SourceReport): string {
+  const { availability, entries } = source.status;
+  const reason = availability.state === "unavailable" ? `: ${printable(availability.reason)}` : "";
+  const known = entries === undefined ? "" : `, ${formatCount(entries)} entries`;
+  return `  ${source.ids.join(", ")}  ${printable(source.uri)}  ${availability.state}${reason}${known}`;
+}
+
+function pipeLines(pipe: PipeReport): string[] {
+  const lines = [`  ${pipe.id}: ${printable(pipe.info)} (${pipe.source} -> ${pipe.sender.id}, ${pipe.sender.uri})`];
+  if (pipe.lastError !== undefined) lines.push(`    last error: ${printable(pipe.lastError)}`);
+  return lines;
+}
+
+/** The readable form of a status snapshot. */
+export function formatStatus(status: AgentStatus): string {
+  const process = `PID ${status.pid}, up ${formatDuration(status.uptimeMs)}, version ${status.version}`;
+  const load = `${formatBytes(status.rssBytes)}, ${status.cpu.percent.toFixed(1)} % of a core`;
+  return [
+    `${status.state.toUpperCase()}  ${process}, ${load}`,
+    `Home     ${status.home}`,
+    `Console  ${consoleText(status)}`,
+    "",
+    pipeTable(status.pipes),
+    ...status.pipes.flatMap(pipeLines),
+    "",
+    "Sources",
+    ...status.sources.map(sourceLine),
+  ].join("\n");
+}
+
+async function tellStopped(home: string, options: StatusCommandOptions, terminal: Terminal): Promise<number> {
+  await terminal.line(options.json === true ? JSON.stringify({ state: "stopped", home }) : `STOPPED  ${home}`);
+  return EXIT.stopped;
+}
+
+export async function status(options: StatusCommandOptions, terminal: Terminal): Promise<number> {
+  const home = resolveHome(process.env);
+  let current: AgentStatus;
+  try {
+    current = await fetchStatus(home);
+  } catch (error) {
+    if (!isFustorError(error, "FUSTOR_AGENT_STOPPED")) throw error;
+    const silent = await runningAgent(home);
+    if (silent === undefined) return tellStopped(home, options, terminal);
+    throw new FustorError("FUSTOR_INTERNAL", `the agent (PID ${silent.pid}) runs, but its control socket is gone`);
+  }
+  await terminal.line(options.json === true ? JSON.stringify(current) : formatStatus(current));
+  return EXIT.done;
+}

@@ -1,0 +1,27 @@
+import { stopAgent } from "../../agent/stop-agent.ts";
+import { resolveHome } from "../../config/home.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { Terminal } from "../terminal.ts";
+
+const PATIENCE = { graceMs: 15_000, killMs: 5_000, pollMs: 50 };
+
+export async function stop(terminal: Terminal): Promise<number> {
+  const home = resolveHome(process.env);
+  const outcome = await stopAgent(home, PATIENCE);
+  switch (outcome.kind) {
+    case "not_running":
+      await terminal.line(`No agent is running on ${home}.`);
+      return EXIT.done;
+    case "stopped":
+      await terminal.line(`Stopped (PID ${outcome.pid}).`);
+      return EXIT.done;
+    case "killed":
+      await terminal.complain(
+        `The agent (PID ${outcome.pid}) did not end within ${PATIENCE.graceMs / 1000} s: killed.`,
+      );
+      return EXIT.failure;
+    case "still_alive":
+      await terminal.complain(`The agent (PID ${outcome.pid}) did not end, not even by SIGKILL.`);
+      return EXIT.failure;
+  }
+}

@@ -1,0 +1,133 @@
+/** Every command, its arguments and options in one place. The work is loaded only when a command is called. */
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { agentVersion } from "../agent/version.ts";
+import { EXIT } from "./exit-codes.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Gets the exit code of the command that ran. */
+export type Finish = (exitCode: number) => void;
+
+function parseThreads(text: string): number {
+  const threads = Number(text);
+  if (!/^\d+$/.test(text) || threads > 256) throw new InvalidArgumentError("Write a number from 0 to 256.");
+  return threads;
+}
+
+const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
+
+const withFilter = (command: Command): Command =>
+  command
+    .option("--exclude <glob>", "leave out what matches; may be repeated", collect)
+    .option("--file-pattern <pattern>", "only files whose name matches, such as *.csv")
+    .option("--threads <number>", "threads of the scan, 0 = one per core", parseThreads);
+
+function addAgentCommands(program: Command, terminal: Terminal, finish: Finish): void {
+  program
+    .command("start")
+    .description("start the agent: the pipes named, or all that are enabled")
+    .argument("[pipes...]", "ids of pipes, started even if they are not enabled")
+    .option("-D, --daemon", "in the background; returns when every pipe runs or one failed")
+    .option("-V, --verbose", "log in detail")
+    .action(async (pipes: string[], options) => {
+      finish(await (await import("./commands/start.ts")).start(pipes, options, terminal));
+    });
+  program
+    .command("stop")
+    .description("stop the agent of this home")
+    .action(async () => finish(await (await import("./commands/stop.ts")).stop(terminal)));
+  program
+    .command("status")
+    .description("what the running agent does; exit code 3 when there is none")
+    .option("--json", "everything, as JSON")
+    .action(async (options) => finish(await (await import("./commands/status.ts")).status(options, terminal)));
+}
+
+function addConfigCommands(program: Command, terminal: Terminal, finish: Finish): void {
+  program
+    .command("list")
+    .description("the pipes of the configuration")
+    .action(async () => finish(await (await import("./commands/list.ts")).list(terminal)));
+  program
+    .command("validate")
+    .description("check the configuration and name everything that is wrong with it")
+    .action(async () => finish(await (await import("./commands/validate.ts")).validate(terminal)));
+  program
+    .command("init")
+    .description("write a commented sample configuration into the home")
+    .action(async () => finish(await (await import("./commands/init.ts")).init(terminal)));
+}
+
+function addFusionCommands(program: Command, terminal: Terminal, finish: Finish): void {
+  program
+    .command("demo")
+    .description("agent and Fusion together on a directory, on loopback, with a temporary home")
+    .argument("[dir]", "what to watch (default: the current directory)")
+    .option("--once", "end as soon as the view is complete; exit code 0 when it equals the directory")
+    .action(async (directory: string | undefined, options) => {
+      finish(await (await import("./commands/demo.ts")).demo(directory, options, terminal));
+    });
+  program
+    .command("fusion")
+    .description("run the embedded Fusion of $FUSTOR_HOME/fusion-config/*.yaml in the foreground")
+    .option("-V, --verbose", "log in detail")
+    .action(async (options) => finish(await (await import("./commands/fusion.ts")).fusion(options, terminal)));
+}
+
+function addEngineCommands(program: Command, terminal: Terminal, finish: Finish): void {
+  withFilter(program.command("watch"))
+    .description("print every change below a directory as one JSON line, without any Fusion")
+    .argument("<dir>")
+    .option("--raw", "the kernel's events as they come")
+    .action(async (directory: string, options) => {
+      finish(await (await import("./commands/watch.ts")).watch(directory, options, terminal));
+    });
+  withFilter(program.command("scan"))
+    .description("print every entry of a directory tree as one JSON line, the root first")
+    .argument("<dir>")
+    .option("--summary", "one line of counts and rate instead")
+    .action(async (directory: string, options) => {
+      finish(await (await import("./commands/scan.ts")).scan(directory, options, terminal));
+    });
+}
+
+function buildProgram(terminal: Terminal, finish: Finish): Command {
+  const program = new Command("fustor-agent");
+  program
+    .description("Watches directory trees and keeps a Fusion service's view of them equal.")
+    .version(agentVersion, "-v, --version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .addHelpText("after", "\nThe home is $FUSTOR_HOME, by default ~/.fustor.")
+    .showSuggestionAfterError()
+    .exitOverride();
+  // Commander writes the error and the suggestion as several lines: one is enough.
+  program.configureOutput({
+    outputError: (text, write) =>
+      write(
+        `fustor-agent: ${text
+          .trim()
+          .replace(/^error: /, "")
+          .replaceAll(/\s*\n\s*/g, " ")}\n`,
+      ),
+  });
+  addAgentCommands(program, terminal, finish);
+  addConfigCommands(program, terminal, finish);
+  addFusionCommands(program, terminal, finish);
+  addEngineCommands(program, terminal, finish);
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  return program;
+}
+
+/** Runs one command line to its end. Rejects with what a command could not cope with. */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = buildProgram(terminal, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+}

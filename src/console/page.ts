@@ -1,0 +1,170 @@
+/**
+ * The status page, drawn on this side so that it shows everything without a script. The script only fetches the page again and
+ * puts the new `main` in the place of the old one. Every text goes through `html`, which escapes it.
+ */
+import { html, raw } from "hono/html";
+import type { AgentState, AgentStatus, PipeReport, SourceReport } from "../agent/agent-status.ts";
+import { PAGE_STYLE } from "./page-style.ts";
+
+type Markup = ReturnType<typeof html>;
+type Tone = "good" | "busy" | "wait" | "bad" | "idle";
+
+const REFRESH_MS = 2000;
+
+const PAGE_SCRIPT = `
+const refresh = async () => {
+  try {
+    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(${REFRESH_MS * 2}) });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+    document.querySelector("main").replaceWith(document.adoptNode(next));
+    document.body.classList.remove("lost");
+  } catch {
+    document.body.classList.add("lost");
+  }
+  setTimeout(refresh, ${REFRESH_MS});
+};
+setTimeout(refresh, ${REFRESH_MS});
+`;
+
+const PIPE_TONES: Readonly<Record<PipeReport["state"], Tone>> = {
+  stopped: "idle",
+  connecting: "busy",
+  running: "good",
+  waiting_for_source: "wait",
+  reconnecting: "wait",
+  key_refused: "bad",
+  standby: "idle",
+  draining: "busy",
+  failed: "bad",
+};
+
+const AGENT_TONES: Readonly<Record<AgentState, Tone>> = {
+  starting: "busy",
+  running: "good",
+  draining: "wait",
+  stopped: "idle",
+};
+
+const SOURCE_TONES: Readonly<Record<SourceReport["status"]["availability"]["state"], Tone>> = {
+  starting: "busy",
+  available: "good",
+  unavailable: "wait",
+};
+
+const pill = (tone: Tone, text: string): Markup => html`<span class="pill ${tone}">${text.replaceAll("_", " ")}</span>`;
+const count = (value: number): string => value.toLocaleString("en-US");
+const megabytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
+const milliseconds = (value: number | undefined): string =>
+  value === undefined ? "–" : `${count(Math.round(value))} ms`;
+
+function uptime(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const parts: readonly (readonly [number, string])[] = [
+    [Math.floor(seconds / 86400), "d"],
+    [Math.floor(seconds / 3600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "min"],
+    [seconds % 60, "s"],
+  ];
+  const first = parts.findIndex(([value]) => value > 0);
+  const shown = first === -1 ? parts.slice(-1) : parts.slice(first, first + 2);
+  return shown.map(([value, unit]) => `${value} ${unit}`).join(" ");
+}
+
+const fact = (name: string, value: string | Markup, kind = ""): Markup =>
+  html`<div class="${kind}"><dt>${name}</dt><dd>${value}</dd></div>`;
+
+function facts(status: AgentStatus): Markup {
+  return html`<dl class="facts">
+    ${fact("Up", uptime(status.uptimeMs))}
+    ${fact("Memory", megabytes(status.rssBytes))}
+    ${fact("Processor", `${status.cpu.percent.toFixed(1)} % of a core`)}
+    ${fact("Process", `PID ${status.pid}`)}
+    ${fact("Version", status.version)}
+    ${fact("Home", status.home, "wide")}
+  </dl>`;
+}
+
+function snapshot(pipe: PipeReport): Markup {
+  if (pipe.snapshot === "none") return html`–`;
+  if (pipe.snapshot === "complete") return html`complete, ${count(pipe.snapshotRows)} rows`;
+  const expected = pipe.snapshotExpectedRows;
+  const bar = expected === undefined ? html`<progress></progress>` : bounded(pipe.snapshotRows, expected);
+  return html`${count(pipe.snapshotRows)} rows${bar}`;
+}
+
+const bounded = (rows: number, expected: number): Markup =>
+  html`<progress value="${Math.min(rows, expected)}" max="${Math.max(expected, 1)}"></progress>`;
+
+function pipeRows(pipe: PipeReport): Markup {
+  const failed = pipe.lastError === undefined ? "" : html`<br><span class="error">${pipe.lastError}</span>`;
+  return html`<tbody>
+    <tr class="with-detail">
+      <td class="name">${pipe.id}</td>
+      <td>${pill(PIPE_TONES[pipe.state], pipe.state)}</td>
+      <td>${pipe.role ?? "–"}</td>
+      <td>${snapshot(pipe)}</td>
+      <td class="number">${count(pipe.rowsSent.message)}</td>
+      <td class="number">${count(pipe.backlog)}</td>
+      <td class="number">${milliseconds(pipe.lagMs)}</td>
+      <td class="number">${count(pipe.failures)}</td>
+    </tr>
+    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${failed}</td></tr>
+  </tbody>`;
+}
+
+function pipeTable(pipes: readonly PipeReport[]): Markup {
+  if (pipes.length === 0) return html`<div class="panel empty">No pipe is running.</div>`;
+  return html`<div class="panel"><table>
+    <thead><tr><th>Pipe</th><th>State</th><th>Role</th><th>Snapshot</th><th class="number">Live rows</th>
+    <th class="number">Backlog</th><th class="number">Lag</th><th class="number">Failures</th></tr></thead>
+    ${pipes.map(pipeRows)}
+  </table></div>`;
+}
+
+function sourceRow(source: SourceReport): Markup {
+  const { availability, entries } = source.status;
+  const reason =
+    availability.state === "unavailable" ? html`<br><span class="error">${availability.reason}</span>` : "";
+  return html`<tr>
+    <td class="name">${source.ids.join(", ")}</td>
+    <td>${pill(SOURCE_TONES[availability.state], availability.state)}</td>
+    <td>${source.driver}</td>
+    <td>${source.uri}${reason}</td>
+    <td class="number">${entries === undefined ? "–" : count(entries)}</td>
+  </tr>`;
+}
+
+function sourceTable(sources: readonly SourceReport[]): Markup {
+  if (sources.length === 0) return html`<div class="panel empty">No source is open.</div>`;
+  return html`<div class="panel"><table>
+    <thead><tr><th>Source</th><th>State</th><th>Driver</th><th>Root</th><th class="number">Entries</th></tr></thead>
+    <tbody>${sources.map(sourceRow)}</tbody>
+  </table></div>`;
+}
+
+/** The whole document. `nonce` is what its Content-Security-Policy allows to run and to style. */
+export function renderPage(status: AgentStatus, nonce: string): Markup {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Fustor Agent</title>
+<link rel="icon" href="data:,">
+<style nonce="${nonce}">${raw(PAGE_STYLE)}</style>
+</head>
+<body>
+<main>
+<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}<span id="lost" class="pill bad">no answer</span></header>
+${facts(status)}
+<h2>Pipes</h2>
+${pipeTable(status.pipes)}
+<h2>Sources</h2>
+${sourceTable(status.sources)}
+</main>
+<footer>Read-only. The same facts as JSON: <a href="/api/status">/api/status</a></footer>
+<script nonce="${nonce}">${raw(PAGE_SCRIPT)}</script>
+</body>
+</html>`;
+}
