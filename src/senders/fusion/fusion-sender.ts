@@ -26,7 +26,7 @@ import {
 } from "./answers.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import { type FusionEndpoint, type FusionSenderOptions, fusionEndpoint } from "./fusion-options.ts";
-import { type ExchangeAnswer, type ExchangeRequest, HttpExchange } from "./http-exchange.ts";
+import { type ExchangeAnswer, type ExchangeRequest, HttpExchange, type Lane } from "./http-exchange.ts";
 import { ingestBody } from "./ingest-body.ts";
 import { abortedFailure } from "./network-failure.ts";
 import { parseRetryAfter, type Route, refusalDetail, statusFailure } from "./status-failure.ts";
@@ -42,6 +42,14 @@ const SHORTEST_HEARTBEAT_TIMEOUT_MS = 1000;
 
 /** What may be logged of a session id: whoever knows all of it may speak for the session. */
 const shortId = (sessionId: string): string => `${sessionId.slice(0, Math.min(8, sessionId.length >> 1))}…`;
+
+const LANES: Readonly<Record<Route, Lane>> = {
+  create: "session",
+  position: "session",
+  heartbeat: "heartbeat",
+  ingest: "bulk",
+  delete: "session",
+};
 
 interface Call {
   readonly route: Route;
@@ -169,7 +177,7 @@ export class FusionSender implements SenderDriver {
     const answer = await this.#exchange.send({
       ...call,
       name: route,
-      lane: route === "ingest" ? "bulk" : "control",
+      lane: LANES[route],
       timeoutMs: call.timeoutMs ?? this.#endpoint.timeoutMs,
     });
     const facts = {

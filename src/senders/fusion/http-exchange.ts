@@ -1,11 +1,14 @@
 /** One HTTP request and its whole answer, with a deadline. Knows nothing of sessions and rows. */
 import type { Socket } from "node:net";
-import { buildConnector, Pool } from "undici";
+import { buildConnector, Client } from "undici";
 import { FustorError } from "../../sdk/index.ts";
 import type { FusionEndpoint } from "./fusion-options.ts";
 import { abortedFailure, networkFailure, timeoutFailure } from "./network-failure.ts";
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** Each lane has one connection to itself, so that a heartbeat never waits behind a slow ingest. */
+export type Lane = "session" | "heartbeat" | "bulk";
 
 export interface ExchangeRequest {
   readonly method: "GET" | "POST" | "DELETE";
@@ -15,8 +18,7 @@ export interface ExchangeRequest {
   readonly name: string;
   readonly body?: string | Buffer;
   readonly gzipped?: boolean;
-  /** `bulk` bodies have a connection to themselves, so that nothing else waits behind them. */
-  readonly lane: "control" | "bulk";
+  readonly lane: Lane;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -76,11 +78,10 @@ async function readText(body: AsyncIterable<Buffer>, source: string): Promise<st
 const headerOf = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(", ") : value;
 
-/** Safe for any number of calls at once; bulk calls queue behind each other. */
+/** Safe for any number of calls at once; those of one lane queue behind each other, and their time runs meanwhile. */
 export class HttpExchange {
   readonly #endpoint: FusionEndpoint;
-  readonly #control: Pool;
-  readonly #bulk: Pool;
+  readonly #clients: Readonly<Record<Lane, Client>>;
   #bulkSocket: Socket | undefined;
   #closed = false;
 
@@ -95,8 +96,11 @@ export class HttpExchange {
       });
     // The deadline of each call rules over headers and body alike. Redirects are not followed: undici's default.
     const common = { headersTimeout: 0, bodyTimeout: 0, pipelining: 1 };
-    this.#control = new Pool(endpoint.origin, { ...common, connect });
-    this.#bulk = new Pool(endpoint.origin, { ...common, connect: connectBulk, connections: 1 });
+    this.#clients = {
+      session: new Client(endpoint.origin, { ...common, connect }),
+      heartbeat: new Client(endpoint.origin, { ...common, connect }),
+      bulk: new Client(endpoint.origin, { ...common, connect: connectBulk }),
+    };
   }
 
   /**
@@ -118,8 +122,7 @@ export class HttpExchange {
   }
 
   async #attempt(request: ExchangeRequest, signal: AbortSignal): Promise<ExchangeAnswer> {
-    const pool = request.lane === "bulk" ? this.#bulk : this.#control;
-    const answer = await pool.request({
+    const answer = await this.#clients[request.lane].request({
       method: request.method,
       path: `${this.#endpoint.basePath}${request.path}`,
       headers: this.#headers(request),
@@ -152,6 +155,6 @@ export class HttpExchange {
   /** Ends everything under way with FUSTOR_ABORTED. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#control.destroy(), this.#bulk.destroy()]);
+    await Promise.all(Object.values(this.#clients).map((client) => client.destroy()));
   }
 }

@@ -1,3 +1,4 @@
+import { errors } from "undici";
 import { FustorError } from "../../sdk/index.ts";
 
 const UNKNOWN_AUTHORITY =
@@ -45,11 +46,10 @@ function codeOf(error: unknown, depth = 0): string | undefined {
 export function networkFailure(address: string, error: unknown): FustorError {
   const code = codeOf(error);
   const details = { address, ...(code === undefined ? {} : { errno: code }) };
-  if (code?.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") {
-    return new FustorError("FUSTOR_SENDER_BAD_ANSWER", `${address} does not answer in HTTP (${code})`, {
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
+    return new FustorError("FUSTOR_SENDER_BAD_ANSWER", `${address} does not answer in HTTP: ${error.message}`, {
       retryable: true,
       details,
-      cause: error,
     });
   }
   const text = error instanceof Error ? error.message : String(error);
