@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { checkFields } from "./check.ts";
 import type { RawEntry } from "./entries.ts";
 import { type Fields, type KeyTable, placeOf, readFields } from "./fields.ts";
-import { type DriverKind, driverParamKeys, ownDrivers } from "./known-keys.ts";
+import { type DriverKind, driverParamKeys, MISPLACED_KEYS, ownDrivers } from "./known-keys.ts";
 import { type Place, type Problems, quoted } from "./problem.ts";
 import { enabledSchema, text } from "./schemas.ts";
 import type { SecretReader } from "./secrets.ts";
@@ -48,7 +48,10 @@ export function checkDriver(kind: DriverKind, fields: Fields, entry: RawEntry, p
     problems.warn(field, `${quoted(name.data)} is none of the built-in drivers`, `did you mean ${quoted(similar)}?`);
 }
 
-/** `driver_params` as plain values; those of our drivers are checked. Undefined when a problem was recorded. */
+/**
+ * `driver_params` as plain values. Those of our drivers are checked, of the right type, and without the keys that have no
+ * effect; anybody else's are as written. Undefined when a problem was recorded.
+ */
 export function readDriverParams<S extends z.ZodType<object>>(
   table: KeyTable | undefined,
   schema: S,
@@ -67,16 +70,20 @@ export function readDriverParams<S extends z.ZodType<object>>(
   if (field === undefined || field.node.kind !== "map") return none;
   const plain = toPlain(field.node) as Readonly<Record<string, unknown>>;
   if (table === undefined) return { ...none, plain };
-  const elsewhere = new Map(Object.keys(entryKeys).map((key) => [key, `move it up, beside driver_params`]));
+  const entry = Object.keys(entryKeys).map((key) => [key, "move it up, beside driver_params"] as const);
+  const elsewhere = new Map([...MISPLACED_KEYS, ...entry]);
   const params = readFields(field.node, field.path, table, problems, { elsewhere });
   const checked = checkFields(schema, params, field, problems);
-  return checked === undefined ? undefined : { plain, checked, fields: params };
+  return checked === undefined
+    ? undefined
+    : { plain: checked as Readonly<Record<string, unknown>>, checked, fields: params };
 }
 
-/** Keys of `driver_params` that were written beside it. */
+/** Keys that were written beside the block they belong into. */
 export function driverParamHomes(kind: DriverKind, driver: string | undefined): ReadonlyMap<string, string> {
   const table = driver === undefined ? undefined : driverParamKeys(kind, driver);
-  return new Map(Object.keys(table ?? {}).map((key) => [key, "move it below driver_params"]));
+  const params = Object.keys(table ?? {}).map((key) => [key, "move it below driver_params"] as const);
+  return new Map([...MISPLACED_KEYS, ...params]);
 }
 
 /** `enabled` and its inverse `disabled`; undefined when neither is given. */

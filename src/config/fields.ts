@@ -11,6 +11,8 @@ export interface KeyRule {
   readonly older?: true;
   /** Known and harmless, but it changes nothing here; the reason and what does the work instead. */
   readonly noEffect?: string;
+  /** Checked and kept, but nothing acts on it yet; what to know meanwhile. */
+  readonly notYet?: string;
 }
 
 export type KeyTable = Readonly<Record<string, KeyRule>>;
@@ -82,6 +84,7 @@ function collectBlock(
 
 function addField(field: Field, key: string, rule: KeyRule, problems: Problems, fields: Map<string, Field>): void {
   const name = rule.means ?? key;
+  if (rule.notYet !== undefined) problems.warn(field, "has no effect yet", rule.notYet);
   if (rule.older) problems.warn(field, `is an older spelling of "${name}"`, `it works; write "${name}" when you can`);
   const other = fields.get(name);
   if (other !== undefined) {

@@ -63,8 +63,8 @@ export const PIPE_KEYS: KeyTable = {
   pusher_id: { means: "sender", older: true },
   enabled: {},
   disabled: {},
-  audit_interval_sec: {},
-  sentinel_interval_sec: {},
+  audit_interval_sec: { notYet: "this version does not run periodic audits" },
+  sentinel_interval_sec: { notYet: "this version does not answer sentinel checks" },
   session_timeout_seconds: {},
   error_retry_interval: {},
   max_consecutive_errors: {},
@@ -105,6 +105,11 @@ const FUSION_PARAMS: KeyTable = {
 };
 
 const ECHO_PARAMS: KeyTable = { mock_role: {}, session_timeout_seconds: {} };
+
+/** Keys that people write in the wrong block, with the right one. */
+export const MISPLACED_KEYS: ReadonlyMap<string, string> = new Map(
+  ["key", "api_key", "user", "passwd", "password"].map((key) => [key, "move it below credential"]),
+);
 
 export type DriverKind = "source" | "sender";
 

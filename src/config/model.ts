@@ -25,7 +25,10 @@ export interface SourceConfig {
   readonly maxQueueEvents: number;
   readonly maxQueueBytes: number;
   readonly disabled: boolean;
-  /** As written, snake_case; the driver checks its own. `max_scan_workers` of `fs` is filled in from `fs_scan_workers`. */
+  /**
+   * snake_case. Of our drivers the known parameters with their types checked, of others as written. `max_scan_workers` of
+   * `fs` is filled in from `fs_scan_workers`.
+   */
   readonly driverParams: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
 }
@@ -44,6 +47,7 @@ export interface SenderConfig {
   readonly eventRows: number;
   readonly timeoutMs: number;
   readonly disabled: boolean;
+  /** snake_case. Of our drivers the known parameters with their types checked, of others as written. */
   readonly driverParams: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
 }

@@ -109,17 +109,27 @@ export const fsParamsSchema = z.object({
   file_pattern: text.optional(),
   exclude: patterns.optional(),
   max_scan_workers: wholeNumber(1, 256).optional(),
+  startup_mode: text.optional(),
   engine: text.optional(),
   cross_mounts: flag.optional(),
   max_watches: wholeNumber(1).optional(),
 });
+
+/** `gzip: false` means what it says. */
+const gzipOf = (value: unknown): unknown => {
+  const on = switchOf(value);
+  if (typeof on !== "boolean") return value;
+  return on ? "auto" : "never";
+};
 
 export const fusionParamsSchema = z.object({
   timeout: duration.optional(),
   ca_file: text
     .refine((path) => path.startsWith("/"), { error: "is not an absolute path; begin it with /" })
     .optional(),
-  gzip: flag.optional(),
+  gzip: z
+    .preprocess(gzipOf, z.enum(["auto", "never"], { error: "is neither auto nor never; write auto or never" }))
+    .optional(),
   batch_bytes: wholeNumber(1).optional(),
   event_rows: wholeNumber(1, 100_000).optional(),
 });

@@ -6,6 +6,7 @@
  */
 
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -64,7 +65,8 @@ export function parseTree(file: string, text: string, problems: Problems): Confi
       prettyErrors: false,
       uniqueKeys: true,
       merge: true,
-      logLevel: "silent",
+      // "silent" would also keep quiet about a second document.
+      logLevel: "error",
     });
     for (const error of [...document.errors, ...document.warnings]) {
       const [what, cure] = syntaxProblem(error, text);
@@ -155,7 +157,7 @@ class TreeBuilder {
     if (++this.#nodes > MAX_NODES || depth > MAX_DEPTH) {
       return this.#refuse(origin, "is too large or nested too deeply", "remove aliases that refer to each other");
     }
-    if (isAlias(node)) return this.#convert(node.resolve(this.#document), origin, depth + 1);
+    if (isAlias(node)) return this.#follow(node, origin, depth + 1);
     if (isSeq(node)) {
       return { kind: "list", origin, items: node.items.map((item) => this.#convert(item, origin, depth + 1)) };
     }
@@ -165,6 +167,16 @@ class TreeBuilder {
       return { kind: "scalar", origin, value };
     }
     return this.#refuse(origin, "is a kind of value that is not used here", "write it as text");
+  }
+
+  #follow(alias: Alias, origin: Origin, depth: number): ConfigNode {
+    const target = alias.resolve(this.#document);
+    if (target !== undefined) return this.#convert(target, origin, depth);
+    return this.#refuse(
+      origin,
+      "an alias (*name) refers to no anchor",
+      "define the anchor above it, or quote the value",
+    );
   }
 
   #entries(map: YAMLMap, origin: Origin, depth: number): readonly MapEntry[] {
