@@ -76,24 +76,22 @@ export const PIPE_KEYS: KeyTable = {
 
 export const FIELD_RULE_KEYS: KeyTable = { to: {}, source: {}, required: {}, hardcoded_value: {} };
 
+const NEVER_HELD_BACK = "files are not held back while they are hot; is_atomic_write tells complete ones";
+
 const FS_PARAMS: KeyTable = {
   file_pattern: {},
   exclude: {},
-  max_scan_workers: {},
-  engine: {},
   cross_mounts: {},
-  max_watches: {},
-  startup_mode: {},
-  throttle_interval_sec: { noEffect: "changes of one path are merged until they are sent, without a fixed pause" },
+  max_scan_workers: {},
+  throttle_interval_sec: {},
+  engine: { notYet: "inotify is the only engine of this version" },
+  max_watches: { notYet: "the kernel's own limit (fs.inotify.max_user_watches) holds" },
+  startup_mode: { notYet: "every new session of a leader sends a snapshot" },
   max_sync_delay_seconds: { noEffect: "events are handed on as they arrive, there is no poll to shorten" },
   min_monitoring_window_days: { noEffect: "every directory is watched, none is given up for its age" },
-  aged_interval: { noEffect: "files are not held back while they are hot; is_atomic_write tells complete ones" },
-  hot_data_cooloff_seconds: {
-    noEffect: "files are not held back while they are hot; is_atomic_write tells complete ones",
-  },
-  hot_file_cooloff_seconds: {
-    noEffect: "files are not held back while they are hot; is_atomic_write tells complete ones",
-  },
+  aged_interval: { noEffect: NEVER_HELD_BACK },
+  hot_data_cooloff_seconds: { noEffect: NEVER_HELD_BACK },
+  hot_file_cooloff_seconds: { noEffect: NEVER_HELD_BACK },
 };
 
 const FUSION_PARAMS: KeyTable = {

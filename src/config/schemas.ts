@@ -108,7 +108,8 @@ const patterns = z.preprocess(
 export const fsParamsSchema = z.object({
   file_pattern: text.optional(),
   exclude: patterns.optional(),
-  max_scan_workers: wholeNumber(1, 256).optional(),
+  max_scan_workers: wholeNumber(0, 256).optional(),
+  throttle_interval_sec: interval.optional(),
   startup_mode: text.optional(),
   engine: text.optional(),
   cross_mounts: flag.optional(),
@@ -153,7 +154,7 @@ export const fieldRuleSchema = z.object({
 export const loggingSchema = z.object({ dir: text.optional() });
 
 export const settingsSchema = z.object({
-  fs_scan_workers: wholeNumber(1, 256).optional(),
+  fs_scan_workers: wholeNumber(0, 256).optional(),
   agent_id: text
     .refine((id) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(id), {
       error: "is no usable id; use at most 128 letters, digits, dots, - and _",

@@ -166,14 +166,14 @@ describe("keys", () => {
 
   test("keys without effect are named, with what does the work, and leave the value out", () => {
     const text = dictForm({
-      source: ["max_retries: 3", "driver_params: {throttle_interval_sec: 5, file_pattern: '*.c'}"],
+      source: ["max_retries: 3", "driver_params: {max_sync_delay_seconds: 5, file_pattern: '*.c'}"],
       pipe: ["audit_interval_sec: 30"],
       top: ["logging: {level: DEBUG, format: '%(message)s'}"],
     });
     const warnings = warningsOf(text);
     expect(warnings.map((line) => line.split(": ")[0])).toEqual([
       "a.yaml:5:5 sources.src-1.max_retries",
-      "a.yaml:6:21 sources.src-1.driver_params.throttle_interval_sec",
+      "a.yaml:6:21 sources.src-1.driver_params.max_sync_delay_seconds",
       "a.yaml:16:5 pipes.pipe-1.audit_interval_sec",
       "a.yaml:17:25 logging.format",
     ]);
