@@ -1,14 +1,14 @@
 /**
  * The rows of an envelope lie in memory that its owner refills as soon as `push` has settled. Whatever happened to the
- * request, the far side must never see a whole request that holds bytes written later.
+ * request, the far side must never see a request that holds bytes written later.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RecordingReceiver, startRecordingReceiver } from "../../support/recording-receiver.ts";
 import { bigRows, calm, envelopeOf, oneRow, senderTo, TASK } from "./fusion-fixture.ts";
 
-/** More than any socket takes at once on loopback. */
-const SIZE = 24 * 1024 * 1024;
+/** More than a socket takes at once on loopback, and little enough for the sender to keep its memory for the next batch. */
+const SIZE = 15 * 1024 * 1024;
 const POISON = "!".charCodeAt(0);
 
 describe("row memory that is refilled after the push settled", () => {
@@ -40,8 +40,8 @@ describe("row memory that is refilled after the push settled", () => {
     slice.fill(POISON);
     receiver.readOn();
     const [request] = await receiver.waitFor("ingest", 1);
-    if (request?.complete) expect(request.body.includes(POISON)).toBe(false);
-    else expect(request?.complete).toBe(false);
+    if (!gzip) expect(request?.complete).toBe(false);
+    if (!gzip || request?.complete) expect(request?.body.includes(POISON)).toBe(false);
     // The sender's own memory is not reused while the broken request may hold on to it either.
     if (end !== "close") {
       await sender.push("s", oneRow("/next"), calm());
@@ -113,7 +113,7 @@ describe("a far side that acknowledges before it has read the batch", () => {
     const alreadyRead = server.received();
     slice.fill(POISON);
     const controller = new AbortController();
-    const next = sender.push("s", oneRow(`/${"?".repeat(1_000_000)}`), controller).catch(() => undefined);
+    const next = sender.push("s", oneRow(`/${"?".repeat(SIZE - 10_000)}`), controller).catch(() => undefined);
     expect(alreadyRead).toBeLessThan(SIZE);
     server.readOn();
     await expect.poll(() => server.received(), { timeout: 10_000 }).toBeGreaterThan(SIZE);
