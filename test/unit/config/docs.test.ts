@@ -1,0 +1,44 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of the configuration look like this
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import {
+  driverParamKeys,
+  FIELD_RULE_KEYS,
+  LOGGING_KEYS,
+  ownDrivers,
+  PIPE_KEYS,
+  SENDER_KEYS,
+  SOURCE_KEYS,
+  TOP_LEVEL_KEYS,
+} from "../../../src/config/known-keys.ts";
+import { configOf, dictForm, errorsOf } from "./reading.ts";
+
+const DOCS = readFileSync(new URL("../../../docs/config.md", import.meta.url), "utf8");
+const examples = [...DOCS.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""]) => text);
+
+test("docs/config.md names every known key", () => {
+  const tables = [TOP_LEVEL_KEYS, LOGGING_KEYS, SOURCE_KEYS, SENDER_KEYS, PIPE_KEYS, FIELD_RULE_KEYS];
+  const params = (["source", "sender"] as const).flatMap((kind) =>
+    ownDrivers(kind).map((driver) => driverParamKeys(kind, driver) ?? {}),
+  );
+  const keys = new Set([...tables, ...params].flatMap((table) => Object.keys(table)));
+  expect([...keys].filter((key) => !new RegExp(`\\b${key}\\b`).test(DOCS))).toEqual([]);
+});
+
+test("the examples of both forms in docs/config.md load to the same pipe, source and sender", () => {
+  const machine = { variables: { FUSION_KEY: "k" } };
+  const [list, dict] = examples.slice(0, 2).map((text) => configOf(text, machine));
+  const bare = (config: typeof list) =>
+    JSON.stringify(
+      [config?.sources, config?.senders, config?.pipes].map((map) => [...(map ?? [])]),
+      (key, value) => (key === "origin" || key === "form" ? undefined : value),
+    );
+  expect(bare(list)).toBe(bare(dict));
+});
+
+test("the mapping of docs/config.md is valid", () => {
+  const mapping = examples.find((text) => text.startsWith("fields_mapping")) ?? "";
+  const indented = mapping.split("\n").filter((line) => line !== "");
+  expect(errorsOf(dictForm({ pipe: indented }))).toEqual([]);
+  expect(configOf(dictForm({ pipe: indented })).pipes.get("pipe-1")?.fieldsMapping).toHaveLength(3);
+});
