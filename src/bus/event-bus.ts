@@ -1,11 +1,26 @@
-/** Placeholder of the contract; see the class below once written. */
-import type { Change } from "../sdk/index.ts";
+/**
+ * The live changes of one source on their way to its pipes: one writer, a cursor per pipe.
+ *
+ * Changes are held once, in shared immutable segments chained in order of arrival; a cursor points into the chain, and what lies
+ * before the slowest cursor is nobody's any more. Order is the order of arrival and nothing else: the wire index is payload, so
+ * any number of changes in one millisecond and a clock that steps back are harmless.
+ *
+ * **When full** (changes or bytes): the writer never waits and a slow pipe never slows another. The cursor that lags most is cut
+ * off alone: its backlog turns into the last state per key ({@link CoalescedBacklog}), which it drains before it joins the
+ * chain again. That form is bounded too; beyond its bound the cursor reports a loss, which the pipe answers with a snapshot.
+ *
+ * What a cursor handed out is the cursor's until it is committed: it survives the cut, and `rewind` gives it out again first.
+ */
+import type { Change, ChangeBatch } from "../sdk/index.ts";
+import type { BusClock } from "./bus-clock.ts";
+import { BusCursor } from "./bus-cursor.ts";
 
-/** A run of live changes taken from the bus; stays valid until committed. */
+/** A run of live changes taken from the bus. */
 export interface BusBatch {
+  readonly kind: "batch";
   readonly changes: readonly Change[];
-  /** Private position of the last change. */
-  readonly position: number;
+  /** Number of the batch within its cursor, strictly growing in the order of the first hand-out. */
+  readonly ticket: number;
   /** Wire index (epoch milliseconds, strictly increasing) per change. */
   readonly indexes: readonly number[];
   /** Age of the oldest kernel event behind it when it entered the bus, and when that was (monotonic ms). */
@@ -13,16 +28,218 @@ export interface BusBatch {
   readonly enteredAt: number;
 }
 
-/** One pipe's cursor. */
+/** Changes are missing: the far side needs a snapshot. Said once per loss. */
+export interface BusLoss {
+  readonly kind: "lost";
+  readonly reason: string;
+}
+
+/** How the stream behind the bus is doing. */
+export type FeedState =
+  | { readonly state: "idle" }
+  | { readonly state: "live" }
+  /** The stream ended or failed and is about to be opened again. */
+  | { readonly state: "failed"; readonly reason: string; readonly failures: number };
+
+/** One pipe's cursor. Not for use by two at once. */
 export interface BusSubscription {
-  /** The next changes after the last one taken, or undefined when there are none at the moment. */
-  take(maxChanges: number, maxBytes: number): BusBatch | undefined;
-  /** Resolves when `take` may have something, or the signal aborts. */
+  /**
+   * Has the source's stream opened at a committed index (-1 = none), if it is not running yet. `positionLost`: this cursor does
+   * not hold everything after that index.
+   */
+  start(startPosition: number): { readonly positionLost: boolean };
+  /** The next changes after the last ones taken, or undefined when there are none at the moment. */
+  take(maxChanges: number, maxBytes: number): BusBatch | BusLoss | undefined;
+  /** Resolves when `take` may have something, when the feed changed, or when the signal aborts. */
   readable(signal: AbortSignal): Promise<void>;
   /** Everything up to the batch was accepted by the far side. */
   commit(batch: BusBatch): void;
-  /** Back to the last committed position: what was taken is given out again. */
+  /** Back to the last committed batch: what was taken is given out again, in the same batches. */
   rewind(): void;
+  /** Changes not yet committed. */
   readonly backlog: number;
+  /** Index of the last committed change; before the first one an index that every later change exceeds. */
+  readonly committedIndex: number;
+  readonly feed: FeedState;
   close(): void;
+}
+
+export interface BusLimits {
+  readonly maxChanges: number;
+  readonly maxBytes: number;
+  /** Keys that a cursor which was cut off may hold, within `maxBytes`. Default four times `maxChanges`. */
+  readonly maxCoalesced?: number;
+}
+
+export interface BusStatus {
+  readonly subscribers: number;
+  /** In the shared chain, for the slowest attached cursor. */
+  readonly heldChanges: number;
+  readonly heldBytes: number;
+  /** Times a cursor was cut off. */
+  readonly overflows: number;
+  /** Changes that went through the coalesced form. */
+  readonly coalesced: number;
+  /** Times a cursor lost changes. */
+  readonly losses: number;
+  readonly lastIndex: number;
+  readonly feed: FeedState;
+}
+
+/** A link of the chain. Only `next` is ever written after it was made. */
+export interface Segment {
+  readonly changes: readonly Change[];
+  readonly indexes: readonly number[];
+  /** Position of its first change: the number of changes before it. */
+  readonly firstPosition: number;
+  readonly bytesBefore: number;
+  readonly sizeBytes: number;
+  readonly lagMs: number;
+  readonly enteredAt: number;
+  next: Segment | undefined;
+}
+
+/** Opens the stream; undefined as long as nobody pumps. */
+export type OpenFeed = (startPosition: number) => { readonly positionLost: boolean };
+
+const startOfChain = (enteredAt: number): Segment => ({
+  changes: [],
+  indexes: [],
+  firstPosition: 0,
+  bytesBefore: 0,
+  sizeBytes: 0,
+  lagMs: 0,
+  enteredAt,
+  next: undefined,
+});
+
+export class EventBus {
+  readonly limits: BusLimits;
+  readonly #clock: BusClock;
+  readonly #cursors = new Set<BusCursor>();
+  readonly #openFeed: OpenFeed;
+  #tail: Segment;
+  #lastIndex: number;
+  #feed: FeedState = { state: "idle" };
+  #overflows = 0;
+  #coalesced = 0;
+  #losses = 0;
+
+  constructor(limits: BusLimits, clock: BusClock, openFeed: OpenFeed = () => ({ positionLost: true })) {
+    this.limits = limits;
+    this.#clock = clock;
+    this.#openFeed = openFeed;
+    this.#tail = startOfChain(clock.now());
+    this.#lastIndex = Math.floor(clock.wallClock());
+  }
+
+  /** A cursor at the end: it sees everything published from now on. */
+  subscribe(): BusSubscription {
+    const cursor = new BusCursor(this, this.#tail);
+    this.#cursors.add(cursor);
+    return cursor;
+  }
+
+  /** Never waits, never fails. */
+  publish(batch: ChangeBatch): void {
+    if (batch.changes.length === 0) return;
+    const segment: Segment = {
+      changes: batch.changes,
+      indexes: batch.changes.map(() => this.nextIndex()),
+      firstPosition: this.endPosition,
+      bytesBefore: this.endBytes,
+      sizeBytes: batch.sizeBytes,
+      lagMs: batch.lagMs,
+      enteredAt: this.#clock.now(),
+      next: undefined,
+    };
+    this.#tail.next = segment;
+    this.#tail = segment;
+    for (const cursor of this.#cursors) cursor.onPublished(segment);
+    this.#cutOffLaggards();
+  }
+
+  /** The source lost changes that nobody can name: every pipe needs a snapshot. */
+  reportLoss(reason: string): void {
+    for (const cursor of this.#cursors) cursor.onLost(reason);
+  }
+
+  setFeed(feed: FeedState): void {
+    this.#feed = feed;
+    for (const cursor of this.#cursors) cursor.onFeedChanged();
+  }
+
+  status(): BusStatus {
+    const slowest = this.#slowest();
+    return {
+      subscribers: this.#cursors.size,
+      heldChanges: slowest === undefined ? 0 : this.endPosition - slowest.position,
+      heldBytes: slowest === undefined ? 0 : this.endBytes - slowest.bytesBefore,
+      overflows: this.#overflows,
+      coalesced: this.#coalesced,
+      losses: this.#losses,
+      lastIndex: this.#lastIndex,
+      feed: this.#feed,
+    };
+  }
+
+  // For cursors and the pump only.
+
+  get feed(): FeedState {
+    return this.#feed;
+  }
+  get tail(): Segment {
+    return this.#tail;
+  }
+  get lastIndex(): number {
+    return this.#lastIndex;
+  }
+  get endPosition(): number {
+    return this.#tail.firstPosition + this.#tail.changes.length;
+  }
+  get endBytes(): number {
+    return this.#tail.bytesBefore + this.#tail.sizeBytes;
+  }
+
+  /** Epoch milliseconds, but always more than the one before, whatever the clock does. */
+  nextIndex(): number {
+    this.#lastIndex = Math.max(this.#lastIndex + 1, Math.floor(this.#clock.wallClock()));
+    return this.#lastIndex;
+  }
+
+  openFeed(startPosition: number): { readonly positionLost: boolean } {
+    // A stream that runs already cannot be turned back for a pipe that joins.
+    if (this.#feed.state !== "idle") return { positionLost: startPosition < this.#lastIndex };
+    return this.#openFeed(startPosition);
+  }
+
+  countCoalesced(changes: number): void {
+    this.#coalesced += changes;
+  }
+
+  countLoss(): void {
+    this.#losses++;
+  }
+
+  drop(cursor: BusCursor): void {
+    this.#cursors.delete(cursor);
+  }
+
+  #slowest(): BusCursor | undefined {
+    let slowest: BusCursor | undefined;
+    for (const cursor of this.#cursors) {
+      if (cursor.isAttached && (slowest === undefined || cursor.position < slowest.position)) slowest = cursor;
+    }
+    return slowest;
+  }
+
+  #cutOffLaggards(): void {
+    for (let slowest = this.#slowest(); slowest !== undefined; slowest = this.#slowest()) {
+      const changes = this.endPosition - slowest.position;
+      const bytes = this.endBytes - slowest.bytesBefore;
+      if (changes <= this.limits.maxChanges && bytes <= this.limits.maxBytes) return;
+      this.#overflows++;
+      slowest.cutOff();
+    }
+  }
 }

@@ -1,7 +1,8 @@
 /** What a pipe is made of, handed in by the composition root. */
 
+import type { BusClock } from "../bus/bus-clock.ts";
 import type { BusSubscription } from "../bus/event-bus.ts";
-import type { Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
+import type { Command, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
 
 /** One compiled-in rule of `fields_mapping` (PROTOCOL 10). */
 export interface FieldMappingRule {
@@ -28,21 +29,28 @@ export interface PipeSettings {
   readonly batchBytes: number;
 }
 
-/** The clock and the dice, so that tests own them. */
-export interface Ambience {
-  /** Monotonic milliseconds. */
-  now(): number;
-  /** Wall clock, epoch milliseconds. */
-  wallClock(): number;
-  /** [0, 1) */
-  random(): number;
-}
+/** The clock and the dice, so that tests own them. `systemAmbience` is the real one. */
+export type Ambience = BusClock;
 
 /** What survives a crash. Implemented by agent/state files; a failure to write never stops a pipe. */
 export interface PipeMemory {
   /** The session of a run that did not end cleanly, to be deleted at start. */
   rememberedSession(): Promise<string | undefined>;
   rememberSession(sessionId: string | undefined): Promise<void>;
+}
+
+/** Carries out what the far side asks for with its heartbeats. Called one command after the other; a throw is logged. */
+export interface CommandHandler {
+  /** False when the command's type is not known. */
+  handle(command: Command): boolean | Promise<boolean>;
+}
+
+/** A change or row that the far side refuses whatever is done. */
+export interface PoisonRow {
+  /** Its key, or where it was when the key cannot be told. */
+  readonly key: string;
+  readonly phase: "message" | "snapshot";
+  readonly reason: string;
 }
 
 export interface PipeParts {
@@ -53,4 +61,8 @@ export interface PipeParts {
   readonly memory: PipeMemory;
   readonly logger: Logger;
   readonly ambience: Ambience;
+  /** Without one every command is unknown. */
+  readonly commands?: CommandHandler;
+  /** Told of each row that was set aside. */
+  readonly onPoison?: (row: PoisonRow) => void;
 }

@@ -33,7 +33,12 @@ export interface PipeStatus {
   readonly rowsSent: { readonly message: number; readonly snapshot: number };
   readonly batchesSent: number;
   readonly bytesSent?: number;
+  /** Calls to the far side that failed: sessions, heartbeats and pushes. */
   readonly failures: number;
+  /** Rows that the far side refuses, left out. */
+  readonly poisonRows: number;
+  /** Times the queue had to be reduced to the last state per path, or lost changes, because the far side was too slow. */
+  readonly changesLost: number;
   readonly lastError?: string;
   /** Live changes not yet accepted. */
   readonly backlog: number;

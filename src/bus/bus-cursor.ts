@@ -1,0 +1,211 @@
+import type { Change } from "../sdk/index.ts";
+import { Bell } from "./bell.ts";
+import { CoalescedBacklog } from "./coalesced-backlog.ts";
+import type { BusBatch, BusLoss, BusSubscription, EventBus, FeedState, Segment } from "./event-bus.ts";
+
+/** Where the next changes come from. */
+type Place =
+  /** In the chain: the change at `offset` of `segment` is next; `offset` may stand at its end. */
+  | { readonly kind: "attached"; segment: Segment; offset: number }
+  /** Cut off: from its own backlog, into which every new change is merged. */
+  | { readonly kind: "coalesced"; readonly backlog: CoalescedBacklog; enteredAt: number; lagMs: number };
+
+const bytesPerChange = (segment: Segment): number => segment.sizeBytes / Math.max(1, segment.changes.length);
+
+/** A pipe's place on an {@link EventBus}; made by `EventBus.subscribe`. */
+export class BusCursor implements BusSubscription {
+  readonly #bus: EventBus;
+  readonly #bell = new Bell();
+  #place: Place;
+  #loss: BusLoss | undefined;
+  /** Handed out, not committed. */
+  #outstanding: BusBatch[] = [];
+  /** Rewound: to be handed out again before anything else. */
+  #again: BusBatch[] = [];
+  #tickets = 0;
+  #committedIndex: number;
+  #closed = false;
+
+  constructor(bus: EventBus, tail: Segment) {
+    this.#bus = bus;
+    this.#place = { kind: "attached", segment: tail, offset: tail.changes.length };
+    this.#committedIndex = bus.lastIndex;
+  }
+
+  start(startPosition: number): { readonly positionLost: boolean } {
+    return this.#bus.openFeed(startPosition);
+  }
+
+  take(maxChanges: number, maxBytes: number): BusBatch | BusLoss | undefined {
+    const again = this.#again.shift();
+    if (again !== undefined) {
+      this.#outstanding.push(again);
+      return again;
+    }
+    const loss = this.#loss;
+    if (loss !== undefined) {
+      this.#loss = undefined;
+      return loss;
+    }
+    const batch =
+      this.#place.kind === "attached"
+        ? this.#takeShared(maxChanges, maxBytes)
+        : this.#takeCoalesced(maxChanges, maxBytes);
+    if (batch !== undefined) this.#outstanding.push(batch);
+    return batch;
+  }
+
+  readable(signal: AbortSignal): Promise<void> {
+    return this.#hasSomething() ? Promise.resolve() : this.#bell.wait(signal);
+  }
+
+  commit(batch: BusBatch): void {
+    this.#outstanding = this.#outstanding.filter((other) => other.ticket > batch.ticket);
+    this.#committedIndex = Math.max(this.#committedIndex, batch.indexes.at(-1) ?? 0);
+  }
+
+  rewind(): void {
+    this.#again = [...this.#outstanding, ...this.#again];
+    this.#outstanding = [];
+    this.#bell.ring();
+  }
+
+  get backlog(): number {
+    const own = [...this.#outstanding, ...this.#again].reduce((sum, batch) => sum + batch.changes.length, 0);
+    return own + (this.#place.kind === "attached" ? this.#bus.endPosition - this.position : this.#place.backlog.size);
+  }
+
+  get committedIndex(): number {
+    return this.#committedIndex;
+  }
+
+  get feed(): FeedState {
+    return this.#bus.feed;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#outstanding = [];
+    this.#again = [];
+    this.#bus.drop(this);
+    this.#bell.ring();
+  }
+
+  // For the bus only.
+
+  get isAttached(): boolean {
+    return this.#place.kind === "attached";
+  }
+
+  get position(): number {
+    return this.#place.kind === "attached"
+      ? this.#place.segment.firstPosition + this.#place.offset
+      : this.#bus.endPosition;
+  }
+
+  /** Bytes of the chain before this cursor, to the segment. */
+  get bytesBefore(): number {
+    if (this.#place.kind !== "attached") return this.#bus.endBytes;
+    const { segment, offset } = this.#place;
+    return segment.bytesBefore + (offset >= segment.changes.length ? segment.sizeBytes : 0);
+  }
+
+  onPublished(segment: Segment): void {
+    if (this.#place.kind === "coalesced") this.#merge(this.#place.backlog, segment, 0);
+    this.#bell.ring();
+  }
+
+  onFeedChanged(): void {
+    this.#bell.ring();
+  }
+
+  onLost(reason: string): void {
+    this.#bus.countLoss();
+    this.#loss = { kind: "lost", reason };
+    this.#bell.ring();
+  }
+
+  /** From the chain into a backlog of its own. */
+  cutOff(): void {
+    if (this.#place.kind !== "attached") return;
+    const { segment, offset } = this.#place;
+    const { maxChanges, maxBytes, maxCoalesced = 4 * maxChanges } = this.#bus.limits;
+    const backlog = new CoalescedBacklog({ maxChanges: maxCoalesced, maxBytes });
+    const oldest = segment.next ?? segment;
+    this.#place = { kind: "coalesced", backlog, enteredAt: oldest.enteredAt, lagMs: oldest.lagMs };
+    let from = offset;
+    for (let link: Segment | undefined = segment; link !== undefined; link = link.next) {
+      if (!this.#merge(backlog, link, from)) return;
+      from = 0;
+    }
+  }
+
+  #merge(backlog: CoalescedBacklog, segment: Segment, from: number): boolean {
+    const size = bytesPerChange(segment);
+    for (let i = from; i < segment.changes.length; i++) {
+      if (backlog.add(segment.changes[i] as Change, size)) continue;
+      this.#attachAtEnd();
+      this.onLost("more distinct changes were waiting than the queue may hold");
+      return false;
+    }
+    this.#bus.countCoalesced(segment.changes.length - from);
+    return true;
+  }
+
+  #attachAtEnd(): void {
+    const tail = this.#bus.tail;
+    this.#place = { kind: "attached", segment: tail, offset: tail.changes.length };
+  }
+
+  #hasSomething(): boolean {
+    if (this.#closed) return true;
+    if (this.#again.length > 0 || this.#loss !== undefined) return true;
+    if (this.#place.kind === "coalesced") return this.#place.backlog.size > 0;
+    return this.position < this.#bus.endPosition;
+  }
+
+  #takeShared(maxChanges: number, maxBytes: number): BusBatch | undefined {
+    const place = this.#place;
+    if (place.kind !== "attached") return undefined;
+    const changes: Change[] = [];
+    const indexes: number[] = [];
+    let bytes = 0;
+    let oldest: Segment | undefined;
+    for (;;) {
+      const { segment } = place;
+      if (place.offset >= segment.changes.length) {
+        if (segment.next === undefined) break;
+        place.segment = segment.next;
+        place.offset = 0;
+        continue;
+      }
+      const size = bytesPerChange(segment);
+      if (changes.length > 0 && (changes.length >= maxChanges || bytes + size > maxBytes)) break;
+      oldest ??= segment;
+      changes.push(segment.changes[place.offset] as Change);
+      indexes.push(segment.indexes[place.offset] as number);
+      bytes += size;
+      place.offset++;
+    }
+    if (oldest === undefined) return undefined;
+    return {
+      kind: "batch",
+      changes,
+      indexes,
+      ticket: ++this.#tickets,
+      lagMs: oldest.lagMs,
+      enteredAt: oldest.enteredAt,
+    };
+  }
+
+  #takeCoalesced(maxChanges: number, maxBytes: number): BusBatch | undefined {
+    const place = this.#place;
+    if (place.kind !== "coalesced") return undefined;
+    const changes = place.backlog.take(maxChanges, maxBytes);
+    if (place.backlog.size === 0) this.#attachAtEnd();
+    if (changes.length === 0) return undefined;
+    // They leave in another order than they came: new indexes keep the wire's strictly increasing.
+    const indexes = changes.map(() => this.#bus.nextIndex());
+    return { kind: "batch", changes, indexes, ticket: ++this.#tickets, lagMs: place.lagMs, enteredAt: place.enteredAt };
+  }
+}

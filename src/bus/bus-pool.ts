@@ -1,0 +1,97 @@
+import { describeError, FustorError, type Logger, type SourceDriver } from "../sdk/index.ts";
+import type { BusClock } from "./bus-clock.ts";
+import { BusPump } from "./bus-pump.ts";
+import { type BusLimits, type BusStatus, type BusSubscription, EventBus } from "./event-bus.ts";
+
+/** One pipe's share of a source. */
+export interface BusLease {
+  /** Open; do not close it: the pool does when the last lease is gone. */
+  readonly source: SourceDriver;
+  readonly bus: BusSubscription;
+  busStatus(): BusStatus;
+  /** Idempotent. Resolves when the source is closed if this was the last lease, else at once. */
+  release(): Promise<void>;
+}
+
+interface Shared {
+  readonly source: SourceDriver;
+  readonly bus: EventBus;
+  readonly pump: BusPump;
+  readonly opened: Promise<void>;
+  readonly abort: AbortController;
+  leases: number;
+}
+
+/**
+ * One opened source and one bus per signature, shared by every pipe on it.
+ *
+ * The signature has to name everything that makes two sources different (driver, uri, credential, parameters, limits). Pipes come
+ * and go on their own: the source is closed with the last lease and never before.
+ */
+export class BusPool {
+  readonly #clock: BusClock;
+  readonly #logger: Logger;
+  readonly #shared = new Map<string, Shared>();
+  /** Sources on their way out: a successor with the same signature waits for them. */
+  readonly #closing = new Map<string, Promise<void>>();
+
+  constructor(clock: BusClock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** Rejects when the source cannot be made or opened; nothing stays behind then. Any number at once. */
+  async acquire(signature: string, create: () => SourceDriver, limits: BusLimits): Promise<BusLease> {
+    for (let closing = this.#closing.get(signature); closing; closing = this.#closing.get(signature)) await closing;
+    const shared = this.#shared.get(signature) ?? this.#create(signature, create, limits);
+    shared.leases++;
+    const subscription = shared.bus.subscribe();
+    let released: Promise<void> | undefined;
+    const release = (): Promise<void> => {
+      released ??= this.#release(signature, shared, subscription);
+      return released;
+    };
+    try {
+      await shared.opened;
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    return { source: shared.source, bus: subscription, busStatus: () => shared.bus.status(), release };
+  }
+
+  #create(signature: string, create: () => SourceDriver, limits: BusLimits): Shared {
+    const source = create();
+    const pump = new BusPump({ source, clock: this.#clock, logger: this.#logger });
+    const bus: EventBus = new EventBus(limits, this.#clock, (position) => pump.start(bus, position));
+    const abort = new AbortController();
+    const opened = source.open({ signal: abort.signal }).catch((error: unknown) => {
+      throw error instanceof FustorError
+        ? error
+        : new FustorError("FUSTOR_INTERNAL", `the source did not open: ${describeError(error)}`, { cause: error });
+    });
+    const shared: Shared = { source, bus, pump, opened, abort, leases: 0 };
+    this.#shared.set(signature, shared);
+    return shared;
+  }
+
+  async #release(signature: string, shared: Shared, subscription: BusSubscription): Promise<void> {
+    subscription.close();
+    if (--shared.leases > 0) return;
+    if (this.#shared.get(signature) === shared) this.#shared.delete(signature);
+    const closing = this.#close(shared);
+    this.#closing.set(signature, closing);
+    await closing;
+    if (this.#closing.get(signature) === closing) this.#closing.delete(signature);
+  }
+
+  async #close(shared: Shared): Promise<void> {
+    shared.abort.abort();
+    try {
+      await shared.pump.stop();
+      await shared.source.close();
+    } catch (error) {
+      this.#logger.warn({}, `a source did not close cleanly: ${describeError(error)}`);
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { type ChangeBatch, describeError, type Logger, type SourceDriver } from "../sdk/index.ts";
+import { type BusClock, sleep } from "./bus-clock.ts";
+import type { EventBus } from "./event-bus.ts";
+
+export interface PumpBackoff {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+export interface PumpParts {
+  readonly source: SourceDriver;
+  readonly clock: BusClock;
+  readonly logger: Logger;
+  readonly backoff?: PumpBackoff;
+}
+
+const DEFAULT_BACKOFF: PumpBackoff = { firstMs: 200, maxMs: 30_000 };
+
+/**
+ * Pulls the live stream of a source into a bus. A stream that ends or fails is never the end: every subscriber sees it in
+ * `feed`, and it is opened again from the last index after a pause that grows while nothing comes through.
+ */
+export class BusPump {
+  readonly #source: SourceDriver;
+  readonly #clock: BusClock;
+  readonly #logger: Logger;
+  readonly #backoff: PumpBackoff;
+  readonly #abort = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(parts: PumpParts) {
+    this.#source = parts.source;
+    this.#clock = parts.clock;
+    this.#logger = parts.logger;
+    this.#backoff = parts.backoff ?? DEFAULT_BACKOFF;
+  }
+
+  /** Opens the stream. Once per pump. */
+  start(bus: EventBus, startPosition: number): { readonly positionLost: boolean } {
+    const first = this.#open(startPosition);
+    this.#running = this.#run(bus, first);
+    return { positionLost: first.kind === "failed" || first.positionLost };
+  }
+
+  /** Resolves when nothing is pulled any more. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  #open(startPosition: number): Opened {
+    try {
+      const { batches, positionLost } = this.#source.getMessageIterator(startPosition, { signal: this.#abort.signal });
+      return { kind: "open", batches, positionLost };
+    } catch (error) {
+      return { kind: "failed", error };
+    }
+  }
+
+  async #run(bus: EventBus, first: Opened): Promise<void> {
+    const { signal } = this.#abort;
+    let failures = 0;
+    for (let opened = first; ; opened = this.#open(bus.lastIndex)) {
+      if (failures > 0 && opened.kind === "open" && opened.positionLost) {
+        bus.reportLoss("the source's stream was interrupted");
+      }
+      const result = await this.#drain(bus, opened);
+      if (signal.aborted) return;
+      failures = result.delivered ? 1 : failures + 1;
+      bus.setFeed({ state: "failed", reason: result.reason, failures });
+      this.#logger.warn({ failures }, `the live stream of the source ended and is opened again: ${result.reason}`);
+      const limit = Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** Math.min(failures - 1, 20));
+      await sleep(this.#clock, limit * (0.5 + this.#clock.random() / 2), signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  /** Until the stream is over. Never rejects. */
+  async #drain(bus: EventBus, opened: Opened): Promise<{ readonly delivered: boolean; readonly reason: string }> {
+    if (opened.kind === "failed") return { delivered: false, reason: describeError(opened.error) };
+    bus.setFeed({ state: "live" });
+    let delivered = false;
+    try {
+      for await (const batch of opened.batches) {
+        if (this.#abort.signal.aborted) break;
+        bus.publish(batch);
+        delivered = true;
+      }
+      return { delivered, reason: "it ended without a reason" };
+    } catch (error) {
+      return { delivered, reason: describeError(error) };
+    }
+  }
+}
+
+type Opened =
+  | { readonly kind: "open"; readonly batches: AsyncIterable<ChangeBatch>; readonly positionLost: boolean }
+  | { readonly kind: "failed"; readonly error: unknown };

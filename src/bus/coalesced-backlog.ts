@@ -1,0 +1,140 @@
+/**
+ * What a pipe that fell behind still has to send, as the last state per key instead of every change.
+ *
+ * Deletes go out first, then containers, then the rest, each in the order in which they were first touched. That order is safe:
+ *
+ *   - a delete never undoes an upsert that is still here, because deleting a key drops its upsert, and deleting a container
+ *     outdates every upsert below it (looked up when it is taken, by the stamp of the delete: no scan of the keys per delete);
+ *   - an upsert that follows the delete of a container keeps that delete: without it the old subtree would stay at the far side.
+ *     An upsert after the delete of anything else replaces it: the far side takes the last state over the old one;
+ *   - a container precedes what lies in it whenever the source reported it first.
+ *
+ * The bound counts keys and bytes. At the bound the outdated keys are swept out; if that does not help, `add` says no and the
+ * pipe needs a snapshot. A finer form (marks per directory instead of changes) would fit behind the same three methods.
+ */
+import type { Change } from "../sdk/index.ts";
+import { parentKey } from "./key-path.ts";
+
+interface Entry {
+  readonly change: Change;
+  readonly sizeBytes: number;
+  /** Order of arrival. */
+  readonly stamp: number;
+}
+
+export interface BacklogLimits {
+  readonly maxChanges: number;
+  readonly maxBytes: number;
+}
+
+export class CoalescedBacklog {
+  readonly #limits: BacklogLimits;
+  readonly #deletes = new Map<string, Entry>();
+  readonly #containers = new Map<string, Entry>();
+  readonly #leaves = new Map<string, Entry>();
+  /** Deleted containers and when, for as long as an upsert from before may be here. */
+  readonly #deletedContainers = new Map<string, number>();
+  #stamp = 0;
+  #bytes = 0;
+
+  constructor(limits: BacklogLimits) {
+    this.#limits = limits;
+  }
+
+  /** Keys with something to send; outdated ones count until they are met. */
+  get size(): number {
+    return this.#deletes.size + this.#containers.size + this.#leaves.size;
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
+  /** False when the bound is reached: the change was not taken and the whole backlog is of no use any more. */
+  add(change: Change, sizeBytes: number): boolean {
+    if (this.#isFull(sizeBytes)) this.#sweep();
+    if (this.#isFull(sizeBytes)) return false;
+    const entry: Entry = { change, sizeBytes, stamp: ++this.#stamp };
+    if (change.op === "delete") this.#addDelete(entry);
+    else this.#addUpsert(entry);
+    return true;
+  }
+
+  /** At least one change when there is any, else as many as fit. */
+  take(maxChanges: number, maxBytes: number): Change[] {
+    const taken: Change[] = [];
+    let bytes = 0;
+    for (const map of [this.#deletes, this.#containers, this.#leaves]) {
+      for (const [key, entry] of map) {
+        if (map !== this.#deletes && this.#isOutdated(key, entry.stamp)) {
+          this.#remove(map, key);
+          continue;
+        }
+        const isFull = taken.length >= maxChanges || bytes + entry.sizeBytes > maxBytes;
+        if (isFull && taken.length > 0) return taken;
+        this.#remove(map, key);
+        taken.push(entry.change);
+        bytes += entry.sizeBytes;
+      }
+    }
+    this.#deletedContainers.clear();
+    return taken;
+  }
+
+  #addDelete(entry: Entry): void {
+    const { change } = entry;
+    this.#remove(this.#containers, change.key);
+    this.#remove(this.#leaves, change.key);
+    const earlier = this.#deletes.get(change.key)?.change;
+    const isContainer = change.isContainer || earlier?.isContainer === true;
+    this.#put(
+      this.#deletes,
+      isContainer === change.isContainer ? entry : { ...entry, change: { ...change, isContainer } },
+    );
+    if (isContainer) this.#deletedContainers.set(change.key, entry.stamp);
+  }
+
+  #addUpsert(entry: Entry): void {
+    const { key, isContainer } = entry.change;
+    if (this.#deletes.get(key)?.change.isContainer === false) this.#remove(this.#deletes, key);
+    const [map, other] = isContainer ? [this.#containers, this.#leaves] : [this.#leaves, this.#containers];
+    this.#remove(other, key);
+    const earlier = map.get(key);
+    // An outdated entry must not lend its place: it may stand before the row of the new container it lies in.
+    if (earlier !== undefined && this.#isOutdated(key, earlier.stamp)) this.#remove(map, key);
+    this.#put(map, entry);
+  }
+
+  #put(map: Map<string, Entry>, entry: Entry): void {
+    this.#bytes += entry.sizeBytes - (map.get(entry.change.key)?.sizeBytes ?? 0);
+    map.set(entry.change.key, entry);
+  }
+
+  #remove(map: Map<string, Entry>, key: string): void {
+    const entry = map.get(key);
+    if (entry === undefined) return;
+    this.#bytes -= entry.sizeBytes;
+    map.delete(key);
+  }
+
+  #isOutdated(key: string, stamp: number): boolean {
+    if (this.#deletedContainers.size === 0) return false;
+    for (let above = parentKey(key); above !== undefined; above = parentKey(above)) {
+      if ((this.#deletedContainers.get(above) ?? 0) > stamp) return true;
+    }
+    return false;
+  }
+
+  #isFull(moreBytes: number): boolean {
+    const keys = this.size + this.#deletedContainers.size;
+    return keys >= this.#limits.maxChanges || this.#bytes + moreBytes > this.#limits.maxBytes;
+  }
+
+  #sweep(): void {
+    for (const map of [this.#deletes, this.#containers, this.#leaves]) {
+      for (const [key, entry] of map) if (this.#isOutdated(key, entry.stamp)) this.#remove(map, key);
+    }
+    // With every older upsert gone only the deletes still to be sent matter.
+    for (const key of this.#deletedContainers.keys()) if (!this.#deletes.has(key)) this.#deletedContainers.delete(key);
+  }
+}
