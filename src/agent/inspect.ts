@@ -144,7 +144,7 @@ export async function* watchTree(
   try {
     watch.start();
     while (!signal.aborted) {
-      const status = watch.status();
+      const status = watch.rootState();
       if (!ready && status.root === "available") {
         ready = true;
         yield { kind: "ready" };

@@ -1,5 +1,5 @@
 /** Every command, its arguments and options in one place. The work is loaded only when a command is called. */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { agentVersion } from "../agent/version.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
@@ -28,6 +28,7 @@ function addAgentCommands(program: Command, terminal: Terminal, finish: Finish):
     .argument("[pipes...]", "ids of pipes, started even if they are not enabled")
     .option("-D, --daemon", "in the background; returns when every pipe runs or one failed")
     .option("-V, --verbose", "log in detail")
+    .addOption(new Option("--daemon-child").hideHelp())
     .action(async (pipes: string[], options) => {
       finish(await (await import("./commands/start.ts")).start(pipes, options, terminal));
     });

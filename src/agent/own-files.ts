@@ -1,0 +1,48 @@
+/**
+ * What every source must leave out, so that the agent never reports its own doings to itself.
+ *
+ * Exact absolute paths and nothing wider: a log folder such as /var/log may well be part of what is watched, so only our file in it
+ * is left out; the home is ours as a whole, unless what is watched lies inside it.
+ */
+import { realpath } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { homePaths } from "../config/home.ts";
+import type { AgentConfig } from "../config/model.ts";
+
+const contains = (folder: string, path: string): boolean => {
+  const way = relative(folder, path);
+  return way === "" || (!way.startsWith("../") && way !== "..");
+};
+
+/** Everything we write or read below the home and elsewhere, for a root that is a real path (no links in it). */
+export function ownPaths(config: Pick<AgentConfig, "home" | "configDir" | "logging">, root: string): readonly string[] {
+  const paths = homePaths(config.home, config.configDir, config.logging.dir);
+  const single = [
+    paths.agentId,
+    paths.pidFile,
+    paths.lockFile,
+    paths.socket,
+    `${paths.socket}.path`,
+    paths.stateDir,
+    paths.logFile,
+    paths.configFile,
+    paths.configFolder,
+  ];
+  const home = contains(paths.home, root) ? [] : [paths.home];
+  return [...new Set([...home, ...single])];
+}
+
+/**
+ * The same paths as the source will meet them: below `root` as it is written, which may be or hold a symbolic link. A root that is
+ * not there yet is taken as it is written.
+ */
+export async function excludedPaths(
+  config: Pick<AgentConfig, "home" | "configDir" | "logging">,
+  root: string,
+): Promise<readonly string[]> {
+  const real = await realpath(root).catch(() => root);
+  const own = ownPaths(config, real);
+  if (real === root) return own;
+  const seenThroughLink = own.filter((path) => contains(real, path)).map((path) => join(root, relative(real, path)));
+  return [...new Set([...own, ...seenThroughLink])];
+}

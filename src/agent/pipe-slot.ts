@@ -1,0 +1,190 @@
+/** One pipe of the configuration with everything it holds: its share of the source, its sender, and itself. */
+import type { BusLease, BusPool } from "../bus/bus-pool.ts";
+import type { AgentConfig, PipeConfig, SenderConfig, SourceConfig } from "../config/model.ts";
+import { Pipe } from "../pipe/pipe.ts";
+import type { Ambience, PipeSettings } from "../pipe/pipe-options.ts";
+import type { PipeStatus } from "../pipe/pipe-status.ts";
+import { describeError, FustorError, type Logger, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
+import { createSender, type SenderCredential, type SenderSettings } from "../senders/registry.ts";
+import { createSource } from "../sources/registry.ts";
+import { type PipeReport, publicUri, type SourceReport } from "./agent-status.ts";
+import { excludedPaths } from "./own-files.ts";
+import { sourceSignature } from "./source-signature.ts";
+import type { StateStore } from "./state-store.ts";
+
+export interface SlotContext {
+  readonly config: AgentConfig;
+  readonly agentId: string;
+  readonly pool: BusPool;
+  readonly state: StateStore;
+  readonly logger: Logger;
+  readonly ambience: Ambience;
+}
+
+interface Running {
+  readonly lease: BusLease;
+  readonly sender: SenderDriver;
+  readonly pipe: Pipe;
+}
+
+type SlotState =
+  | { readonly kind: "idle" }
+  | { readonly kind: "starting" }
+  | ({ readonly kind: "running" } & Running)
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "stopped"; readonly last: PipeStatus };
+
+const credentialOf = ({ credential }: SenderConfig): SenderCredential | undefined =>
+  credential?.kind === "key" ? { kind: "key", key: credential.key } : credential;
+
+function senderSettings(sender: SenderConfig): SenderSettings {
+  const credential = credentialOf(sender);
+  const { uri, timeoutMs, driverParams } = sender;
+  return { uri, timeoutMs, driverParams, ...(credential === undefined ? {} : { credential }) };
+}
+
+function pipeSettings(pipe: PipeConfig, sender: SenderConfig, agentId: string): PipeSettings {
+  return {
+    id: pipe.id,
+    taskId: `${agentId}:${pipe.id}`,
+    ...(pipe.sessionTimeoutSeconds === undefined ? {} : { sessionTimeoutSeconds: pipe.sessionTimeoutSeconds }),
+    errorRetryIntervalMs: pipe.errorRetryIntervalMs,
+    maxConsecutiveErrors: pipe.maxConsecutiveErrors,
+    backoffMultiplier: pipe.backoffMultiplier,
+    maxBackoffMs: pipe.maxBackoffMs,
+    fieldsMapping: pipe.fieldsMapping,
+    batchEvents: pipe.batchEvents ?? sender.batchEvents,
+    eventRows: sender.eventRows,
+    batchBytes: sender.batchBytes,
+  };
+}
+
+/** How a pipe without a live object is shown. */
+const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info: string): PipeStatus => ({
+  id,
+  state,
+  info,
+  snapshot: "none",
+  snapshotRows: 0,
+  rowsSent: { message: 0, snapshot: 0 },
+  batchesSent: 0,
+  failures: 0,
+  poisonRows: 0,
+  changesLost: 0,
+  ...(state === "failed" ? { lastError: info } : {}),
+  backlog: 0,
+  committedIndex: -1,
+});
+
+export class PipeSlot {
+  readonly id: string;
+  readonly source: SourceConfig;
+  readonly signature: string;
+  readonly #pipe: PipeConfig;
+  readonly #sender: SenderConfig;
+  readonly #context: SlotContext;
+  #state: SlotState = { kind: "idle" };
+
+  /** Throws FUSTOR_CONFIG_INVALID when the pipe names a source or sender that is not there. */
+  constructor(pipe: PipeConfig, context: SlotContext) {
+    const source = context.config.sources.get(pipe.source);
+    const sender = context.config.senders.get(pipe.sender);
+    if (source === undefined || sender === undefined) {
+      throw new FustorError("FUSTOR_CONFIG_INVALID", `the pipe ${pipe.id} names a source or sender that is not there`);
+    }
+    this.id = pipe.id;
+    this.source = source;
+    this.signature = sourceSignature(source);
+    this.#pipe = pipe;
+    this.#sender = sender;
+    this.#context = context;
+  }
+
+  /** Why it did not start; undefined when it did or has not been asked to. */
+  get failure(): string | undefined {
+    return this.#state.kind === "failed" ? this.#state.reason : undefined;
+  }
+
+  /** Never rejects: a pipe that cannot start says so in its status. */
+  async start(): Promise<void> {
+    this.#state = { kind: "starting" };
+    const logger = this.#context.logger.child({ pipe: this.id });
+    try {
+      this.#state = { kind: "running", ...(await this.#build(logger)) };
+      this.#state.pipe.start();
+    } catch (error) {
+      this.#state = { kind: "failed", reason: describeError(error) };
+      logger.error({ err: error }, "the pipe cannot start");
+    }
+  }
+
+  async #build(logger: Logger): Promise<Running> {
+    const { config, agentId, pool, state, ambience } = this.#context;
+    const { id, driver, uri, driverParams, maxQueueEvents, maxQueueBytes } = this.source;
+    const settings = pipeSettings(this.#pipe, this.#sender, agentId);
+    const sender = createSender(this.#sender.driver, { id: this.#sender.id, logger }, senderSettings(this.#sender));
+    try {
+      const sourceLogger = this.#context.logger.child({ source: id });
+      const excludePaths = await excludedPaths(config, uri);
+      const create = () => createSource(driver, { id, logger: sourceLogger }, { uri, driverParams, excludePaths });
+      const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
+      const lease = await pool.acquire(this.signature, create, limits);
+      const memory = state.memoryOf(this.id, this.#sender.uri);
+      const pipe = new Pipe({ settings, source: lease.source, sender, bus: lease.bus, memory, logger, ambience });
+      return { lease, sender, pipe };
+    } catch (error) {
+      await sender.close();
+      throw error;
+    }
+  }
+
+  /** Sends what is queued, for so long at most, ends the session and frees everything. Never rejects. */
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.#state.kind !== "running") return;
+    const { pipe, sender, lease } = this.#state;
+    const orSay = (what: string) => (error: unknown) =>
+      this.#context.logger.warn({ pipe: this.id, err: error }, `${what} did not end cleanly`);
+    await pipe.stop(deadlineMs).catch(orSay("the pipe"));
+    await sender.close().catch(orSay("the sender"));
+    await lease.release();
+    this.#state = { kind: "stopped", last: pipe.status() };
+  }
+
+  report(): PipeReport {
+    const { id, driver, uri } = this.#sender;
+    return { ...this.#status(), source: this.source.id, sender: { id, driver, uri: publicUri(uri) } };
+  }
+
+  #status(): PipeStatus {
+    switch (this.#state.kind) {
+      case "idle":
+        return deadStatus(this.id, "stopped", "not started");
+      case "starting":
+        return deadStatus(this.id, "connecting", "opening the source");
+      case "running":
+        return this.#state.pipe.status();
+      case "failed":
+        return deadStatus(this.id, "failed", this.#state.reason);
+      case "stopped":
+        return this.#state.last;
+    }
+  }
+
+  /** Undefined while the source is not open. */
+  sourceStatus(): SourceStatus | undefined {
+    return this.#state.kind === "running" ? this.#state.lease.source.status() : undefined;
+  }
+}
+
+/** One report per source that is open, with the ids of all entries that share it. */
+export function sourceReports(slots: readonly PipeSlot[]): readonly SourceReport[] {
+  const reports = new Map<string, SourceReport>();
+  for (const slot of slots) {
+    const status = slot.sourceStatus();
+    if (status === undefined) continue;
+    const { id, driver, uri } = slot.source;
+    const ids = new Set([...(reports.get(slot.signature)?.ids ?? []), id]);
+    reports.set(slot.signature, { ids: [...ids], driver, uri: publicUri(uri), status });
+  }
+  return [...reports.values()];
+}

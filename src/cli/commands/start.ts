@@ -1,0 +1,106 @@
+import type { StartReport } from "../../agent/agent.ts";
+import { reportVerdict, startDaemon } from "../../agent/daemon.ts";
+import { runningAgent } from "../../agent/instance-lock.ts";
+import { homePaths } from "../../config/home.ts";
+import { loadConfig } from "../../config/load.ts";
+import type { AgentConfig, PipeConfig } from "../../config/model.ts";
+import { selectPipes } from "../../config/select.ts";
+import { describeError, FustorError } from "../../sdk/index.ts";
+import { EXIT, exitCodeOf } from "../exit-codes.ts";
+import { consolePort, runAgent } from "../run-agent.ts";
+import type { Terminal } from "../terminal.ts";
+import { tellWarnings } from "./validate.ts";
+
+export interface StartCommandOptions {
+  readonly daemon?: boolean;
+  readonly verbose?: boolean;
+  /** Set by ourselves for the child of `start -D`. */
+  readonly daemonChild?: boolean;
+}
+
+interface Plan {
+  readonly config: AgentConfig;
+  readonly pipes: readonly PipeConfig[];
+  /** What the configuration has and this start leaves out, one line each. */
+  readonly leftOut: readonly string[];
+}
+
+async function plan(names: readonly string[]): Promise<Plan> {
+  const config = await loadConfig();
+  const { selected, notStarted } = selectPipes(config, names);
+  const leftOut = notStarted.map(({ pipe, reason }) => `${pipe.id} is not started: ${reason}`);
+  if (selected.length > 0) return { config, pipes: selected, leftOut };
+  const why = leftOut.length === 0 ? "no pipe is defined" : leftOut.join("\n");
+  throw new FustorError("FUSTOR_CONFIG_INVALID", `there is nothing to start in ${config.configDir}:\n${why}`);
+}
+
+async function tellPlan({ config, leftOut }: Plan, terminal: Terminal): Promise<void> {
+  await tellWarnings(config.warnings, terminal);
+  for (const line of leftOut) await terminal.complain(`warning: ${line}`);
+}
+
+const tellFailed = async ({ failed }: Pick<StartReport, "failed">, terminal: Terminal): Promise<void> => {
+  for (const { pipe, reason } of failed) await terminal.complain(`fustor-agent: ${pipe} did not start: ${reason}`);
+};
+
+async function inForeground(names: readonly string[], verbose: boolean, terminal: Terminal): Promise<number> {
+  const planned = await plan(names);
+  await tellPlan(planned, terminal);
+  let anyFailed = false;
+  const onStarted = (report: StartReport): void => {
+    anyFailed = report.failed.length > 0;
+    void tellFailed(report, terminal);
+  };
+  const code = await runAgent({ ...planned, verbose, stdout: process.stdout, onStarted });
+  return code === EXIT.done && anyFailed ? EXIT.failure : code;
+}
+
+/** The child: the parent has shown the warnings already, so only the verdict goes back. */
+async function asDaemonChild(names: readonly string[], verbose: boolean): Promise<number> {
+  try {
+    const planned = await plan(names);
+    // A daemon keeps no file system busy that it merely was started from.
+    process.chdir("/");
+    const onStarted = ({ started, failed }: StartReport): void => {
+      const message = failed.map(({ pipe, reason }) => `${pipe} did not start: ${reason}`).join("\n");
+      const nothing = { kind: "failed", exitCode: EXIT.failure, message } as const;
+      void reportVerdict(started.length === 0 ? nothing : { kind: "started", pid: process.pid, failed });
+    };
+    return await runAgent({ ...planned, verbose, onStarted });
+  } catch (error) {
+    const exitCode = exitCodeOf(error);
+    await reportVerdict({ kind: "failed", exitCode, message: describeError(error) });
+    return exitCode;
+  }
+}
+
+async function inBackground(names: readonly string[], verbose: boolean, terminal: Terminal): Promise<number> {
+  const planned = await plan(names);
+  consolePort(process.env.FUSTOR_CONSOLE_PORT);
+  const { home, configDir, logging } = planned.config;
+  const running = await runningAgent(home);
+  if (running !== undefined) {
+    throw new FustorError("FUSTOR_AGENT_RUNNING", `an agent is already running on ${home} (PID ${running.pid})`);
+  }
+  await tellPlan(planned, terminal);
+  const { logFile } = homePaths(home, configDir, logging.dir);
+  const verdict = await startDaemon({
+    script: process.argv[1] ?? "",
+    args: ["start", "--daemon-child", ...(verbose ? ["-V"] : []), "--", ...names],
+    logFile,
+    signal: terminal.closed,
+  });
+  if (verdict.kind === "failed") {
+    await terminal.complain(`fustor-agent: ${verdict.message}`);
+    return verdict.exitCode;
+  }
+  await tellFailed(verdict, terminal);
+  await terminal.line(`Started (PID ${verdict.pid}). Log: ${logFile}`);
+  return verdict.failed.length > 0 ? EXIT.failure : EXIT.done;
+}
+
+export function start(names: readonly string[], options: StartCommandOptions, terminal: Terminal): Promise<number> {
+  const verbose = options.verbose ?? false;
+  if (options.daemonChild === true) return asDaemonChild(names, verbose);
+  return options.daemon === true ? inBackground(names, verbose, terminal) : inForeground(names, verbose, terminal);
+}

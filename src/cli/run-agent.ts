@@ -1,0 +1,122 @@
+/** One agent process from lock to unlock: the home's lock, the log, the agent, its control socket and the status page. */
+import { mkdir } from "node:fs/promises";
+import { type Agent, createAgent, type StartReport } from "../agent/agent.ts";
+import type { ConsoleState } from "../agent/agent-status.ts";
+import { startControlServer } from "../agent/control-server.ts";
+import { acquireInstance } from "../agent/instance-lock.ts";
+import { lockFile } from "../agent/native-lock.ts";
+import { listenForShutdown } from "../agent/shutdown.ts";
+import { agentVersion } from "../agent/version.ts";
+import { ensureHome, homePaths } from "../config/home.ts";
+import type { AgentConfig, PipeConfig } from "../config/model.ts";
+import { CONSOLE_PORT, startConsole } from "../console/console-server.ts";
+import { FustorError } from "../sdk/index.ts";
+import { type AgentLogger, createLogger } from "../telemetry/logger.ts";
+import { EXIT } from "./exit-codes.ts";
+
+/** `stop` waits 15 s before it kills: everything has to be over by then. */
+const DRAIN_MS = 8000;
+
+export interface RunOptions {
+  readonly config: AgentConfig;
+  readonly pipes: readonly PipeConfig[];
+  readonly verbose: boolean;
+  /** Gets readable log lines beside the log file. */
+  readonly stdout?: NodeJS.WritableStream;
+  /** Called once, when every pipe runs or failed. */
+  onStarted(report: StartReport): void;
+}
+
+/** `FUSTOR_CONSOLE_PORT`, 0 = no page. Throws FUSTOR_CONFIG_INVALID. */
+export function consolePort(written: string | undefined): number {
+  if (written === undefined || written.trim() === "") return CONSOLE_PORT;
+  const port = Number(written);
+  if (/^\d+$/.test(written.trim()) && port <= 65_535) return port;
+  throw new FustorError(
+    "FUSTOR_CONFIG_INVALID",
+    `FUSTOR_CONSOLE_PORT is ${JSON.stringify(written)}: write a port, or 0 for none`,
+  );
+}
+
+async function openLog({ config, verbose, stdout }: RunOptions): Promise<AgentLogger> {
+  const { dir, level } = config.logging;
+  await mkdir(dir, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  const { logFile } = homePaths(config.home, config.configDir, dir);
+  return createLogger({
+    level: verbose ? "debug" : level,
+    file: logFile,
+    ...(stdout === undefined ? {} : { stdout }),
+  });
+}
+
+/** Resolves with why to stop: a signal or a caller of the control socket. */
+function stopWish(logger: AgentLogger): {
+  readonly wish: Promise<string>;
+  request(why: string): void;
+  dispose(): void;
+} {
+  let request: (why: string) => void = () => undefined;
+  const wish = new Promise<string>((resolve) => {
+    request = resolve;
+  });
+  const dispose = listenForShutdown({
+    onStop: (signal) => request(signal),
+    onForce: (signal) => {
+      logger.warn({ signal }, "ended at once by a second signal");
+      process.exit(EXIT.failure);
+    },
+  });
+  // A closed terminal would end us without a goodbye; a daemon has none, and there the signal is an old habit for "reload".
+  const hangUp = (): void => {
+    if (process.stdout.isTTY) request("SIGHUP");
+    else logger.warn({}, "a running agent does not reload its configuration: restart it instead");
+  };
+  process.on("SIGHUP", hangUp);
+  const disposeAll = (): void => {
+    dispose();
+    process.off("SIGHUP", hangUp);
+  };
+  return { wish, request: (why) => request(why), dispose: disposeAll };
+}
+
+async function live(agent: Agent, options: RunOptions, logger: AgentLogger, wish: Promise<string>): Promise<number> {
+  const report = await Promise.race([agent.start(), wish.then(() => undefined)]);
+  if (report !== undefined) {
+    for (const { pipe, reason } of report.failed) logger.error({ pipe, reason }, "not started");
+    options.onStarted(report);
+    if (report.started.length === 0) return EXIT.failure;
+  }
+  logger.info({ reason: await wish }, "stopping");
+  return EXIT.done;
+}
+
+/** Throws FUSTOR_AGENT_RUNNING when another agent has the home. Resolves with the exit code, everything closed. */
+export async function runAgent(options: RunOptions): Promise<number> {
+  const { config } = options;
+  const port = consolePort(process.env.FUSTOR_CONSOLE_PORT);
+  await ensureHome(config.home);
+  const lock = await acquireInstance(config.home, lockFile);
+  const logger = await openLog(options);
+  const stopper = stopWish(logger);
+  const closers: (() => Promise<void>)[] = [lock.release];
+  try {
+    logger.info({ version: agentVersion, home: config.home, files: config.files }, "starting");
+    let consoleState: ConsoleState = { state: "off" };
+    const agent = await createAgent({ config, pipes: options.pipes, logger, consoleState: () => consoleState });
+    const handlers = { status: () => agent.status(), requestStop: () => stopper.request("stop command") };
+    const control = await startControlServer(config.home, handlers);
+    closers.unshift(control.close);
+    if (port !== 0) {
+      const page = await startConsole({ port, status: handlers.status, logger });
+      consoleState = page.state;
+      closers.unshift(page.close);
+    }
+    closers.unshift(() => agent.stop(DRAIN_MS));
+    return await live(agent, options, logger, stopper.wish);
+  } finally {
+    for (const close of closers) await close();
+    stopper.dispose();
+    logger.info({}, "stopped");
+    logger.close();
+  }
+}
