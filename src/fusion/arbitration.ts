@@ -1,0 +1,232 @@
+/**
+ * Who wins when rows of several origins speak about one path.
+ *
+ *   realtime   always wins; a delete leaves a tombstone stamped with the logical clock.
+ *   the rest   (snapshot, audit, on demand) is ignored unless its row is newer than what is stored.
+ *   tombstone  any upsert of that very path is refused until one is dated after the stamp, which lifts it.
+ *
+ * The delete of a directory takes its subtree along, but its tombstone stands for its own path only.
+ */
+import { Audit } from "./audit.ts";
+import { asRow, isDirectory, isNumberOrAbsent, modifiedOf, nameOf, numberOr, pathOf, type RawRow } from "./fs-row.ts";
+import type { FusionClock } from "./fusion-clock.ts";
+import type { IngestEvent, MessageSource } from "./ingest-batch.ts";
+import { LogicalClock } from "./logical-clock.ts";
+import { FileTree, NONE, ROOT } from "./tree.ts";
+
+export interface ArbitrationOptions {
+  readonly clock: FusionClock;
+  /** How long a file counts as being written after a row that said so. */
+  readonly hotFileSeconds: number;
+  /** How long a tombstone lives; cleaned at audit ends. */
+  readonly tombstoneSeconds: number;
+}
+
+/** Rows that were not used, by reason, since the last reset. */
+export interface RefusedRows {
+  /** No object, no path, or a member of the wrong kind. */
+  malformed: number;
+  tombstoned: number;
+  outdated: number;
+}
+
+export class Arbitration {
+  readonly tree = new FileTree();
+  readonly audit = new Audit(this.tree);
+  readonly logicalClock: LogicalClock;
+  readonly refused: RefusedRows = { malformed: 0, tombstoned: 0, outdated: 0 };
+  /** Paths that an audit found missing: realtime had not told. */
+  readonly blindDeletions = new Set<string>();
+  readonly #tombstones = new Map<string, number>();
+  readonly #options: ArbitrationOptions;
+  /** No suspect lives beyond this monotonic second. */
+  #suspectHorizon = 0;
+  /** Some entry may be marked unannounced. */
+  #anyUnannounced = false;
+
+  constructor(options: ArbitrationOptions) {
+    this.#options = options;
+    this.logicalClock = new LogicalClock(options.clock);
+  }
+
+  get tombstones(): number {
+    return this.#tombstones.size;
+  }
+
+  apply(event: IngestEvent): void {
+    if (event.messageSource === "audit") this.audit.start();
+    const now = this.logicalClock.now();
+    for (const raw of event.rows) {
+      const row = asRow(raw);
+      const path = row === undefined ? undefined : pathOf(row);
+      if (row === undefined || path === undefined || !isNumberOrAbsent(row.modified_time)) this.refused.malformed++;
+      else if (event.eventType === "delete") this.#delete(row, path, event.messageSource);
+      else if (event.messageSource === "realtime") this.#upsertLive(row, path);
+      else this.#upsertScanned(row, path, event.messageSource, now);
+    }
+  }
+
+  /** Removes what the audit did not find. Does nothing when none runs. */
+  finishAudit(): void {
+    const wasRunning = this.audit.running;
+    const now = this.logicalClock.now();
+    for (const id of this.audit.finish(now)) {
+      if (!this.tree.isLive(id)) continue;
+      const path = this.tree.pathOf(id);
+      if (this.#tombstones.has(path)) continue;
+      this.tree.remove(id);
+      this.blindDeletions.add(path);
+    }
+    if (wasRunning) this.#cleanTombstones(now);
+  }
+
+  /** A new session came: the seen set and the blind spots of the one before are void. */
+  forgetAudit(): void {
+    this.audit.forget();
+    this.blindDeletions.clear();
+    for (const id of this.unannounced()) this.tree.setUnannounced(id, false);
+    this.#anyUnannounced = false;
+  }
+
+  /** Ids of the files that only an audit or a scan on demand found. */
+  unannounced(): readonly number[] {
+    return this.#anyUnannounced ? this.#idsWhere((id) => this.tree.isUnannounced(id)) : [];
+  }
+
+  reset(): void {
+    this.tree.reset();
+    this.audit.reset();
+    this.logicalClock.reset();
+    this.#tombstones.clear();
+    this.blindDeletions.clear();
+    this.#anyUnannounced = false;
+    this.#suspectHorizon = 0;
+    this.refused.malformed = 0;
+    this.refused.tombstoned = 0;
+    this.refused.outdated = 0;
+  }
+
+  isSuspect(id: number): boolean {
+    return this.tree.suspectUntilOf(id) > this.#monotonicSeconds();
+  }
+
+  /** Ids of everything that counts as being written right now. */
+  suspects(): readonly number[] {
+    const now = this.#monotonicSeconds();
+    return this.#suspectHorizon > now ? this.#idsWhere((id) => this.tree.suspectUntilOf(id) > now) : [];
+  }
+
+  /** The agent looked at a suspect: what differs is taken over, and the file stays suspect for another period. */
+  correctSuspect(path: string, modified: number, size: number | undefined): boolean {
+    const id = this.tree.lookup(path);
+    if (id === NONE || !this.isSuspect(id) || this.tree.isDirectory(id)) return false;
+    if (this.tree.modifiedOf(id) === modified) return true;
+    this.tree.setFacts(id, size ?? this.tree.sizeOf(id), modified, this.tree.createdOf(id));
+    this.#suspect(id, this.#options.hotFileSeconds);
+    return true;
+  }
+
+  #upsertLive(row: RawRow, path: string): void {
+    const modified = modifiedOf(row);
+    if (modified !== undefined) this.logicalClock.sample(modified);
+    if (this.#isBuried(path, modified)) return;
+    const id = this.#write(row, path, modified ?? 0);
+    this.audit.touch(id);
+    if (row.is_atomic_write === false) this.#suspect(id, this.#options.hotFileSeconds);
+    else this.tree.setSuspectUntil(id, 0);
+    this.tree.setUnannounced(id, false);
+    this.#announceDeletion(path);
+  }
+
+  #upsertScanned(row: RawRow, path: string, source: MessageSource, now: number): void {
+    const modified = modifiedOf(row) ?? 0;
+    if (this.#isBuried(path, modified)) return;
+    const existing = this.tree.lookup(path);
+    if (existing !== NONE && row.audit_skipped !== true && this.tree.modifiedOf(existing) >= modified) {
+      if (source === "audit") this.audit.see(existing);
+      this.refused.outdated++;
+      return;
+    }
+    if (existing === NONE && source === "audit" && this.#isStaleListing(row)) {
+      this.refused.outdated++;
+      return;
+    }
+    const id = this.#write(row, path, modified);
+    if (source === "audit") this.audit.see(id);
+    if (source !== "snapshot" && existing === NONE && !this.tree.isDirectory(id)) {
+      this.tree.setUnannounced(id, true);
+      this.#anyUnannounced = true;
+    }
+    const age = now - modified;
+    if (age < this.#options.hotFileSeconds) this.#suspect(id, this.#options.hotFileSeconds - Math.max(0, age));
+  }
+
+  #delete(row: RawRow, path: string, source: MessageSource): void {
+    if (path === "/") {
+      this.refused.malformed++;
+      return;
+    }
+    const id = this.tree.lookup(path);
+    if (source === "realtime") {
+      this.#tombstones.set(path, this.logicalClock.now());
+      this.#announceDeletion(path);
+    } else if (id !== NONE && this.tree.modifiedOf(id) > (modifiedOf(row) ?? Number.POSITIVE_INFINITY)) {
+      this.refused.outdated++;
+      return;
+    }
+    if (id !== NONE) this.tree.remove(id);
+  }
+
+  /** True when a tombstone refuses the row; a row dated after the stamp lifts it. */
+  #isBuried(path: string, modified: number | undefined): boolean {
+    if (this.#tombstones.size === 0) return false;
+    const stamp = this.#tombstones.get(path);
+    if (stamp === undefined) return false;
+    if (modified === undefined || modified <= stamp) {
+      this.refused.tombstoned++;
+      return true;
+    }
+    this.#tombstones.delete(path);
+    return false;
+  }
+
+  /** The row was listed before its directory last changed, so the file may be gone again. */
+  #isStaleListing(row: RawRow): boolean {
+    if (typeof row.parent_path !== "string" || typeof row.parent_mtime !== "number") return false;
+    const parent = this.tree.lookup(pathOf({ path: row.parent_path }) ?? "/");
+    return parent !== NONE && this.tree.modifiedOf(parent) > row.parent_mtime;
+  }
+
+  #write(row: RawRow, path: string, modified: number): number {
+    const id = this.tree.ensure(path, isDirectory(row), nameOf(row));
+    this.tree.setFacts(id, numberOr(row.size, 0), modified, numberOr(row.created_time, 0));
+    this.tree.setAuditSkipped(id, row.audit_skipped === true);
+    return id;
+  }
+
+  #suspect(id: number, seconds: number): void {
+    const until = this.#monotonicSeconds() + seconds;
+    this.tree.setSuspectUntil(id, until);
+    this.#suspectHorizon = Math.max(this.#suspectHorizon, until + 1);
+  }
+
+  #announceDeletion(path: string): void {
+    if (this.blindDeletions.size > 0) this.blindDeletions.delete(path);
+  }
+
+  #idsWhere(wanted: (id: number) => boolean): readonly number[] {
+    const ids: number[] = [];
+    for (let id = ROOT; id <= this.tree.highestId; id++) if (wanted(id) && this.tree.isLive(id)) ids.push(id);
+    return ids;
+  }
+
+  #cleanTombstones(now: number): void {
+    for (const [path, stamp] of this.#tombstones) {
+      if (now - stamp > this.#options.tombstoneSeconds) this.#tombstones.delete(path);
+    }
+  }
+
+  #monotonicSeconds(): number {
+    return this.#options.clock.monotonicMs() / 1000;
+  }
+}

@@ -1,0 +1,92 @@
+/** Discovery and the audit's and sentinel's helpers: the same on the receivers and on the management port. */
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { KEY_HEADER, type KeyOwner, type KeyRing } from "./api-keys.ts";
+import { numberOr } from "./fs-row.ts";
+import type { FusionCore } from "./fusion-core.ts";
+import type { FusionApp } from "./http-server.ts";
+import { readJson } from "./request-body.ts";
+import { canonicalPath } from "./tree-path.ts";
+import type { View } from "./view.ts";
+
+type OwnerEnv = { Bindings: HttpBindings; Variables: { owner: KeyOwner } };
+
+const SMALL_BODY_BYTES = 8_388_608;
+
+/** Puts the owner of the request's key into `owner`, or answers 401. */
+export function keyRequired(keys: KeyRing): MiddlewareHandler<OwnerEnv> {
+  return async (c, next) => {
+    const key = c.req.header(KEY_HEADER);
+    if (key === undefined || key === "") return c.json({ detail: "X-API-Key header is missing" }, 401);
+    const owner = keys.ownerOf(key);
+    if (owner === undefined) return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
+    c.set("owner", owner);
+    await next();
+  };
+}
+
+export function consistencyRoutes(core: FusionCore, keys: KeyRing): FusionApp {
+  const app = new Hono<OwnerEnv>();
+  const key = keyRequired(keys);
+  app.get("/session", (c) => c.redirect(withSlash(c.req.url), 307));
+  app.post("/session", (c) => c.redirect(withSlash(c.req.url), 307));
+  app.get("/session/", key, (c) => c.json({ view_id: c.get("owner").id, status: "authorized" }));
+  app.post("/consistency/audit/start", key, (c) => {
+    const views = viewsOf(core, c.get("owner"));
+    for (const view of views) view.arbitration.audit.start();
+    return c.json({ status: "audit_started", drivers_handled: views.length });
+  });
+  app.post("/consistency/audit/end", key, (c) => {
+    const views = viewsOf(core, c.get("owner"));
+    for (const view of views) view.arbitration.finishAudit();
+    return c.json({ status: "audit_ended", drivers_handled: views.length });
+  });
+  app.get("/consistency/sentinel/tasks", key, (c) => c.json(sentinelTask(viewsOf(core, c.get("owner")))));
+  app.post("/consistency/sentinel/feedback", key, (c) => feedback(c, viewsOf(core, c.get("owner"))));
+  return app as unknown as FusionApp;
+}
+
+function withSlash(url: string): string {
+  const target = new URL(url);
+  target.pathname += "/";
+  return target.toString();
+}
+
+/** A push key speaks for the views its pipe feeds. */
+function viewsOf(core: FusionCore, owner: KeyOwner): readonly View[] {
+  if (owner.kind === "pipe") return core.pipes.get(owner.id)?.views ?? [];
+  const view = core.views.get(owner.id);
+  return view === undefined ? [] : [view];
+}
+
+function sentinelTask(views: readonly View[]): object {
+  for (const view of views) {
+    const { tree } = view.arbitration;
+    const files = view.arbitration.suspects().filter((id) => !tree.isDirectory(id));
+    if (files.length === 0) continue;
+    return { type: "suspect_check", paths: files.map((id) => tree.pathOf(id)), view_id: view.config.id };
+  }
+  return {};
+}
+
+async function feedback(c: Context<OwnerEnv>, views: readonly View[]): Promise<Response> {
+  const body = await readJson(c.env.incoming, SMALL_BODY_BYTES);
+  if (body.kind === "refused") return c.json({ detail: body.detail }, body.status);
+  if (typeof body.value !== "object" || body.value === null || Array.isArray(body.value)) {
+    return c.json({ detail: [{ type: "dict_type", loc: ["body"], msg: "must be an object" }] }, 422);
+  }
+  const { type, updates } = body.value as { type?: unknown; updates?: unknown };
+  if (type !== "suspect_update") return c.json({ status: "ignored", reason: "unknown_type" });
+  const list = Array.isArray(updates) ? updates : [];
+  if (list.length > 0) for (const view of views) for (const update of list) correct(view, update);
+  return c.json({ status: "processed", drivers_updated: list.length === 0 ? 0 : views.length });
+}
+
+/** A missing file is left to realtime and the audit: "not there" in a stat is no proof of a delete. */
+function correct(view: View, update: unknown): void {
+  if (typeof update !== "object" || update === null) return;
+  const { path, mtime, size, status } = update as Record<string, unknown>;
+  if (typeof path !== "string" || typeof mtime !== "number" || status === "missing") return;
+  const known = numberOr(size, -1);
+  view.arbitration.correctSuspect(canonicalPath(path), mtime, known < 0 ? undefined : known);
+}

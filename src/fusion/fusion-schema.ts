@@ -1,0 +1,65 @@
+import { z } from "zod";
+
+/** What a user writes in `fusion-config/*.yaml`. Every file may hold a part; unknown keys are refused. */
+
+const port = z.number().int().min(0).max(65_535);
+const name = z.string().min(1);
+const seconds = z.number().min(0);
+
+const receiver = z.strictObject({
+  driver: z.literal("http").default("http"),
+  bind_host: name.default("127.0.0.1"),
+  port: port.default(8102),
+  api_keys: z.array(z.strictObject({ key: name, pipe_id: name })).default([]),
+  /** Largest request body in bytes, after decompression. */
+  max_body_bytes: z.number().int().min(1024).default(67_108_864),
+  disabled: z.boolean().default(false),
+});
+
+const view = z.strictObject({
+  driver: z.literal("fs").default("fs"),
+  api_keys: z.array(name).default([]),
+  driver_params: z
+    .strictObject({
+      /** Seconds. */
+      hot_file_threshold: seconds.default(30),
+      /** Entries a tree query may touch; 0 = no limit. */
+      max_tree_items: z.number().int().min(0).default(100_000),
+    })
+    .prefault({}),
+  disabled: z.boolean().default(false),
+});
+
+const pipe = z.strictObject({
+  receiver: name,
+  views: z.array(name).min(1),
+  audit_interval_sec: seconds.default(600),
+  sentinel_interval_sec: seconds.default(120),
+  session_timeout_seconds: z.number().int().min(1).default(30),
+  allow_concurrent_push: z.boolean().default(true),
+  disabled: z.boolean().default(false),
+});
+
+export const fusionFileSchema = z.strictObject({
+  host: name.optional(),
+  port: port.optional(),
+  session_cleanup_interval: z.number().min(0.05).optional(),
+  /** Known to the real Fusion; without effect here. */
+  logging: z.record(z.string(), z.unknown()).optional(),
+  receivers: z.record(z.string(), receiver).optional(),
+  views: z.record(z.string(), view).optional(),
+  pipes: z.record(z.string(), pipe).optional(),
+});
+
+export type FusionFile = z.output<typeof fusionFileSchema>;
+
+/** The keys that may stand where an unknown one was found; the path is that of the mapping around it. */
+export function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
+  const [section, , inner] = path;
+  if (section === undefined) return Object.keys(fusionFileSchema.shape);
+  if (section === "receivers") return inner === "api_keys" ? ["key", "pipe_id"] : Object.keys(receiver.shape);
+  if (section === "views") {
+    return inner === "driver_params" ? ["hot_file_threshold", "max_tree_items"] : Object.keys(view.shape);
+  }
+  return section === "pipes" ? Object.keys(pipe.shape) : [];
+}

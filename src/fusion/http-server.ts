@@ -1,0 +1,93 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import type { Hono } from "hono";
+import { FustorError } from "../sdk/errors.ts";
+
+export type FusionApp = Hono<{ Bindings: HttpBindings }>;
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Go on to the next port when one is taken. */
+  readonly portFallback: boolean;
+  /** What listens, for messages. */
+  readonly what: string;
+}
+
+export interface ListeningServer {
+  readonly url: string;
+  readonly port: number;
+  /** Ends every connection at once. */
+  close(): Promise<void>;
+}
+
+/** How many ports after the wanted one are tried. */
+const FALLBACK_TRIES = 100;
+
+export async function listen(app: FusionApp, options: ListenOptions): Promise<ListeningServer> {
+  const handle = getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0]);
+  const guarded = isLoopback(options.host) ? behindHostCheck(handle) : handle;
+  // An agent that is idle between two batches should find its connection alive.
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => void guarded(request, response));
+  const port = await bind(server, options);
+  const name = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return { url: `http://${name}:${port}`, port, close: () => close(server) };
+}
+
+async function bind(server: Server, options: ListenOptions): Promise<number> {
+  const tries = options.portFallback && options.port !== 0 ? FALLBACK_TRIES : 1;
+  for (let port = options.port; ; port++) {
+    try {
+      await listenOnce(server, port, options.host);
+      return (server.address() as AddressInfo).port;
+    } catch (error) {
+      const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      if (taken && port + 1 < options.port + tries && port < 65_535) continue;
+      throw refused(error, port, options);
+    }
+  }
+}
+
+function refused(error: unknown, port: number, { host, what }: ListenOptions): FustorError {
+  const code = (error as NodeJS.ErrnoException).code;
+  const why = code === "EADDRINUSE" ? "is taken by another program" : `cannot be opened (${code ?? String(error)})`;
+  const message = `${what}: port ${port} on ${host} ${why}, choose another in the configuration`;
+  return new FustorError("FUSTOR_CONFIG_INVALID", message, { cause: error, details: { host, port } });
+}
+
+function listenOnce(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** A page on the internet may point a name of its own at 127.0.0.1; the Host header then gives it away. */
+function behindHostCheck(handle: Handle): Handle {
+  return async (request, response) => {
+    if (isLoopbackHostHeader(request.headers.host)) return handle(request, response);
+    request.resume();
+    response.writeHead(403, { "content-type": "application/json" });
+    response.end(JSON.stringify({ detail: "This server answers only to loopback host names" }));
+  };
+}
+
+export function isLoopbackHostHeader(host: string | undefined): boolean {
+  return host === undefined || /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host);
+}
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");

@@ -1,0 +1,78 @@
+import type { FusionClock } from "./fusion-clock.ts";
+
+/** How many of the latest samples count. */
+const WINDOW = 10_000;
+
+/**
+ * Fusion's idea of "now" on the file server: its own wall clock minus the most common difference between that clock and the
+ * modification times of realtime rows.
+ *
+ * Differences are whole seconds, truncated towards zero; of equally common ones the smallest counts. So a stream of rows with
+ * old times (an unpacked archive) moves this clock back, and deletions processed then are stamped in the past.
+ */
+export class LogicalClock {
+  readonly #clock: FusionClock;
+  readonly #ring = new Float64Array(WINDOW);
+  readonly #counts = new Map<number, number>();
+  #filled = 0;
+  #next = 0;
+  #skew = 0;
+  #skewCount = 0;
+  /** The most common sample has left the window, so another one may lead now. */
+  #stale = false;
+
+  constructor(clock: FusionClock) {
+    this.#clock = clock;
+  }
+
+  /** Takes the modification time of a realtime row, in seconds. */
+  sample(modifiedSeconds: number): void {
+    const skew = Math.trunc(this.#clock.wallSeconds() - modifiedSeconds);
+    if (this.#filled === WINDOW) this.#forget(this.#ring[this.#next] as number);
+    else this.#filled++;
+    this.#ring[this.#next] = skew;
+    this.#next = (this.#next + 1) % WINDOW;
+    const count = (this.#counts.get(skew) ?? 0) + 1;
+    this.#counts.set(skew, count);
+    if (count > this.#skewCount || (count === this.#skewCount && skew <= this.#skew)) {
+      this.#skew = skew;
+      this.#skewCount = count;
+    }
+  }
+
+  /** Seconds since 1970. */
+  now(): number {
+    if (this.#stale) this.#recount();
+    return this.#clock.wallSeconds() - this.#skew;
+  }
+
+  reset(): void {
+    this.#counts.clear();
+    this.#filled = 0;
+    this.#next = 0;
+    this.#skew = 0;
+    this.#skewCount = 0;
+    this.#stale = false;
+  }
+
+  #forget(skew: number): void {
+    const count = (this.#counts.get(skew) ?? 1) - 1;
+    if (count === 0) this.#counts.delete(skew);
+    else this.#counts.set(skew, count);
+    if (skew === this.#skew) {
+      this.#skewCount = count;
+      this.#stale = true;
+    }
+  }
+
+  #recount(): void {
+    this.#skewCount = 0;
+    for (const [skew, count] of this.#counts) {
+      if (count > this.#skewCount || (count === this.#skewCount && skew < this.#skew)) {
+        this.#skew = skew;
+        this.#skewCount = count;
+      }
+    }
+    this.#stale = false;
+  }
+}

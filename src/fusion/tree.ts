@@ -1,0 +1,260 @@
+import { AUDIT_SKIPPED, DIRECTORY, EntryTable, NONE, ROOT, type TreeReader, UNANNOUNCED } from "./entry-table.ts";
+import { hashOf, NameIndex } from "./name-index.ts";
+
+export { NONE, ROOT, type TreeReader } from "./entry-table.ts";
+
+/**
+ * The picture of one watched directory: entries as numbers, children in order of arrival, one hash index over (parent, name) for
+ * all directories. Paths given to it are canonical ({@link canonicalPath}).
+ *
+ * The root always exists and is a directory. Knows nothing of who may change what: that is arbitration.
+ */
+export class FileTree {
+  readonly #table = new EntryTable();
+  readonly #index = new NameIndex(this.#table);
+  #entries = 0;
+  #directories = 0;
+  #fileBytes = 0;
+  /** Rows come directory by directory, so the directory of the last path is nearly always that of the next. */
+  #lastDirectoryPath = "/";
+  #lastDirectory = ROOT;
+
+  constructor() {
+    this.reset();
+  }
+
+  /** Entries, the root included. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** Directories, the root included. */
+  get directories(): number {
+    return this.#directories;
+  }
+
+  get files(): number {
+    return this.#entries - this.#directories;
+  }
+
+  /** Bytes of all files. */
+  get fileBytes(): number {
+    return this.#fileBytes;
+  }
+
+  /** Every id in use is at most this. */
+  get highestId(): number {
+    return this.#table.top;
+  }
+
+  isLive = (id: number): boolean => this.#table.isLive(id);
+  nameOf = (id: number): string => this.#table.names[id] ?? "";
+  parentOf = (id: number): number => this.#table.parents[id] as number;
+  firstChildOf = (id: number): number => this.#table.firstChild[id] as number;
+  nextSiblingOf = (id: number): number => this.#table.next[id] as number;
+  sizeOf = (id: number): number => this.#table.sizes[id] as number;
+  /** Seconds since 1970. */
+  modifiedOf = (id: number): number => this.#table.modified[id] as number;
+  /** Seconds since 1970. */
+  createdOf = (id: number): number => this.#table.created[id] as number;
+  isDirectory = (id: number): boolean => ((this.#table.flags[id] as number) & DIRECTORY) !== 0;
+  /** The last audit could not list this directory. */
+  isAuditSkipped = (id: number): boolean => ((this.#table.flags[id] as number) & AUDIT_SKIPPED) !== 0;
+  /** Found by an audit or a scan on demand, and no live row has told of it yet. */
+  isUnannounced = (id: number): boolean => ((this.#table.flags[id] as number) & UNANNOUNCED) !== 0;
+  /** The audit's note about this entry. */
+  markOf = (id: number): number => this.#table.marks[id] as number;
+  /** Monotonic seconds until which the entry counts as being written; 0 = not suspect. */
+  suspectUntilOf = (id: number): number => this.#table.suspectUntil[id] as number;
+
+  setMark(id: number, mark: number): void {
+    this.#table.marks[id] = mark;
+  }
+
+  setSuspectUntil(id: number, monotonicSeconds: number): void {
+    this.#table.suspectUntil[id] = monotonicSeconds;
+  }
+
+  setFacts(id: number, size: number, modified: number, created: number): void {
+    if (!this.isDirectory(id)) this.#fileBytes += size - this.sizeOf(id);
+    this.#table.sizes[id] = size;
+    this.#table.modified[id] = modified;
+    this.#table.created[id] = created;
+  }
+
+  setAuditSkipped(id: number, skipped: boolean): void {
+    this.#setFlag(id, AUDIT_SKIPPED, skipped);
+  }
+
+  setUnannounced(id: number, unannounced: boolean): void {
+    this.#setFlag(id, UNANNOUNCED, unannounced);
+  }
+
+  /** Empties the tree but for a root without facts. Open readers become invalid. */
+  reset(): void {
+    this.#table.reset();
+    this.#index.clear();
+    this.#forgetDirectory();
+    this.#table.allocate(NONE, "", 0, DIRECTORY);
+    this.#entries = 1;
+    this.#directories = 1;
+    this.#fileBytes = 0;
+  }
+
+  /** The entry of a path, or {@link NONE}. */
+  lookup(path: string): number {
+    if (path === "/") return ROOT;
+    const slash = path.lastIndexOf("/");
+    const directory = this.#directoryOf(path, slash);
+    return directory === NONE ? NONE : this.child(directory, path.slice(slash + 1));
+  }
+
+  child(directory: number, name: string): number {
+    return this.#index.find(directory, name, hashOf(directory, name));
+  }
+
+  /**
+   * The entry of a path, made when it is missing, with its directories (dated 0). Whatever stands there as the other kind is
+   * removed first; a file in the way of a directory gives way. `name` is the last segment when the caller has it as a string of
+   * its own: a slice of the path would keep the whole path in memory.
+   */
+  ensure(path: string, directory: boolean, name: string): number {
+    if (path === "/") return ROOT;
+    const slash = path.lastIndexOf("/");
+    const parent = this.#ensureDirectory(path, slash);
+    const isLastSegment = name.length === path.length - slash - 1 && path.endsWith(name);
+    return this.#ensureChild(parent, isLastSegment ? name : path.slice(slash + 1), directory, !isLastSegment);
+  }
+
+  /** Removes the entry and everything below it; the root stays. */
+  remove(id: number): void {
+    if (id === ROOT) return;
+    this.#unlink(id);
+    this.#forgetDirectory();
+    const { parents, firstChild, next } = this.#table;
+    // Children first and without recursion: a path may be thousands of levels deep.
+    for (let at = id; ; ) {
+      const child = firstChild[at] as number;
+      if (child !== NONE) {
+        at = child;
+        continue;
+      }
+      const parent = parents[at] as number;
+      const sibling = next[at] as number;
+      this.#bury(at);
+      if (at === id) return;
+      if (sibling === NONE) firstChild[parent] = NONE;
+      at = sibling === NONE ? parent : sibling;
+    }
+  }
+
+  pathOf(id: number): string {
+    if (id === ROOT) return "/";
+    let path = "";
+    for (let at = id; at !== ROOT && at !== NONE; at = this.parentOf(at)) path = `/${this.nameOf(at)}${path}`;
+    return path;
+  }
+
+  /** From now on no id is given out twice, so links may be followed across turns. Close it exactly once. */
+  openReader(): TreeReader {
+    return this.#table.openReader();
+  }
+
+  closeReader(reader: TreeReader): void {
+    this.#table.closeReader(reader);
+  }
+
+  #setFlag(id: number, flag: number, on: boolean): void {
+    const flags = this.#table.flags[id] as number;
+    this.#table.flags[id] = on ? flags | flag : flags & ~flag;
+  }
+
+  #isLastDirectory(path: string, slash: number): boolean {
+    if (slash <= 0) return this.#lastDirectory === ROOT;
+    return this.#lastDirectoryPath.length === slash && path.startsWith(this.#lastDirectoryPath);
+  }
+
+  #rememberDirectory(path: string, slash: number, directory: number): void {
+    this.#lastDirectory = directory;
+    this.#lastDirectoryPath = slash <= 0 ? "/" : path.slice(0, slash);
+  }
+
+  #forgetDirectory(): void {
+    this.#lastDirectory = ROOT;
+    this.#lastDirectoryPath = "/";
+  }
+
+  #directoryOf(path: string, slash: number): number {
+    if (this.#isLastDirectory(path, slash)) return this.#lastDirectory;
+    let at = ROOT;
+    for (let from = 1; from < slash && at !== NONE; ) {
+      const to = path.indexOf("/", from);
+      at = this.child(at, path.slice(from, to));
+      from = to + 1;
+    }
+    if (at === NONE || !this.isDirectory(at)) return NONE;
+    this.#rememberDirectory(path, slash, at);
+    return at;
+  }
+
+  #ensureDirectory(path: string, slash: number): number {
+    if (this.#isLastDirectory(path, slash)) return this.#lastDirectory;
+    let at = ROOT;
+    for (let from = 1; from < slash; ) {
+      const to = path.indexOf("/", from);
+      at = this.#ensureChild(at, path.slice(from, to), true, true);
+      from = to + 1;
+    }
+    this.#rememberDirectory(path, slash, at);
+    return at;
+  }
+
+  #ensureChild(parent: number, name: string, directory: boolean, isSlice: boolean): number {
+    const hash = hashOf(parent, name);
+    const found = this.#index.find(parent, name, hash);
+    if (found !== NONE) {
+      if (this.isDirectory(found) === directory) return found;
+      this.remove(found);
+    }
+    return this.#insert(parent, isSlice ? detached(name) : name, hash, directory);
+  }
+
+  #insert(parent: number, name: string, hash: number, directory: boolean): number {
+    const id = this.#table.allocate(parent, name, hash, directory ? DIRECTORY : 0);
+    const { firstChild, lastChild, next, previous } = this.#table;
+    const last = lastChild[parent] as number;
+    if (last === NONE) firstChild[parent] = id;
+    else next[last] = id;
+    previous[id] = last;
+    lastChild[parent] = id;
+    this.#index.add(id);
+    this.#entries++;
+    if (directory) this.#directories++;
+    return id;
+  }
+
+  #unlink(id: number): void {
+    const { parents, firstChild, lastChild, next, previous } = this.#table;
+    const parent = parents[id] as number;
+    const before = previous[id] as number;
+    const after = next[id] as number;
+    if (before === NONE) firstChild[parent] = after;
+    else next[before] = after;
+    if (after === NONE) lastChild[parent] = before;
+    else previous[after] = before;
+  }
+
+  #bury(id: number): void {
+    this.#index.remove(id);
+    this.#entries--;
+    if (this.isDirectory(id)) this.#directories--;
+    else this.#fileBytes -= this.sizeOf(id);
+    this.#table.free(id);
+  }
+}
+
+/** V8 keeps the parent of a long slice alive; short ones are copies already. */
+const SHORTEST_SLICE = 13;
+
+const detached = (name: string): string =>
+  name.length < SHORTEST_SLICE ? name : (JSON.parse(JSON.stringify(name)) as string);

@@ -1,0 +1,252 @@
+/** What readers of a view ask: the tree, its statistics, who feeds it. */
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { KEY_HEADER } from "./api-keys.ts";
+import type { FusionCore } from "./fusion-core.ts";
+import type { FusionApp } from "./http-server.ts";
+import { booleanOf } from "./ingest-validation.ts";
+import type { ScanJob } from "./scan-jobs.ts";
+import type { SessionRecord } from "./session-registry.ts";
+import { NONE } from "./tree.ts";
+import { entryHead, search, treePieces } from "./tree-json.ts";
+import { canonicalPath } from "./tree-path.ts";
+import type { View } from "./view.ts";
+import { viewStatistics } from "./view-statistics.ts";
+
+type ViewEnv = { Bindings: HttpBindings; Variables: { view: View } };
+type Ctx = Context<ViewEnv>;
+
+const SEARCH_LIMIT = 10_000;
+
+export function viewRoutes(core: FusionCore): FusionApp {
+  const app = new Hono<ViewEnv>();
+  app.use("/:view/*", async (c, next) => {
+    const view = core.views.get(c.req.param("view"));
+    if (view === undefined) return c.json({ detail: "Not Found" }, 404);
+    const key = c.req.header(KEY_HEADER);
+    if (key === undefined || key === "") return c.json({ detail: "X-API-Key header is missing" }, 401);
+    if (!view.config.apiKeys.has(key)) return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
+    c.set("view", view);
+    await next();
+  });
+  app.get("/:view/sessions", (c) => sessions(c, core));
+  app.get("/:view/jobs", (c) =>
+    c.json({
+      jobs: c
+        .get("view")
+        .jobs.all()
+        .map((job) => jobFacts(job, c.get("view"))),
+    }),
+  );
+  app.get("/:view/jobs/:job", (c) => {
+    const job = c.get("view").jobs.get(c.req.param("job"));
+    if (job === undefined) return c.json({ detail: `Agent job '${c.req.param("job")}' not found` }, 404);
+    return c.json(jobFacts(job, c.get("view")));
+  });
+  app.get("/:view/suspect-list", (c) => suspects(c));
+  app.get("/:view/blind-spots", (c) => blindSpots(c));
+  app.on(["POST", "DELETE"], "/:view/reset", (c) => {
+    c.get("view").reset();
+    return c.body(null, 204);
+  });
+  app.use("/:view/*", async (c, next) => {
+    core.sweep();
+    const { ready, config } = c.get("view");
+    if (ready) return next();
+    c.header("Retry-After", "5");
+    return c.json({ detail: `View '${config.id}' is not complete yet: its leader has not ended a snapshot` }, 503);
+  });
+  app.get("/:view/stats", (c) => c.json(viewStatistics(c.get("view"))));
+  app.get("/:view/tree", (c) => limitExceeded(c) ?? tree(c, core));
+  app.get("/:view/search", (c) => limitExceeded(c) ?? found(c));
+  return app as unknown as FusionApp;
+}
+
+function limitExceeded(c: Ctx): Response | undefined {
+  const { config, arbitration } = c.get("view");
+  const count = arbitration.tree.entries;
+  if (config.maxTreeItems === 0 || count <= config.maxTreeItems) return undefined;
+  const detail = {
+    error: "The view holds more entries than a query may touch",
+    view: config.id,
+    current_count: count,
+    limit: config.maxTreeItems,
+    suggestion: "Raise driver_params.max_tree_items of the view, 0 lifts the limit",
+  };
+  return c.json({ detail }, 400);
+}
+
+function tree(c: Ctx, core: FusionCore): Response {
+  const view = c.get("view");
+  const query = readQuery(c);
+  if (query.kind === "bad") return c.json({ detail: [query.problem] }, 422);
+  if (query.dryRun) return c.json({ message: "dry-run", view_id: view.config.id });
+  const job = query.onDemandScan ? core.requestScan(view, query.path, query.recursive) : undefined;
+  const extra = { job_id: job?.id ?? null, job_pending: job !== undefined };
+  const id = view.arbitration.tree.lookup(query.path);
+  if (id === NONE) {
+    if (job !== undefined)
+      return c.json({ ...extra, message: "The path is not known yet; a scan of it is under way." });
+    return c.json({ detail: "The path is not known or has not arrived yet" }, 404);
+  }
+  const pieces = treePieces(view.arbitration, id, {
+    maxDepth: query.recursive ? query.maxDepth : Math.min(1, query.maxDepth ?? 1),
+    onlyPath: query.onlyPath,
+    extra: `,${JSON.stringify(extra).slice(1, -1)}`,
+  });
+  return streamed(pieces);
+}
+
+/** A piece is made when the socket has room for it. */
+function streamed(pieces: Generator<string, void, undefined>): Response {
+  const encoder = new TextEncoder();
+  const first = pieces.next();
+  const second = first.done === true ? first : pieces.next();
+  const headers = { "content-type": "application/json" };
+  if (second.done === true) return new Response(first.value ?? "", { headers });
+  let waiting: (string | undefined)[] = [first.value ?? "", second.value];
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        for (const piece of waiting) controller.enqueue(encoder.encode(piece));
+        const next = pieces.next();
+        waiting = [next.value ?? undefined].filter((piece) => piece !== undefined);
+        if (next.done === true) controller.close();
+      },
+      cancel() {
+        pieces.return();
+      },
+    },
+    { highWaterMark: 1 },
+  );
+  return new Response(body, { headers });
+}
+
+type Query =
+  | {
+      readonly kind: "good";
+      readonly path: string;
+      readonly recursive: boolean;
+      readonly maxDepth: number | undefined;
+      readonly onlyPath: boolean;
+      readonly dryRun: boolean;
+      readonly onDemandScan: boolean;
+    }
+  | {
+      readonly kind: "bad";
+      readonly problem: { readonly type: string; readonly loc: readonly string[]; readonly msg: string };
+    };
+
+function readQuery(c: Ctx): Query {
+  const flags: Record<string, boolean> = { recursive: true, only_path: false, dry_run: false, on_demand_scan: false };
+  for (const name of Object.keys(flags)) {
+    const text = c.req.query(name);
+    if (text === undefined) continue;
+    const flag = booleanOf(text);
+    if (flag === undefined) return bad("bool_parsing", name, "must be true or false");
+    flags[name] = flag;
+  }
+  const depth = c.req.query("max_depth");
+  if (depth !== undefined && !/^\d{1,9}$/.test(depth)) return bad("int_parsing", "max_depth", "must be a whole number");
+  return {
+    kind: "good",
+    path: canonicalPath(c.req.query("path") ?? "/"),
+    recursive: flags.recursive === true,
+    maxDepth: depth === undefined ? undefined : Number(depth),
+    onlyPath: flags.only_path === true,
+    dryRun: flags.dry_run === true,
+    onDemandScan: flags.on_demand_scan === true,
+  };
+}
+
+const bad = (type: string, name: string, msg: string): Query => ({
+  kind: "bad",
+  problem: { type, loc: ["query", name], msg },
+});
+
+function found(c: Ctx): Response {
+  const pattern = c.req.query("pattern");
+  if (pattern === undefined || pattern.length > 1024) {
+    return c.json(
+      { detail: [{ type: "missing", loc: ["query", "pattern"], msg: "a pattern of * and ? is needed" }] },
+      422,
+    );
+  }
+  const { arbitration } = c.get("view");
+  return entries(c, search(arbitration.tree, pattern, SEARCH_LIMIT));
+}
+
+function entries(c: Ctx, ids: readonly number[]): Response {
+  return c.body(entryList(c.get("view"), ids), 200, { "content-type": "application/json" });
+}
+
+const entryList = ({ arbitration }: View, ids: readonly number[]): string =>
+  `[${ids.map((id) => `${entryHead(arbitration, id, arbitration.tree.pathOf(id), false)}}`).join(",")}]`;
+
+function suspects(c: Ctx): Response {
+  const { arbitration } = c.get("view");
+  return c.json(
+    arbitration.suspects().map((id) => ({
+      path: arbitration.tree.pathOf(id),
+      suspect_until: arbitration.tree.suspectUntilOf(id),
+    })),
+  );
+}
+
+function blindSpots(c: Ctx): Response {
+  const view = c.get("view");
+  const added = view.arbitration.unannounced();
+  const deleted = [...view.arbitration.blindDeletions].sort();
+  const text = `{"additions_count":${added.length},"additions":${entryList(view, added)},"deletion_count":${deleted.length},"deletions":${JSON.stringify(deleted)}}`;
+  return c.body(text, 200, { "content-type": "application/json" });
+}
+
+function sessions(c: Ctx, core: FusionCore): Response {
+  const view = c.get("view");
+  const active = core.sessionsOf(view).map((session) => sessionFacts(core, view, session));
+  return c.json({ view_id: view.config.id, active_sessions: active, count: active.length });
+}
+
+function sessionFacts(core: FusionCore, view: View, session: SessionRecord): object {
+  const leader = view.isLedBy(session.id);
+  return {
+    session_id: session.id,
+    pipe_id: session.pipeId,
+    task_id: session.taskId,
+    agent_id: session.taskId.split(":")[0],
+    client_ip: session.clientIp,
+    source_uri: session.sourceUri,
+    /** Monotonic seconds, as the real one shows it. */
+    last_activity: session.lastHeartbeatMs / 1000,
+    created_at: session.createdAt,
+    allow_concurrent_push: core.pipes.get(session.pipeId)?.config.allowConcurrentPush ?? true,
+    session_timeout_seconds: session.timeoutSeconds,
+    role: leader ? "leader" : "follower",
+    can_snapshot: leader,
+    can_audit: leader,
+    can_realtime: session.canRealtime,
+    can_send: true,
+    snapshot_sync_suggested: session.snapshotSyncSuggested,
+    snapshot_ends: session.snapshotEnds,
+    position: view.positionOf(session.taskId) ?? null,
+    batches: session.batches,
+    rows: session.rows,
+  };
+}
+
+function jobFacts(job: ScanJob, view: View): object {
+  const total = job.asked.size;
+  return {
+    job_id: job.id,
+    view_id: view.config.id,
+    path: job.path,
+    status: job.completedAt === null ? "PENDING" : "COMPLETED",
+    progress: {
+      completed_pipes: job.done.size,
+      total_pipes: total,
+      percentage: total === 0 ? 100 : (100 * job.done.size) / total,
+    },
+    created_at: job.createdAt,
+    completed_at: job.completedAt,
+  };
+}

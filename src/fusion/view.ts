@@ -1,0 +1,98 @@
+import { Arbitration } from "./arbitration.ts";
+import { isComplete, leads, nextSeat, type Seat, type SeatEvent, VACANT, wantsSnapshot } from "./election.ts";
+import type { FusionClock } from "./fusion-clock.ts";
+import type { ViewConfig } from "./fusion-config.ts";
+import type { IngestBatch } from "./ingest-batch.ts";
+import { ScanJobs } from "./scan-jobs.ts";
+import type { SessionRecord } from "./session-registry.ts";
+
+/** How long a tombstone lives at least. */
+const TOMBSTONE_SECONDS = 3600;
+
+/** One view: the tree, who leads it, and what its sessions have committed. Its life ends with its last session. */
+export class View {
+  readonly config: ViewConfig;
+  readonly arbitration: Arbitration;
+  readonly jobs = new ScanJobs();
+  readonly #clock: FusionClock;
+  readonly #positions = new Map<string, number>();
+  #seat: Seat = VACANT;
+  #rows = 0;
+
+  constructor(config: ViewConfig, clock: FusionClock) {
+    this.config = config;
+    this.#clock = clock;
+    this.arbitration = new Arbitration({
+      clock,
+      hotFileSeconds: config.hotFileThresholdSeconds,
+      tombstoneSeconds: TOMBSTONE_SECONDS,
+    });
+  }
+
+  get seat(): Seat {
+    return this.#seat;
+  }
+
+  /** Rows applied in this view's life. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The leader has ended a snapshot, so the tree may be read. */
+  get ready(): boolean {
+    return isComplete(this.#seat);
+  }
+
+  isLedBy(sessionId: string): boolean {
+    return leads(this.#seat, sessionId);
+  }
+
+  /** The session takes the seat if nobody holds it. */
+  knock(sessionId: string): void {
+    this.#advance({ type: "knock", sessionId, nowMs: this.#clock.monotonicMs() });
+  }
+
+  leave(sessionId: string): void {
+    this.#advance({ type: "left", sessionId });
+    this.jobs.drop(sessionId, this.#clock.wallSeconds());
+  }
+
+  wantsSnapshotOf(session: SessionRecord): boolean {
+    if (!this.isLedBy(session.id)) return false;
+    return wantsSnapshot(this.#seat, this.#clock.monotonicMs(), (session.timeoutSeconds * 1000) / 2);
+  }
+
+  apply(batch: IngestBatch, session: SessionRecord): void {
+    for (const event of batch.events) {
+      this.arbitration.apply(event);
+      this.#rows += event.rows.length;
+      if (event.messageSource === "realtime" && event.index >= 0) this.#commit(session.taskId, event.index);
+    }
+    if (batch.sourceType === "snapshot") {
+      this.#advance({ type: "snapshot-batch", sessionId: session.id, isEnd: batch.isEnd });
+    } else if (batch.sourceType === "audit" && batch.isEnd) {
+      this.arbitration.finishAudit();
+    }
+  }
+
+  /** The highest realtime index of a task in this view's life. */
+  positionOf(taskId: string): number | undefined {
+    return this.#positions.get(taskId);
+  }
+
+  /** Forgets everything: the last session is gone, or an operator asked for it. A leader is asked for a new snapshot. */
+  reset(): void {
+    this.arbitration.reset();
+    this.#positions.clear();
+    this.#rows = 0;
+    this.#advance({ type: "view-emptied" });
+  }
+
+  #commit(taskId: string, index: number): void {
+    if (index > (this.#positions.get(taskId) ?? -1)) this.#positions.set(taskId, index);
+  }
+
+  #advance(event: SeatEvent): void {
+    this.#seat = nextSeat(this.#seat, event);
+  }
+}
