@@ -78,7 +78,7 @@ function facts(status: AgentStatus): Markup {
   return html`<dl class="facts">
     ${fact("Up", uptime(status.uptimeMs))}
     ${fact("Memory", megabytes(status.rssBytes))}
-    ${fact("Processor", `${status.cpu.percent.toFixed(1)} % of a core`)}
+    ${fact("Of one core", `${status.cpu.percent.toFixed(1)} %`)}
     ${fact("Process", `PID ${status.pid}`)}
     ${fact("Version", status.version)}
     ${fact("Home", status.home, "wide")}
@@ -96,8 +96,16 @@ function snapshot(pipe: PipeReport): Markup {
 const bounded = (rows: number, expected: number): Markup =>
   html`<progress value="${Math.min(rows, expected)}" max="${Math.max(expected, 1)}"></progress>`;
 
+function troubles(pipe: PipeReport): readonly string[] {
+  return [
+    ...(pipe.poisonRows > 0 ? [`${count(pipe.poisonRows)} rows refused by the far side`] : []),
+    ...(pipe.changesLost > 0 ? [`fell behind ${count(pipe.changesLost)} times`] : []),
+    ...(pipe.lastError === undefined ? [] : [`last error: ${pipe.lastError}`]),
+  ];
+}
+
 function pipeRows(pipe: PipeReport): Markup {
-  const failed = pipe.lastError === undefined ? "" : html`<br><span class="error">${pipe.lastError}</span>`;
+  const failed = troubles(pipe).map((trouble) => html`<br><span class="error">${trouble}</span>`);
   return html`<tbody>
     <tr class="with-detail">
       <td class="name">${pipe.id}</td>

@@ -18,9 +18,12 @@ test("the id of an earlier release is kept", async () => {
   expect(await loadAgentId(home)).toBe("node-7");
 });
 
-test.each([[""], ["  \n"], ["two words"], ["a/b"], ["x".repeat(200)]])("an id file with %j gets a new id", async (text) => {
-  const home = await freshFolder();
-  await writeFile(join(home, "agent.id"), text);
-  expect(await loadAgentId(home, () => "fresh")).toBe("fresh");
-  expect(await loadAgentId(home)).toBe("fresh");
-});
+test.each([[""], ["  \n"], ["two words"], ["a/b"], ["x".repeat(200)]])(
+  "an id file with %j gets a new id",
+  async (text) => {
+    const home = await freshFolder();
+    await writeFile(join(home, "agent.id"), text);
+    expect(await loadAgentId(home, () => "fresh")).toBe("fresh");
+    expect(await loadAgentId(home)).toBe("fresh");
+  },
+);

@@ -11,6 +11,8 @@ export const examplePipe: PipeReport = {
   rowsSent: { message: 8_731, snapshot: 104_233 },
   batchesSent: 190,
   failures: 0,
+  poisonRows: 0,
+  changesLost: 0,
   backlog: 0,
   lagMs: 14.2,
   committedIndex: 1_790_000_000_123,

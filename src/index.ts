@@ -1,0 +1,26 @@
+/** The agent as a library: load a configuration, choose pipes, run them in this process. */
+export { Agent, type AgentOptions, createAgent, type FailedPipe, type StartReport } from "./agent/agent.ts";
+export type {
+  AgentState,
+  AgentStatus,
+  ConsoleState,
+  PipeReport,
+  SenderReport,
+  SourceReport,
+} from "./agent/agent-status.ts";
+export { agentVersion } from "./agent/version.ts";
+export { ensureHome, resolveConfigDir, resolveHome } from "./config/home.ts";
+export { type LoadOptions, loadConfig } from "./config/load.ts";
+export type {
+  AgentConfig,
+  ConfigProblem,
+  Credential,
+  FieldRule,
+  LoggingConfig,
+  Origin,
+  PipeConfig,
+  SenderConfig,
+  SourceConfig,
+} from "./config/model.ts";
+export { type NotStarted, type Selection, selectPipes } from "./config/select.ts";
+export * from "./sdk/index.ts";
