@@ -4,8 +4,12 @@
 // A directory is copied in slices of kSliceRows rows under the engine's mutex, each slice a group with a sequence of its own.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -36,13 +40,16 @@ class SnapshotStream final : public BulkStream {
   void cancel() override;
   ScanSummary summary() const override;
   int root_error() const override;
+  const ChunkPool& pool() const override { return pool_; }
 
  private:
   static constexpr uint32_t kSliceRows = 512;
   void produce();
   bool next_directory(DirId& id);
   bool copy_directory(DirId id);
-  void hand_over(Chunk* chunk);
+  size_t copy_slice(DirId id, size_t slot, std::string& rows, std::vector<uint32_t>& ends);
+  bool write_rows(const std::string& rows, const std::vector<uint32_t>& ends, uint64_t sequence);
+  void hand_over();
   void visit_children(DirId id);
   void offer(DirId id);
 
@@ -61,12 +68,16 @@ class SnapshotStream final : public BulkStream {
   int error_ = 0;
   ScanSummary summary_;
 
+  // the copying thread's own
+  Chunk* chunk_ = nullptr;  // being filled
+
   // guarded by its own
   mutable std::mutex chunks_mutex_;
   std::deque<Chunk*> chunks_;
   std::function<void()> on_ready_;
   bool finished_ = false;
   std::atomic<bool> cancelled_{false};
+  std::atomic<int> failure_{0};  // error_, for readers without the engine's mutex
 };
 
 }  // namespace fustor

@@ -1,0 +1,74 @@
+#include "base/chunk_pool.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fustor {
+
+namespace {
+// A path of PATH_MAX bytes, each escaped to its longest JSON form, twice over (path and file_name), plus the numbers.
+constexpr size_t kLongestRow = 96 << 10;
+}  // namespace
+
+void Chunk::begin_group(uint64_t sequence) {
+  if (!group_first_row.empty() && group_first_row.back() == rows) {
+    group_sequence.back() = static_cast<double>(sequence);
+    return;
+  }
+  group_first_row.push_back(rows);
+  group_sequence.push_back(static_cast<double>(sequence));
+}
+
+void Chunk::append(std::string_view row) {
+  std::memcpy(data + used, row.data(), row.size());
+  used += row.size();
+  data[used++] = ',';
+  row_offsets.push_back(static_cast<uint32_t>(used));
+  rows++;
+}
+
+void Chunk::clear() {
+  used = 0;
+  rows = 0;
+  row_offsets.assign(1, 0);
+  group_first_row.clear();
+  group_sequence.clear();
+}
+
+ChunkPool::ChunkPool(size_t chunk_bytes, uint32_t chunks) {
+  const size_t bytes = std::max(chunk_bytes, kLongestRow);
+  for (uint32_t slot = 0; slot < std::max(chunks, 1u); slot++) {
+    memory_.push_back(std::make_unique_for_overwrite<char[]>(bytes));
+    chunks_.push_back(std::make_unique<Chunk>());
+    chunks_.back()->slot = slot;
+    chunks_.back()->data = memory_.back().get();
+    chunks_.back()->capacity = bytes;
+    free_.push_back(slot);
+  }
+  std::reverse(free_.begin(), free_.end());
+}
+
+Chunk* ChunkPool::acquire() {
+  std::unique_lock lock(mutex_);
+  freed_.wait(lock, [this] { return cancelled_ || !free_.empty(); });
+  if (cancelled_) return nullptr;
+  Chunk* chunk = chunks_[free_.back()].get();
+  free_.pop_back();
+  chunk->clear();
+  return chunk;
+}
+
+void ChunkPool::release(uint32_t slot) {
+  std::lock_guard lock(mutex_);
+  if (slot >= chunks_.size() || std::find(free_.begin(), free_.end(), slot) != free_.end()) return;
+  free_.push_back(slot);
+  freed_.notify_one();
+}
+
+void ChunkPool::cancel() {
+  std::lock_guard lock(mutex_);
+  cancelled_ = true;
+  freed_.notify_all();
+}
+
+}  // namespace fustor

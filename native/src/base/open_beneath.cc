@@ -1,0 +1,75 @@
+#include "base/open_beneath.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string>
+
+namespace fustor {
+
+namespace {
+constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
+
+std::atomic<bool> openat2_missing{false};
+
+int open_retrying(int directory_fd, const char* path, int flags) {
+  int fd;
+  do {
+    fd = ::openat(directory_fd, path, flags);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+int open_whole(int root_fd, const char* path) {
+  open_how how{};
+  how.flags = kFlags;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  long fd;
+  int again = 0;
+  do {
+    fd = ::syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+    // EAGAIN: the kernel could not rule out that a rename raced with "..": there is none, so try again.
+  } while (fd < 0 && (errno == EINTR || (errno == EAGAIN && again++ < 16)));
+  return static_cast<int>(fd);
+}
+
+// Before Linux 5.6, under a seccomp filter that does not know openat2, and for paths longer than PATH_MAX.
+int open_by_steps(int root_fd, std::string_view relative, UniqueFd& out) {
+  UniqueFd at;
+  while (!relative.empty()) {
+    const size_t slash = relative.find('/');
+    const std::string name(relative.substr(0, slash));
+    relative = slash == std::string_view::npos ? std::string_view{} : relative.substr(slash + 1);
+    const int flags = relative.empty() ? kFlags : (O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    const int fd = open_retrying(at ? at.get() : root_fd, name.c_str(), flags);
+    if (fd < 0) return errno;
+    at.reset(fd);
+  }
+  out = std::move(at);
+  return 0;
+}
+}  // namespace
+
+int open_directory_beneath(int root_fd, std::string_view relative, UniqueFd& out) {
+  if (relative.empty()) {
+    const int fd = open_retrying(root_fd, ".", kFlags);
+    if (fd < 0) return errno;
+    out.reset(fd);
+    return 0;
+  }
+  if (relative.size() >= PATH_MAX || openat2_missing) return open_by_steps(root_fd, relative, out);
+  const int fd = open_whole(root_fd, std::string(relative).c_str());
+  if (fd >= 0) {
+    out.reset(fd);
+    return 0;
+  }
+  if (errno != ENOSYS && errno != EPERM) return errno;
+  if (errno == ENOSYS) openat2_missing = true;
+  return open_by_steps(root_fd, relative, out);
+}
+
+}  // namespace fustor

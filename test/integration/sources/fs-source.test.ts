@@ -1,0 +1,329 @@
+import { execFileSync } from "node:child_process";
+import { randomInt } from "node:crypto";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Change, type FsRow, silentLogger } from "../../../src/sdk/index.ts";
+import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
+import { createSource } from "../../../src/sources/registry.ts";
+import { EventJudge } from "./event-judge.ts";
+
+const CONVERGE_MS = 10_000;
+
+class Watched {
+  readonly judge = new EventJudge();
+  readonly changes: Change[] = [];
+  readonly source: FsSource;
+  readonly #abort = new AbortController();
+  #pump: Promise<void> | undefined;
+  #failure: unknown;
+
+  constructor(
+    readonly root: string,
+    driverParams: Record<string, unknown> = {},
+  ) {
+    const settings = { uri: root, driverParams, excludePaths: [] };
+    this.source = createSource("fs", { id: "test", logger: silentLogger }, settings) as FsSource;
+  }
+
+  async start(): Promise<void> {
+    await this.source.open({ signal: this.#abort.signal });
+    this.#pump = this.#run().catch((error: unknown) => {
+      this.#failure = error;
+    });
+    await until(() => this.source.status().availability.state === "available");
+    await this.snapshot();
+  }
+
+  async #run(): Promise<void> {
+    const { batches } = this.source.getMessageIterator(-1, { signal: this.#abort.signal });
+    for await (const batch of batches) {
+      for (const change of batch.changes) {
+        this.changes.push(change);
+        this.judge.apply(change);
+      }
+    }
+  }
+
+  async snapshot(): Promise<number> {
+    let rows = 0;
+    const { chunks } = this.source.getSnapshotIterator({ signal: this.#abort.signal });
+    for await (const chunk of chunks) {
+      const end = chunk.rowOffsets[chunk.rowCount] ?? 0;
+      const text = Buffer.from(chunk.buffer.subarray(0, end - 1)).toString("utf8");
+      for (const row of JSON.parse(`[${text}]`) as FsRow[]) {
+        this.judge.load(row);
+        rows++;
+      }
+      chunk.release();
+    }
+    return rows;
+  }
+
+  async converges(): Promise<void> {
+    let differences: string[] = [];
+    const deadline = Date.now() + CONVERGE_MS;
+    do {
+      if (this.#failure !== undefined) throw this.#failure;
+      differences = this.judge.differences(this.root);
+      if (differences.length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    } while (Date.now() < deadline);
+    expect(differences.slice(0, 20)).toEqual([]);
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.source.close();
+    await this.#pump;
+  }
+}
+
+async function until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error("the condition did not come true in time");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const sh = (command: string, cwd: string): void => {
+  execFileSync("sh", ["-ec", command], { cwd, stdio: "pipe" });
+};
+
+describe("the fs source", () => {
+  let base: string;
+  let root: string;
+  let watched: Watched | undefined;
+
+  beforeEach(() => {
+    base = mkdtempSync(join(tmpdir(), "fustor-fs-"));
+    root = join(base, "root");
+    mkdirSync(root);
+  });
+
+  afterEach(async () => {
+    await watched?.close();
+    watched = undefined;
+    rmSync(base, { recursive: true, force: true });
+  });
+
+  const watching = async (driverParams?: Record<string, unknown>): Promise<Watched> => {
+    watched = new Watched(root, driverParams);
+    await watched.start();
+    return watched;
+  };
+
+  const cases: Readonly<Record<string, (root: string, outside: string) => void>> = {
+    "a file written into the root": (at) => writeFileSync(`${at}/f`, "hello"),
+    "mkdir -p with a file in it, 200 times": (at) =>
+      sh("for i in $(seq 200); do mkdir -p d$i/b/c; echo x > d$i/b/c/f; done", at),
+    "a tree copied in": (at) => sh("cp -a /usr/include/linux ./linux", at),
+    "a directory renamed with everything in it": (at) =>
+      sh("mkdir -p a/x/y; touch a/f a/x/f a/x/y/f; sleep 0.2; mv a b; echo new > b/x/y/g", at),
+    "two directories exchanged": (at) => sh("mkdir a b; touch a/1 b/2; sleep 0.2; mv a t; mv b a; mv t b", at),
+    "a directory moved into its sibling and back": (at) =>
+      sh("mkdir a b; touch a/1 b/2; sleep 0.2; mv a b/a; sleep 0.2; mv b/a c; touch c/3", at),
+    "a tree removed and made again under the same names": (at) =>
+      sh("mkdir -p a/b/c; touch a/b/c/f; sleep 0.2; rm -rf a; mkdir -p a/b/c; touch a/b/c/g", at),
+    "names that change their kind": (at) =>
+      sh(
+        "touch a; mkdir b; ln -s a c; sleep 0.2; rm a; mkdir a; rmdir b; echo x > b; rm c; mkdir c; touch c/f a/f",
+        at,
+      ),
+    "a tree moved in": (at, outside) => sh(`cp -a /usr/include/asm-generic ${outside}/tree; mv ${outside}/tree .`, at),
+    "a tree moved out": (at, outside) =>
+      sh(`cp -a /usr/include/asm-generic tree; sleep 0.3; mv tree ${outside}/gone`, at),
+    "a tree moved out and back": (at, outside) =>
+      sh(
+        `cp -a /usr/include/asm-generic tree; sleep 0.3; mv tree ${outside}/gone; sleep 0.3; mv ${outside}/gone tree`,
+        at,
+      ),
+    "atomic saves": (at) => sh("for i in $(seq 30); do echo $i > .tmp$i; mv .tmp$i doc; done", at),
+    "hard links, links, fifos and sockets": (at) => {
+      writeFileSync(`${at}/f`, "x");
+      linkSync(`${at}/f`, `${at}/g`);
+      symlinkSync("nowhere", `${at}/dangling`);
+      symlinkSync("/usr", `${at}/todir`);
+      sh("mkfifo p; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"s\")'", at);
+    },
+    "a write through another hard link": (at) => {
+      mkdirSync(`${at}/d`);
+      writeFileSync(`${at}/f`, "x");
+      linkSync(`${at}/f`, `${at}/d/g`);
+      sh("sleep 0.2", at);
+      appendFileSync(`${at}/d/g`, "more");
+    },
+    "truncate, chmod and a time set back": (at) => {
+      writeFileSync(`${at}/f`, "0123456789");
+      truncateSync(`${at}/f`, 3);
+      utimesSync(`${at}/f`, -1.5, -1.5);
+    },
+    "5,000 files of which half are deleted again": (at) => {
+      for (let i = 0; i < 5000; i++) writeFileSync(`${at}/f${i}`, "x");
+      for (let i = 0; i < 5000; i += 2) unlinkSync(`${at}/f${i}`);
+    },
+  };
+
+  for (const [name, operate] of Object.entries(cases)) {
+    it(`reports ${name} so that the view equals the disk`, async () => {
+      const seen = await watching();
+      operate(root, base);
+      await seen.converges();
+    });
+  }
+
+  it("has every entry in the snapshot, the root first", async () => {
+    sh("mkdir -p a/b; touch a/f a/b/g; ln -s x l", root);
+    const seen = await watching();
+    expect([...seen.judge.view.keys()].sort()).toEqual(["/", "/a", "/a/b", "/a/b/g", "/a/f", "/l"]);
+    expect([...seen.judge.view.keys()][0]).toBe("/");
+    expect(seen.changes).toEqual([]);
+  });
+
+  it("keeps the last size of a file that stays open and is not written any more", async () => {
+    const seen = await watching();
+    const file = openSync(join(root, "log"), "w");
+    for (let i = 0; i < 5; i++) writeSync(file, "line\n");
+    await seen.converges();
+    expect(seen.judge.view.get("/log")?.size).toBe(25);
+    const last = seen.changes.filter((change) => change.key === "/log").at(-1);
+    expect(last?.row.is_atomic_write).toBe(false);
+    closeSync(file);
+    await until(() => seen.changes.filter((change) => change.key === "/log").at(-1)?.row.is_atomic_write === true);
+  });
+
+  it("waits for a missing root, and sees it when it appears", async () => {
+    rmdirSync(root);
+    watched = new Watched(root);
+    const opened = watched.start();
+    await until(() => watched?.source.status().availability.state === "unavailable");
+    mkdirSync(root);
+    await opened;
+    writeFileSync(join(root, "f"), "x");
+    await watched.converges();
+  });
+
+  it("deletes nothing when the root goes away, and converges when it returns", async () => {
+    sh("mkdir -p a/b; touch a/b/f", root);
+    const seen = await watching();
+    renameSync(root, join(base, "elsewhere"));
+    await until(() => seen.source.status().availability.state === "unavailable");
+    expect(seen.changes.filter((change) => change.op === "delete")).toEqual([]);
+    renameSync(join(base, "elsewhere"), root);
+    writeFileSync(join(root, "a/new"), "x");
+    await seen.converges();
+  });
+
+  it("leaves out what does not match the pattern or is excluded, in every phase", async () => {
+    sh("mkdir -p skip/deep keep; touch keep/a.txt keep/b.log skip/deep/c.txt", root);
+    const seen = await watching({ file_pattern: "*.txt", exclude: ["skip/"] });
+    expect([...seen.judge.view.keys()].sort()).toEqual(["/", "/keep", "/keep/a.txt"]);
+    sh("touch keep/d.txt keep/e.log skip/f.txt; mkdir skip/more", root);
+    await until(() => seen.judge.view.has("/keep/d.txt"));
+    expect([...seen.judge.view.keys()].sort()).toEqual(["/", "/keep", "/keep/a.txt", "/keep/d.txt"]);
+  });
+
+  it("equals the disk after random operations of two kinds of writers", async () => {
+    const seed = Number(process.env.FUSTOR_TEST_SEED ?? randomInt(1 << 30));
+    const seconds = Number(process.env.FUSTOR_TEST_SECONDS ?? 6);
+    process.stdout.write(`random operations: seed ${seed}, ${seconds} s\n`);
+    const seen = await watching();
+    const random = mulberry32(seed);
+    const end = Date.now() + seconds * 1000;
+    let operations = 0;
+    while (Date.now() < end) {
+      for (let i = 0; i < 200; i++) randomOperation(root, base, random);
+      operations += 200;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (random() < 0.2) await seen.converges();
+    }
+    await seen.converges();
+    expect(operations).toBeGreaterThan(0);
+  });
+});
+
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+function randomOperation(root: string, outside: string, random: () => number): void {
+  const pick = (): string => {
+    let path = root;
+    for (let depth = 0; depth < 4; depth++) {
+      path = join(path, `n${Math.floor(random() * 4)}`);
+      if (random() < 0.4) break;
+    }
+    return path;
+  };
+  const one = pick();
+  const two = pick();
+  const away = join(outside, `away${Math.floor(random() * 2)}`);
+  const operations: (() => void)[] = [
+    () => writeFileSync(one, "x".repeat(Math.floor(random() * 50))),
+    () => appendFileSync(one, "y"),
+    () => mkdirSync(one, { recursive: true }),
+    () => renameSync(one, two),
+    () => unlinkSync(one),
+    () => rmSync(one, { recursive: true, force: true }),
+    () => symlinkSync("target", one),
+    () => linkSync(one, two),
+    () => utimesSync(one, random() * 1e9, random() * 1e9),
+    () => truncateSync(one, 1),
+    () => renameSync(one, away),
+    () => {
+      if (existsSync(away)) renameSync(away, two);
+    },
+    () => {
+      if (statSync(one).isDirectory()) for (const name of readdirSync(one)) unlinkSync(join(one, name));
+    },
+  ];
+  try {
+    operations[Math.floor(random() * operations.length)]?.();
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+  }
+}
+
+const EXPECTED = new Set([
+  "ENOENT",
+  "EEXIST",
+  "ENOTDIR",
+  "EISDIR",
+  "ENOTEMPTY",
+  "EINVAL",
+  "EPERM",
+  "ELOOP",
+  "EXDEV",
+  "ERR_FS_EISDIR",
+  "ERR_INVALID_ARG_VALUE",
+  "EBUSY",
+]);
+const isExpected = (error: unknown): boolean => EXPECTED.has((error as NodeJS.ErrnoException).code ?? "");
