@@ -111,7 +111,7 @@ export class PipeSlot {
     const logger = this.#context.logger.child({ pipe: this.id });
     try {
       this.#state = { kind: "running", ...(await this.#build(logger)) };
-      this.#state.pipe.start();
+      void this.#state.pipe.run();
     } catch (error) {
       this.#state = { kind: "failed", reason: describeError(error) };
       logger.error({ err: error }, "the pipe cannot start");
@@ -144,7 +144,7 @@ export class PipeSlot {
     const { pipe, sender, lease } = this.#state;
     const orSay = (what: string) => (error: unknown) =>
       this.#context.logger.warn({ pipe: this.id, err: error }, `${what} did not end cleanly`);
-    await pipe.stop(deadlineMs).catch(orSay("the pipe"));
+    await pipe.stop({ deadlineMs }).catch(orSay("the pipe"));
     await sender.close().catch(orSay("the sender"));
     await lease.release();
     this.#state = { kind: "stopped", last: pipe.status() };

@@ -1,0 +1,137 @@
+import { dirname, resolve } from "node:path";
+import { Writable } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Demo, startDemo } from "../../agent/demo.ts";
+import { shutdownSignal } from "../../agent/shutdown.ts";
+import type { Difference } from "../../agent/tree-difference.ts";
+import { createLogger } from "../../telemetry/logger.ts";
+import { curlLine, type DemoMoment, demoLine, differenceLine, isLive } from "../demo-lines.ts";
+import { EXIT } from "../exit-codes.ts";
+import { StatusLine } from "../status-line.ts";
+import { formatCount, printable } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+
+export interface DemoCommandOptions {
+  readonly once?: boolean;
+}
+
+const REDRAW_MS = { interactive: 200, plain: 1000 };
+/** A living tree changes while it is compared: for so long the comparison is repeated. */
+const COMPARE_LIMIT_MS = 30_000;
+const COMPARE_PAUSE_MS = 500;
+const SHOWN_DIFFERENCES = 20;
+
+/** npm runs scripts in the package's folder and tells in INIT_CWD where the user stands. */
+export function demoDirectory(written: string | undefined, env: NodeJS.ProcessEnv, cwd: string): string {
+  if (written === undefined) return cwd;
+  const byNpm =
+    env.INIT_CWD !== undefined && env.npm_package_json !== undefined && dirname(env.npm_package_json) === cwd;
+  return resolve(byNpm ? (env.INIT_CWD ?? cwd) : cwd, written);
+}
+
+/** Warnings and errors go above the line that is rewritten. */
+const loggerAbove = (line: StatusLine) => {
+  const stdout = new Writable({
+    write: (chunk, _encoding, done) => {
+      line.above(String(chunk).trimEnd()).then(() => done(), done);
+    },
+  });
+  return createLogger({ level: "warn", stdout });
+};
+
+async function introduce(demo: Demo, line: StatusLine): Promise<void> {
+  await line.above(`Watching ${printable(demo.root)}`);
+  await line.above(`Tree     ${demo.treeUrl}`);
+  await line.above(`Ask it   ${curlLine(demo.treeUrl, demo.readKey)}`);
+}
+
+function momentOf(demo: Demo, startedAt: number): DemoMoment {
+  const view = demo.view();
+  const elapsedMs = performance.now() - startedAt;
+  return { status: demo.status(), viewReady: view.ready, viewEntries: view.entries, elapsedMs };
+}
+
+/** Shows the demo's state until the signal, or until `enough` says so. */
+async function follow(
+  demo: Demo,
+  line: StatusLine,
+  everyMs: number,
+  stop: AbortSignal,
+  enough: (moment: DemoMoment) => boolean,
+): Promise<void> {
+  const startedAt = performance.now();
+  while (!stop.aborted) {
+    const moment = momentOf(demo, startedAt);
+    await line.show(demoLine(moment));
+    if (enough(moment)) return;
+    await pause(everyMs, undefined, { signal: stop }).catch(() => undefined);
+  }
+}
+
+/** Repeated until equal: what was different may just have been on its way. */
+async function compare(demo: Demo, stop: AbortSignal): Promise<readonly Difference[]> {
+  const deadline = performance.now() + COMPARE_LIMIT_MS;
+  for (;;) {
+    const differences = await demo.compare(stop);
+    if (differences.length === 0 || performance.now() >= deadline || stop.aborted) return differences;
+    await pause(COMPARE_PAUSE_MS, undefined, { signal: stop }).catch(() => undefined);
+  }
+}
+
+async function judge(demo: Demo, line: StatusLine, terminal: Terminal, stop: AbortSignal): Promise<number> {
+  const differences = await compare(demo, stop);
+  await line.end();
+  if (differences.length === 0) {
+    await terminal.line(`The view is complete and equal: ${formatCount(demo.view().entries)} entries below the root.`);
+    return EXIT.done;
+  }
+  for (const difference of differences.slice(0, SHOWN_DIFFERENCES)) await terminal.complain(differenceLine(difference));
+  await terminal.complain(`fustor-agent: the view differs from the directory in ${differences.length} entries`);
+  return EXIT.failure;
+}
+
+async function run(
+  demo: Demo,
+  once: boolean,
+  line: StatusLine,
+  terminal: Terminal,
+  stop: AbortSignal,
+): Promise<number> {
+  await introduce(demo, line);
+  const everyMs = terminal.isInteractive ? REDRAW_MS.interactive : REDRAW_MS.plain;
+  const live = ({ status, viewReady }: DemoMoment): boolean => isLive(status.pipes[0], viewReady);
+  if (!once) {
+    await line.above("Ctrl-C ends it.");
+    await follow(demo, line, everyMs, stop, () => false);
+    return EXIT.done;
+  }
+  await follow(demo, line, everyMs, stop, live);
+  // An interrupted comparison has shown nothing.
+  if (stop.aborted) return EXIT.failure;
+  return judge(demo, line, terminal, stop);
+}
+
+export async function demo(
+  directory: string | undefined,
+  options: DemoCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const shutdown = shutdownSignal();
+  const stop = AbortSignal.any([shutdown.signal, terminal.closed]);
+  const line = new StatusLine(terminal);
+  const logger = loggerAbove(line);
+  try {
+    const running = await startDemo(demoDirectory(directory, process.env, process.cwd()), logger);
+    try {
+      return await run(running, options.once ?? false, line, terminal, stop);
+    } catch (error) {
+      if (stop.aborted) return options.once === true ? EXIT.failure : EXIT.done;
+      throw error;
+    } finally {
+      await line.end();
+      await running.stop();
+    }
+  } finally {
+    shutdown.dispose();
+  }
+}

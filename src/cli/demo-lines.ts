@@ -1,0 +1,57 @@
+/** What the demo says, as text. */
+import type { AgentStatus, PipeReport } from "../agent/agent-status.ts";
+import type { Difference, TreeEntry } from "../agent/tree-difference.ts";
+import { formatCount, printable } from "./table.ts";
+
+/** Whether the first snapshot is over and the far side took its end. */
+export const isLive = (pipe: PipeReport | undefined, viewReady: boolean): boolean =>
+  viewReady && pipe?.snapshot === "complete";
+
+function snapshotLine(pipe: PipeReport, entries: number | undefined, elapsedMs: number): string {
+  const rows = pipe.rowsSent.snapshot;
+  const expected = pipe.snapshotExpectedRows ?? entries;
+  const share = expected === undefined || expected === 0 ? "" : ` of about ${formatCount(expected)}`;
+  const rate = elapsedMs > 0 ? `, ${formatCount(Math.round((rows / elapsedMs) * 1000))} rows/s` : "";
+  return `snapshot  ${formatCount(rows)} rows${share}${rate}`;
+}
+
+export interface DemoMoment {
+  readonly status: AgentStatus;
+  readonly viewReady: boolean;
+  readonly viewEntries: number;
+  readonly elapsedMs: number;
+}
+
+/** The line that is rewritten: what holds the pipe up, or the snapshot's progress, or what is live. */
+export function demoLine({ status, viewReady, viewEntries, elapsedMs }: DemoMoment): string {
+  const [pipe] = status.pipes;
+  if (pipe === undefined) return status.state;
+  const source = status.sources[0]?.status;
+  if (source?.availability.state === "starting") return `looking  ${formatCount(source.entries ?? 0)} entries so far`;
+  if (pipe.state !== "running") return `${pipe.state.replaceAll("_", " ")}  ${printable(pipe.info)}`;
+  if (!isLive(pipe, viewReady)) return snapshotLine(pipe, source?.entries, elapsedMs);
+  const lag = pipe.lagMs === undefined ? "-" : `${Math.round(pipe.lagMs)} ms`;
+  const events = formatCount(pipe.rowsSent.message);
+  return `live  ${pipe.role ?? "no role"}  ${formatCount(viewEntries)} entries  ${events} events  lag ${lag}`;
+}
+
+const entryText = ({ directory, size, modified }: TreeEntry): string =>
+  `${directory ? "directory" : "file"}, ${size} bytes, changed ${modified}`;
+
+export function differenceLine(difference: Difference): string {
+  const path = printable(difference.path);
+  switch (difference.kind) {
+    case "missing_in_view":
+      return `missing in the view: ${path}`;
+    case "only_in_view":
+      return `only in the view: ${path}`;
+    case "unequal":
+      return `unequal: ${path}: on the disk ${entryText(difference.disk)}; in the view ${entryText(difference.view)}`;
+  }
+}
+
+/** Quoted for a shell. */
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+export const curlLine = (url: string, key: string): string =>
+  `curl -s -H ${quoted(`X-API-Key: ${key}`)} ${quoted(url)}`;
