@@ -327,7 +327,8 @@ int WatchEngine::list_once(DirId id, int fd, const std::string& path, const Dirt
   };
   const int error = lister.list(
       fd,
-      [&](std::string_view name, unsigned char) {
+      [&](std::string_view name, unsigned char d_type) {
+        if (!filter_.wants(path, name, kind_of_dirent(d_type))) return true;
         sightings.push_back(look(fd, path, std::string(name), Mark{}));
         return sightings.size() < kApplyBatch || flush();
       },
@@ -365,6 +366,7 @@ void WatchEngine::confirm_missing(DirId id, int fd, const DirtyDirectory& task) 
 // ---- the root -------------------------------------------------------------------------------------------------------------------
 
 void WatchEngine::check_root() {
+  if (!filter_.wants_root()) return root_lost("the root lies inside a path that is excluded");
   UniqueFd fd(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) {
     const int error = errno;

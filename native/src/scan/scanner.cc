@@ -1,0 +1,337 @@
+#include "scan/scanner.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "base/json_row.h"
+#include "base/name_codec.h"
+#include "base/open_beneath.h"
+#include "fustor/clock.h"
+#include "scan/dir_lister.h"
+#include "scan/mounts.h"
+
+namespace fustor {
+
+namespace {
+
+constexpr uint32_t kGroupRows = 1024;  // a long directory gets a new reading of the clock this often
+constexpr size_t kWorthSharing = 2;    // directories a thread has to have before it gives some away
+
+using Clock = std::chrono::steady_clock;
+
+struct Work {
+  std::string path;   // raw, relative
+  uint64_t dev = 0;   // of its parent
+};
+
+class Scanner final : public BulkStream {
+ public:
+  explicit Scanner(ScanConfig config)
+      : config_(std::move(config)), filter_(config_.filter, config_.root), pool_(config_.chunk_bytes, config_.pool_chunks) {}
+
+  ~Scanner() override {
+    cancel();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  void start() {
+    const unsigned count = config_.threads > 0 ? config_.threads : std::max(1u, std::thread::hardware_concurrency());
+    running_ = count;
+    active_ = count;
+    threads_.reserve(count);
+    for (unsigned i = 0; i < count; i++) threads_.emplace_back([this, i] { run(i == 0); });
+  }
+
+  Poll poll_next(Chunk*& out) override {
+    std::lock_guard lock(chunks_mutex_);
+    if (!chunks_.empty()) {
+      out = chunks_.front();
+      chunks_.pop_front();
+      return Poll::chunk;
+    }
+    if (!finished_) return Poll::pending;
+    return root_error_ != 0 ? Poll::failed : Poll::end;
+  }
+
+  void set_on_ready(std::function<void()> on_ready) override {
+    std::lock_guard lock(chunks_mutex_);
+    on_ready_ = std::move(on_ready);
+  }
+
+  void release(uint32_t slot) override { pool_.release(slot); }
+
+  void cancel() override {
+    cancelled_ = true;
+    pool_.cancel();
+    std::lock_guard lock(mutex_);
+    offered_.notify_all();
+  }
+
+  ScanSummary summary() const override {
+    std::lock_guard lock(mutex_);
+    ScanSummary summary = summary_;
+    const auto end = ended_ == Clock::time_point{} ? Clock::now() : ended_;
+    summary.elapsed_ms = std::chrono::duration<double, std::milli>(end - begun_).count();
+    return summary;
+  }
+
+  int root_error() const override { return root_error_; }
+  const ChunkPool& pool() const override { return pool_; }
+
+ private:
+  /** What one thread works with. */
+  struct Hand {
+    DirLister lister;
+    std::vector<Work> todo;  // depth first: the last comes next
+    Chunk* chunk = nullptr;
+    uint64_t sequence = 0;  // of the group being written
+    std::string row;
+    std::string json_dir;
+    ScanSummary counts;
+  };
+
+  void run(bool first) {
+    Hand hand;
+    if (first) begin(hand);
+    Work work;
+    while (next(hand, work)) {
+      scan_directory(hand, work);
+      merge(hand);
+      if (idle_.load(std::memory_order_relaxed) > 0 && hand.todo.size() >= kWorthSharing) share(hand);
+    }
+    hand_over(hand);
+    if (--running_ == 0) finish();
+  }
+
+  void begin(Hand& hand) {
+    root_.reset(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+    const int error = root_ ? stat_at(root_.get(), "", root_stat_) : errno;
+    if (error != 0 || !filter_.wants_root()) {
+      root_error_ = error != 0 ? error : ENOENT;
+      cancel();
+      return;
+    }
+    hand.sequence = next_sequence();
+    hand.row.clear();
+    append_root_row(hand.row, root_stat_);
+    hand.counts.directories++;
+    append(hand, true);
+    hand.todo.push_back({"", root_stat_.dev});
+  }
+
+  // ---- work ----
+
+  bool next(Hand& hand, Work& work) {
+    if (cancelled_) return false;
+    if (!hand.todo.empty()) {
+      work = std::move(hand.todo.back());
+      hand.todo.pop_back();
+      return true;
+    }
+    hand_over(hand);
+    std::unique_lock lock(mutex_);
+    if (--active_ == 0 && shared_.empty()) offered_.notify_all();
+    idle_++;
+    offered_.wait(lock, [this] { return cancelled_ || !shared_.empty() || active_ == 0; });
+    idle_--;
+    if (cancelled_ || shared_.empty()) return false;
+    active_++;
+    work = std::move(shared_.front());
+    shared_.pop_front();
+    return true;
+  }
+
+  /** The older half: nearer to the root, so the larger subtrees. */
+  void share(Hand& hand) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!shared_.empty()) return;
+    }
+    hand_over(hand);
+    const auto half = hand.todo.begin() + static_cast<std::ptrdiff_t>((hand.todo.size() + 1) / 2);
+    std::lock_guard lock(mutex_);
+    shared_.insert(shared_.end(), std::make_move_iterator(hand.todo.begin()), std::make_move_iterator(half));
+    hand.todo.erase(hand.todo.begin(), half);
+    offered_.notify_all();
+  }
+
+  void scan_directory(Hand& hand, const Work& work) {
+    UniqueFd directory;
+    int error = open_directory_beneath(root_.get(), work.path, directory);
+    if (error == ENOENT) {
+      hand.counts.vanished++;
+      return;
+    }
+    if (error != 0) return fail(hand, work.path, error, "open");
+    FileStat self;
+    error = stat_at(directory.get(), "", self);
+    if (error != 0) return fail(hand, work.path, error, "stat");
+    if (self.dev != work.dev && (!config_.cross_mounts || is_pseudo_filesystem(directory.get()))) return;
+
+    hand.json_dir.clear();
+    append_json_dir(work.path, hand.json_dir);
+    uint32_t rows = 0;
+    const auto on_entry = [&](std::string_view name, unsigned char d_type) {
+      const EntryKind hint = kind_of_dirent(d_type);
+      if (!filter_.wants(work.path, name, hint)) return true;
+      const bool new_group = rows++ % kGroupRows == 0;
+      if (new_group) hand.sequence = next_sequence();
+      FileStat stat;
+      const int failed = stat_at(directory.get(), name.data(), stat);
+      if (failed == ENOENT) {
+        hand.counts.vanished++;
+        rows--;
+        return true;
+      }
+      if (failed != 0) {
+        rows--;
+        note_error(hand, work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), failed, "stat");
+        return true;
+      }
+      if (hint != stat.kind && !filter_.wants(work.path, name, stat.kind)) return true;
+      hand.row.clear();
+      append_fs_row(hand.row, hand.json_dir, name, stat, AtomicFlag::absent);
+      if (!append(hand, new_group)) return false;
+      count(hand.counts, stat.kind);
+      if (stat.kind == EntryKind::directory) {
+        hand.todo.push_back({work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), self.dev});
+      }
+      return !cancelled_.load(std::memory_order_relaxed);
+    };
+    error = hand.lister.list(directory.get(), on_entry, &cancelled_);
+    if (error != 0 && error != ECANCELED) fail(hand, work.path, error, "list");
+  }
+
+  static void count(ScanSummary& counts, EntryKind kind) {
+    switch (kind) {
+      case EntryKind::directory: counts.directories++; break;
+      case EntryKind::file: counts.files++; break;
+      case EntryKind::symlink: counts.symlinks++; break;
+      default: counts.others++;
+    }
+  }
+
+  void fail(Hand& hand, const std::string& path, int error, const char* operation) {
+    hand.counts.failed_directories++;
+    note_error(hand, path, error, operation);
+  }
+
+  void note_error(Hand& hand, const std::string& raw_path, int error, const char* operation) {
+    hand.counts.errors_by_errno[error]++;
+    if (hand.counts.errors.size() >= ScanSummary::kMostErrors) return;
+    std::string wire = "/";
+    encode_wire(raw_path, wire);
+    hand.counts.errors.push_back({std::move(wire), error, operation});
+  }
+
+  // ---- chunks ----
+
+  /** A chunk that begins inside a group repeats the group's sequence. */
+  bool append(Hand& hand, bool new_group) {
+    if (hand.chunk != nullptr && !hand.chunk->fits(hand.row.size())) hand_over(hand);
+    const bool new_chunk = hand.chunk == nullptr;
+    if (new_chunk) hand.chunk = pool_.acquire();
+    if (hand.chunk == nullptr) return false;
+    if (new_chunk || new_group) hand.chunk->begin_group(hand.sequence);
+    hand.chunk->append(hand.row);
+    hand.counts.rows++;
+    hand.counts.bytes += hand.row.size() + 1;
+    return true;
+  }
+
+  void hand_over(Hand& hand) {
+    if (hand.chunk == nullptr) return;
+    std::function<void()> on_ready;
+    {
+      std::lock_guard lock(chunks_mutex_);
+      chunks_.push_back(hand.chunk);
+      on_ready = on_ready_;
+    }
+    hand.chunk = nullptr;
+    if (on_ready) on_ready();
+  }
+
+  void merge(Hand& hand) {
+    std::lock_guard lock(mutex_);
+    const ScanSummary& counts = hand.counts;
+    summary_.directories += counts.directories;
+    summary_.files += counts.files;
+    summary_.symlinks += counts.symlinks;
+    summary_.others += counts.others;
+    summary_.rows += counts.rows;
+    summary_.bytes += counts.bytes;
+    summary_.failed_directories += counts.failed_directories;
+    summary_.vanished += counts.vanished;
+    for (const auto& [error, times] : counts.errors_by_errno) summary_.errors_by_errno[error] += times;
+    for (const ScanError& error : counts.errors) {
+      if (summary_.errors.size() < ScanSummary::kMostErrors) summary_.errors.push_back(error);
+    }
+    hand.counts = {};
+  }
+
+  /** Whether the root still is what it was: a file system that was unmounted in between looks like a shorter tree. */
+  bool root_still_there() const {
+    UniqueFd now(::open(config_.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    FileStat stat;
+    return now && stat_at(now.get(), "", stat) == 0 && stat.ino == root_stat_.ino && stat.dev == root_stat_.dev;
+  }
+
+  void finish() {
+    const bool complete = !cancelled_ && root_error_ == 0 && root_still_there();
+    {
+      std::lock_guard lock(mutex_);
+      summary_.complete = complete;
+      ended_ = Clock::now();
+    }
+    std::function<void()> on_ready;
+    {
+      std::lock_guard lock(chunks_mutex_);
+      finished_ = true;
+      on_ready = on_ready_;
+    }
+    if (on_ready) on_ready();
+  }
+
+  const ScanConfig config_;
+  const Filter filter_;
+  ChunkPool pool_;
+  UniqueFd root_;
+  FileStat root_stat_{};
+  std::atomic<int> root_error_{0};
+  std::atomic<bool> cancelled_{false};
+  std::atomic<unsigned> running_{0};
+  std::atomic<unsigned> idle_{0};
+  const Clock::time_point begun_ = Clock::now();
+
+  mutable std::mutex mutex_;
+  std::condition_variable offered_;
+  std::deque<Work> shared_;
+  unsigned active_ = 0;
+  ScanSummary summary_;
+  Clock::time_point ended_{};
+
+  std::mutex chunks_mutex_;
+  std::deque<Chunk*> chunks_;
+  std::function<void()> on_ready_;
+  bool finished_ = false;
+
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+std::shared_ptr<BulkStream> start_scan(ScanConfig config) {
+  auto scanner = std::make_shared<Scanner>(std::move(config));
+  scanner->start();
+  return scanner;
+}
+
+}  // namespace fustor
