@@ -135,7 +135,7 @@ export class Arbitration {
     if (row.is_atomic_write === false) this.#suspect(id, this.#options.hotFileSeconds);
     else this.tree.setSuspectUntil(id, 0);
     this.tree.setUnannounced(id, false);
-    this.#announceDeletion(path);
+    this.#unmarkDeletion(path);
   }
 
   #upsertScanned(row: RawRow, path: string, source: MessageSource, now: number): void {
@@ -153,6 +153,7 @@ export class Arbitration {
     }
     const id = this.#write(row, path, modified);
     if (source === "audit") this.audit.see(id);
+    this.#unmarkDeletion(path);
     if (source !== "snapshot" && existing === NONE && !this.tree.isDirectory(id)) {
       this.tree.setUnannounced(id, true);
       this.#anyUnannounced = true;
@@ -169,7 +170,7 @@ export class Arbitration {
     const id = this.tree.lookup(path);
     if (source === "realtime") {
       this.#tombstones.set(path, this.logicalClock.now());
-      this.#announceDeletion(path);
+      this.#unmarkDeletion(path);
     } else if (id !== NONE && this.tree.modifiedOf(id) > (modifiedOf(row) ?? Number.POSITIVE_INFINITY)) {
       this.refused.outdated++;
       return;
@@ -210,7 +211,7 @@ export class Arbitration {
     this.#suspectHorizon = Math.max(this.#suspectHorizon, until + 1);
   }
 
-  #announceDeletion(path: string): void {
+  #unmarkDeletion(path: string): void {
     if (this.blindDeletions.size > 0) this.blindDeletions.delete(path);
   }
 

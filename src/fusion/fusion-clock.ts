@@ -6,7 +6,21 @@ export interface FusionClock {
   monotonicMs(): number;
 }
 
-export const systemClock: FusionClock = {
-  wallSeconds: () => Date.now() / 1000,
-  monotonicMs: () => performance.now(),
-};
+/** Farther apart than this in milliseconds, the fine clock is set by the wall clock again. */
+const DRIFT_MS = 2;
+
+let correctionMs = performance.timeOrigin;
+
+/**
+ * The wall clock with fractions of a millisecond: `Date.now()` is cut to whole ones, and a tombstone's stamp is compared with
+ * the times of files made in the same millisecond.
+ */
+function wallSeconds(): number {
+  const coarse = Date.now();
+  const fine = performance.now() + correctionMs;
+  if (Math.abs(fine - coarse) <= DRIFT_MS) return fine / 1000;
+  correctionMs += coarse - fine;
+  return coarse / 1000;
+}
+
+export const systemClock: FusionClock = { wallSeconds, monotonicMs: () => performance.now() };

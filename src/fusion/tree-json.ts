@@ -25,7 +25,7 @@ export function entryHead(arbitration: Arbitration, id: number, path: string, on
   const type = tree.isDirectory(id) ? "directory" : "file";
   const head = `{"name":${JSON.stringify(tree.nameOf(id))},"content_type":"${type}","path":${JSON.stringify(path)}`;
   if (onlyPath) return head;
-  const suspect = arbitration.isSuspect(id) || tree.isAuditSkipped(id);
+  const suspect = arbitration.isSuspect(id);
   return `${head},"size":${tree.sizeOf(id)},"modified_time":${tree.modifiedOf(id)},"created_time":${tree.createdOf(id)},"integrity_suspect":${suspect}`;
 }
 
