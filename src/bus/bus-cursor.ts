@@ -56,7 +56,7 @@ export class BusCursor implements BusSubscription {
   }
 
   readable(signal: AbortSignal): Promise<void> {
-    return this.#hasSomething() ? Promise.resolve() : this.#bell.wait(signal);
+    return this.isEmpty && !this.#closed ? this.#bell.wait(signal) : Promise.resolve();
   }
 
   commit(batch: BusBatch): void {
@@ -73,6 +73,12 @@ export class BusCursor implements BusSubscription {
   get backlog(): number {
     const own = [...this.#outstanding, ...this.#again].reduce((sum, batch) => sum + batch.changes.length, 0);
     return own + (this.#place.kind === "attached" ? this.#bus.endPosition - this.position : this.#place.backlog.size);
+  }
+
+  get isEmpty(): boolean {
+    if (this.#again.length > 0 || this.#loss !== undefined) return false;
+    if (this.#place.kind === "coalesced") return this.#place.backlog.size === 0;
+    return this.position >= this.#bus.endPosition;
   }
 
   get committedIndex(): number {
@@ -155,13 +161,6 @@ export class BusCursor implements BusSubscription {
   #attachAtEnd(): void {
     const tail = this.#bus.tail;
     this.#place = { kind: "attached", segment: tail, offset: tail.changes.length };
-  }
-
-  #hasSomething(): boolean {
-    if (this.#closed) return true;
-    if (this.#again.length > 0 || this.#loss !== undefined) return true;
-    if (this.#place.kind === "coalesced") return this.#place.backlog.size > 0;
-    return this.position < this.#bus.endPosition;
   }
 
   #takeShared(maxChanges: number, maxBytes: number): BusBatch | undefined {

@@ -58,6 +58,8 @@ export interface BusSubscription {
   rewind(): void;
   /** Changes not yet committed. */
   readonly backlog: number;
+  /** `take` would give nothing. */
+  readonly isEmpty: boolean;
   /** Index of the last committed change; before the first one an index that every later change exceeds. */
   readonly committedIndex: number;
   readonly feed: FeedState;

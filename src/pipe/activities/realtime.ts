@@ -1,0 +1,87 @@
+/** Live changes from the bus onto the lane. Leaders and followers send them alike. */
+import type { BusBatch, BusSubscription } from "../../bus/event-bus.ts";
+import { eventsOfRun, type LiveItem, liveRuns } from "../envelope-builder.ts";
+import { isRevivable, type RevivalSet } from "../revival.ts";
+import { LiveShipment, type ShipmentContext } from "../shipment.ts";
+import type { Parcel, ParcelLimits } from "./parcel.ts";
+
+export interface RealtimeParts {
+  readonly bus: BusSubscription;
+  readonly limits: ParcelLimits;
+  readonly context: ShipmentContext;
+  /** The schema knows tombstones. */
+  readonly revives: boolean;
+  /** Changes are missing for ever. */
+  readonly onLoss: (reason: string) => void;
+  readonly onDelivered: (batch: BusBatch) => void;
+}
+
+/**
+ * Decides which upserts need a revival: keys whose delete was sent before, and keys deleted earlier in this very batch. Once a
+ * key was revived in the batch its later upserts are ordinary ones.
+ */
+export function planItems(batch: Pick<BusBatch, "changes" | "indexes">, revival: RevivalSet): LiveItem[] {
+  const within = new Map<string, boolean>();
+  return batch.changes.map((change, i) => {
+    const index = batch.indexes[i] ?? -1;
+    if (change.op === "delete") {
+      within.set(change.key, true);
+      return { change, index, revive: false };
+    }
+    const revive = isRevivable(change.row) && (within.get(change.key) ?? revival.needs(change.key));
+    if (revive) within.set(change.key, false);
+    return { change, index, revive };
+  });
+}
+
+export class RealtimeActivity {
+  readonly #parts: RealtimeParts;
+
+  constructor(parts: RealtimeParts) {
+    this.#parts = parts;
+  }
+
+  next(): Parcel | undefined {
+    const { bus, limits, onDelivered } = this.#parts;
+    for (;;) {
+      const taken = bus.take(limits.events * limits.eventRows, limits.bytes);
+      if (taken === undefined) return undefined;
+      if (taken.kind === "lost") {
+        this.#parts.onLoss(taken.reason);
+        continue;
+      }
+      return {
+        shipments: this.#shipments(taken),
+        isCancelled: () => false,
+        delivered: () => {
+          bus.commit(taken);
+          onDelivered(taken);
+        },
+        // It stays uncommitted: the pipe rewinds the bus before the next session.
+        abandoned: () => undefined,
+      };
+    }
+  }
+
+  /** Cut so that none has more events than a POST may hold. */
+  #shipments(batch: BusBatch): LiveShipment[] {
+    const { limits, context, revives } = this.#parts;
+    const items: LiveItem[] = revives
+      ? planItems(batch, context.revival)
+      : batch.changes.map((change, i) => ({ change, index: batch.indexes[i] ?? -1, revive: false }));
+    const shipments: LiveShipment[] = [];
+    let waiting: LiveItem[] = [];
+    let events = 0;
+    for (const run of liveRuns(items, limits.eventRows)) {
+      if (waiting.length > 0 && events + eventsOfRun(run) > limits.events) {
+        shipments.push(new LiveShipment(waiting, context));
+        waiting = [];
+        events = 0;
+      }
+      waiting.push(...run.items);
+      events += eventsOfRun(run);
+    }
+    if (waiting.length > 0) shipments.push(new LiveShipment(waiting, context));
+    return shipments;
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * The snapshot of a session's leader: one pass over everything, then one end signal; or, when the far side holds the history
+ * already, the end signal alone.
+ *
+ * The end goes out only after the source finished the pass and every batch was accepted. A source that fails in the middle means
+ * a new pass after a pause, never an end. Losing the leadership drops the pass: nothing more is sent, the next promotion
+ * starts anew.
+ */
+import { Bell } from "../../bus/bell.ts";
+import { describeError, isFustorError, type Logger, type SourceDriver } from "../../sdk/index.ts";
+import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
+import type { EnvelopeBuilder } from "../envelope-builder.ts";
+import type { Ambience } from "../pipe-options.ts";
+import type { SnapshotState } from "../pipe-status.ts";
+import { BulkShipment, EndShipment, type ShipmentContext } from "../shipment.ts";
+import type { Parcel, ParcelLimits } from "./parcel.ts";
+import { SnapshotPass } from "./snapshot-pass.ts";
+
+export interface SnapshotParts {
+  readonly source: SourceDriver;
+  readonly limits: ParcelLimits;
+  readonly context: ShipmentContext;
+  readonly builder: EnvelopeBuilder;
+  readonly revives: boolean;
+  readonly ambience: Ambience;
+  readonly backoff: BackoffSettings;
+  readonly logger: Logger;
+  /** Index for snapshot events: the newest that does not overtake a live change still to come. */
+  readonly index: () => number;
+  /** A full pass was ended and the end accepted. */
+  readonly onComplete: () => void;
+}
+
+type Work =
+  | { readonly kind: "none" }
+  /** The history is known at the far side: only the end is owed. */
+  | { readonly kind: "end_only" }
+  | { readonly kind: "pass"; readonly pass: SnapshotPass }
+  /** The last pass failed; a new one follows. */
+  | { readonly kind: "pausing"; readonly cancelTimer: () => void };
+
+export class SnapshotActivity {
+  readonly #parts: SnapshotParts;
+  readonly #bell = new Bell();
+  /** Ends of passes that were dropped; a new one reads after them. */
+  #dropped: Promise<void> = Promise.resolve();
+  #work: Work = { kind: "none" };
+  #complete = false;
+  #failures = 0;
+  #trouble: string | undefined;
+  #lastProgress: { readonly rows: number; readonly expectedRows?: number } = { rows: 0 };
+  #endedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: SnapshotParts) {
+    this.#parts = parts;
+  }
+
+  get state(): SnapshotState {
+    return this.#work.kind !== "none" ? "running" : this.#complete ? "complete" : "none";
+  }
+
+  /** Why no rows come at the moment, undefined when nothing is wrong. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  get progress(): { readonly rows: number; readonly expectedRows?: number } {
+    return this.#work.kind === "pass" ? this.#work.pass.progress() : this.#lastProgress;
+  }
+
+  /** Begins what a leader owes; whatever runs is dropped. */
+  begin(full: boolean): void {
+    this.cancel();
+    this.#complete = false;
+    this.#failures = 0;
+    if (full) this.#beginPass();
+    else this.#work = { kind: "end_only" };
+    this.#bell.ring();
+  }
+
+  /** The far side asks for one. Ignored while one runs, and when the question is older than the last end. */
+  request(askedAt: number): boolean {
+    if (this.#work.kind === "pass" || this.#work.kind === "pausing" || askedAt < this.#endedAt) return false;
+    this.begin(true);
+    return true;
+  }
+
+  /** Nothing more is sent. */
+  cancel(): void {
+    const work = this.#work;
+    this.#work = { kind: "none" };
+    this.#trouble = undefined;
+    this.#parts.context.touched.end();
+    if (work.kind === "pausing") work.cancelTimer();
+    if (work.kind !== "pass") return;
+    this.#lastProgress = work.pass.progress();
+    this.#drop(work.pass);
+  }
+
+  /** Resolves when the source is left alone. */
+  async close(): Promise<void> {
+    this.cancel();
+    await this.#dropped;
+  }
+
+  /** A pause after a failure is cut short: the source came back. */
+  wake(): void {
+    if (this.#work.kind !== "pausing") return;
+    this.#work.cancelTimer();
+    this.#beginPass();
+  }
+
+  /** Resolves when `next` may have something or the signal aborts. */
+  readable(signal: AbortSignal): Promise<void> {
+    return this.#bell.wait(signal);
+  }
+
+  next(): Parcel | undefined {
+    const work = this.#work;
+    if (work.kind === "end_only") return this.#endParcel(work);
+    if (work.kind !== "pass") return undefined;
+    if (this.#parts.context.touched.isOverrun) {
+      this.#parts.logger.warn({}, "too many directories were deleted during the snapshot: it starts anew");
+      this.begin(true);
+      return undefined;
+    }
+    const { pass } = work;
+    if (pass.reading.kind === "failed") {
+      this.#pause(pass, pass.reading.error);
+      return undefined;
+    }
+    return this.#rowsParcel(work, pass) ?? (pass.reading.kind === "done" ? this.#endParcel(work) : undefined);
+  }
+
+  #beginPass(): void {
+    const { source, limits, context, revives } = this.#parts;
+    context.touched.begin();
+    const revival = revives ? context.revival : undefined;
+    const onProgress = (): void => this.#bell.ring();
+    this.#work = {
+      kind: "pass",
+      pass: new SnapshotPass({ source, limits, touched: context.touched, revival, onProgress }, this.#dropped),
+    };
+  }
+
+  #drop(pass: SnapshotPass): void {
+    const dropped = pass.drop().catch((error: unknown) => {
+      this.#parts.logger.error({}, `the source did not take its buffers back: ${describeError(error)}`);
+    });
+    this.#dropped = Promise.all([this.#dropped, dropped]).then(() => undefined);
+  }
+
+  #pause(pass: SnapshotPass, error: unknown): void {
+    const { ambience, backoff, logger } = this.#parts;
+    this.#lastProgress = pass.progress();
+    this.#drop(pass);
+    this.#failures++;
+    this.#trouble = describeError(error);
+    const delayMs = backoffDelayMs(backoff, this.#failures, ambience.random());
+    const facts = { failures: this.#failures, delayMs: Math.round(delayMs) };
+    if (isFustorError(error, "FUSTOR_SOURCE_UNAVAILABLE")) logger.info(facts, `the snapshot waits: ${this.#trouble}`);
+    else logger.warn(facts, `the snapshot failed and starts anew: ${this.#trouble}`);
+    this.#work = { kind: "pausing", cancelTimer: ambience.setTimer(delayMs, () => this.wake()) };
+  }
+
+  #rowsParcel(work: Work, pass: SnapshotPass): Parcel | undefined {
+    const cut = pass.cut();
+    if (cut === undefined) return undefined;
+    this.#trouble = undefined;
+    const { context, index } = this.#parts;
+    return {
+      shipments: [new BulkShipment(cut.ranges, cut.revived, index(), context)],
+      isCancelled: () => this.#work !== work,
+      delivered: cut.settle,
+      abandoned: cut.settle,
+    };
+  }
+
+  #endParcel(work: Work): Parcel {
+    const shipment = new EndShipment(this.#parts.builder.snapshotEnd(), () => this.#ended(work));
+    return {
+      shipments: [shipment],
+      isCancelled: () => this.#work !== work,
+      delivered: () => undefined,
+      abandoned: () => undefined,
+    };
+  }
+
+  #ended(work: Work): void {
+    // A demotion while the answer was on its way: the end is not ours any more.
+    if (this.#work !== work) return;
+    this.#work = { kind: "none" };
+    this.#complete = true;
+    this.#trouble = undefined;
+    if (work.kind !== "pass") return;
+    this.#lastProgress = work.pass.progress();
+    this.#drop(work.pass);
+    this.#parts.context.touched.end();
+    this.#endedAt = this.#parts.ambience.now();
+    this.#parts.onComplete();
+  }
+}

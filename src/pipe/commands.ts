@@ -1,0 +1,27 @@
+import { type Command, describeError, type Logger } from "../sdk/index.ts";
+import type { CommandHandler } from "./pipe-options.ts";
+
+/** Runs commands one after the other beside everything else. Never rejects; one that fails does not keep the others from running. */
+export class CommandQueue {
+  readonly #handler: CommandHandler | undefined;
+  readonly #logger: Logger;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(handler: CommandHandler | undefined, logger: Logger) {
+    this.#handler = handler;
+    this.#logger = logger;
+  }
+
+  add(commands: readonly Command[]): void {
+    for (const command of commands) this.#last = this.#last.then(() => this.#run(command));
+  }
+
+  async #run(command: Command): Promise<void> {
+    try {
+      const known = (await this.#handler?.handle(command)) ?? false;
+      if (!known) this.#logger.warn({ type: command.type }, "the far side sent a command that is not known here");
+    } catch (error) {
+      this.#logger.warn({ type: command.type }, `a command failed: ${describeError(error)}`);
+    }
+  }
+}

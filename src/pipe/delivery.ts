@@ -1,0 +1,178 @@
+/**
+ * Sends shipments one after the other, each until the far side took it.
+ *
+ *   - trouble of the moment (unreachable, busy, nonsense, key refused): the same shipment again after a pause, nothing overtakes it;
+ *   - too large, or refused content: in halves, down to the single row that is bad, which is set aside;
+ *   - session lost: the error goes up, nothing more is sent.
+ *
+ * Nothing is sent once the last good heartbeat is older than the session's timeout: the far side may have expired the session and
+ * would still say 200 to rows that reach nobody.
+ */
+
+import { sleep } from "../bus/bus-clock.ts";
+import {
+  type Acknowledgement,
+  describeError,
+  FustorError,
+  isFustorError,
+  type Logger,
+  type SenderDriver,
+} from "../sdk/index.ts";
+import { type BackoffSettings, backoffDelayMs } from "./backoff.ts";
+import type { Ambience, PoisonRow } from "./pipe-options.ts";
+import type { Shipment } from "./shipment.ts";
+
+export interface DeliveryParts {
+  readonly sender: SenderDriver;
+  readonly sessionId: string;
+  readonly ambience: Ambience;
+  readonly backoff: BackoffSettings;
+  readonly logger: Logger;
+  readonly isSessionFresh: () => boolean;
+  readonly onFailure: (error: unknown) => void;
+  readonly onAnswer: (shipment: Shipment, answer: Acknowledgement, sentAt: number) => void;
+  readonly onPoison: (row: PoisonRow) => void;
+}
+
+export interface DeliverOptions {
+  readonly signal: AbortSignal;
+  /** Asked before each attempt: give up what is left. */
+  readonly isCancelled?: () => boolean;
+}
+
+/** After so many rows set aside with nothing accepted in between, it is hardly the rows' fault. */
+const SUSPICIOUS_RUN = 100;
+
+export class Delivery {
+  readonly #parts: DeliveryParts;
+  #failures = 0;
+  #poisonRun = 0;
+  #wake = new AbortController();
+  #failFast = false;
+  readonly #secondChance = new WeakSet<Shipment>();
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
+  }
+
+  /** Ends a pause between two attempts, because the far side may be better or the shipment not wanted any more. */
+  wake(): void {
+    this.#wake.abort();
+  }
+
+  /** From now on a failed attempt is thrown instead of repeated. */
+  failFast(): void {
+    this.#failFast = true;
+    this.wake();
+  }
+
+  /** True when all was accepted (or set aside), false when it was cancelled. Throws FUSTOR_SESSION_LOST and FUSTOR_ABORTED. */
+  async deliver(shipments: readonly Shipment[], options: DeliverOptions): Promise<boolean> {
+    const waiting = [...shipments].reverse();
+    for (let shipment = waiting.pop(); shipment !== undefined; shipment = waiting.pop()) {
+      const outcome = await this.#send(shipment, options);
+      if (outcome.kind === "cancelled") return false;
+      if (outcome.kind === "refused") {
+        const halves = shipment.halve();
+        if (halves !== undefined) waiting.push(halves[1], halves[0]);
+        else if (await this.#setAside(shipment, outcome.error, options)) waiting.push(shipment);
+      }
+    }
+    return true;
+  }
+
+  /** Until it was accepted, refused for its content, or cancelled. */
+  async #send(shipment: Shipment, options: DeliverOptions): Promise<SendOutcome> {
+    for (;;) {
+      if (options.isCancelled?.() === true) return { kind: "cancelled" };
+      this.#assertMaySend(options.signal);
+      const envelope = shipment.envelope();
+      if (envelope.events.length === 0 && !envelope.isEnd) return this.#done(shipment);
+      shipment.sending();
+      const sentAt = this.#parts.ambience.now();
+      let answer: Acknowledgement;
+      try {
+        answer = await this.#parts.sender.push(this.#parts.sessionId, envelope, { signal: options.signal });
+      } catch (error) {
+        if (isContentRefusal(error) && shipment.rowCount > 0) return { kind: "refused", error };
+        await this.#pause(error, options.signal);
+        continue;
+      }
+      this.#failures = 0;
+      this.#poisonRun = 0;
+      const done = this.#done(shipment);
+      this.#parts.onAnswer(shipment, answer, sentAt);
+      return done;
+    }
+  }
+
+  #done(shipment: Shipment): SendOutcome {
+    shipment.accepted();
+    return { kind: "accepted" };
+  }
+
+  #assertMaySend(signal: AbortSignal): void {
+    if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "sending was cancelled");
+    if (!this.#parts.isSessionFresh()) {
+      throw new FustorError("FUSTOR_SESSION_LOST", "no heartbeat was answered for as long as the session lives", {
+        details: { expired: true },
+      });
+    }
+  }
+
+  async #pause(error: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "sending was cancelled", { cause: error });
+    if (isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
+    this.#parts.onFailure(error);
+    if (this.#failFast) throw error;
+    this.#failures++;
+    const retryAfterMs = error instanceof FustorError ? error.retryAfterMs : undefined;
+    const { backoff, ambience, logger } = this.#parts;
+    const delayMs = backoffDelayMs(backoff, this.#failures, ambience.random(), retryAfterMs);
+    const log = this.#failures === 1 ? "warn" : "debug";
+    logger[log](
+      { failures: this.#failures, delayMs: Math.round(delayMs) },
+      `a batch is sent again: ${describeError(error)}`,
+    );
+    await this.#sleep(delayMs, signal);
+  }
+
+  async #sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    this.#wake = new AbortController();
+    const wake = this.#wake;
+    const onAbort = (): void => wake.abort();
+    signal.addEventListener("abort", onAbort);
+    if (!signal.aborted) await sleep(this.#parts.ambience, delayMs, wake.signal);
+    signal.removeEventListener("abort", onAbort);
+  }
+
+  /**
+   * True = try it once more. A far side that suddenly refuses everything must not empty the stream row by row: after a long run
+   * with nothing accepted each further row gets the longest pause and a second chance first.
+   */
+  async #setAside(shipment: Shipment, error: unknown, options: DeliverOptions): Promise<boolean> {
+    const reason = describeError(error);
+    if (this.#poisonRun >= SUSPICIOUS_RUN && !this.#failFast && !this.#secondChance.has(shipment)) {
+      this.#secondChance.add(shipment);
+      this.#parts.onFailure(error);
+      await this.#sleep(this.#parts.backoff.maxMs, options.signal);
+      return true;
+    }
+    this.#poisonRun++;
+    const row: PoisonRow = { key: shipment.key(), phase: shipment.phase, reason };
+    this.#parts.logger.error(
+      { key: row.key, phase: row.phase },
+      `a row was set aside, the far side refuses it: ${reason}`,
+    );
+    this.#parts.onPoison(row);
+    return false;
+  }
+}
+
+type SendOutcome =
+  | { readonly kind: "accepted" }
+  | { readonly kind: "cancelled" }
+  | { readonly kind: "refused"; readonly error: unknown };
+
+const isContentRefusal = (error: unknown): boolean =>
+  isFustorError(error, "FUSTOR_BATCH_REFUSED") || isFustorError(error, "FUSTOR_BATCH_TOO_LARGE");

@@ -1,0 +1,154 @@
+/** Puts rows into events and events into envelopes. Copies nothing but rows that are mapped or revived. */
+import type { Change, Envelope, EnvelopeEvent, MessageSource, Row, SourceType } from "../sdk/index.ts";
+import type { FieldMapper } from "./field-mapper.ts";
+import { liftingRow } from "./revival.ts";
+import { parseRow, type RowRange, rangeRows, rangeSlice } from "./row-ranges.ts";
+
+/** A live change ready to be sent. */
+export interface LiveItem {
+  readonly change: Change;
+  readonly index: number;
+  /** Lift the tombstone of its path first. */
+  readonly revive: boolean;
+}
+
+/** Neighbouring changes that share an event; revived ones share a pair of events. */
+export interface LiveRun {
+  readonly form: "upsert" | "delete" | "revive";
+  readonly items: readonly LiveItem[];
+}
+
+const formOf = ({ change, revive }: LiveItem): LiveRun["form"] =>
+  change.op === "delete" ? "delete" : revive ? "revive" : "upsert";
+
+/** Splits changes into runs of one form with at most `eventRows` items, keeping their order. */
+export function liveRuns(items: readonly LiveItem[], eventRows: number): LiveRun[] {
+  const runs: LiveRun[] = [];
+  let current: LiveItem[] = [];
+  for (const item of items) {
+    const last = current.at(-1);
+    if (last === undefined || formOf(last) !== formOf(item) || current.length >= eventRows) {
+      current = [];
+      runs.push({ form: formOf(item), items: current });
+    }
+    current.push(item);
+  }
+  return runs;
+}
+
+/** Events that a run becomes. */
+export const eventsOfRun = (run: LiveRun): number => (run.form === "revive" ? 2 : 1);
+
+export interface EnvelopeBuilderParts {
+  readonly schema: string;
+  readonly table: string;
+  /** Keys of a full row. */
+  readonly fields: readonly string[];
+  readonly mapper: FieldMapper;
+  readonly eventRows: number;
+  readonly wallClock: () => number;
+  /** The far side should know that it needs a snapshot. */
+  readonly suggestSnapshot: () => boolean;
+}
+
+export class EnvelopeBuilder {
+  readonly #parts: EnvelopeBuilderParts;
+
+  constructor(parts: EnvelopeBuilderParts) {
+    this.#parts = parts;
+  }
+
+  live(items: readonly LiveItem[]): Envelope {
+    const events = liveRuns(items, this.#parts.eventRows).flatMap((run) => this.#eventsOfRun(run));
+    return this.#envelope("message", events, false);
+  }
+
+  /** Bulk rows, then rows that need a revival. */
+  bulk(ranges: readonly RowRange[], revived: readonly Row[], index: number): Envelope {
+    const events = this.#parts.mapper.isIdentity
+      ? this.#encodedEvents(ranges, index)
+      : this.#mappedEvents(ranges, index);
+    for (let from = 0; from < revived.length; from += this.#parts.eventRows) {
+      events.push(...this.#revivalPair(revived.slice(from, from + this.#parts.eventRows), index));
+    }
+    return this.#envelope("snapshot", events, false);
+  }
+
+  snapshotEnd(): Envelope {
+    return this.#envelope("snapshot", [], true);
+  }
+
+  #envelope(sourceType: SourceType, events: readonly EnvelopeEvent[], isEnd: boolean): Envelope {
+    return { sourceType, events, isEnd, snapshotSyncSuggested: !isEnd && this.#parts.suggestSnapshot() };
+  }
+
+  #eventsOfRun({ form, items }: LiveRun): EnvelopeEvent[] {
+    const rows = items.map((item) => item.change.row);
+    const index = items.at(-1)?.index ?? -1;
+    if (form === "revive") return this.#revivalPair(rows, index);
+    return this.#objectEvents(form === "delete" ? "delete" : "update", rows, index, "realtime");
+  }
+
+  #revivalPair(rows: readonly Row[], index: number): EnvelopeEvent[] {
+    const now = this.#parts.wallClock();
+    const lifting = rows.map((row) => liftingRow(row, now));
+    return [
+      ...this.#objectEvents("update", lifting, index, "snapshot"),
+      ...this.#objectEvents("update", rows, index, "realtime"),
+    ];
+  }
+
+  /** One event, or none when the mapping leaves nothing of its rows: an event without rows would count as a failure there. */
+  #objectEvents(
+    eventType: "update" | "delete",
+    rows: readonly Row[],
+    index: number,
+    messageSource: MessageSource,
+  ): EnvelopeEvent[] {
+    const { schema, table, mapper } = this.#parts;
+    const mapped = mapper.isIdentity
+      ? rows
+      : rows.map((row) => mapper.map(row)).filter((row) => Object.keys(row).length > 0);
+    const first = mapped[0];
+    if (first === undefined) return [];
+    const fields = Object.keys(first);
+    return [{ eventType, schema, table, fields, rows: { kind: "objects", rows: mapped }, index, messageSource }];
+  }
+
+  /** Slices of the chunks' own buffers, up to `eventRows` rows an event. */
+  #encodedEvents(ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
+    const { schema, table, fields, eventRows } = this.#parts;
+    const events: EnvelopeEvent[] = [];
+    let slices: Uint8Array[] = [];
+    let count = 0;
+    const flush = (): void => {
+      if (count === 0) return;
+      const rows = { kind: "encoded", slices, count } as const;
+      events.push({ eventType: "update", schema, table, fields, rows, index, messageSource: "snapshot" });
+      slices = [];
+      count = 0;
+    };
+    for (const range of ranges) {
+      for (let from = range.from; from < range.to; ) {
+        const to = Math.min(range.to, from + eventRows - count);
+        slices.push(rangeSlice({ chunk: range.chunk, from, to }));
+        count += to - from;
+        from = to;
+        if (count >= eventRows) flush();
+      }
+    }
+    flush();
+    return events;
+  }
+
+  #mappedEvents(ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
+    const rows = ranges.flatMap((range) =>
+      Array.from({ length: rangeRows(range) }, (_, i) => parseRow(range.chunk, range.from + i)),
+    );
+    const events: EnvelopeEvent[] = [];
+    for (let from = 0; from < rows.length; from += this.#parts.eventRows) {
+      events.push(...this.#objectEvents("update", rows.slice(from, from + this.#parts.eventRows), index, "snapshot"));
+    }
+    return events;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The one ordered lane of a session: live changes and snapshot rows, one parcel at a time.
+ *
+ * Live goes first. Snapshot rows fill the capacity that is left: after a parcel of live changes that emptied the bus, or after
+ * {@link LIVE_IN_A_ROW} full ones, so that a stream that never pauses delays a snapshot but cannot starve it. A parcel that fails
+ * is repeated before anything else is sent.
+ */
+
+import { Bell } from "../bus/bell.ts";
+import type { BusBatch, BusSubscription } from "../bus/event-bus.ts";
+import { describeError, isFustorError, type Logger, type Role, type SenderDriver } from "../sdk/index.ts";
+import type { Parcel } from "./activities/parcel.ts";
+import type { RealtimeActivity } from "./activities/realtime.ts";
+import type { SnapshotActivity } from "./activities/snapshot.ts";
+import type { Delivery } from "./delivery.ts";
+import type { History } from "./history.ts";
+import type { Ambience } from "./pipe-options.ts";
+
+const LIVE_IN_A_ROW = 4;
+/** For the question how far the far side is; it is not worth more waiting. */
+const POSITION_MS = 10_000;
+
+export interface LaneParts {
+  readonly sender: SenderDriver;
+  readonly sessionId: string;
+  readonly bus: BusSubscription;
+  readonly realtime: RealtimeActivity;
+  readonly snapshot: SnapshotActivity;
+  readonly delivery: Delivery;
+  readonly history: History;
+  readonly ambience: Ambience;
+  readonly logger: Logger;
+}
+
+export class Lane {
+  readonly #parts: LaneParts;
+  readonly #bell = new Bell();
+  #role: Role;
+  /** A leader that has not begun its snapshot yet. */
+  #owesSnapshot: boolean;
+  #polled = false;
+  #liveInARow = 0;
+  /** Changes still to be sent before a stop; undefined = not stopping. */
+  #toDrain: number | undefined;
+
+  constructor(role: Role, parts: LaneParts) {
+    this.#parts = parts;
+    this.#role = role;
+    this.#owesSnapshot = role === "leader";
+  }
+
+  /** The stream was polled at least once in this session. */
+  get hasPolled(): boolean {
+    return this.#polled;
+  }
+
+  setRole(role: Role): void {
+    if (role === this.#role) return;
+    this.#role = role;
+    this.#owesSnapshot = role === "leader";
+    if (role === "follower") {
+      this.#parts.snapshot.cancel();
+      this.#parts.delivery.wake();
+    }
+    this.#bell.ring();
+  }
+
+  /** The far side asks for a snapshot, in an answer to a question sent at `askedAt`. */
+  requestSnapshot(askedAt: number): void {
+    if (this.#role !== "leader" || this.#owesSnapshot || this.#toDrain !== undefined) return;
+    if (!this.#parts.snapshot.request(askedAt)) return;
+    this.#parts.logger.info({}, "the far side asks for a snapshot");
+    this.#parts.history.lose();
+    this.#bell.ring();
+  }
+
+  /** Changes are gone for good. */
+  lostChanges(reason: string): void {
+    this.#parts.logger.warn({}, `changes were lost, a snapshot has to repair it: ${reason}`);
+    this.#parts.history.lose();
+    if (this.#role === "leader" && !this.#owesSnapshot && this.#toDrain === undefined) this.#parts.snapshot.begin(true);
+  }
+
+  /** Sends what is queued now and then ends `run`; the first failure ends it too. */
+  drain(): void {
+    if (this.#toDrain !== undefined) return;
+    this.#toDrain = this.#parts.bus.backlog;
+    this.#owesSnapshot = false;
+    this.#parts.snapshot.cancel();
+    this.#parts.delivery.failFast();
+    this.#bell.ring();
+  }
+
+  delivered(batch: BusBatch): void {
+    if (this.#toDrain !== undefined) this.#toDrain -= batch.changes.length;
+  }
+
+  /** Resolves when drained; rejects with FUSTOR_SESSION_LOST or FUSTOR_ABORTED. Nothing is in flight afterwards. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      const position = await this.#committedIndex(signal);
+      const { positionLost } = this.#parts.bus.start(position ?? -1);
+      this.#parts.history.started(positionLost);
+      this.#beginSnapshot(position);
+      while (this.#toDrain === undefined || this.#toDrain > 0) await this.#turn(signal);
+    } catch (error) {
+      // While draining any trouble is the end of it, told apart from an ordinary end by nobody.
+      if (this.#toDrain === undefined || isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
+      this.#parts.logger.warn(
+        { backlog: this.#parts.bus.backlog },
+        `what is queued was not sent: ${describeError(error)}`,
+      );
+    } finally {
+      await this.#parts.snapshot.close();
+    }
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#owesSnapshot) this.#beginSnapshot(await this.#committedIndex(signal));
+    const parcel = this.#nextParcel();
+    if (parcel !== undefined) await this.#deliver(parcel, signal);
+    else if (this.#toDrain !== undefined) this.#toDrain = 0;
+    else await this.#somethingToDo(signal);
+  }
+
+  #nextParcel(): Parcel | undefined {
+    const { bus, realtime, snapshot } = this.#parts;
+    const snapshotsTurn = this.#liveInARow > 0 && (bus.isEmpty || this.#liveInARow >= LIVE_IN_A_ROW);
+    if (snapshotsTurn) {
+      this.#liveInARow = 0;
+      const parcel = snapshot.next();
+      if (parcel !== undefined) return parcel;
+    }
+    const live = realtime.next();
+    this.#polled = true;
+    if (live !== undefined) {
+      this.#liveInARow++;
+      return live;
+    }
+    return snapshot.next();
+  }
+
+  async #deliver(parcel: Parcel, signal: AbortSignal): Promise<void> {
+    let delivered = false;
+    try {
+      delivered = await this.#parts.delivery.deliver(parcel.shipments, { signal, isCancelled: parcel.isCancelled });
+    } finally {
+      if (delivered) parcel.delivered();
+      else parcel.abandoned();
+    }
+  }
+
+  /** Whoever leads ends one snapshot: of everything, or of nothing when the far side holds the history. */
+  #beginSnapshot(committedIndex: number | undefined): void {
+    if (!this.#owesSnapshot) return;
+    this.#owesSnapshot = false;
+    const held = this.#parts.history.isHeldAt(committedIndex);
+    if (!held) this.#parts.history.lose();
+    this.#parts.logger.info({ full: !held }, held ? "the far side holds the history" : "a snapshot begins");
+    this.#parts.snapshot.begin(!held);
+  }
+
+  async #committedIndex(signal: AbortSignal): Promise<number | undefined> {
+    const { sender, sessionId, ambience, logger } = this.#parts;
+    const bound = new AbortController();
+    const end = (): void => bound.abort();
+    signal.addEventListener("abort", end);
+    const cancelTimer = ambience.setTimer(POSITION_MS, end);
+    try {
+      return await sender.getLatestCommittedIndex(sessionId, { signal: bound.signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
+      logger.warn({}, `the far side does not tell how far it is: ${describeError(error)}`);
+      return undefined;
+    } finally {
+      cancelTimer();
+      signal.removeEventListener("abort", end);
+    }
+  }
+
+  async #somethingToDo(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    signal.addEventListener("abort", end);
+    if (!signal.aborted) {
+      const { bus, snapshot } = this.#parts;
+      await Promise.race([bus.readable(over.signal), snapshot.readable(over.signal), this.#bell.wait(over.signal)]);
+    }
+    over.abort();
+    signal.removeEventListener("abort", end);
+  }
+}

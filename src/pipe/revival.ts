@@ -1,0 +1,91 @@
+/**
+ * Paths that were deleted and exist again.
+ *
+ * Fusion keeps a tombstone for every path it was told to delete and refuses later upserts of that path unless their
+ * modification time lies after the moment it processed the delete: a restored file, a file created a moment after the
+ * delete and many others would stay invisible. What lifts a tombstone is a snapshot row dated far ahead, and what puts the
+ * true values in its place is a realtime row, which always wins. Both have to be in one POST, in this order.
+ *
+ * So every key whose delete was sent is remembered, from the first attempt on (an attempt whose answer was lost may have been
+ * processed), until a revived row was accepted. The tombstone of a deleted directory covers its own path only.
+ *
+ * Bounds: beyond 200,000 keys they collapse into their directories, which stay for good (nobody knows any more which keys were
+ * meant); beyond 200,000 directories every upsert is sent in the reviving form, at twice its size.
+ *
+ * Rows in bulk: a snapshot row of a remembered key that was read after the delete is sent in the reviving form too. Mostly a live
+ * change carries the same news, but after a loss of changes the snapshot is the only one that does, and a plain row would
+ * be refused. The set lives as long as the process: a view that was reset in between makes a revival superfluous, never wrong.
+ */
+import type { Change, Row } from "../sdk/index.ts";
+import { directoryOf, KeyTable } from "./key-table.ts";
+
+const MAX_REMEMBERED = 200_000;
+/** About three years ahead. */
+const LIFT_SECONDS = 1e8;
+
+/** A copy of the row that lifts the tombstone of its path. */
+export const liftingRow = (row: Row, wallClockMs: number): Row => ({
+  ...row,
+  modified_time: wallClockMs / 1000 + LIFT_SECONDS,
+});
+
+/** Whether rows of this kind can be revived, and need to be. */
+export const isRevivable = (row: Row): boolean => typeof row.modified_time === "number";
+
+export class RevivalSet {
+  readonly #deleted = new KeyTable();
+  readonly #collapsed = new Set<string>();
+  readonly #limit: number;
+  #everything = false;
+
+  constructor(limit = MAX_REMEMBERED) {
+    this.#limit = limit;
+  }
+
+  /** Keys remembered one by one. */
+  get size(): number {
+    return this.#deleted.size;
+  }
+
+  /** No row in bulk needs a look. */
+  get isEmpty(): boolean {
+    return this.#deleted.size + this.#collapsed.size === 0;
+  }
+
+  /** The delete of a key is being sent. */
+  noteDeleted({ key, sequence }: Pick<Change, "key" | "sequence">): void {
+    if (this.#everything || this.#collapsed.has(directoryOf(key))) return;
+    this.#deleted.set(key, sequence);
+    if (this.#deleted.size > this.#limit) this.#collapse();
+  }
+
+  /** Whether an upsert of this key has to lift a tombstone first. */
+  needs(key: string): boolean {
+    return this.#everything || this.#deleted.get(key) !== undefined || this.#collapsed.has(directoryOf(key));
+  }
+
+  /** A revived row of the key was accepted. */
+  noteRevived(key: string): void {
+    this.#deleted.delete(key);
+  }
+
+  /** Whether any row in this directory may need a revival. */
+  concerns(directory: string): boolean {
+    return this.#deleted.hasDirectory(directory) || this.#collapsed.has(directory);
+  }
+
+  /** As {@link needs}, for a snapshot row. */
+  needsInBulk(key: string, groupSequence: number): boolean {
+    return (
+      (this.#deleted.get(key) ?? Number.POSITIVE_INFINITY) <= groupSequence || this.#collapsed.has(directoryOf(key))
+    );
+  }
+
+  #collapse(): void {
+    for (const directory of this.#deleted.directories()) this.#collapsed.add(directory);
+    this.#deleted.clear();
+    if (this.#collapsed.size <= this.#limit) return;
+    this.#everything = true;
+    this.#collapsed.clear();
+  }
+}

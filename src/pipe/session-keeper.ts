@@ -1,0 +1,157 @@
+/**
+ * Gets a session and gets rid of the ones nobody needs.
+ *
+ * Before a session is created the one that a crashed run left behind is deleted, as is one that we gave up without the far
+ * side saying so: otherwise the new session would follow its own ghost until that expires. A failed attempt is followed by one pause.
+ */
+import { sleep } from "../bus/bus-clock.ts";
+import {
+  describeError,
+  FustorError,
+  type FustorErrorCode,
+  isFustorError,
+  type Logger,
+  type SenderDriver,
+  type Session,
+  type SessionRequest,
+} from "../sdk/index.ts";
+import { type BackoffSettings, backoffDelayMs } from "./backoff.ts";
+import type { Ambience, PipeMemory } from "./pipe-options.ts";
+
+/** A session was lost: the next one is asked for after this, and later when sessions are lost again and again. */
+const RECONNECT_MS = 100;
+const SLOWEST_RECONNECT_MS = 10_000;
+/** A session that lived less is lost "again and again". */
+const SHORT_LIFE_MS = 2_000;
+const CLOSE_MS = 5_000;
+
+export interface ConnectFailure {
+  readonly code: FustorErrorCode | undefined;
+  readonly reason: string;
+  readonly failures: number;
+  readonly delayMs: number;
+}
+
+export interface SessionKeeperParts {
+  readonly sender: SenderDriver;
+  readonly request: SessionRequest;
+  readonly memory: PipeMemory;
+  readonly ambience: Ambience;
+  readonly backoff: BackoffSettings;
+  readonly logger: Logger;
+  readonly onFailure: (error: unknown, failure: ConnectFailure) => void;
+  readonly onRetry: () => void;
+}
+
+export interface OpenSession {
+  readonly session: Session;
+  /** When it was asked for (monotonic ms). */
+  readonly askedAt: number;
+}
+
+/** What may be logged of a session's id: whoever knows all of it may use the session. */
+export const shortId = (sessionId: string): string => sessionId.slice(0, 8);
+
+export class SessionKeeper {
+  readonly #parts: SessionKeeperParts;
+  /** Still open at the far side as far as we know, and of no use. */
+  #ghost: string | undefined;
+  #askedMemory = false;
+  #failures = 0;
+  #shortLives = 0;
+
+  constructor(parts: SessionKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Tries until there is a session; undefined when the signal aborted. Never rejects. */
+  async connect(signal: AbortSignal): Promise<OpenSession | undefined> {
+    while (!signal.aborted) {
+      try {
+        await this.#deleteGhost(signal);
+        const askedAt = this.#parts.ambience.now();
+        const session = await this.#parts.sender.createSession(this.#parts.request, { signal });
+        this.#failures = 0;
+        await this.#remember(session.sessionId);
+        return { session, askedAt };
+      } catch (error) {
+        if (!signal.aborted) await this.#pause(error, signal);
+      }
+    }
+    return undefined;
+  }
+
+  /** After a session was lost: a short pause, no error. `isGhost`: the far side may still hold it. */
+  async lost(open: OpenSession, isGhost: boolean, signal: AbortSignal): Promise<void> {
+    if (isGhost) this.#ghost = open.session.sessionId;
+    const { ambience } = this.#parts;
+    const livedMs = ambience.now() - open.askedAt;
+    this.#shortLives = livedMs < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;
+    const growth = 2 ** Math.max(0, Math.min(this.#shortLives, 20) - 3);
+    await sleep(ambience, Math.min(RECONNECT_MS * growth, SLOWEST_RECONNECT_MS), signal);
+  }
+
+  /** After a defect of ours or of a driver: counts as a failed attempt. */
+  async broke(open: OpenSession, error: unknown, signal: AbortSignal): Promise<void> {
+    this.#ghost = open.session.sessionId;
+    await this.#pause(error, signal);
+  }
+
+  /** Ends a session for good, within a bound. One that could not be ended stays remembered for the next start. */
+  async close(sessionId: string): Promise<void> {
+    const { sender, logger } = this.#parts;
+    const bound = new AbortController();
+    const cancelTimer = this.#parts.ambience.setTimer(CLOSE_MS, () => bound.abort());
+    try {
+      await sender.closeSession(sessionId, { signal: bound.signal });
+      await this.#remember(undefined);
+    } catch (error) {
+      logger.warn({ session: shortId(sessionId) }, `the session was not closed: ${describeError(error)}`);
+    } finally {
+      cancelTimer();
+    }
+  }
+
+  async #deleteGhost(signal: AbortSignal): Promise<void> {
+    if (!this.#askedMemory) {
+      this.#askedMemory = true;
+      this.#ghost = await this.#parts.memory.rememberedSession().catch(() => undefined);
+    }
+    const ghost = this.#ghost;
+    if (ghost === undefined) return;
+    try {
+      await this.#parts.sender.closeSession(ghost, { signal });
+      this.#parts.logger.info({ session: shortId(ghost) }, "a session left behind was deleted");
+    } catch (error) {
+      // As long as nobody answers, the ghost is still to be deleted; any other answer will not become better.
+      if (isFustorError(error, "FUSTOR_SENDER_UNREACHABLE") || isFustorError(error, "FUSTOR_SENDER_BUSY")) throw error;
+      if (signal.aborted) throw error;
+      this.#parts.logger.warn(
+        { session: shortId(ghost) },
+        `a session left behind was not deleted: ${describeError(error)}`,
+      );
+    }
+    this.#ghost = undefined;
+  }
+
+  async #remember(sessionId: string | undefined): Promise<void> {
+    try {
+      await this.#parts.memory.rememberSession(sessionId);
+    } catch (error) {
+      this.#parts.logger.warn({}, `the session was not remembered for the next start: ${describeError(error)}`);
+    }
+  }
+
+  async #pause(error: unknown, signal: AbortSignal): Promise<void> {
+    const { ambience, backoff, logger } = this.#parts;
+    this.#failures++;
+    const known = error instanceof FustorError ? error : undefined;
+    const delayMs = backoffDelayMs(backoff, this.#failures, ambience.random(), known?.retryAfterMs);
+    const failure = { code: known?.code, reason: describeError(error), failures: this.#failures, delayMs };
+    this.#parts.onFailure(error, failure);
+    const level = this.#failures === backoff.maxConsecutiveErrors ? "error" : "warn";
+    logger[level]({ failures: this.#failures, delayMs: Math.round(delayMs) }, `no session: ${failure.reason}`);
+    await sleep(ambience, delayMs, signal);
+    if (!signal.aborted) this.#parts.onRetry();
+  }
+}

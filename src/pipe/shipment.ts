@@ -1,0 +1,180 @@
+/** What goes to the far side in one POST, and can be cut in two when the far side does not take it as it is. */
+import type { Envelope, Row } from "../sdk/index.ts";
+import type { EnvelopeBuilder, LiveItem } from "./envelope-builder.ts";
+import type { RevivalSet } from "./revival.ts";
+import { halveRanges, type RowRange, rangeRows, rowPath } from "./row-ranges.ts";
+import type { TouchedKeys } from "./touched-keys.ts";
+
+export interface Shipment {
+  readonly phase: "message" | "snapshot";
+  /** Rows of the source; a revived one counts once although it goes out twice. */
+  readonly rowCount: number;
+  /** The same object at every attempt. */
+  envelope(): Envelope;
+  /** Two halves in order, or undefined when it is one row or none. */
+  halve(): readonly [Shipment, Shipment] | undefined;
+  /** Keys for the log, of a shipment that cannot be halved. */
+  key(): string;
+  /** Right before each attempt. */
+  sending(): void;
+  accepted(): void;
+}
+
+export interface ShipmentContext {
+  readonly builder: EnvelopeBuilder;
+  readonly revival: RevivalSet;
+  readonly touched: TouchedKeys;
+  readonly onRows: (phase: "message" | "snapshot", rows: number) => void;
+}
+
+export class LiveShipment implements Shipment {
+  readonly phase = "message";
+  readonly #items: readonly LiveItem[];
+  readonly #context: ShipmentContext;
+  #envelope: Envelope | undefined;
+
+  constructor(items: readonly LiveItem[], context: ShipmentContext) {
+    this.#items = items;
+    this.#context = context;
+  }
+
+  get rowCount(): number {
+    return this.#items.length;
+  }
+
+  envelope(): Envelope {
+    this.#envelope ??= this.#context.builder.live(this.#items);
+    return this.#envelope;
+  }
+
+  halve(): readonly [Shipment, Shipment] | undefined {
+    if (this.#items.length < 2) return undefined;
+    // An item stands for both rows of a revival, so a pair is never torn.
+    const middle = this.#items.length >>> 1;
+    return [
+      new LiveShipment(this.#items.slice(0, middle), this.#context),
+      new LiveShipment(this.#items.slice(middle), this.#context),
+    ];
+  }
+
+  key(): string {
+    return this.#items.map((item) => item.change.key).join(", ");
+  }
+
+  sending(): void {
+    for (const { change } of this.#items) {
+      this.#context.touched.note(change);
+      if (change.op === "delete" && isTombstoned(change.row)) this.#context.revival.noteDeleted(change);
+    }
+  }
+
+  accepted(): void {
+    const { revival, onRows } = this.#context;
+    for (const { change, revive } of this.#items) {
+      // In order: of a delete and a revival of the same key the later one counts.
+      if (change.op === "delete" && isTombstoned(change.row)) revival.noteDeleted(change);
+      else if (revive) revival.noteRevived(change.key);
+    }
+    onRows("message", this.#items.length);
+  }
+}
+
+/** Only paths leave tombstones; other sources' keys would fill the set for nothing. */
+const isTombstoned = (row: Row): boolean => typeof row.path === "string";
+
+export class BulkShipment implements Shipment {
+  readonly phase = "snapshot";
+  readonly #ranges: readonly RowRange[];
+  readonly #revived: readonly Row[];
+  readonly #index: number;
+  readonly #context: ShipmentContext;
+  #envelope: Envelope | undefined;
+
+  constructor(ranges: readonly RowRange[], revived: readonly Row[], index: number, context: ShipmentContext) {
+    this.#ranges = ranges;
+    this.#revived = revived;
+    this.#index = index;
+    this.#context = context;
+  }
+
+  get rowCount(): number {
+    return this.#ranges.reduce((sum, range) => sum + rangeRows(range), this.#revived.length);
+  }
+
+  envelope(): Envelope {
+    this.#envelope ??= this.#context.builder.bulk(this.#ranges, this.#revived, this.#index);
+    return this.#envelope;
+  }
+
+  halve(): readonly [Shipment, Shipment] | undefined {
+    if (this.#ranges.length > 0 && this.#revived.length > 0)
+      return [this.#part(this.#ranges, []), this.#part([], this.#revived)];
+    if (this.#revived.length > 1) {
+      const middle = this.#revived.length >>> 1;
+      return [this.#part([], this.#revived.slice(0, middle)), this.#part([], this.#revived.slice(middle))];
+    }
+    const halves = halveRanges(this.#ranges);
+    return halves === undefined ? undefined : [this.#part(halves[0], []), this.#part(halves[1], [])];
+  }
+
+  key(): string {
+    const range = this.#ranges[0];
+    const path = range === undefined ? this.#revived[0]?.path : pathOf(range);
+    return typeof path === "string" ? path : "a row without a path";
+  }
+
+  sending(): void {
+    // Nothing to note: snapshot rows supersede nothing.
+  }
+
+  accepted(): void {
+    for (const row of this.#revived) if (typeof row.path === "string") this.#context.revival.noteRevived(row.path);
+    this.#context.onRows("snapshot", this.rowCount);
+  }
+
+  #part(ranges: readonly RowRange[], revived: readonly Row[]): BulkShipment {
+    return new BulkShipment(ranges, revived, this.#index, this.#context);
+  }
+}
+
+/** A refused row may be no JSON at all. */
+function pathOf(range: RowRange): string | undefined {
+  try {
+    return rowPath(range.chunk, range.from);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The end signal of a snapshot. */
+export class EndShipment implements Shipment {
+  readonly phase = "snapshot";
+  readonly rowCount = 0;
+  readonly #envelope: Envelope;
+  readonly #onAccepted: () => void;
+
+  constructor(envelope: Envelope, onAccepted: () => void) {
+    this.#envelope = envelope;
+    this.#onAccepted = onAccepted;
+  }
+
+  envelope(): Envelope {
+    return this.#envelope;
+  }
+
+  halve(): undefined {
+    return undefined;
+  }
+
+  key(): string {
+    return "the end of the snapshot";
+  }
+
+  sending(): void {
+    // Holds no rows.
+  }
+
+  accepted(): void {
+    this.#onAccepted();
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The far side in memory, with the rules that matter to an agent: first come first served leadership, sessions that expire
+ * without heartbeats, tombstones, realtime over snapshot, and a view that is reset with its last session.
+ */
+import type { Row } from "../changes.ts";
+import type { Acknowledgement } from "../envelope.ts";
+import { FustorError } from "../errors.ts";
+import type { Command, HeartbeatAnswer, Role, Session, SessionRequest } from "../session.ts";
+
+/** The parts of a received event that count here. */
+interface IncomingEvent {
+  readonly eventType: string;
+  readonly messageSource: string;
+  readonly index: number;
+  readonly rows: readonly Row[];
+}
+
+export interface IncomingEnvelope {
+  readonly sessionId: string;
+  readonly sourceType: string;
+  readonly isEnd: boolean;
+  readonly events: readonly IncomingEvent[];
+}
+
+export interface FakeFusionOptions {
+  /** Default 30,000. */
+  readonly sessionTimeoutMs?: number;
+  /** Tells the latest index, as the embedded Fusion; the real one does not. Default false. */
+  readonly tellsIndex?: boolean;
+  /** Says `snapshotNeeded` to a leader until a snapshot ended. Default false. */
+  readonly asksForSnapshot?: boolean;
+}
+
+export interface ViewNode {
+  readonly modifiedTime: number;
+  readonly size: number;
+  readonly isDirectory: boolean;
+}
+
+interface OpenSession {
+  readonly taskId: string;
+  lastBeat: number;
+}
+
+const parentOf = (path: string): string | undefined =>
+  path === "/" ? undefined : path.slice(0, path.lastIndexOf("/")) || "/";
+const isBelow = (path: string, directory: string): boolean =>
+  path !== directory && path.startsWith(directory === "/" ? "/" : `${directory}/`);
+
+export class FakeFusion {
+  readonly view = new Map<string, ViewNode>();
+  readonly #tombstones = new Map<string, number>();
+  readonly #sessions = new Map<string, OpenSession>();
+  readonly #indexes = new Map<string, number>();
+  readonly #timeoutMs: number;
+  readonly #tellsIndex: boolean;
+  readonly #asks: boolean;
+  #leader: string | undefined;
+  #created = 0;
+  #commands: Command[] = [];
+  /** Ends of snapshots that counted, since the last reset. */
+  ends = 0;
+  /** The view may be asked: its leader ended a snapshot. */
+  isComplete = false;
+  resets = 0;
+  /** Added to every heartbeat answer. */
+  clockSkewMs: number | undefined;
+  /** Refuses further sessions as if another agent held the pipe. */
+  isTaken = false;
+  asksForSnapshotOnce = false;
+
+  constructor(options: FakeFusionOptions = {}) {
+    this.#timeoutMs = options.sessionTimeoutMs ?? 30_000;
+    this.#tellsIndex = options.tellsIndex ?? false;
+    this.#asks = options.asksForSnapshot ?? false;
+  }
+
+  get sessions(): string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  get leader(): string | undefined {
+    return this.#leader;
+  }
+
+  send(command: Command): void {
+    this.#commands.push(command);
+  }
+
+  /** Gives the leadership to somebody else (undefined: nobody). */
+  appoint(sessionId: string | undefined): void {
+    this.#leader = sessionId;
+  }
+
+  /** As if it had timed out. */
+  expire(sessionId: string): void {
+    this.#end(sessionId);
+  }
+
+  createSession(request: SessionRequest): Session {
+    this.#expireSessions();
+    if (this.isTaken)
+      throw new FustorError("FUSTOR_SESSION_CONFLICT", "another agent holds the pipe", { retryable: true });
+    const sessionId = `session-${++this.#created}-of-${request.taskId}`;
+    this.#sessions.set(sessionId, { taskId: request.taskId, lastBeat: performance.now() });
+    this.#leader ??= sessionId;
+    return { sessionId, role: this.#roleOf(sessionId), sessionTimeoutMs: this.#timeoutMs };
+  }
+
+  heartbeat(sessionId: string): HeartbeatAnswer {
+    this.#expireSessions();
+    const session = this.#sessionOf(sessionId);
+    session.lastBeat = performance.now();
+    this.#leader ??= sessionId;
+    const commands = this.#commands.splice(0);
+    const skew = this.clockSkewMs === undefined ? {} : { clockSkewMs: this.clockSkewMs };
+    return { role: this.#roleOf(sessionId), commands, snapshotNeeded: this.#needsSnapshot(sessionId), ...skew };
+  }
+
+  latestIndex(sessionId: string): number | undefined {
+    const { taskId } = this.#sessionOf(sessionId);
+    return this.#tellsIndex ? this.#indexes.get(taskId) : undefined;
+  }
+
+  closeSession(sessionId: string): void {
+    this.#end(sessionId);
+  }
+
+  ingest(envelope: IncomingEnvelope): Acknowledgement {
+    this.#expireSessions();
+    const { taskId } = this.#sessionOf(envelope.sessionId);
+    for (const event of envelope.events) {
+      if (event.rows.length === 0) throw new Error("an event without rows was sent");
+      for (const row of event.rows) this.#applyRow(event, row);
+      this.#indexes.set(taskId, Math.max(event.index, this.#indexes.get(taskId) ?? -1));
+    }
+    if (envelope.sourceType === "snapshot" && envelope.isEnd && envelope.sessionId === this.#leader) {
+      this.ends++;
+      this.isComplete = true;
+    }
+    const snapshotNeeded = this.#needsSnapshot(envelope.sessionId);
+    this.asksForSnapshotOnce = false;
+    return { snapshotNeeded };
+  }
+
+  #needsSnapshot(sessionId: string): boolean {
+    return sessionId === this.#leader && (this.asksForSnapshotOnce || (this.#asks && !this.isComplete));
+  }
+
+  #applyRow(event: IncomingEvent, row: Row): void {
+    const path = String(row.path);
+    if (event.eventType === "delete") {
+      this.#remove(path);
+      this.#tombstones.set(path, Date.now() / 1000);
+      return;
+    }
+    const modifiedTime = Number(row.modified_time);
+    if (modifiedTime <= (this.#tombstones.get(path) ?? Number.NEGATIVE_INFINITY)) return;
+    this.#tombstones.delete(path);
+    const known = this.view.get(path);
+    if (event.messageSource === "snapshot" && known !== undefined && known.modifiedTime >= modifiedTime) return;
+    this.#put(path, { modifiedTime, size: Number(row.size), isDirectory: row.is_directory === true });
+  }
+
+  #put(path: string, node: ViewNode): void {
+    if (this.view.get(path)?.isDirectory === true && !node.isDirectory) this.#remove(path);
+    for (let above = parentOf(path); above !== undefined; above = parentOf(above)) {
+      if (this.view.get(above)?.isDirectory !== true)
+        this.view.set(above, { modifiedTime: 0, size: 0, isDirectory: true });
+    }
+    this.view.set(path, node);
+  }
+
+  #remove(path: string): void {
+    for (const key of [...this.view.keys()]) if (key === path || isBelow(key, path)) this.view.delete(key);
+  }
+
+  #roleOf(sessionId: string): Role {
+    return this.#leader === sessionId ? "leader" : "follower";
+  }
+
+  #sessionOf(sessionId: string): OpenSession {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) throw new FustorError("FUSTOR_SESSION_LOST", "the session is not known");
+    return session;
+  }
+
+  #expireSessions(): void {
+    const deadline = performance.now() - this.#timeoutMs;
+    for (const [sessionId, { lastBeat }] of this.#sessions) if (lastBeat < deadline) this.#end(sessionId);
+  }
+
+  #end(sessionId: string): void {
+    this.#sessions.delete(sessionId);
+    if (this.#leader === sessionId) this.#leader = undefined;
+    if (this.#sessions.size > 0) return;
+    this.resets++;
+    this.ends = 0;
+    this.isComplete = false;
+    this.view.clear();
+    this.#tombstones.clear();
+    this.#indexes.clear();
+  }
+}

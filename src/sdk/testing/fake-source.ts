@@ -1,0 +1,271 @@
+/**
+ * A source for tests: a tree in memory that behaves like the real one. Every operation changes the tree and announces it; the
+ * snapshot reads the tree directory by directory while it goes on changing.
+ */
+import type { Change, ChangeBatch, FsRow, RowChunk } from "../changes.ts";
+import { FustorError } from "../errors.ts";
+import type {
+  BulkRows,
+  CallOptions,
+  MessageStream,
+  SourceAvailability,
+  SourceDriver,
+  SourceStatus,
+} from "../source-driver.ts";
+
+export interface FakeSourceOptions {
+  /** Rows of a chunk. Default 50. */
+  readonly chunkRows?: number;
+  /** Chunks in the pool. Default 8. */
+  readonly poolChunks?: number;
+  /** Milliseconds between two directories of a snapshot, so that the stream can overtake it. Default 0: a turn of the loop. */
+  readonly directoryPauseMs?: number;
+  /** The stream can start at any position. Default false. */
+  readonly keepsHistory?: boolean;
+}
+
+const encoder = new TextEncoder();
+const parentOf = (path: string): string => (path === "/" ? "" : path.slice(0, path.lastIndexOf("/")) || "/");
+const isBelow = (path: string, directory: string): boolean =>
+  path !== directory && path.startsWith(directory === "/" ? "/" : `${directory}/`);
+
+export class FakeSource implements SourceDriver {
+  readonly schema = "fs";
+  readonly table = "files";
+  readonly fields = ["path", "file_name", "size", "modified_time", "created_time", "is_directory"];
+  readonly uri = "/fake";
+
+  readonly #options: Required<FakeSourceOptions>;
+  readonly #tree = new Map<string, FsRow>();
+  readonly #listeners = new Set<(availability: SourceAvailability) => void>();
+  #pending: Change[] = [];
+  #wake: () => void = () => undefined;
+  #sequence = 0;
+  #availability: SourceAvailability = { state: "available" };
+  #streamFault: Error | undefined;
+  #snapshotFault: { readonly error: Error; afterChunks: number } | undefined;
+  #chunksOut = 0;
+  #freed: () => void = () => undefined;
+
+  opens = 0;
+  closes = 0;
+  /** Positions that streams were opened at. */
+  readonly streams: number[] = [];
+  snapshots = 0;
+  /** Chunks released twice or after the source forgot them: always a defect of the consumer. */
+  wrongReleases = 0;
+
+  constructor(options: FakeSourceOptions = {}) {
+    this.#options = { chunkRows: 50, poolChunks: 8, directoryPauseMs: 0, keepsHistory: false, ...options };
+    this.#set("/", 0, 1_700_000_000, true);
+  }
+
+  /** Path -> row of everything there is, the root included. */
+  get tree(): ReadonlyMap<string, FsRow> {
+    return this.#tree;
+  }
+
+  /** Chunks handed out and not released. */
+  get chunksOut(): number {
+    return this.#chunksOut;
+  }
+
+  // What happens to the tree. `quietly` keeps it from the stream, as if it had happened before.
+
+  write(path: string, size: number, modifiedTime: number = Date.now() / 1000, quietly = false): void {
+    const known = this.#tree.has(path);
+    const row = this.#set(path, size, modifiedTime, false);
+    if (!quietly) this.#announce(known ? "update" : "insert", path, { ...row, is_atomic_write: true }, false);
+  }
+
+  mkdir(path: string, modifiedTime: number = Date.now() / 1000, quietly = false): void {
+    const row = this.#set(path, 4096, modifiedTime, true);
+    if (!quietly) this.#announce("insert", path, row, true);
+  }
+
+  /** With everything below; announced as one delete. */
+  remove(path: string): void {
+    const row = this.#tree.get(path);
+    if (row === undefined) return;
+    for (const key of [...this.#tree.keys()]) if (key === path || isBelow(key, path)) this.#tree.delete(key);
+    this.#announce("delete", path, { path }, row.is_directory);
+  }
+
+  // Faults.
+
+  /** The stream that runs throws (or ends, without an error) at its next turn. */
+  breakStream(error?: Error): void {
+    this.#streamFault = error ?? new EndOfStream();
+    this.#wake();
+  }
+
+  /** The next snapshot throws after so many chunks. */
+  breakSnapshot(error: Error, afterChunks: number): void {
+    this.#snapshotFault = { error, afterChunks };
+  }
+
+  setAvailability(availability: SourceAvailability): void {
+    this.#availability = availability;
+    for (const listener of this.#listeners) listener(availability);
+  }
+
+  // The driver.
+
+  async open(): Promise<void> {
+    this.opens++;
+  }
+
+  getMessageIterator(startPosition: number, options: CallOptions): MessageStream {
+    this.streams.push(startPosition);
+    return { batches: this.#batches(options.signal), positionLost: !this.#options.keepsHistory };
+  }
+
+  getSnapshotIterator(options: CallOptions): BulkRows {
+    this.snapshots++;
+    let rows = 0;
+    const count = (added: number): void => {
+      rows += added;
+    };
+    return { chunks: this.#chunks(options.signal, count), progress: () => ({ rows }) };
+  }
+
+  status(): SourceStatus {
+    return { availability: this.#availability, entries: this.#tree.size };
+  }
+
+  onAvailability(listener: (availability: SourceAvailability) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.closes++;
+    this.#wake();
+  }
+
+  #set(path: string, size: number, modifiedTime: number, isDirectory: boolean): FsRow {
+    const row: FsRow = {
+      path,
+      file_name: path.slice(path.lastIndexOf("/") + 1),
+      size,
+      modified_time: modifiedTime,
+      created_time: modifiedTime,
+      is_directory: isDirectory,
+    };
+    this.#tree.set(path, row);
+    return row;
+  }
+
+  #announce(op: Change["op"], key: string, row: FsRow | { readonly path: string }, isContainer: boolean): void {
+    this.#pending.push({ op, key, row: { ...row }, sequence: ++this.#sequence, isContainer });
+    this.#wake();
+  }
+
+  async *#batches(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+    while (!signal.aborted && this.closes === 0) {
+      const fault = this.#streamFault;
+      this.#streamFault = undefined;
+      if (fault instanceof EndOfStream) return;
+      if (fault !== undefined) throw fault;
+      const changes = this.#pending;
+      this.#pending = [];
+      if (changes.length > 0) yield { changes, sizeBytes: changes.length * 200, lagMs: 1 };
+      else await this.#nextEvent(signal);
+    }
+  }
+
+  #nextEvent(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#wake = done;
+      signal.addEventListener("abort", done);
+      if (this.#pending.length > 0 || signal.aborted || this.closes > 0) done();
+    });
+  }
+
+  async *#chunks(signal: AbortSignal, count: (rows: number) => void): AsyncGenerator<RowChunk> {
+    let chunks = 0;
+    for await (const { rows, sequences } of this.#groups(signal)) {
+      for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
+        while (this.#chunksOut >= this.#options.poolChunks && !signal.aborted) await this.#poolFreed(signal);
+        if (signal.aborted) return;
+        this.#throwIfFaulty(chunks++);
+        const part = rows.slice(from, from + this.#options.chunkRows);
+        count(part.length);
+        yield this.#chunk(part, sequences);
+      }
+    }
+    this.#throwIfFaulty(chunks);
+  }
+
+  #throwIfFaulty(chunks: number): void {
+    if (this.#availability.state === "unavailable") {
+      throw new FustorError("FUSTOR_SOURCE_UNAVAILABLE", this.#availability.reason, { retryable: true });
+    }
+    const fault = this.#snapshotFault;
+    if (fault === undefined || chunks < fault.afterChunks) return;
+    this.#snapshotFault = undefined;
+    throw fault.error;
+  }
+
+  /** The root's own row, then one directory after the other as it is at that moment. */
+  async *#groups(signal: AbortSignal): AsyncGenerator<{ rows: FsRow[]; sequences: number }> {
+    const root = this.#tree.get("/");
+    if (root !== undefined) yield { rows: [root], sequences: this.#sequence };
+    const directories = ["/"];
+    for (let directory = directories.shift(); directory !== undefined; directory = directories.shift()) {
+      if (signal.aborted) return;
+      const sequences = this.#sequence;
+      const rows = [...this.#tree.values()].filter((row) => row.path !== "/" && parentOf(row.path) === directory);
+      for (const row of rows) if (row.is_directory) directories.push(row.path);
+      yield { rows, sequences };
+      const { directoryPauseMs } = this.#options;
+      await new Promise<void>((resolve) =>
+        directoryPauseMs > 0 ? setTimeout(resolve, directoryPauseMs) : setImmediate(resolve),
+      );
+    }
+  }
+
+  #poolFreed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#freed = resolve;
+      signal.addEventListener("abort", () => resolve());
+    });
+  }
+
+  #chunk(rows: readonly FsRow[], sequence: number): RowChunk {
+    const texts = rows.map((row) => encoder.encode(JSON.stringify(row)));
+    const rowOffsets = new Uint32Array(rows.length + 1);
+    texts.forEach((text, i) => {
+      rowOffsets[i + 1] = (rowOffsets[i] as number) + text.byteLength + 1;
+    });
+    const buffer = new Uint8Array((rowOffsets[rows.length] as number) + 16);
+    texts.forEach((text, i) => {
+      buffer.set(text, rowOffsets[i]);
+      buffer[(rowOffsets[i + 1] as number) - 1] = 0x2c;
+    });
+    this.#chunksOut++;
+    let released = false;
+    const release = (): void => {
+      if (released) this.wrongReleases++;
+      released = true;
+      // Whoever still reads it gets rubbish, as from a pool whose memory is used again.
+      buffer.fill(0x58);
+      this.#chunksOut--;
+      this.#freed();
+    };
+    return {
+      rowCount: rows.length,
+      buffer,
+      rowOffsets,
+      groupFirstRow: Uint32Array.of(0),
+      groupSequence: Float64Array.of(sequence),
+      release,
+    };
+  }
+}
+
+class EndOfStream extends Error {}

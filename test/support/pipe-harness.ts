@@ -1,0 +1,141 @@
+/** A pipe between a fake source and a fake far side, with the real bus, pump and clock, and everything closed at the end. */
+import { afterEach } from "vitest";
+import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
+import type { BusLimits } from "../../src/bus/event-bus.ts";
+import { Pipe } from "../../src/pipe/pipe.ts";
+import type { PipeMemory, PipeParts, PipeSettings, PoisonRow } from "../../src/pipe/pipe-options.ts";
+import { systemAmbience } from "../../src/pipe/system-ambience.ts";
+import { silentLogger } from "../../src/sdk/index.ts";
+import { FakeFusion, type FakeFusionOptions } from "../../src/sdk/testing/fake-fusion.ts";
+import { FakeSender } from "../../src/sdk/testing/fake-sender.ts";
+import { FakeSource, type FakeSourceOptions } from "../../src/sdk/testing/fake-source.ts";
+
+export interface HarnessOptions {
+  readonly source?: FakeSourceOptions;
+  readonly fusion?: FakeFusionOptions;
+  readonly settings?: Partial<PipeSettings>;
+  readonly bus?: BusLimits;
+  readonly parts?: Partial<PipeParts>;
+}
+
+export class FakeMemory implements PipeMemory {
+  session: string | undefined;
+
+  async rememberedSession(): Promise<string | undefined> {
+    return this.session;
+  }
+
+  async rememberSession(sessionId: string | undefined): Promise<void> {
+    this.session = sessionId;
+  }
+}
+
+export const testSettings: PipeSettings = {
+  id: "pipe-1",
+  taskId: "agent-1:pipe-1",
+  errorRetryIntervalMs: 20,
+  maxConsecutiveErrors: 5,
+  backoffMultiplier: 2,
+  maxBackoffMs: 100,
+  fieldsMapping: [],
+  batchEvents: 10,
+  eventRows: 10,
+  batchBytes: 1_000_000,
+};
+
+const open: PipeHarness[] = [];
+
+afterEach(async () => {
+  for (const harness of open.splice(0)) await harness.close();
+});
+
+export class PipeHarness {
+  readonly source: FakeSource;
+  readonly fusion: FakeFusion;
+  readonly sender: FakeSender;
+  readonly memory = new FakeMemory();
+  readonly poison: PoisonRow[] = [];
+  readonly pool = new BusPool(systemAmbience, silentLogger);
+  readonly #options: HarnessOptions;
+  #lease: BusLease | undefined;
+  #pipe: Pipe | undefined;
+
+  constructor(options: HarnessOptions = {}) {
+    this.#options = options;
+    this.source = new FakeSource(options.source);
+    this.fusion = new FakeFusion(options.fusion);
+    this.sender = new FakeSender(this.fusion);
+    open.push(this);
+  }
+
+  get pipe(): Pipe {
+    if (this.#pipe === undefined) throw new Error("start the pipe first");
+    return this.#pipe;
+  }
+
+  get lease(): BusLease {
+    if (this.#lease === undefined) throw new Error("start the pipe first");
+    return this.#lease;
+  }
+
+  async start(): Promise<Pipe> {
+    const limits = this.#options.bus ?? { maxChanges: 100_000, maxBytes: 64 * 1024 * 1024 };
+    this.#lease = await this.pool.acquire("fake", () => this.source, limits);
+    this.#pipe = new Pipe({
+      settings: { ...testSettings, ...this.#options.settings },
+      source: this.source,
+      sender: this.sender,
+      bus: this.#lease.bus,
+      memory: this.memory,
+      logger: silentLogger,
+      ambience: systemAmbience,
+      onPoison: (row) => this.poison.push(row),
+      ...this.#options.parts,
+    });
+    void this.#pipe.run();
+    return this.#pipe;
+  }
+
+  async close(): Promise<void> {
+    await this.#pipe?.stop({ deadlineMs: 0 });
+    await this.#lease?.release();
+  }
+
+  /** What differs between the tree and the far side's view; empty = equal. */
+  differences(): string[] {
+    const { tree } = this.source;
+    const { view } = this.fusion;
+    const found: string[] = [];
+    for (const [path, row] of tree) {
+      const node = view.get(path);
+      if (node === undefined) found.push(`missing ${path}`);
+      else if (
+        node.modifiedTime !== row.modified_time ||
+        node.size !== row.size ||
+        node.isDirectory !== row.is_directory
+      ) {
+        found.push(`${path}: ${JSON.stringify(node)} instead of ${JSON.stringify(row)}`);
+      }
+    }
+    for (const path of view.keys()) if (!tree.has(path)) found.push(`ghost ${path}`);
+    return found;
+  }
+
+  /** Nothing waits to be sent and the snapshot ended. */
+  get isSettled(): boolean {
+    return this.fusion.isComplete && this.pipe.status().backlog === 0 && this.pipe.status().snapshot !== "running";
+  }
+}
+
+/** Resolves when the condition holds; throws with what `describe` says when it does not in time. */
+export async function until(
+  condition: () => boolean,
+  describe: () => unknown = () => condition.toString(),
+  timeoutMs = 10_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not in time: ${JSON.stringify(describe())}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
