@@ -1,0 +1,181 @@
+// `node scripts/build.mjs [native|gyp|ts]...`: builds the addon (cmake-js) and dist/ (tsc); without arguments both, as `npm ci` does.
+// `gyp` is the second way to the same addon, for machines without CMake. Quiet unless something fails.
+import { spawnSync } from "node:child_process";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { availableParallelism } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const CMAKE_TREE = join(ROOT, "build", "cmake");
+const ADDON = join(ROOT, "build", "Release", "fustor_agent.node");
+
+class BuildError extends Error {}
+
+function onPath(program) {
+  return (process.env.PATH ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** One line with everything that is missing, because nobody likes to install tools one by one. */
+function requireTools(tools) {
+  const missing = tools.filter(({ anyOf }) => !anyOf.some((program) => onPath(program)));
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name).join(" and ");
+  throw new BuildError(
+    `building the addon needs ${names}: apt-get install -y ${tools.map(({ debian }) => debian).join(" ")}`,
+  );
+}
+
+const COMPILER = { name: "a C++ compiler", anyOf: ["g++", "c++", "clang++"], debian: "g++" };
+const CMAKE = { name: "CMake", anyOf: ["cmake"], debian: "cmake" };
+const MAKE = { name: "make", anyOf: ["make"], debian: "make" };
+const MAKE_OR_NINJA = { name: "make", anyOf: ["make", "ninja"], debian: "make" };
+const PYTHON = { name: "Python 3", anyOf: ["python3", "python"], debian: "python3" };
+
+function run(command, args, environment = {}) {
+  const result = spawnSync(command, args, {
+    cwd: ROOT,
+    encoding: "utf8",
+    maxBuffer: 256 << 20,
+    env: { ...process.env, ...environment },
+  });
+  if (result.error) throw new BuildError(`${command}: ${result.error.message}`);
+  return { ok: result.status === 0, output: `${result.stdout}${result.stderr}` };
+}
+
+function mustRun(what, command, args, environment) {
+  const { ok, output } = run(command, args, environment);
+  if (ok) return;
+  process.stderr.write(output);
+  throw new BuildError(`${what} failed`);
+}
+
+function nodeModule(name) {
+  const folder = join(ROOT, "node_modules", name);
+  if (!existsSync(folder)) throw new BuildError(`node_modules/${name} is missing: run \`npm ci\``);
+  return folder;
+}
+
+/** Never a half-written file under the final name: a running agent, or a test beside us, may be loading it. */
+function install(built) {
+  mkdirSync(dirname(ADDON), { recursive: true });
+  const fresh = `${ADDON}.${process.pid}`;
+  copyFileSync(built, fresh);
+  renameSync(fresh, ADDON);
+}
+
+function buildNative() {
+  requireTools([COMPILER, CMAKE, MAKE_OR_NINJA]);
+  const cmakeJs = (command) => {
+    const options = ["-d", "native", "-O", CMAKE_TREE, "-l", "warn", "-p", String(availableParallelism())];
+    return [join(nodeModule("cmake-js"), "bin", "cmake-js"), command, ...options];
+  };
+  nodeModule("node-addon-api");
+  // A tree that was configured elsewhere, or for a tool that is gone, cannot be configured again: start afresh.
+  const stale = existsSync(join(CMAKE_TREE, "CMakeCache.txt"));
+  if (!stale || !run(process.execPath, cmakeJs("configure")).ok) {
+    rmSync(CMAKE_TREE, { recursive: true, force: true });
+    mustRun("cmake", process.execPath, cmakeJs("configure"));
+  }
+  mustRun("compiling the addon", process.execPath, cmakeJs("build"));
+  install(join(CMAKE_TREE, "Release", "fustor_agent.node"));
+}
+
+/** npm brings node-gyp along: the npm that runs us, or the one beside node. */
+function findNodeGyp() {
+  const npmRoots = [];
+  if (process.env.npm_execpath) npmRoots.push(resolve(process.env.npm_execpath, "..", ".."));
+  npmRoots.push(resolve(process.execPath, "..", "..", "lib", "node_modules", "npm"));
+  if (onPath("npm")) npmRoots.push(join(run("npm", ["root", "--global"]).output.split("\n")[0] ?? "", "npm"));
+  for (const npm of npmRoots) {
+    const script = join(npm, "node_modules", "node-gyp", "bin", "node-gyp.js");
+    if (existsSync(script)) return script;
+  }
+  throw new BuildError(`node-gyp was not found in npm's own modules (looked in ${npmRoots.join(", ")})`);
+}
+
+function findNodeHeaders() {
+  const prefix = resolve(process.execPath, "..", "..");
+  const headers = join(prefix, "include", "node");
+  if (existsSync(join(headers, "node_api.h"))) return prefix;
+  throw new BuildError(
+    `Node's headers are missing: ${headers}/node_api.h (use Node's own distribution, or \`npm run build:native\`, which needs none)`,
+  );
+}
+
+function buildGyp() {
+  requireTools([COMPILER, MAKE, PYTHON]);
+  nodeModule("node-addon-api");
+  const nodeGyp = findNodeGyp();
+  const options = [`--nodedir=${findNodeHeaders()}`, `--jobs=${availableParallelism()}`, "--loglevel=error"];
+  mustRun("node-gyp configure", process.execPath, [nodeGyp, "configure", ...options]);
+  // What CMake put there is newer than what make would copy there.
+  rmSync(ADDON, { force: true });
+  mustRun("node-gyp build", process.execPath, [nodeGyp, "build", ...options]);
+  if (!existsSync(ADDON)) throw new BuildError(`node-gyp did not make ${ADDON}`);
+}
+
+const filesBelow = (folder) =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+    : [];
+
+/** A source that was renamed must not live on in dist/. */
+function removeStaleOutput() {
+  const dist = join(ROOT, "dist");
+  for (const file of filesBelow(dist)) {
+    const source = file.replace(dist, join(ROOT, "src")).replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
+    if (!existsSync(source)) rmSync(file);
+  }
+}
+
+function buildTypescript() {
+  removeStaleOutput();
+  const tsc = join(nodeModule("typescript"), "bin", "tsc");
+  mustRun("tsc", process.execPath, [tsc, "-p", "tsconfig.build.json"]);
+  const main = join(ROOT, "dist", "cli", "main.js");
+  if (existsSync(main)) chmodSync(main, 0o755);
+}
+
+const STEPS = {
+  native: { name: "addon", build: buildNative },
+  gyp: { name: "addon (node-gyp)", build: buildGyp },
+  ts: { name: "dist", build: buildTypescript },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((step) => !Object.hasOwn(STEPS, step));
+if (unknown.length > 0) {
+  console.error(`build: unknown step ${unknown.join(", ")} (${Object.keys(STEPS).join(", ")})`);
+  process.exit(64);
+}
+for (const step of asked.length > 0 ? asked : ["native", "ts"]) {
+  const { name, build } = STEPS[step];
+  const begin = performance.now();
+  try {
+    build();
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    console.error(`build: ${error.message}`);
+    process.exit(1);
+  }
+  console.log(`build: ${name} ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+}
