@@ -72,7 +72,6 @@ struct Bell {
     if (!open) return;
     open = false;
     function.Abort();
-    function.Release();
   }
 };
 

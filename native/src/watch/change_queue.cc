@@ -2,6 +2,8 @@
 
 #include <sys/inotify.h>
 
+#include <algorithm>
+
 #include "base/name_codec.h"
 
 namespace fustor {
@@ -82,7 +84,13 @@ void ChangeQueue::remove(std::string_view json_dir, std::string_view name, bool 
 }
 
 void ChangeQueue::raw(uint32_t mask, std::string_view json_path, uint32_t cookie, int32_t watch) {
-  if (raw_.size() > kRawBytes) return;
+  if (raw_.size() > kRawBytes) {  // nobody reads: say once that something is missing, as the kernel does
+    if (raw_lost_) return;
+    raw_lost_ = true;
+    mask = IN_Q_OVERFLOW;
+    json_path = "";
+    watch = -1;
+  }
   raw_ += R"({"mask":[)";
   bool first = true;
   for (const auto& [bit, name] : kMaskNames) {
@@ -115,9 +123,8 @@ bool ChangeQueue::take(ChangeBatch& out) {
   return true;
 }
 
-void ChangeQueue::clear() {
+void ChangeQueue::drop_changes() {
   batches_.clear();
-  raw_.clear();
   bytes_ = count_ = 0;
 }
 

@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/file_stat.h"
 #include "base/json_row.h"
@@ -32,9 +33,12 @@ class ChangeQueue {
   /** False when there is nothing. */
   bool take(ChangeBatch& out);
   /** JSON lines of raw events. */
-  std::string take_raw() { return std::move(raw_); }
+  std::string take_raw() {
+    raw_lost_ = false;
+    return std::exchange(raw_, {});
+  }
   bool has_raw() const { return !raw_.empty(); }
-  void clear();
+  void drop_changes();
 
  private:
   static constexpr size_t kFullBytes = 8 << 20;
@@ -46,6 +50,7 @@ class ChangeQueue {
 
   std::deque<ChangeBatch> batches_;
   std::string raw_;
+  bool raw_lost_ = false;
   size_t bytes_ = 0;
   size_t count_ = 0;
 };

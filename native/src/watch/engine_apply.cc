@@ -313,6 +313,7 @@ void WatchEngine::expire(DirId top) {
     mounts_.erase(id);
     table_.remove(id);
   }
+  json_dir_of_ = kNoDir;  // ids are given out again
   finish_pass_if_done();
 }
 

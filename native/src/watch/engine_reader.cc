@@ -158,8 +158,8 @@ int64_t WatchEngine::next_deadline_ns() const {
   int64_t next = INT64_MAX;
   if (!timed_.empty()) next = timed_.begin()->first;
   for (const Limbo& limbo : limbo_) next = std::min(next, limbo.deadline_ns);
-  if (resync_wanted_) next = std::min(next, resync_not_before_ns_);
-  if (root_fd_ != nullptr && busy_workers_ == 0) next = std::min(next, root_fd_used_ns_ + kIdleFdNs);
+  if (resync_wanted_ && pass_pending_ == 0 && root_state_ == RootState::available) next = std::min(next, resync_not_before_ns_);
+  if (root_fd_ != nullptr && busy_workers_ == 0 && !dirty_.queued()) next = std::min(next, root_fd_used_ns_ + kIdleFdNs);
   return next;
 }
 

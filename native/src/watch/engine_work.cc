@@ -68,7 +68,8 @@ void WatchEngine::release(DirId id, uint32_t pass) {
   if (pass != 0 && pass == pass_ && pass_pending_ > 0) pass_pending_--;
   finish_pass_if_done();
   if (busy_workers_ == 0 && !dirty_.queued()) root_fd_used_ns_ = monotonic_ns();
-  if (!changes_.empty() || changes_.has_raw()) signal_readable();
+  if (config_.raw) changes_.drop_changes();
+  if (!changes_.empty()) signal_readable();
 }
 
 std::shared_ptr<UniqueFd> WatchEngine::root_fd() {

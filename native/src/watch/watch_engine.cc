@@ -101,6 +101,7 @@ void WatchEngine::finish_pass_if_done() {
   for (const auto& weak : snapshots_) {
     if (const auto snapshot = weak.lock()) snapshot->pass_ended();
   }
+  if (resync_wanted_) wake_reader();
   signal_readable();
 }
 

@@ -4,7 +4,7 @@ import type { Change, ChangeBatch } from "../../sdk/index.ts";
 
 const BATCH_CHANGES = 1000;
 
-/** Wakes whoever waits; a wake that comes while nobody waits is kept. */
+/** Wakes the one who waits; a ring that comes while nobody waits is kept. */
 export class Doorbell {
   #rung = false;
   #wake: (() => void) | undefined;
@@ -14,12 +14,16 @@ export class Doorbell {
     this.#wake?.();
   }
 
-  /** Resolves at the next ring, or at once when it rang since the last wait, or when the signal aborts. */
+  /** Resolves at the next ring, at once when it rang since the last wait, or when the signal aborts. */
   async wait(signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
+        const stop = (): void => resolve();
+        this.#wake = () => {
+          signal.removeEventListener("abort", stop);
+          resolve();
+        };
+        signal.addEventListener("abort", stop, { once: true });
       });
       this.#wake = undefined;
     }
@@ -27,7 +31,11 @@ export class Doorbell {
   }
 }
 
-export async function* liveBatches(watch: NativeWatch, doorbell: Doorbell, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+export async function* liveBatches(
+  watch: NativeWatch,
+  doorbell: Doorbell,
+  signal: AbortSignal,
+): AsyncGenerator<ChangeBatch> {
   while (!signal.aborted) {
     const batch = watch.drain(BATCH_CHANGES);
     if (batch === null) {
