@@ -17,6 +17,8 @@ namespace fustor {
 namespace {
 constexpr int64_t kFreshPassNs = 60'000'000'000;  // a snapshot this soon after a pass needs no other
 constexpr int64_t kStatusWalkNs = 5'000'000'000;
+constexpr int64_t kSmallWalkNs = 200'000'000;
+constexpr size_t kSmallTable = 10'000;
 
 std::string refusal_name(int error) {
   switch (error) {
@@ -194,7 +196,7 @@ WatchStatus WatchEngine::status() const {
   status.watches_used = by_watch_.size();
   status.queue_depth = dirty_.size();
   const int64_t now = monotonic_ns();
-  if (walked_ns_ == 0 || now - walked_ns_ > kStatusWalkNs || table_.capacity() < 10'000) {
+  if (walked_ns_ == 0 || now - walked_ns_ > (table_.capacity() < kSmallTable ? kSmallWalkNs : kStatusWalkNs)) {
     walked_ns_ = now;
     walked_.table_bytes = table_.bytes();
     walked_.unwatched.clear();
