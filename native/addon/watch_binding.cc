@@ -92,21 +92,22 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     bell_->open = true;
     watcher_ = create_watcher(to_config(info[0].ToString().Utf8Value(), info[1].As<Napi::Object>()), [bell = bell_] { bell->ring(); });
     // At process.exit and when a worker thread ends nobody calls close(): join the threads before the environment goes.
-    env.AddCleanupHook(&WatchObject::leave, this);
+    napi_add_env_cleanup_hook(env, &WatchObject::leave, this);
     hooked_ = true;
   }
 
   ~WatchObject() override { shut_down(); }
 
  private:
-  static void leave(WatchObject* self) {
+  static void leave(void* data) {
+    auto* self = static_cast<WatchObject*>(data);
     self->hooked_ = false;
     self->shut_down();
   }
 
   void shut_down() {
     if (hooked_) {
-      napi_remove_env_cleanup_hook(Env(), reinterpret_cast<void (*)(void*)>(&WatchObject::leave), this);
+      napi_remove_env_cleanup_hook(Env(), &WatchObject::leave, this);
       hooked_ = false;
     }
     if (watcher_ != nullptr) watcher_->close();

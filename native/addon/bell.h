@@ -1,0 +1,38 @@
+// How engine threads wake the event loop: they ring, JavaScript's side comes and pulls. No data crosses here, and rings in a row are
+// one ring.
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+namespace fustor {
+
+/** `ring` from any thread at any time, even after the environment is gone; everything else on the JavaScript thread. */
+class Bell {
+ public:
+  /** `answer` runs on the JavaScript thread after one or more rings, until `shut`. A fresh bell does not keep the process alive. */
+  static std::shared_ptr<Bell> create(Napi::Env env, const char* name, std::function<void(Napi::Env)> answer);
+
+  void ring();
+  /** While it holds, the process does not end by itself. */
+  void hold(Napi::Env env, bool held);
+  /** No answer after this. Idempotent. */
+  void shut();
+
+ private:
+  static void call(Napi::Env env, Napi::Function, Bell* bell, void*);
+  using Function = Napi::TypedThreadSafeFunction<Bell, void, &Bell::call>;
+
+  std::mutex mutex_;  // ring against shut: the function must not be called once the environment takes it down
+  Function function_;
+  std::shared_ptr<std::function<void(Napi::Env)>> answer_;  // JavaScript thread only
+  std::atomic<bool> rung_{false};
+  bool open_ = false;
+  bool held_ = false;
+};
+
+}  // namespace fustor

@@ -1,0 +1,204 @@
+#include "bulk_binding.h"
+
+#include <cstring>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "bell.h"
+#include "errors.h"
+
+namespace fustor {
+
+namespace {
+
+/** Owns the stream on behalf of the object and of every Buffer over its memory. */
+struct StreamHold {
+  std::shared_ptr<BulkStream> stream;
+  bool finished = false;  // its threads are gone, or about to be
+
+  ~StreamHold() {
+    if (stream == nullptr || finished) return;
+    std::thread([stream = std::move(stream)]() mutable { stream.reset(); }).detach();
+  }
+};
+
+struct Slot {
+  Napi::Reference<Napi::Buffer<char>> buffer;
+  bool handed_out = false;
+};
+
+template <class Array, class Element>
+Array copy_array(Napi::Env env, const std::vector<Element>& elements) {
+  Array array = Array::New(env, elements.size());
+  if (!elements.empty()) std::memcpy(array.Data(), elements.data(), elements.size() * sizeof(Element));
+  return array;
+}
+
+Napi::Object to_object(Napi::Env env, const ScanSummary& summary) {
+  Napi::Object result = Napi::Object::New(env);
+  const std::pair<const char*, uint64_t> numbers[] = {
+      {"directories", summary.directories}, {"files", summary.files},
+      {"symlinks", summary.symlinks},       {"others", summary.others},
+      {"rows", summary.rows},               {"bytes", summary.bytes},
+      {"vanished", summary.vanished},       {"failedDirectories", summary.failed_directories},
+  };
+  for (const auto& [key, number] : numbers) result.Set(key, static_cast<double>(number));
+  Napi::Object by_code = Napi::Object::New(env);
+  for (const auto& [error, count] : summary.errors_by_errno) by_code.Set(errno_name(error), static_cast<double>(count));
+  result.Set("errorsByCode", by_code);
+  Napi::Array errors = Napi::Array::New(env, summary.errors.size());
+  for (uint32_t i = 0; i < summary.errors.size(); i++) {
+    const ScanError& error = summary.errors[i];
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("path", error.path);
+    entry.Set("code", errno_name(error.error));
+    entry.Set("operation", error.operation);
+    errors.Set(i, entry);
+  }
+  result.Set("errors", errors);
+  result.Set("elapsedMs", summary.elapsed_ms);
+  result.Set("complete", summary.complete);
+  return result;
+}
+
+class BulkObject final : public Napi::ObjectWrap<BulkObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "NativeScan",
+                       {InstanceMethod<&BulkObject::next>("next"), InstanceMethod<&BulkObject::release>("release"),
+                        InstanceMethod<&BulkObject::cancel>("cancel"), InstanceMethod<&BulkObject::summary>("summary")});
+  }
+
+  explicit BulkObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BulkObject>(info), hold_(std::make_shared<StreamHold>()) {
+    hold_->stream = std::move(*info[0].As<Napi::External<std::shared_ptr<BulkStream>>>().Data());
+    slots_.resize(hold_->stream->pool().size());
+    bell_ = Bell::create(info.Env(), "fustor rows", [this](Napi::Env env) { answer(env); });
+    // Registered after the bell, so it runs before Node takes the bell's function down.
+    napi_add_env_cleanup_hook(info.Env(), &BulkObject::leave, this);
+    hold_->stream->set_on_ready([bell = bell_] { bell->ring(); });
+  }
+
+  ~BulkObject() override {
+    if (!left_) napi_remove_env_cleanup_hook(Env(), &BulkObject::leave, this);
+    bell_->shut();
+  }
+
+ private:
+  /** The environment goes: no JavaScript runs any more, so nobody reads the memory either. */
+  static void leave(void* data) {
+    auto* self = static_cast<BulkObject*>(data);
+    self->left_ = true;
+    self->bell_->shut();
+    self->hold_->stream->cancel();
+    self->hold_->stream.reset();
+  }
+
+  Napi::Value next(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    if (waiting_.has_value()) {
+      deferred.Reject(Napi::Error::New(env, "next() is already waiting").Value());
+    } else if (!settle(env, deferred)) {
+      waiting_ = deferred;
+      bell_->hold(env, true);
+    }
+    return deferred.Promise();
+  }
+
+  void answer(Napi::Env env) {
+    if (!waiting_.has_value()) return;
+    const Napi::HandleScope scope(env);
+    if (settle(env, *waiting_)) stop_waiting(env);
+  }
+
+  void stop_waiting(Napi::Env env) {
+    waiting_.reset();
+    bell_->hold(env, false);
+  }
+
+  /** False when there is nothing to say yet. */
+  bool settle(Napi::Env env, const Napi::Promise::Deferred& deferred) {
+    Chunk* chunk = nullptr;
+    switch (cancelled_ ? Poll::end : hold_->stream->poll_next(chunk)) {
+      case Poll::pending: return false;
+      case Poll::chunk: deferred.Resolve(to_value(env, *chunk)); return true;
+      case Poll::end:
+        finish(!cancelled_);
+        deferred.Resolve(env.Null());
+        return true;
+      case Poll::failed:
+        finish(true);
+        deferred.Reject(system_error(env, "the root cannot be read", hold_->stream->root_error()).Value());
+        return true;
+    }
+    return true;
+  }
+
+  /** The Buffers that are still in use keep themselves; the others may be collected. */
+  void finish(bool threads_gone) {
+    hold_->finished = hold_->finished || threads_gone;
+    for (Slot& slot : slots_) slot.buffer.Reset();
+  }
+
+  Napi::Value to_value(Napi::Env env, const Chunk& chunk) {
+    slots_[chunk.slot].handed_out = true;
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("slot", chunk.slot);
+    result.Set("buffer", buffer_of(env, chunk));
+    result.Set("rowCount", chunk.rows);
+    result.Set("rowOffsets", copy_array<Napi::Uint32Array>(env, chunk.row_offsets));
+    result.Set("groupFirstRow", copy_array<Napi::Uint32Array>(env, chunk.group_first_row));
+    result.Set("groupSequence", copy_array<Napi::Float64Array>(env, chunk.group_sequence));
+    return result;
+  }
+
+  Napi::Value buffer_of(Napi::Env env, const Chunk& chunk) {
+    Slot& slot = slots_[chunk.slot];
+    if (!slot.buffer.IsEmpty()) return slot.buffer.Value();
+    using Kept = std::shared_ptr<StreamHold>;
+    const auto let_go = [](Napi::Env, char*, Kept* kept) { delete kept; };
+    auto buffer = Napi::Buffer<char>::New(env, chunk.data, chunk.capacity, let_go, new Kept(hold_));
+    slot.buffer = Napi::Reference<Napi::Buffer<char>>::New(buffer, 1);
+    return buffer;
+  }
+
+  /** Of what is not handed out: nothing, so a consumer may release in every way out. */
+  Napi::Value release(const Napi::CallbackInfo& info) {
+    const uint32_t slot = info[0].ToNumber().Uint32Value();
+    if (slot < slots_.size() && slots_[slot].handed_out) {
+      slots_[slot].handed_out = false;
+      hold_->stream->release(slot);
+    }
+    return info.Env().Undefined();
+  }
+
+  /** A next() that waits ends now, however long the threads take to come back from the system calls they are in. */
+  Napi::Value cancel(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    cancelled_ = true;
+    hold_->stream->cancel();
+    if (waiting_.has_value() && settle(env, *waiting_)) stop_waiting(env);
+    return env.Undefined();
+  }
+
+  Napi::Value summary(const Napi::CallbackInfo& info) { return to_object(info.Env(), hold_->stream->summary()); }
+
+  const std::shared_ptr<StreamHold> hold_;
+  std::shared_ptr<Bell> bell_;
+  std::vector<Slot> slots_;
+  std::optional<Napi::Promise::Deferred> waiting_;
+  bool cancelled_ = false;
+  bool left_ = false;
+};
+
+}  // namespace
+
+void init_bulk(Napi::Env env) { env.SetInstanceData(new Napi::FunctionReference(Napi::Persistent(BulkObject::define(env)))); }
+
+Napi::Object wrap_bulk_stream(Napi::Env env, std::shared_ptr<BulkStream> stream) {
+  auto* constructor = env.GetInstanceData<Napi::FunctionReference>();
+  return constructor->New({Napi::External<std::shared_ptr<BulkStream>>::New(env, &stream)});
+}
+
+}  // namespace fustor

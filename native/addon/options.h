@@ -1,0 +1,27 @@
+// Reading the option objects of src/native/addon.ts. TypeScript has checked the shapes; here a wrong number only must not do harm.
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+#include <vector>
+
+#include "base/filter.h"
+
+namespace fustor {
+
+/** The member as a number within [least, most], or `fallback` when it is none. */
+double number_or(const Napi::Object& options, const char* key, double fallback, double least, double most);
+bool flag_or(const Napi::Object& options, const char* key, bool fallback);
+std::vector<std::string> strings_of(const Napi::Value& value);
+FilterSpec filter_of(const Napi::Object& options);
+
+struct BulkSize {
+  size_t chunk_bytes;
+  uint32_t pool_chunks;
+};
+BulkSize bulk_size_of(const Napi::Object& options);
+/** 0 = number of cores. */
+unsigned threads_of(const Napi::Object& options);
+
+}  // namespace fustor
