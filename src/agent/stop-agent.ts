@@ -12,12 +12,15 @@ export type StopOutcome =
   | { readonly kind: "still_alive"; readonly pid: number };
 
 export interface StopOptions {
-  /** How long a clean stop may take before the process is killed. */
+  /** How long a clean stop may take, the asking included, before the process is killed. */
   readonly graceMs: number;
   /** How long the kernel may take to bury it. */
   readonly killMs: number;
   readonly pollMs: number;
 }
+
+/** How long the control socket has to answer; then a signal says the same. */
+const ANSWER_MS = 3000;
 
 async function waitForEnd(agent: ProcessIdentity, timeoutMs: number, pollMs: number): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
@@ -53,13 +56,15 @@ async function findAgent(home: string): Promise<ProcessIdentity | undefined> {
 export async function stopAgent(home: string, options: StopOptions): Promise<StopOutcome> {
   const agent = await findAgent(home);
   if (agent === undefined) return { kind: "not_running" };
+  const begin = performance.now();
   try {
-    await requestStop(home);
+    await requestStop(home, ANSWER_MS);
   } catch (error) {
     if (!isFustorError(error)) throw error;
     await signal(agent, "SIGTERM");
   }
-  if (await waitForEnd(agent, options.graceMs, options.pollMs)) return { kind: "stopped", pid: agent.pid };
+  const graceMs = options.graceMs - (performance.now() - begin);
+  if (await waitForEnd(agent, graceMs, options.pollMs)) return { kind: "stopped", pid: agent.pid };
   await signal(agent, "SIGKILL");
   const buried = await waitForEnd(agent, options.killMs, options.pollMs);
   return { kind: buried ? "killed" : "still_alive", pid: agent.pid };

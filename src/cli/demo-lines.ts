@@ -35,6 +35,12 @@ export function demoLine({ status, viewReady, viewEntries, elapsedMs }: DemoMome
   return `live  ${pipe.role ?? "no role"}  ${formatCount(viewEntries)} entries  ${events} events  lag ${lag}`;
 }
 
+/** Said once, when the first snapshot is over. */
+export function snapshotSummary({ status, elapsedMs }: DemoMoment): string {
+  const rows = status.pipes[0]?.rowsSent.snapshot ?? 0;
+  return `snapshot  ${formatCount(rows)} rows, complete after ${(elapsedMs / 1000).toFixed(1)} s`;
+}
+
 const entryText = ({ directory, size, modified }: TreeEntry): string =>
   `${directory ? "directory" : "file"}, ${size} bytes, changed ${modified}`;
 

@@ -5,7 +5,7 @@ import { type Demo, startDemo } from "../../agent/demo.ts";
 import { shutdownSignal } from "../../agent/shutdown.ts";
 import type { Difference } from "../../agent/tree-difference.ts";
 import { createLogger } from "../../telemetry/logger.ts";
-import { curlLine, type DemoMoment, demoLine, differenceLine, isLive } from "../demo-lines.ts";
+import { curlLine, type DemoMoment, demoLine, differenceLine, isLive, snapshotSummary } from "../demo-lines.ts";
 import { EXIT } from "../exit-codes.ts";
 import { StatusLine } from "../status-line.ts";
 import { formatCount, printable } from "../table.ts";
@@ -15,6 +15,7 @@ export interface DemoCommandOptions {
   readonly once?: boolean;
 }
 
+const POLL_MS = 100;
 const REDRAW_MS = { interactive: 200, plain: 1000 };
 /** A living tree changes while it is compared: for so long the comparison is repeated. */
 const COMPARE_LIMIT_MS = 30_000;
@@ -51,20 +52,22 @@ function momentOf(demo: Demo, startedAt: number): DemoMoment {
   return { status: demo.status(), viewReady: view.ready, viewEntries: view.entries, elapsedMs };
 }
 
-/** Shows the demo's state until the signal, or until `enough` says so. */
-async function follow(
-  demo: Demo,
-  line: StatusLine,
-  everyMs: number,
-  stop: AbortSignal,
-  enough: (moment: DemoMoment) => boolean,
-): Promise<void> {
+/** Shows the demo's state until the signal, or with `once` until it is live. */
+async function follow(demo: Demo, line: StatusLine, everyMs: number, stop: AbortSignal, once: boolean): Promise<void> {
   const startedAt = performance.now();
+  let shownAt = Number.NEGATIVE_INFINITY;
+  let wasLive = false;
   while (!stop.aborted) {
     const moment = momentOf(demo, startedAt);
-    await line.show(demoLine(moment));
-    if (enough(moment)) return;
-    await pause(everyMs, undefined, { signal: stop }).catch(() => undefined);
+    const live = isLive(moment.status.pipes[0], moment.viewReady);
+    if (live && !wasLive) await line.above(snapshotSummary(moment));
+    if (live !== wasLive || performance.now() - shownAt >= everyMs) {
+      await line.show(demoLine(moment));
+      shownAt = performance.now();
+    }
+    wasLive = live;
+    if (live && once) return;
+    await pause(POLL_MS, undefined, { signal: stop }).catch(() => undefined);
   }
 }
 
@@ -99,13 +102,9 @@ async function run(
 ): Promise<number> {
   await introduce(demo, line);
   const everyMs = terminal.isInteractive ? REDRAW_MS.interactive : REDRAW_MS.plain;
-  const live = ({ status, viewReady }: DemoMoment): boolean => isLive(status.pipes[0], viewReady);
-  if (!once) {
-    await line.above("Ctrl-C ends it.");
-    await follow(demo, line, everyMs, stop, () => false);
-    return EXIT.done;
-  }
-  await follow(demo, line, everyMs, stop, live);
+  if (!once) await line.above("Ctrl-C ends it.");
+  await follow(demo, line, everyMs, stop, once);
+  if (!once) return EXIT.done;
   // An interrupted comparison has shown nothing.
   if (stop.aborted) return EXIT.failure;
   return judge(demo, line, terminal, stop);

@@ -4,7 +4,7 @@ import type { AgentStatus, PipeReport } from "../../../src/agent/agent-status.ts
 import { demoDirectory } from "../../../src/cli/commands/demo.ts";
 import { curlLine, type DemoMoment, demoLine, differenceLine } from "../../../src/cli/demo-lines.ts";
 import { StatusLine } from "../../../src/cli/status-line.ts";
-import { Terminal, type TerminalStream } from "../../../src/cli/terminal.ts";
+import { Terminal } from "../../../src/cli/terminal.ts";
 import { examplePipe, exampleStatus } from "../console/example-status.ts";
 
 const moment = (
@@ -63,7 +63,7 @@ test("a directory is relative to where the user stands when npm runs the script,
 });
 
 async function written(isTTY: boolean, act: (line: StatusLine) => Promise<void>): Promise<string> {
-  const out: TerminalStream & { isTTY?: boolean } = Object.assign(new PassThrough(), { isTTY, columns: 40 });
+  const out = Object.assign(new PassThrough(), { isTTY, columns: 40 });
   await act(new StatusLine(new Terminal(out, new PassThrough())));
   return String(out.read() ?? "");
 }

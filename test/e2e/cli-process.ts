@@ -1,0 +1,123 @@
+/** The built command line as a child process, as a user would run it. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { onTestFinished } from "vitest";
+
+export const CLI = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
+
+export interface RunOptions {
+  readonly home?: string;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Nothing of the test runner's own npm and Fustor settings reaches the child. */
+function environment({ home, env }: RunOptions): Record<string, string> {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|INIT_CWD$|FUSTOR_|NODE_OPTIONS$|VITEST)/.test(name),
+  );
+  const own = { FUSTOR_CONSOLE_PORT: "0", ...(home === undefined ? {} : { FUSTOR_HOME: home }) };
+  return { ...(Object.fromEntries(kept) as Record<string, string>), ...own, ...env };
+}
+
+export class CliProcess {
+  readonly child: ChildProcessWithoutNullStreams;
+  stdout = "";
+  stderr = "";
+  readonly ended: Promise<Ended>;
+
+  constructor(args: readonly string[], options: RunOptions = {}) {
+    const { cwd, uid } = options;
+    this.child = spawn(process.execPath, [CLI, ...args], {
+      env: environment(options),
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
+    this.child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+    });
+    this.child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+    });
+    this.ended = once(this.child, "close").then(([code, signal]) => {
+      return { code, signal, stdout: this.stdout, stderr: this.stderr } as Ended;
+    });
+    onTestFinished(() => void this.child.kill("SIGKILL"));
+  }
+
+  get lines(): readonly string[] {
+    return this.stdout.split("\n").slice(0, -1);
+  }
+
+  /** Waits for what is printed, and fails with everything printed so far. */
+  async until(what: string, holds: (process: this) => boolean, timeoutMs = 20_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!holds(this)) {
+      const over = this.child.exitCode !== null || this.child.signalCode !== null;
+      if (over || performance.now() > deadline) {
+        throw new Error(`${over ? "ended" : "waited in vain"} before ${what}\n${this.stdout}\n${this.stderr}`);
+      }
+      await pause(10);
+    }
+  }
+}
+
+export const cli = (args: readonly string[], options: RunOptions = {}): CliProcess => new CliProcess(args, options);
+
+export const run = (args: readonly string[], options: RunOptions = {}): Promise<Ended> => cli(args, options).ended;
+
+/** A folder of the test's own, gone when it ends. */
+export async function folder(): Promise<string> {
+  const path = await realpath(await mkdtemp(join(tmpdir(), "fustor-e2e-")));
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 5 }));
+  return path;
+}
+
+/** A home whose agent, should one still run at the end of the test, is stopped. */
+export async function agentHome(): Promise<string> {
+  const home = await folder();
+  onTestFinished(async () => void (await runForCleanUp(["stop"], home)));
+  return home;
+}
+
+async function runForCleanUp(args: readonly string[], home: string): Promise<void> {
+  const child = spawn(process.execPath, [CLI, ...args], { env: environment({ home }), stdio: "ignore" });
+  await once(child, "close");
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Waits until a condition holds; what it throws counts as not yet, and is told when it never holds. */
+export async function eventually(what: string, holds: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      if (await holds()) return;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`, { cause: last });
+    await pause(20);
+  }
+}
