@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -15,11 +16,14 @@ namespace {
 /** Owns the stream on behalf of the object and of every Buffer over its memory. */
 struct StreamHold {
   std::shared_ptr<BulkStream> stream;
-  bool finished = false;  // its threads are gone, or about to be
 
   ~StreamHold() {
-    if (stream == nullptr || finished) return;
-    std::thread([stream = std::move(stream)]() mutable { stream.reset(); }).detach();
+    if (stream == nullptr) return;
+    try {
+      std::thread([stream = std::move(stream)]() mutable { stream.reset(); }).detach();
+    } catch (const std::system_error&) {
+      // No thread to be had: the stream went with the closure that was to run on it.
+    }
   }
 };
 
@@ -124,11 +128,11 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
       case Poll::pending: return false;
       case Poll::chunk: deferred.Resolve(to_value(env, *chunk)); return true;
       case Poll::end:
-        finish(!cancelled_);
+        drop_buffers();
         deferred.Resolve(env.Null());
         return true;
       case Poll::failed:
-        finish(true);
+        drop_buffers();
         deferred.Reject(system_error(env, "the root cannot be read", hold_->stream->root_error()).Value());
         return true;
     }
@@ -136,8 +140,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
   }
 
   /** The Buffers that are still in use keep themselves; the others may be collected. */
-  void finish(bool threads_gone) {
-    hold_->finished = hold_->finished || threads_gone;
+  void drop_buffers() {
     for (Slot& slot : slots_) slot.buffer.Reset();
   }
 

@@ -1,6 +1,11 @@
 #include "scan_binding.h"
 
+#include <cerrno>
+#include <new>
+#include <system_error>
+
 #include "bulk_binding.h"
+#include "errors.h"
 #include "options.h"
 #include "scan/scanner.h"
 
@@ -9,6 +14,7 @@ namespace fustor {
 namespace {
 
 Napi::Value create_scan(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
   const Napi::Object options = info[1].As<Napi::Object>();
   const BulkSize size = bulk_size_of(options);
   ScanConfig config;
@@ -18,7 +24,14 @@ Napi::Value create_scan(const Napi::CallbackInfo& info) {
   config.cross_mounts = flag_or(options, "crossMounts", true);
   config.chunk_bytes = size.chunk_bytes;
   config.pool_chunks = size.pool_chunks;
-  return wrap_bulk_stream(info.Env(), start_scan(std::move(config)));
+  try {
+    return wrap_bulk_stream(env, start_scan(std::move(config)));
+  } catch (const std::system_error& error) {
+    system_error(env, "the scan's threads cannot be started", error.code().value()).ThrowAsJavaScriptException();
+  } catch (const std::bad_alloc&) {
+    system_error(env, "the scan's chunks cannot be allocated", ENOMEM).ThrowAsJavaScriptException();
+  }
+  return env.Undefined();
 }
 
 }  // namespace

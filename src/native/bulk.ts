@@ -1,0 +1,45 @@
+/** The engine's chunks as the sdk's RowChunk. */
+import type { RowChunk } from "../sdk/index.ts";
+import type { NativeChunk, NativeScan } from "./addon.ts";
+
+function rowChunk(scan: NativeScan, chunk: NativeChunk): RowChunk {
+  let released = false;
+  return {
+    rowCount: chunk.rowCount,
+    buffer: chunk.buffer,
+    rowOffsets: chunk.rowOffsets,
+    groupFirstRow: chunk.groupFirstRow,
+    groupSequence: chunk.groupSequence,
+    // The slot may be somebody else's by the time of a second call.
+    release() {
+      if (released) return;
+      released = true;
+      scan.release(chunk.slot);
+    },
+  };
+}
+
+/**
+ * The chunks of a scan or snapshot, pulled one by one; whoever gets one releases it, in any order and also after the end.
+ *
+ * Aborting cancels the scan and ends the iteration without an error; so does leaving the loop. Rejects as NativeScan.next does.
+ */
+export async function* rowChunks(scan: NativeScan, signal: AbortSignal): AsyncGenerator<RowChunk> {
+  let ended = false;
+  const cancel = (): void => scan.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    while (!signal.aborted) {
+      const chunk = await scan.next();
+      ended = chunk === null;
+      if (chunk === null) return;
+      if (signal.aborted) scan.release(chunk.slot);
+      else yield rowChunk(scan, chunk);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    if (!ended) scan.cancel();
+  }
+}
