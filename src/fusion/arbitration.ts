@@ -39,6 +39,8 @@ export class Arbitration {
   readonly blindDeletions = new Set<string>();
   readonly #tombstones = new Map<string, number>();
   readonly #options: ArbitrationOptions;
+  /** Seconds are counted from here on: the column that holds them has 24 bits of precision. */
+  readonly #startSeconds: number;
   /** No suspect lives beyond this monotonic second. */
   #suspectHorizon = 0;
   /** Some entry may be marked unannounced. */
@@ -47,6 +49,7 @@ export class Arbitration {
   constructor(options: ArbitrationOptions) {
     this.#options = options;
     this.logicalClock = new LogicalClock(options.clock);
+    this.#startSeconds = options.clock.monotonicMs() / 1000;
   }
 
   get tombstones(): number {
@@ -228,6 +231,6 @@ export class Arbitration {
   }
 
   #monotonicSeconds(): number {
-    return this.#options.clock.monotonicMs() / 1000;
+    return this.#options.clock.monotonicMs() / 1000 - this.#startSeconds;
   }
 }
