@@ -1,0 +1,27 @@
+# The second way to the addon, for machines without CMake: `npm run build:gyp`. Settings as in native/CMakeLists.txt, sources from the
+# same list.
+{
+  "variables": {
+    "version": "<!(node -p \"require('./package.json').version\")",
+  },
+  "targets": [
+    {
+      "target_name": "fustor_agent",
+      "sources": [
+        "<!@(node -p \"require('fs').readFileSync('native/sources.txt', 'utf8').trim().split('\\n').map((name) => 'native/' + name).join(' ')\")",
+      ],
+      "include_dirs": [
+        "native/include",
+        "native/src",
+        "<!(node -p \"require('node-addon-api').include_dir\")",
+      ],
+      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "FUSTOR_VERSION=\"<(version)\""],
+      # node-gyp's own defaults say otherwise; std::thread reports its failures by exceptions.
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17", "-std=gnu++20"],
+      "cflags!": ["-O3", "-Wno-unused-parameter"],
+      "cflags": ["-O2", "-fvisibility=hidden", "-fvisibility-inlines-hidden"],
+      "cflags_cc": ["-std=c++20"],
+      "ldflags": ["-Wl,-z,nodelete", "-pthread"],
+    },
+  ],
+}
