@@ -51,7 +51,7 @@ export class FsSource implements SourceDriver {
     );
   }
 
-  async open(): Promise<void> {
+  async open(_options?: CallOptions): Promise<void> {
     this.#context.logger.info({ root: this.#options.root }, "watching");
     this.#watch.start();
   }

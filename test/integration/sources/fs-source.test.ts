@@ -38,16 +38,16 @@ class Watched {
   #pump: Promise<void> | undefined;
   #failure: unknown;
 
-  constructor(
-    readonly root: string,
-    driverParams: Record<string, unknown> = {},
-  ) {
+  readonly root: string;
+
+  constructor(root: string, driverParams: Record<string, unknown> = {}) {
+    this.root = root;
     const settings = { uri: root, driverParams, excludePaths: [] };
     this.source = createSource("fs", { id: "test", logger: silentLogger }, settings) as FsSource;
   }
 
   async start(): Promise<void> {
-    await this.source.open({ signal: this.#abort.signal });
+    await this.source.open();
     this.#pump = this.#run().catch((error: unknown) => {
       this.#failure = error;
     });
