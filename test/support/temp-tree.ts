@@ -12,8 +12,9 @@ export function createTempFolder(purpose: string): string {
   return folder;
 }
 
-/** Removes every folder made here. For afterEach. */
+/** Removes every folder made here, unless `FUSTOR_KEEP=1` asks to leave them for a look. For afterEach. */
 export function removeTempFolders(): void {
+  if (process.env.FUSTOR_KEEP === "1") return;
   for (const folder of made) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   made.clear();
 }

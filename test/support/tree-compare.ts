@@ -80,8 +80,11 @@ export type Comparison =
   | { readonly state: "different"; readonly differences: readonly Difference[] }
   | { readonly state: "unreadable"; readonly reason: string };
 
-/** Looks once. */
-export async function compareNow(view: ViewClient, root: string): Promise<Comparison> {
+const aboutNames = (difference: Difference): boolean =>
+  difference.kind === "missing" || difference.kind === "ghost" || difference.kind === "wrong kind";
+
+/** Looks once. With `namesOnly`, differences of sizes and times are listed, but do not count. */
+export async function compareNow(view: ViewClient, root: string, namesOnly = false): Promise<Comparison> {
   const reading = await view.readTree();
   switch (reading.state) {
     case "opening":
@@ -90,7 +93,8 @@ export async function compareNow(view: ViewClient, root: string): Promise<Compar
       return { state: "unreadable", reason: `Fusion does not answer: ${reading.reason}` };
     case "open": {
       const differences = compareTrees(readDisk(root), reading.tree);
-      return differences.length === 0
+      const counting = namesOnly ? differences.filter(aboutNames) : differences;
+      return counting.length === 0
         ? { state: "equal", entries: reading.tree.size }
         : { state: "different", differences };
     }
@@ -112,6 +116,8 @@ export interface ConvergeOptions {
   readonly timeoutMs: number;
   /** Equality has to hold for so long, so that a late row is noticed. Default 400. */
   readonly holdMs?: number;
+  /** Sizes and times do not count: for an agent that is known to lose them. */
+  readonly namesOnly?: boolean;
 }
 
 export type Convergence =
@@ -126,7 +132,7 @@ export async function converge(view: ViewClient, root: string, options: Converge
   let equalSince: number | undefined;
   for (;;) {
     const before = performance.now();
-    const comparison = await compareNow(view, root);
+    const comparison = await compareNow(view, root, options.namesOnly);
     const now = performance.now();
     if (comparison.state !== "equal") equalSince = undefined;
     else {

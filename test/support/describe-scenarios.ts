@@ -1,0 +1,19 @@
+import { afterAll, describe, test } from "vitest";
+import type { OurAgentProcess } from "./agent-process.ts";
+import { createConvergenceTable } from "./convergence-table.ts";
+import { type Cast, judge } from "./scenario.ts";
+import { scenarios } from "./scenarios.ts";
+
+/** One test per scenario: our agent against the given Fusion, no audit, view equal to disk in time. */
+export function describeScenarios(fusion: "embedded" | "real", cast: Cast<OurAgentProcess>): void {
+  const table = createConvergenceTable(fusion);
+  afterAll(() => table.finish());
+  describe(`view equals disk (${fusion} Fusion)`, () => {
+    for (const scenario of scenarios) {
+      test(scenario.name, async () => {
+        table.note(scenario.name, "failed");
+        table.note(scenario.name, await judge(scenario, cast));
+      });
+    }
+  });
+}

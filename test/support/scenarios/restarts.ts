@@ -1,0 +1,134 @@
+import { strict as assert } from "node:assert";
+import { mkdirSync, rmdirSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Child, startChild } from "../child-process.ts";
+import type { Scenario, Stage } from "../scenario.ts";
+import { growTree } from "../temp-tree.ts";
+
+/** Writes, renames and deletes below `busy/` until it is ended. */
+function startWriter({ root }: Stage): Child {
+  const script = `mkdir -p busy/dirs; i=0
+    while true; do i=$((i+1)); k=$((i%60))
+      echo $i > busy/file-$k; mkdir -p busy/dirs/$i/x; echo $i > busy/dirs/$i/x/y
+      rm -rf busy/dirs/$((i-30)); mv busy/file-$k busy/moved-$k; sleep 0.002
+    done`;
+  return startChild({ command: "bash", args: ["-c", script], cwd: root });
+}
+
+async function whileWriting(stage: Stage, act: () => Promise<void>): Promise<void> {
+  const writer = startWriter(stage);
+  await pause(1500);
+  await act();
+  await pause(1500);
+  await writer.end();
+}
+
+const grown: Pick<Scenario, "prepare"> = {
+  prepare: ({ root }) => {
+    growTree(`${root}/grown`, { seed: 21, files: 3000 });
+  },
+};
+
+const changesMeanwhile =
+  "rm -rf grown/d1*; mv grown/d2 renamed; echo new > grown/new; rm -f grown/*.dat; mkdir -p fresh/a/b; touch fresh/a/b/c";
+
+const restartFusion = (how: "stop" | "kill"): NonNullable<Scenario["act"]> =>
+  async function act({ fusion, shell }) {
+    await shell("rm -rf grown/d2*; echo before > before");
+    await fusion[how]();
+    await shell(changesMeanwhile);
+    await pause(3000);
+    await fusion.start();
+  };
+
+export const restartScenarios: readonly Scenario[] = [
+  {
+    name: "the agent is killed under load and started again",
+    ...grown,
+    act: (stage) =>
+      whileWriting(stage, async () => {
+        await stage.agent.kill();
+        await stage.shell(changesMeanwhile);
+        stage.agent.start();
+      }),
+  },
+  {
+    name: "the agent is killed in its first snapshot and started again",
+    ...grown,
+    startsWithoutView: true,
+    async act({ agent, shell }) {
+      await pause(700);
+      await agent.kill();
+      await shell(changesMeanwhile);
+      agent.start();
+    },
+  },
+  {
+    name: "the agent ends by SIGTERM, things change, it starts again",
+    ...grown,
+    async act({ agent, fusion, shell }) {
+      await shell("rm -rf grown/d3*");
+      await agent.terminate();
+      assert.deepEqual(await fusion.view.sessions(), [], "SIGTERM left a session behind");
+      await shell(changesMeanwhile);
+      agent.start();
+    },
+  },
+  {
+    name: "Fusion ends and starts again with nothing in its memory",
+    ...grown,
+    withinMs: 60_000,
+    act: restartFusion("stop"),
+  },
+  {
+    name: "Fusion is killed and starts again with nothing in its memory",
+    ...grown,
+    withinMs: 60_000,
+    act: restartFusion("kill"),
+  },
+  {
+    name: "Fusion is frozen for 15 s under writes",
+    ...grown,
+    withinMs: 60_000,
+    act: (stage) =>
+      whileWriting(stage, async () => {
+        stage.fusion.freeze();
+        await pause(15_000);
+        stage.fusion.thaw();
+      }),
+  },
+  {
+    name: "the kernel's queue overflows while the agent is stopped",
+    ...grown,
+    withinMs: 30_000,
+    async act({ agent, shell }) {
+      agent.freeze();
+      await shell(`mkdir flood; for i in $(seq 7000); do echo $i > flood/$i; done; ${changesMeanwhile}; rm flood/*5`);
+      agent.thaw();
+    },
+  },
+  {
+    name: "constant writes for ten session timeouts keep one session",
+    fusion: { sessionTimeoutSeconds: 2 },
+    async act(stage) {
+      const before = await stage.fusion.view.sessions();
+      await whileWriting(stage, () => pause(20_000));
+      const after = await stage.fusion.view.sessions();
+      assert.deepEqual(
+        after.map(({ id }) => id),
+        before.map(({ id }) => id),
+        "the session changed",
+      );
+    },
+  },
+  {
+    name: "a root that is missing at the start is taken up when it appears",
+    startsWithoutView: true,
+    prepare: ({ root }) => rmdirSync(root),
+    async act({ root, shell }) {
+      await pause(2500);
+      mkdirSync(root);
+      await shell("mkdir -p a/b; echo 1 > a/b/c");
+    },
+  },
+];
