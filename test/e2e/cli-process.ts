@@ -2,13 +2,13 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { onTestFinished } from "vitest";
-
-export const CLI = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
+import { cliPath } from "../support/cli-path.ts";
+import { freePorts } from "../support/free-ports.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 export interface RunOptions {
   readonly home?: string;
@@ -41,7 +41,7 @@ export class CliProcess {
 
   constructor(args: readonly string[], options: RunOptions = {}) {
     const { cwd, uid } = options;
-    this.child = spawn(process.execPath, [CLI, ...args], {
+    this.child = spawn(process.execPath, [cliPath(), ...args], {
       env: environment(options),
       ...(cwd === undefined ? {} : { cwd }),
       ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -94,30 +94,23 @@ export async function agentHome(): Promise<string> {
 }
 
 async function runForCleanUp(args: readonly string[], home: string): Promise<void> {
-  const child = spawn(process.execPath, [CLI, ...args], { env: environment({ home }), stdio: "ignore" });
+  const child = spawn(process.execPath, [cliPath(), ...args], { env: environment({ home }), stdio: "ignore" });
   await once(child, "close");
 }
 
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
+  const [port] = await freePorts(1);
+  if (port === undefined) throw new Error("no port is free");
+  return port;
 }
 
 /** Waits until a condition holds; what it throws counts as not yet, and is told when it never holds. */
 export async function eventually(what: string, holds: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  let last: unknown;
-  for (;;) {
-    try {
-      if (await holds()) return;
-    } catch (error) {
-      last = error;
-    }
-    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`, { cause: last });
-    await pause(20);
-  }
+  let last = "";
+  const look = (): Promise<boolean> =>
+    holds().catch((error: unknown) => {
+      last = `, last: ${String(error)}`;
+      return false;
+    });
+  await waitFor(look, { timeoutMs, intervalMs: 20, what: () => `${what}${last}` });
 }

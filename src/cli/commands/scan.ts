@@ -54,7 +54,7 @@ function summaryLine(summary: ReturnType<ReturnType<typeof scanTree>["summary"]>
     files: summary.files,
     symlinks: summary.symlinks,
     others: summary.others,
-    bytes: summary.bytes,
+    row_bytes: summary.bytes,
     failed_directories: summary.failedDirectories,
     vanished: summary.vanished,
     errors_by_code: summary.errorsByCode,
