@@ -15,7 +15,12 @@
         "native/src",
         "<!(node -p \"require('node-addon-api').include_dir\")",
       ],
-      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "FUSTOR_VERSION=\"<(version)\""],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+        "FUSTOR_VERSION=\"<(version)\"",
+      ],
       # node-gyp's own defaults say otherwise; std::thread reports its failures by exceptions.
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17", "-std=gnu++20"],
       "cflags!": ["-O3", "-Wno-unused-parameter"],

@@ -9,10 +9,20 @@ std::shared_ptr<Bell> Bell::create(Napi::Env env, const char* name, std::functio
   auto* kept = new std::shared_ptr<Bell>(bell);
   bell->function_ = Function::New(
       env, name, 0, 1, bell.get(), [](Napi::Env, std::shared_ptr<Bell>* kept, Bell*) { delete kept; }, kept);
+  // A worker that is being terminated gives us none. Then nobody will ever listen either.
+  if (static_cast<napi_threadsafe_function>(bell->function_) == nullptr) {
+    delete kept;
+    return bell;
+  }
   bell->function_.Unref(env);
   bell->open_ = true;
+  bell->env_ = env;
+  // Hooks run in reverse order: this one before Node takes the function down, which would not wait for a thread that is ringing.
+  napi_add_env_cleanup_hook(env, &Bell::leave, bell.get());
   return bell;
 }
+
+void Bell::leave(void* bell) { static_cast<Bell*>(bell)->shut(); }
 
 void Bell::call(Napi::Env env, Napi::Function, Bell* bell, void*) {
   if (env == nullptr) return;  // the environment is being taken down
@@ -43,6 +53,7 @@ void Bell::shut() {
     if (!open_) return;
     open_ = false;
   }
+  napi_remove_env_cleanup_hook(env_, &Bell::leave, this);
   function_.Abort();
   answer_.reset();
 }

@@ -20,14 +20,16 @@ class Bell {
   void ring();
   /** While it holds, the process does not end by itself. */
   void hold(Napi::Env env, bool held);
-  /** No answer after this. Idempotent. */
+  /** No answer after this. Idempotent; the end of the environment does it too. */
   void shut();
 
  private:
+  static void leave(void* bell);
   static void call(Napi::Env env, Napi::Function, Bell* bell, void*);
   using Function = Napi::TypedThreadSafeFunction<Bell, void, &Bell::call>;
 
-  std::mutex mutex_;  // ring against shut: the function must not be called once the environment takes it down
+  napi_env env_ = nullptr;
+  std::mutex mutex_;  // ring against shut: the function must not be called once Node takes it down
   Function function_;
   std::shared_ptr<std::function<void(Napi::Env)>> answer_;  // JavaScript thread only
   std::atomic<bool> rung_{false};

@@ -2,11 +2,10 @@
 
 #include <cstring>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 #include "bell.h"
+#include "detached.h"
 #include "errors.h"
 
 namespace fustor {
@@ -18,12 +17,7 @@ struct StreamHold {
   std::shared_ptr<BulkStream> stream;
 
   ~StreamHold() {
-    if (stream == nullptr) return;
-    try {
-      std::thread([stream = std::move(stream)]() mutable { stream.reset(); }).detach();
-    } catch (const std::system_error&) {
-      // No thread to be had: the stream went with the closure that was to run on it.
-    }
+    if (stream != nullptr) run_detached([stream = std::move(stream)]() mutable { stream.reset(); });
   }
 };
 
@@ -35,7 +29,7 @@ struct Slot {
 template <class Array, class Element>
 Array copy_array(Napi::Env env, const std::vector<Element>& elements) {
   Array array = Array::New(env, elements.size());
-  if (!elements.empty()) std::memcpy(array.Data(), elements.data(), elements.size() * sizeof(Element));
+  if (!elements.empty() && !array.IsEmpty()) std::memcpy(array.Data(), elements.data(), elements.size() * sizeof(Element));
   return array;
 }
 
@@ -162,7 +156,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     using Kept = std::shared_ptr<StreamHold>;
     const auto let_go = [](Napi::Env, char*, Kept* kept) { delete kept; };
     auto buffer = Napi::Buffer<char>::New(env, chunk.data, chunk.capacity, let_go, new Kept(hold_));
-    slot.buffer = Napi::Reference<Napi::Buffer<char>>::New(buffer, 1);
+    if (!buffer.IsEmpty()) slot.buffer = Napi::Reference<Napi::Buffer<char>>::New(buffer, 1);
     return buffer;
   }
 

@@ -1,49 +1,30 @@
-// The watch engine as a JavaScript object (src/native/addon.ts, NativeWatch). Engine threads only ever ring a bell through a
-// ThreadSafeFunction; everything that carries data is pulled by JavaScript, one crossing a batch.
+// The watch engine as a JavaScript object (src/native/addon.ts, NativeWatch). Engine threads only ever ring a Bell; everything that
+// carries data is pulled by JavaScript, one crossing a batch.
 #include "watch_binding.h"
 
-#include <unistd.h>
-
-#include <atomic>
 #include <mutex>
-#include <thread>
 
-#include "base/name_codec.h"
+#include "bell.h"
 #include "bulk_binding.h"
+#include "detached.h"
 #include "fustor/watch.h"
+#include "options.h"
+#include "wire_names.h"
 
 namespace fustor {
 
 namespace {
 
-std::vector<std::string> to_strings(const Napi::Value& value) {
-  std::vector<std::string> texts;
-  if (!value.IsArray()) return texts;
-  const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); i++) texts.push_back(array.Get(i).ToString().Utf8Value());
-  return texts;
-}
-
-double number_or(const Napi::Object& options, const char* key, double fallback) {
-  const Napi::Value value = options.Get(key);
-  return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : fallback;
-}
-
-bool flag_or(const Napi::Object& options, const char* key, bool fallback) {
-  const Napi::Value value = options.Get(key);
-  return value.IsBoolean() ? value.As<Napi::Boolean>().Value() : fallback;
-}
+constexpr double kMostMs = 24 * 3600 * 1000;
 
 WatchConfig to_config(const std::string& root, const Napi::Object& options) {
   WatchConfig config;
   config.root = root;
-  if (options.Get("filePattern").IsString()) config.filter.file_pattern = options.Get("filePattern").ToString().Utf8Value();
-  config.filter.exclude = to_strings(options.Get("exclude"));
-  config.filter.exclude_paths = to_strings(options.Get("excludePaths"));
-  config.threads = static_cast<unsigned>(number_or(options, "threads", 0));
+  config.filter = filter_of(options);
+  config.threads = threads_of(options);
   config.cross_mounts = flag_or(options, "crossMounts", true);
-  config.settle_ms = static_cast<int64_t>(number_or(options, "settleMs", 2000));
-  config.throttle_ms = static_cast<int64_t>(number_or(options, "throttleMs", 1000));
+  config.settle_ms = static_cast<int64_t>(number_or(options, "settleMs", 2000, 0, kMostMs));
+  config.throttle_ms = static_cast<int64_t>(number_or(options, "throttleMs", 1000, 0, kMostMs));
   config.raw = flag_or(options, "raw", false);
   return config;
 }
@@ -57,21 +38,15 @@ const char* state_name(RootState state) {
   return "unavailable";
 }
 
-/** The bell between engine threads and the event loop; outlives the JavaScript object until the last thread is gone. */
-struct Bell {
+/** Closing may be asked for by JavaScript and by the end of the environment at once; whoever comes second waits. */
+struct Closable {
+  explicit Closable(std::shared_ptr<Watcher> watcher) : watcher(std::move(watcher)) {}
+  const std::shared_ptr<Watcher> watcher;
   std::mutex mutex;
-  Napi::ThreadSafeFunction function;
-  bool open = false;
 
-  void ring() {
+  void close() {
     std::lock_guard lock(mutex);
-    if (open) function.NonBlockingCall();
-  }
-  void shut() {
-    std::lock_guard lock(mutex);
-    if (!open) return;
-    open = false;
-    function.Abort();
+    watcher->close();
   }
 };
 
@@ -86,32 +61,30 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
                         InstanceMethod<&WatchObject::close>("close")});
   }
 
-  explicit WatchObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WatchObject>(info), bell_(std::make_shared<Bell>()) {
+  explicit WatchObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WatchObject>(info) {
     const Napi::Env env = info.Env();
-    bell_->function = Napi::ThreadSafeFunction::New(env, info[2].As<Napi::Function>(), "fustor watch", 0, 1);
-    bell_->open = true;
+    auto on_readable = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>()));
+    bell_ = Bell::create(env, "fustor watch", [on_readable](Napi::Env) { on_readable->Call({}); });
+    bell_->hold(env, true);
     watcher_ = create_watcher(to_config(info[0].ToString().Utf8Value(), info[1].As<Napi::Object>()), [bell = bell_] { bell->ring(); });
-    // At process.exit and when a worker thread ends nobody calls close(): join the threads before the environment goes.
+    closable_ = std::make_shared<Closable>(watcher_);
+    // When a worker thread ends nobody calls close(): join the threads before the environment goes.
     napi_add_env_cleanup_hook(env, &WatchObject::leave, this);
-    hooked_ = true;
   }
 
-  ~WatchObject() override { shut_down(); }
+  ~WatchObject() override {
+    if (left_) return;
+    napi_remove_env_cleanup_hook(Env(), &WatchObject::leave, this);
+    bell_->shut();
+    run_detached([closable = closable_] { closable->close(); });
+  }
 
  private:
   static void leave(void* data) {
     auto* self = static_cast<WatchObject*>(data);
-    self->hooked_ = false;
-    self->shut_down();
-  }
-
-  void shut_down() {
-    if (hooked_) {
-      napi_remove_env_cleanup_hook(Env(), &WatchObject::leave, this);
-      hooked_ = false;
-    }
-    if (watcher_ != nullptr) watcher_->close();
-    bell_->shut();
+    self->left_ = true;
+    self->bell_->shut();
+    self->closable_->close();
   }
 
   Napi::Value start(const Napi::CallbackInfo& info) {
@@ -138,12 +111,11 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
 
   Napi::Value recheck(const Napi::CallbackInfo& info) {
     std::string raw;
-    std::string wire = info[0].ToString().Utf8Value();
-    if (wire.starts_with('/')) wire.erase(0, 1);
-    if (!decode_wire(wire, raw)) {
+    if (!raw_of(info[0].ToString(), raw)) {
       Napi::Error::New(info.Env(), "the path is not a wire path").ThrowAsJavaScriptException();
       return info.Env().Undefined();
     }
+    if (raw.starts_with('/')) raw.erase(0, 1);
     watcher_->recheck(raw, info[1].ToBoolean());
     return info.Env().Undefined();
   }
@@ -154,10 +126,8 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
   }
 
   Napi::Value open_snapshot(const Napi::CallbackInfo& info) {
-    const Napi::Object options = info[0].As<Napi::Object>();
-    const auto chunk_bytes = static_cast<size_t>(number_or(options, "chunkBytes", 512 << 10));
-    const auto pool_chunks = static_cast<uint32_t>(number_or(options, "poolChunks", 8));
-    return wrap_bulk_stream(info.Env(), watcher_->open_snapshot(chunk_bytes, pool_chunks));
+    const BulkSize size = bulk_size_of(info[0].As<Napi::Object>());
+    return wrap_bulk_stream(info.Env(), watcher_->open_snapshot(size.chunk_bytes, size.pool_chunks));
   }
 
   Napi::Value root_state(const Napi::CallbackInfo& info) {
@@ -192,20 +162,26 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
   // Joining may take as long as the system call a worker is in, so it happens on a thread of its own.
   Napi::Value close(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    const auto deferred = std::make_shared<Napi::Promise::Deferred>(Napi::Promise::Deferred::New(env));
-    auto done = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "fustor watch close", 0, 1);
     bell_->shut();
-    std::thread([watcher = watcher_, deferred, done]() mutable {
-      watcher->close();
-      done.BlockingCall([deferred](Napi::Env env, Napi::Function) { deferred->Resolve(env.Undefined()); });
-      done.Release();
-    }).detach();
-    return deferred->Promise();
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    const auto done = std::make_shared<std::shared_ptr<Bell>>();
+    *done = Bell::create(env, "fustor watch close", [deferred, done](Napi::Env env) {
+      const Napi::HandleScope scope(env);
+      deferred.Resolve(env.Undefined());
+      (*done)->shut();
+    });
+    (*done)->hold(env, true);
+    run_detached([closable = closable_, bell = *done] {
+      closable->close();
+      bell->ring();
+    });
+    return deferred.Promise();
   }
 
   std::shared_ptr<Bell> bell_;
   std::shared_ptr<Watcher> watcher_;
-  bool hooked_ = false;
+  std::shared_ptr<Closable> closable_;
+  bool left_ = false;
 };
 
 Napi::Value create_watch(const Napi::CallbackInfo& info) {
