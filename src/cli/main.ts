@@ -2,6 +2,7 @@
 import { describeError, isFustorError } from "../sdk/index.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { runProgram } from "./program.ts";
+import { printable } from "./table.ts";
 import { Terminal } from "./terminal.ts";
 
 const verbose = (args: readonly string[]): boolean => args.includes("-V") || args.includes("--verbose");
@@ -10,7 +11,8 @@ const verbose = (args: readonly string[]): boolean => args.includes("-V") || arg
 async function report(error: unknown, args: readonly string[], terminal: Terminal): Promise<void> {
   const known = isFustorError(error) && error.code !== "FUSTOR_INTERNAL";
   const stack = verbose(args) && error instanceof Error && !known ? `\n${error.stack}` : "";
-  await terminal.complain(`fustor-agent: ${describeError(error)}${stack}`);
+  const text = describeError(error).split("\n").map(printable).join("\n");
+  await terminal.complain(`fustor-agent: ${text}${stack}`);
 }
 
 /** Waits until both streams took everything: ending the process would cut it off. */
