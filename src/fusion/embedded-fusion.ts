@@ -9,6 +9,7 @@ import { FusionCore } from "./fusion-core.ts";
 import { type FusionApp, type ListeningServer, listen } from "./http-server.ts";
 import { managementRoutes } from "./management-routes.ts";
 import { receiverRoutes } from "./receiver-routes.ts";
+import { ClientGone } from "./request-body.ts";
 import { viewRoutes } from "./view-routes.ts";
 
 export interface EmbeddedFusionOptions {
@@ -117,6 +118,7 @@ function basicApp(logger: Logger): FusionApp {
   const app: FusionApp = new Hono();
   app.notFound((c) => c.json({ detail: "Not Found" }, 404));
   app.onError((error, c) => {
+    if (error instanceof ClientGone) return c.json({ detail: "The request was broken off" }, 400);
     logger.error({ error: error.message, path: c.req.path.replace(/[0-9a-f-]{36}/g, "<session>") }, "request failed");
     return c.json({ detail: "Internal Server Error" }, 500);
   });

@@ -8,6 +8,9 @@ export type BodyOutcome =
   | { readonly kind: "json"; readonly value: unknown }
   | { readonly kind: "refused"; readonly status: 400 | 413 | 415 | 422; readonly detail: unknown };
 
+/** The client went away before its body was complete. Nobody is left to answer. */
+export class ClientGone extends Error {}
+
 const unzip = promisify(gunzip);
 
 /**
@@ -56,8 +59,8 @@ function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer |
       else chunks = [];
     });
     request.on("end", () => resolve(size > maxBytes ? undefined : single(chunks)));
-    request.on("error", reject);
-    request.on("close", () => reject(new Error("the client went away")));
+    request.on("error", () => reject(new ClientGone()));
+    request.on("close", () => reject(new ClientGone()));
   });
 }
 
