@@ -236,7 +236,11 @@ export class Pipe {
       serving.lane.drain();
       onStop();
     }
-    const first = await Promise.race(tasks.map((task) => task.then(ended, (error: unknown) => this.#endOf(error))));
+    // Only how the first one ends counts: the other is cancelled because of it.
+    const first = await Promise.race(tasks).then(
+      (): SessionEnd => ({ kind: "stopped" }),
+      (error: unknown) => this.#endOf(error),
+    );
     abort.abort();
     await Promise.allSettled(tasks);
     this.#stopping.signal.removeEventListener("abort", onStop);
@@ -417,8 +421,6 @@ export class Pipe {
     this.#parts.logger.debug({ state }, info);
   }
 }
-
-const ended = (): SessionEnd => ({ kind: "stopped" });
 
 type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
 

@@ -16,6 +16,8 @@ export interface HarnessOptions {
   readonly settings?: Partial<PipeSettings>;
   readonly bus?: BusLimits;
   readonly parts?: Partial<PipeParts>;
+  /** Stands on the same source, driver and bus as this one. */
+  readonly beside?: PipeHarness;
 }
 
 export class FakeMemory implements PipeMemory {
@@ -55,14 +57,15 @@ export class PipeHarness {
   readonly sender: FakeSender;
   readonly memory = new FakeMemory();
   readonly poison: PoisonRow[] = [];
-  readonly pool = new BusPool(systemAmbience, silentLogger);
+  readonly pool: BusPool;
   readonly #options: HarnessOptions;
   #lease: BusLease | undefined;
   #pipe: Pipe | undefined;
 
   constructor(options: HarnessOptions = {}) {
     this.#options = options;
-    this.source = new FakeSource(options.source);
+    this.pool = options.beside?.pool ?? new BusPool(systemAmbience, silentLogger);
+    this.source = options.beside?.source ?? new FakeSource(options.source);
     this.fusion = new FakeFusion(options.fusion);
     this.sender = new FakeSender(this.fusion);
     open.push(this);
