@@ -20,6 +20,9 @@ struct WatchConfig {
   int64_t settle_ms = 2000;     // a file found by a listing and younger than this is not atomic yet
   int64_t throttle_ms = 1000;   // shortest time between two rows of a file that is being written
   bool raw = false;             // hand out raw events instead of changes
+  bool poll_only = false;       // no watches at all: everything is polled
+  uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
+  int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
 };
 
 enum class RootState { starting, available, unavailable };

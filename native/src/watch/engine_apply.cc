@@ -34,6 +34,19 @@ const std::string& WatchEngine::json_dir(DirId id) {
   return json_dir_;
 }
 
+// The sequence is taken here, with the mutex held: between changes and the groups of a snapshot there is one order.
+void WatchEngine::report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns) {
+  table_.at(id).last_active = monotonic_seconds();
+  counts_.changes++;
+  changes_.upsert(json_dir(id), name, stat, atomic, next_sequence(), since_ns);
+}
+
+void WatchEngine::report_gone(DirId id, std::string_view name, bool container, int64_t since_ns) {
+  table_.at(id).last_active = monotonic_seconds();
+  counts_.changes++;
+  changes_.remove(json_dir(id), name, container, next_sequence(), since_ns);
+}
+
 // Directories that left come first, so that whatever of the same batch arrives under another name finds them free.
 void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
   if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
@@ -61,8 +74,7 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
 void WatchEngine::apply_gone(DirId id, const Sighting& sighting, const DirtyDirectory& task) {
   Entry* entry = table_.at(id).find(sighting.name);
   if (entry == nullptr || entry->child != kNoDir) return;
-  changes_.remove(json_dir(id), sighting.name, false, next_sequence(), task.since_ns);
-  counts_.changes++;
+  report_gone(id, sighting.name, false, task.since_ns);
   forget_link(id, *entry);
   table_.at(id).erase(*entry);
   table_.entry_count--;
@@ -71,8 +83,7 @@ void WatchEngine::apply_gone(DirId id, const Sighting& sighting, const DirtyDire
 void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
   const DirId child = entry.child;
   const std::string name(table_.at(id).name_of(entry));
-  changes_.remove(json_dir(id), name, true, next_sequence(), task.since_ns);
-  counts_.changes++;
+  report_gone(id, name, true, task.since_ns);
   table_.detach(child);
   const int64_t now = monotonic_ns();
   limbo_.push_back({child, now + kLimboNs, now + kLimboPatienceNs});
@@ -113,8 +124,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
       const bool changed = !entry->same_content(sighting.stat);
       entry->assign(sighting.stat);
       if (announce || (changed && !task.quiet)) {
-        changes_.upsert(json_dir(id), sighting.name, sighting.stat, AtomicFlag::absent, next_sequence(), task.since_ns);
-        counts_.changes++;
+        report(id, sighting.name, sighting.stat, AtomicFlag::absent, task.since_ns);
       }
     }
     const Directory& known = table_.at(child);
@@ -164,8 +174,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   table_.entry_count++;
   if (sighting.stat.dev != table_.at(id).identity.dev) mounts_.insert(child);
   if (!task.quiet || announce) {
-    changes_.upsert(json_dir(id), sighting.name, sighting.stat, AtomicFlag::absent, next_sequence(), task.since_ns);
-    counts_.changes++;
+    report(id, sighting.name, sighting.stat, AtomicFlag::absent, task.since_ns);
   }
   // A moved directory is listed again, too: it may have changed on the way, and the far side needs every row under its new name.
   DirtyDirectory from = task;
@@ -205,8 +214,7 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
   const bool confirmed = (before & (kWriting | kUnsettled)) && !writing && !unsettled;
   const bool announce = task.announce || (flags & kMarkAnnounce);
   if (announce || ((changed || confirmed) && !task.quiet)) {
-    changes_.upsert(json_dir(id), sighting.name, stat, writing || unsettled ? AtomicFlag::no : AtomicFlag::yes, next_sequence(), task.since_ns);
-    counts_.changes++;
+    report(id, sighting.name, stat, writing || unsettled ? AtomicFlag::no : AtomicFlag::yes, task.since_ns);
   }
   if (unsettled && (!(before & kUnsettled) || (flags & kMarkSettle))) {
     hold_back(monotonic_ns() + config_.settle_ms * 1'000'000, id, sighting.name, Mark{kMarkSettle, kNoContest});
@@ -296,16 +304,8 @@ void WatchEngine::expire(DirId top) {
       if (entry.child != kNoDir) pending.push_back(entry.child);
       if (entry.flags & kLinked) forget_link(id, entry);
     }
-    if (directory.watch != -1) {
-      const auto found = by_watch_.find(directory.watch);
-      if (found != by_watch_.end()) {
-        std::erase(found->second, id);
-        if (found->second.empty()) {
-          source_->disarm(directory.watch);
-          by_watch_.erase(found);
-        }
-      }
-    }
+    forget_watch(id);
+    unwatched_.erase(id);
     if (dirty_.has(id)) {
       if (dirty_.of(id, 0).pass == pass_ && pass_pending_ > 0) pass_pending_--;
       dirty_.drop(id);

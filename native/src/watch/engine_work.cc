@@ -243,45 +243,15 @@ void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, i
   const bool changed = !entry->same_content(stat);
   entry->assign(stat);
   if (!announce && (!changed || quiet)) return;
-  counts_.changes++;
   if (id == kRootDir) {
+    counts_.changes++;
     changes_.upsert_root(stat, next_sequence(), since_ns);
   } else {
-    const std::string name = directory.name;
-    changes_.upsert(json_dir(directory.parent), name, stat, AtomicFlag::absent, next_sequence(), since_ns);
+    report(directory.parent, directory.name, stat, AtomicFlag::absent, since_ns);
   }
 }
 
 // ---- listing --------------------------------------------------------------------------------------------------------------------
-
-int WatchEngine::arm(DirId id, int fd) {
-  WatchId watch = -1;
-  const int error = source_->arm(fd, watch);
-  Lock lock(mutex_);
-  if (!table_.valid(id)) {
-    if (error == 0 && !by_watch_.contains(watch)) source_->disarm(watch);
-    return 0;
-  }
-  Directory& directory = table_.at(id);
-  directory.watch_refused = error != 0;
-  if (error != 0) {
-    directory.watch_error = error;
-    return error;
-  }
-  if (directory.watch == watch) return 0;
-  if (directory.watch != -1) {
-    const auto old = by_watch_.find(directory.watch);
-    if (old != by_watch_.end()) {
-      std::erase(old->second, id);
-      if (old->second.empty()) by_watch_.erase(old);
-    }
-  }
-  directory.watch = watch;
-  std::vector<DirId>& owners = by_watch_[watch];
-  for (const DirId other : owners) mark(table_.at(other).parent, table_.at(other).name, kMarkVerify);
-  owners.push_back(id);
-  return 0;
-}
 
 // Arm first, then list: whatever happens after the watch is armed becomes a mark, whatever happened before is in the listing.
 void WatchEngine::list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {

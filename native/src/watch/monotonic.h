@@ -10,4 +10,7 @@ inline int64_t monotonic_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/** Seconds of the same clock: coarse ages that have to be small. */
+inline uint32_t monotonic_seconds() { return static_cast<uint32_t>(monotonic_ns() / 1'000'000'000); }
+
 }  // namespace fustor

@@ -78,6 +78,7 @@ class Directory {
   uint32_t pass = 0;            // the last pass that listed it
   uint64_t own_sequence = 0;    // when its own row was last read
   int unreadable = 0;           // errno of the last attempt to read it, 0 = fine
+  uint32_t last_active = 0;     // monotonic seconds of the last change in it
   int watch_error = 0;          // why there is no watch, with watch_refused
   uint8_t open_failures = 0;    // in a row
   uint16_t readers = 0;         // snapshot cursors inside: slots must not move

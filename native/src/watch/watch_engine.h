@@ -105,7 +105,13 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   Sighting look(int fd, const std::string& path, std::string name, Mark mark) const;
   std::shared_ptr<UniqueFd> root_fd();
   bool may_enter(DirId id, int fd, const FileStat& self) const;
+
+  // engine_coverage.cc: which directories are watched, and what happens to the others
   int arm(DirId id, int fd);
+  int refuse(DirId id, int error);
+  void forget_watch(DirId id);
+  bool make_room_for(DirId id);
+  void poll_some(int64_t now_ns);
   void refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns);
   void release(DirId id, uint32_t pass);
   void check_root();
@@ -118,6 +124,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void apply_seen(DirId id, const Sighting& sighting, const DirtyDirectory& task);
   void apply_directory(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
+  void report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns);
+  void report_gone(DirId id, std::string_view name, bool container, int64_t since_ns);
   void leave(DirId id, Entry& entry, const DirtyDirectory& task);
   bool mount_vanished(DirId parent, const Entry& entry, const FileStat& stat) const;
   void expire(DirId id);
@@ -148,6 +156,12 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::unordered_map<std::string, Throttle> throttled_;  // files being written, by directory id and name
   std::multimap<int64_t, Timed> timed_;
   std::vector<Limbo> limbo_;
+  std::unordered_set<DirId> unwatched_;  // listed from time to time instead
+  std::vector<DirId> to_poll_;           // what is left of this round over them
+  int64_t poll_round_ns_ = 0;            // when the round began
+  int64_t next_poll_ns_ = INT64_MAX;
+  size_t poll_share_ = 1;                // directories a tick
+  size_t cold_cursor_ = 0;               // where make_room_for looks next
   std::unordered_set<DirId> mounts_;  // directories on another file system than their parent
   std::vector<std::weak_ptr<SnapshotStream>> snapshots_;
   std::shared_ptr<UniqueFd> root_fd_;  // open only while there is work: it would keep the file system from being unmounted

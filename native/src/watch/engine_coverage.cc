@@ -1,0 +1,123 @@
+// Coverage: every directory is watched or, when that is not possible, listed from time to time.
+//
+// Reasons for having no watch are the budget (the kernel's or our own), permissions, and file systems that refuse. Such directories are
+// polled, all of them once in poll_ms, a share of them each second. Each listing tries to arm again, so freed watches are taken up. When
+// a polled directory turns out to be busy while the budget is spent, it takes the place of one that has been quiet for long.
+#include <algorithm>
+#include <cerrno>
+
+#include "watch/monotonic.h"
+#include "watch/watch_engine.h"
+
+namespace fustor {
+
+namespace {
+constexpr int64_t kPollTickNs = 1'000'000'000;
+constexpr uint32_t kColdSeconds = 600;  // quiet for this long: its watch may go to a busier directory
+constexpr size_t kColdSamples = 64;
+}  // namespace
+
+/** Without the mutex. 0, or why the directory has no watch. */
+int WatchEngine::arm(DirId id, int fd) {
+  {
+    Lock lock(mutex_);
+    if (!table_.valid(id)) return 0;
+    if (config_.poll_only) return refuse(id, ENOTSUP);
+    const bool spent = config_.max_watches > 0 && by_watch_.size() >= config_.max_watches;
+    if (spent && table_.at(id).watch == -1 && !make_room_for(id)) return refuse(id, ENOSPC);
+  }
+  WatchId watch = -1;
+  int error = source_->arm(fd, watch);
+  if (error == ENOSPC) {
+    bool room;
+    {
+      Lock lock(mutex_);
+      room = table_.valid(id) && make_room_for(id);
+    }
+    if (room) error = source_->arm(fd, watch);
+  }
+  Lock lock(mutex_);
+  if (!table_.valid(id)) {
+    if (error == 0 && !by_watch_.contains(watch)) source_->disarm(watch);
+    return 0;
+  }
+  if (error != 0) return refuse(id, error);
+  Directory& directory = table_.at(id);
+  directory.watch_refused = false;
+  unwatched_.erase(id);
+  if (directory.watch == watch) return 0;
+  if (directory.watch != -1) {
+    const auto old = by_watch_.find(directory.watch);
+    if (old != by_watch_.end() && std::erase(old->second, id) > 0 && old->second.empty()) by_watch_.erase(old);
+  }
+  directory.watch = watch;
+  std::vector<DirId>& owners = by_watch_[watch];
+  for (const DirId other : owners) mark(table_.at(other).parent, table_.at(other).name, kMarkVerify);
+  owners.push_back(id);
+  return 0;
+}
+
+int WatchEngine::refuse(DirId id, int error) {
+  Directory& directory = table_.at(id);
+  directory.watch_refused = true;
+  directory.watch_error = error;
+  unwatched_.insert(id);
+  if (next_poll_ns_ == INT64_MAX) {
+    next_poll_ns_ = monotonic_ns() + kPollTickNs;
+    wake_reader();
+  }
+  return error;
+}
+
+void WatchEngine::forget_watch(DirId id) {
+  Directory& directory = table_.at(id);
+  if (directory.watch == -1) return;
+  const auto found = by_watch_.find(directory.watch);
+  directory.watch = -1;
+  if (found == by_watch_.end()) return;
+  std::erase(found->second, id);
+  if (!found->second.empty()) return;
+  source_->disarm(found->first);
+  by_watch_.erase(found);
+}
+
+/** Takes the watch of a directory that has been quiet for long, if `id` itself is busy. A sample is enough: the coldest is not needed. */
+bool WatchEngine::make_room_for(DirId id) {
+  const uint32_t now = monotonic_seconds();
+  if (!table_.at(id).listed || now - table_.at(id).last_active > 2) return false;
+  DirId coldest = kNoDir;
+  auto it = by_watch_.begin();
+  for (size_t skip = by_watch_.size() > kColdSamples ? cold_cursor_++ * kColdSamples % by_watch_.size() : 0; skip > 0; skip--) ++it;
+  for (size_t i = 0; i < kColdSamples && it != by_watch_.end(); i++, ++it) {
+    const DirId candidate = it->second.front();
+    if (candidate == kRootDir || !table_.valid(candidate) || now - table_.at(candidate).last_active < kColdSeconds) continue;
+    if (coldest == kNoDir || table_.at(candidate).last_active < table_.at(coldest).last_active) coldest = candidate;
+  }
+  if (coldest == kNoDir) return false;
+  forget_watch(coldest);
+  refuse(coldest, ENOSPC);
+  return true;
+}
+
+/** From the reader, with the mutex held: hands this second's share of the unwatched directories to the workers. */
+void WatchEngine::poll_some(int64_t now_ns) {
+  if (now_ns < next_poll_ns_) return;
+  next_poll_ns_ = unwatched_.empty() ? INT64_MAX : now_ns + std::min(kPollTickNs, config_.poll_ms * 1'000'000);
+  if (root_state_ != RootState::available) return;
+  if (to_poll_.empty()) {
+    if (now_ns < poll_round_ns_ + config_.poll_ms * 1'000'000) return;
+    poll_round_ns_ = now_ns;
+    to_poll_.assign(unwatched_.begin(), unwatched_.end());
+    const auto ticks = static_cast<size_t>(std::max<int64_t>(1, config_.poll_ms * 1'000'000 / kPollTickNs));
+    poll_share_ = (to_poll_.size() + ticks - 1) / ticks;
+  }
+  DirtyDirectory from;
+  from.pass = 0;
+  for (size_t i = 0; i < poll_share_ && !to_poll_.empty(); i++) {
+    const DirId id = to_poll_.back();
+    to_poll_.pop_back();
+    if (unwatched_.contains(id) && table_.valid(id) && table_.at(id).attached && table_.at(id).listed) mark_list(id, from, false, false);
+  }
+}
+
+}  // namespace fustor
