@@ -5,13 +5,11 @@ import { KEY_HEADER } from "./api-keys.ts";
 import type { FusionCore } from "./fusion-core.ts";
 import type { FusionApp } from "./http-server.ts";
 import { booleanOf } from "./ingest-validation.ts";
-import type { ScanJob } from "./scan-jobs.ts";
-import type { SessionRecord } from "./session-registry.ts";
 import { NONE } from "./tree.ts";
 import { entryHead, search, treePieces } from "./tree-json.ts";
 import { canonicalPath } from "./tree-path.ts";
 import type { View } from "./view.ts";
-import { viewStatistics } from "./view-statistics.ts";
+import { jobFacts, sessionFacts, viewStatistics } from "./view-facts.ts";
 
 type ViewEnv = { Bindings: HttpBindings; Variables: { view: View } };
 type Ctx = Context<ViewEnv>;
@@ -205,48 +203,4 @@ function sessions(c: Ctx, core: FusionCore): Response {
   const view = c.get("view");
   const active = core.sessionsOf(view).map((session) => sessionFacts(core, view, session));
   return c.json({ view_id: view.config.id, active_sessions: active, count: active.length });
-}
-
-function sessionFacts(core: FusionCore, view: View, session: SessionRecord): object {
-  const leader = view.isLedBy(session.id);
-  return {
-    session_id: session.id,
-    pipe_id: session.pipeId,
-    task_id: session.taskId,
-    agent_id: session.taskId.split(":")[0],
-    client_ip: session.clientIp,
-    source_uri: session.sourceUri,
-    /** Monotonic seconds, as the real one shows it. */
-    last_activity: session.lastHeartbeatMs / 1000,
-    created_at: session.createdAt,
-    allow_concurrent_push: core.pipes.get(session.pipeId)?.config.allowConcurrentPush ?? true,
-    session_timeout_seconds: session.timeoutSeconds,
-    role: leader ? "leader" : "follower",
-    can_snapshot: leader,
-    can_audit: leader,
-    can_realtime: session.canRealtime,
-    can_send: true,
-    snapshot_sync_suggested: session.snapshotSyncSuggested,
-    snapshot_ends: session.snapshotEnds,
-    position: view.positionOf(session.taskId) ?? null,
-    batches: session.batches,
-    rows: session.rows,
-  };
-}
-
-function jobFacts(job: ScanJob, view: View): object {
-  const total = job.asked.size;
-  return {
-    job_id: job.id,
-    view_id: view.config.id,
-    path: job.path,
-    status: job.completedAt === null ? "PENDING" : "COMPLETED",
-    progress: {
-      completed_pipes: job.done.size,
-      total_pipes: total,
-      percentage: total === 0 ? 100 : (100 * job.done.size) / total,
-    },
-    created_at: job.createdAt,
-    completed_at: job.completedAt,
-  };
 }
