@@ -129,7 +129,10 @@ describe("two pipes on one source", () => {
     await Promise.all([slow.start(), fast.start()]);
     await until(() => slow.isSettled && fast.isSettled);
     slow.sender.setFaults((call) => (call === "push" ? { kind: "hang" } : undefined));
-    for (let i = 0; i < 300; i++) slow.source.write(`/f${i % 90}`, i);
+    for (let i = 0; i < 300; i++) {
+      slow.source.write(`/f${i % 90}`, i);
+      if (i % 10 === 9) await until(() => fast.pipe.status().backlog === 0 && fast.differences().length === 0);
+    }
     await until(() => fast.differences().length === 0);
     expect(slow.lease.busStatus()).toMatchObject({ overflows: 1, losses: 0 });
   });

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { BusPool } from "../../../src/bus/bus-pool.ts";
+import { FustorError, silentLogger } from "../../../src/sdk/index.ts";
+import { FakeSource } from "../../../src/sdk/testing/index.ts";
+
+const clock = {
+  now: () => performance.now(),
+  wallClock: () => Date.now(),
+  random: () => 0.5,
+  setTimer: (delayMs: number, callback: () => void) => {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+const limits = { maxChanges: 100, maxBytes: 1e6 };
+
+class BrokenSource extends FakeSource {
+  override async open(): Promise<void> {
+    throw new FustorError("FUSTOR_CONFIG_INVALID", "contradicts itself");
+  }
+}
+
+function makePool(make: () => FakeSource = () => new FakeSource()): {
+  pool: BusPool;
+  made: FakeSource[];
+  create: () => FakeSource;
+} {
+  const made: FakeSource[] = [];
+  const create = (): FakeSource => {
+    const source = make();
+    made.push(source);
+    return source;
+  };
+  return { pool: new BusPool(clock, silentLogger), made, create };
+}
+
+describe("a pool of buses", () => {
+  it("opens one source for pipes with one signature, also when they ask at once", async () => {
+    const { pool, made, create } = makePool();
+    const [first, second] = await Promise.all([pool.acquire("x", create, limits), pool.acquire("x", create, limits)]);
+    expect(made).toHaveLength(1);
+    expect(made[0]?.opens).toBe(1);
+    expect(first.source).toBe(second.source);
+    expect(first.bus).not.toBe(second.bus);
+  });
+
+  it("opens one source per signature", async () => {
+    const { pool, made, create } = makePool();
+    await Promise.all([pool.acquire("x", create, limits), pool.acquire("y", create, limits)]);
+    expect(made).toHaveLength(2);
+  });
+
+  it("closes the source with its last lease, once, however often leases are released", async () => {
+    const { pool, made, create } = makePool();
+    const first = await pool.acquire("x", create, limits);
+    const second = await pool.acquire("x", create, limits);
+    await Promise.all([first.release(), first.release()]);
+    expect(made[0]?.closes).toBe(0);
+    expect(second.busStatus().subscribers).toBe(1);
+    await second.release();
+    expect(made[0]?.closes).toBe(1);
+  });
+
+  it("opens a new source only after the old one with its signature is closed", async () => {
+    const { pool, made, create } = makePool();
+    const first = await pool.acquire("x", create, limits);
+    const closing = first.release();
+    const second = await pool.acquire(
+      "x",
+      () => {
+        expect(made[0]?.closes).toBe(1);
+        return create();
+      },
+      limits,
+    );
+    await closing;
+    expect(second.source).not.toBe(first.source);
+  });
+
+  it("tells everybody who waited when a source does not open, and tries a new one next time", async () => {
+    const { pool, made, create } = makePool(() => (made.length === 0 ? new BrokenSource() : new FakeSource()));
+    const results = await Promise.allSettled([pool.acquire("x", create, limits), pool.acquire("x", create, limits)]);
+    expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(made[0]?.closes).toBe(1);
+    await expect(pool.acquire("x", create, limits)).resolves.toMatchObject({ source: made[1] });
+  });
+
+  it("tells a pipe that joins later that a position before it is lost", async () => {
+    const { pool, create } = makePool(() => new FakeSource({ keepsHistory: true }));
+    const first = await pool.acquire("x", create, limits);
+    expect(first.bus.start(5)).toEqual({ positionLost: false });
+    const second = await pool.acquire("x", create, limits);
+    expect(second.bus.start(5)).toEqual({ positionLost: true });
+    await Promise.all([first.release(), second.release()]);
+  });
+});

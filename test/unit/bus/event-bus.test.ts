@@ -1,0 +1,240 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type BusBatch, type BusLimits, type BusSubscription, EventBus } from "../../../src/bus/event-bus.ts";
+import type { Change } from "../../../src/sdk/index.ts";
+
+class TestClock {
+  wall = 1_790_000_000_000;
+  now = (): number => this.wall;
+  wallClock = (): number => this.wall;
+  random = (): number => 0.5;
+  setTimer = (): (() => void) => () => undefined;
+}
+
+const upsert = (key: string, sequence: number, isContainer = false): Change => ({
+  op: "update",
+  key,
+  row: { path: key, n: sequence },
+  sequence,
+  isContainer,
+});
+const removal = (key: string, sequence: number, isContainer = false): Change => ({
+  op: "delete",
+  key,
+  row: { path: key },
+  sequence,
+  isContainer,
+});
+
+function makeBus(limits: Partial<BusLimits> = {}): { bus: EventBus; clock: TestClock } {
+  const clock = new TestClock();
+  return { bus: new EventBus({ maxChanges: 1_000, maxBytes: 1e9, ...limits }, clock), clock };
+}
+
+const publish = (bus: EventBus, ...changes: Change[]): void =>
+  bus.publish({ changes, sizeBytes: changes.length * 100, lagMs: 0 });
+
+function takeBatch(subscription: BusSubscription, maxChanges = 1e9, maxBytes = 1e9): BusBatch {
+  const taken = subscription.take(maxChanges, maxBytes);
+  if (taken?.kind !== "batch") throw new Error(`no batch: ${JSON.stringify(taken)}`);
+  return taken;
+}
+
+const keysOf = (batch: BusBatch): string[] => batch.changes.map(({ key }) => key);
+
+describe("a cursor", () => {
+  it("gets every change of a burst with one wall clock time, in order, across batches", () => {
+    const { bus } = makeBus();
+    const subscription = bus.subscribe();
+    const keys = Array.from({ length: 250 }, (_, i) => `/f${i}`);
+    publish(bus, ...keys.slice(0, 130).map((key, i) => upsert(key, i)));
+    publish(bus, ...keys.slice(130).map((key, i) => upsert(key, i)));
+    const batches = [100, 100, 100].map((size) => takeBatch(subscription, size));
+    expect(batches.flatMap(keysOf)).toEqual(keys);
+    expect(subscription.take(100, 1e9)).toBeUndefined();
+  });
+
+  it("gets changes although the clock steps back, with indexes that never do", () => {
+    const { bus, clock } = makeBus();
+    const subscription = bus.subscribe();
+    publish(bus, upsert("/a", 1));
+    clock.wall -= 3_600_000;
+    publish(bus, upsert("/b", 2), upsert("/c", 3));
+    const { indexes } = takeBatch(subscription);
+    expect(indexes).toHaveLength(3);
+    expect(new Set(indexes).size).toBe(3);
+    expect([...indexes].sort((a, b) => a - b)).toEqual(indexes);
+  });
+
+  it("sees nothing that was published before it", () => {
+    const { bus } = makeBus();
+    publish(bus, upsert("/old", 1));
+    const subscription = bus.subscribe();
+    expect(subscription.take(10, 1e9)).toBeUndefined();
+    expect(subscription.backlog).toBe(0);
+  });
+
+  it("gets the same batches again after a rewind, and only those that were not committed", () => {
+    const { bus } = makeBus();
+    const subscription = bus.subscribe();
+    publish(bus, ...["/a", "/b", "/c", "/d"].map((key, i) => upsert(key, i)));
+    subscription.commit(takeBatch(subscription, 1));
+    const second = takeBatch(subscription, 2);
+    const third = takeBatch(subscription, 1);
+    expect(subscription.backlog).toBe(3);
+    subscription.rewind();
+    expect(subscription.backlog).toBe(3);
+    expect(takeBatch(subscription)).toBe(second);
+    expect(takeBatch(subscription)).toBe(third);
+    subscription.commit(second);
+    subscription.commit(third);
+    expect(subscription.backlog).toBe(0);
+    expect(subscription.isEmpty).toBe(true);
+  });
+
+  it("gets no more bytes than asked for, but at least one change", () => {
+    const { bus } = makeBus();
+    const subscription = bus.subscribe();
+    publish(bus, ...["/a", "/b", "/c"].map((key, i) => upsert(key, i)));
+    expect(keysOf(takeBatch(subscription, 10, 250))).toEqual(["/a", "/b"]);
+    expect(keysOf(takeBatch(subscription, 10, 1))).toEqual(["/c"]);
+  });
+
+  it("is woken by a change, a loss, a changed feed and an abort", async () => {
+    const { bus } = makeBus();
+    const subscription = bus.subscribe();
+    const abort = new AbortController();
+    for (const cause of [
+      () => publish(bus, upsert("/a", 1)),
+      () => bus.reportLoss("gap"),
+      () => bus.setFeed({ state: "live" }),
+      () => abort.abort(),
+    ]) {
+      const woken = subscription.readable(abort.signal);
+      cause();
+      await woken;
+      while (subscription.take(10, 1e9) !== undefined);
+    }
+    expect(subscription.take(10, 1e9)).toBeUndefined();
+  });
+
+  it("counts as committed an index that every later change exceeds", () => {
+    const { bus } = makeBus();
+    const subscription = bus.subscribe();
+    const before = subscription.committedIndex;
+    publish(bus, upsert("/a", 1));
+    const batch = takeBatch(subscription);
+    expect(batch.indexes[0]).toBeGreaterThan(before);
+    subscription.commit(batch);
+    expect(subscription.committedIndex).toBe(batch.indexes[0]);
+  });
+});
+
+describe("a full bus", () => {
+  it("cuts off only the cursor that lags", () => {
+    const { bus } = makeBus({ maxChanges: 10 });
+    const slow = bus.subscribe();
+    const fast = bus.subscribe();
+    for (let i = 0; i < 30; i++) {
+      publish(bus, upsert(`/f${i % 3}`, i));
+      expect(keysOf(takeBatch(fast))).toEqual([`/f${i % 3}`]);
+    }
+    expect(bus.status()).toMatchObject({ overflows: 1, losses: 0, heldChanges: 0 });
+    expect(slow.backlog).toBe(3);
+    expect(takeBatch(slow).changes.map(({ sequence }) => sequence)).toEqual([27, 28, 29]);
+  });
+
+  it("is full by bytes as well", () => {
+    const { bus } = makeBus({ maxBytes: 1_000 });
+    bus.subscribe();
+    for (let i = 0; i < 11; i++) publish(bus, upsert("/f", i));
+    expect(bus.status().overflows).toBe(1);
+  });
+
+  it("leaves a batch that is in flight as it is, gives it out again first, and numbers what follows higher", () => {
+    const { bus } = makeBus({ maxChanges: 5 });
+    const subscription = bus.subscribe();
+    publish(bus, upsert("/a", 1));
+    const inFlight = takeBatch(subscription);
+    for (let i = 2; i < 20; i++) publish(bus, upsert("/a", i));
+    subscription.rewind();
+    expect(takeBatch(subscription)).toBe(inFlight);
+    const rest = takeBatch(subscription);
+    expect(rest.changes.map(({ sequence }) => sequence)).toEqual([19]);
+    expect(rest.indexes[0]).toBeGreaterThan(bus.status().lastIndex - 1);
+    publish(bus, upsert("/b", 20));
+    expect(takeBatch(subscription).indexes[0]).toBeGreaterThan(rest.indexes[0] as number);
+  });
+
+  it("says once that changes are lost when even the last states are too many, and goes on", () => {
+    const { bus } = makeBus({ maxChanges: 5, maxCoalesced: 8 });
+    const subscription = bus.subscribe();
+    for (let i = 0; i < 9; i++) publish(bus, upsert(`/f${i}`, i));
+    expect(subscription.take(10, 1e9)).toMatchObject({ kind: "lost" });
+    expect(subscription.take(10, 1e9)).toBeUndefined();
+    publish(bus, upsert("/after", 10));
+    expect(keysOf(takeBatch(subscription))).toEqual(["/after"]);
+    expect(bus.status()).toMatchObject({ overflows: 1, losses: 1 });
+  });
+});
+
+/** What a far side holds after these changes: deletes take everything below with them. */
+function applied(changes: readonly Change[], start: ReadonlyMap<string, number>): Map<string, number> {
+  const view = new Map(start);
+  for (const change of changes) {
+    if (change.op !== "delete") {
+      view.set(change.key, change.sequence);
+      continue;
+    }
+    for (const key of [...view.keys()]) if (key === change.key || key.startsWith(`${change.key}/`)) view.delete(key);
+  }
+  return view;
+}
+
+const names = fc.constantFrom("a", "b");
+const anyKey = fc.array(names, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join("/")}`);
+
+describe("whatever happens", () => {
+  it("a far side that gets what the cursor hands out ends as if it had got every change", () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("change" as const), key: anyKey, deletes: fc.boolean() }),
+      fc.record({ kind: fc.constant("take" as const), size: fc.integer({ min: 1, max: 6 }) }),
+      fc.record({ kind: fc.constant("rewind" as const) }),
+      fc.record({ kind: fc.constant("commit" as const) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const { bus } = makeBus({ maxChanges: 4 });
+        const subscription = bus.subscribe();
+        // Keys that hold something below them are directories; a delete takes what is below, as the source says it does.
+        const start = new Map(["/a", "/a/a", "/a/b", "/a/a/a", "/b"].map((key) => [key, 0]));
+        const all: Change[] = [];
+        const received: Change[] = [];
+        const outstanding: BusBatch[] = [];
+        let sequence = 0;
+        const receive = (size: number): void => {
+          const taken = subscription.take(size, 1e9);
+          if (taken?.kind !== "batch") return;
+          outstanding.push(taken);
+          received.push(...taken.changes);
+        };
+        for (const next of steps) {
+          if (next.kind === "change") {
+            const change = next.deletes ? removal(next.key, ++sequence, true) : upsert(next.key, ++sequence, false);
+            all.push(change);
+            publish(bus, change);
+          } else if (next.kind === "take") receive(next.size);
+          else if (next.kind === "rewind") {
+            subscription.rewind();
+            outstanding.length = 0;
+          } else {
+            const batch = outstanding.shift();
+            if (batch !== undefined) subscription.commit(batch);
+          }
+        }
+        while (!subscription.isEmpty) receive(3);
+        expect(applied(received, start)).toEqual(applied(all, start));
+      }),
+    );
+  });
+});
