@@ -26,6 +26,9 @@ WatchConfig to_config(const std::string& root, const Napi::Object& options) {
   config.settle_ms = static_cast<int64_t>(number_or(options, "settleMs", 2000, 0, kMostMs));
   config.throttle_ms = static_cast<int64_t>(number_or(options, "throttleMs", 1000, 0, kMostMs));
   config.raw = flag_or(options, "raw", false);
+  config.poll_only = flag_or(options, "pollOnly", false);
+  config.max_watches = static_cast<uint64_t>(number_or(options, "maxWatches", 0, 0, 1e15));
+  config.poll_ms = static_cast<int64_t>(number_or(options, "pollMs", 60'000, 100, kMostMs));
   return config;
 }
 
