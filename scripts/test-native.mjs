@@ -1,0 +1,73 @@
+// The engine's C++ tests (test/native/*_test.cc) under AddressSanitizer and UBSan, with `--tsan` under ThreadSanitizer.
+// Further arguments choose test files by a part of their name.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const args = process.argv.slice(2);
+const threads = args.includes("--tsan");
+const wanted = args.filter((argument) => !argument.startsWith("--"));
+const folder = join(ROOT, threads ? "build-native-tests-tsan" : "build-native-tests");
+
+function cmake(what, ...cmakeArgs) {
+  const result = spawnSync("cmake", cmakeArgs, { cwd: ROOT, encoding: "utf8", maxBuffer: 256 << 20 });
+  if (result.error) {
+    console.error(`test-native: cmake: ${result.error.message} (apt-get install -y g++ cmake make)`);
+    process.exit(1);
+  }
+  if (result.status === 0) return;
+  process.stderr.write(`${result.stdout}${result.stderr}`);
+  console.error(`test-native: ${what} failed`);
+  process.exit(1);
+}
+
+function runTest(name) {
+  // ThreadSanitizer wants the address space where it expects it, which newer kernels randomize further.
+  const fixed = threads && existsSync("/usr/bin/setarch") ? ["/usr/bin/setarch", "--addr-no-randomize"] : [];
+  const [command, ...rest] = [...fixed, join(folder, name)];
+  const result = spawnSync(command, rest, {
+    cwd: ROOT,
+    encoding: "utf8",
+    timeout: 600_000,
+    env: { ...process.env, TSAN_OPTIONS: "halt_on_error=1 second_deadlock_stack=1" },
+  });
+  const counts = /(\d+) passed, (\d+) failed\n$/.exec(result.stdout);
+  const ok = result.status === 0 && counts !== null;
+  console.log(`${ok ? "ok  " : "FAIL"} ${name}`);
+  if (!ok) process.stdout.write(`${result.stdout}${result.stderr}`);
+  if (counts === null) {
+    console.log(`${name} ended early (${result.signal ?? `exit ${result.status}`})`);
+    return { passed: 0, failed: 1 };
+  }
+  const [passed, failed] = [Number(counts[1]), Number(counts[2])];
+  // A sanitizer that complains at the end, for example about a leak.
+  return { passed, failed: result.status === 0 ? failed : Math.max(failed, 1) };
+}
+
+cmake(
+  "configuring",
+  "-S",
+  "native",
+  "-B",
+  folder,
+  "-DFUSTOR_TESTS=ON",
+  `-DFUSTOR_SANITIZE=${threads ? "thread" : "address"}`,
+);
+cmake("compiling", "--build", folder, "--parallel", String(availableParallelism()));
+
+const names = readdirSync(join(ROOT, "test/native"))
+  .filter((name) => name.endsWith("_test.cc"))
+  .map((name) => name.replace(/\.cc$/, ""))
+  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .sort();
+let passed = 0;
+let failed = 0;
+for (const name of names) {
+  const counts = runTest(name);
+  passed += counts.passed;
+  failed += counts.failed;
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
