@@ -119,7 +119,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
       return info.Env().Undefined();
     }
     if (raw.starts_with('/')) raw.erase(0, 1);
-    watcher_->recheck(raw, info[1].ToBoolean());
+    watcher_->recheck(raw, info[1].ToBoolean(), info[2].ToBoolean());
     return info.Env().Undefined();
   }
 

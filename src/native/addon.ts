@@ -138,8 +138,8 @@ export interface NativeWatch {
   drain(maxChanges: number): NativeLiveBatch | null;
   /** Raw mode only: JSON lines `{"mask":[..],"path","cookie","wd"}`, or null. */
   drainRaw(): Buffer | null;
-  /** Looks at these wire paths again and announces what is there even if unchanged; a directory with everything below if `recursive`. */
-  recheck(path: string, recursive: boolean): void;
+  /** Looks at this wire path again, with everything below if `recursive`; `announce` reports also what did not change. */
+  recheck(path: string, recursive: boolean, announce: boolean): void;
   /** Lists the whole tree again (differences come out as changes). */
   resync(reason: string): void;
   /** The rows of the whole tree from the table, each directory once it has been listed in this pass. */

@@ -60,8 +60,11 @@ class Watcher {
   /** False when there is nothing at the moment. */
   virtual bool drain(LiveBatch& out) = 0;
   virtual std::string drain_raw() = 0;
-  /** Looks again at a path (raw bytes, relative, "" = root) and reports what is there even if unchanged. */
-  virtual void recheck(const std::string& path, bool recursive) = 0;
+  /**
+   * Looks again at a path (raw bytes, relative, "" = root), with everything below if `recursive`, and reports what changed; with
+   * `announce` also what did not.
+   */
+  virtual void recheck(const std::string& path, bool recursive, bool announce) = 0;
   /** Lists the whole tree again; differences come out as changes. */
   virtual void resync(const std::string& reason) = 0;
   /** The rows of the whole tree out of the table, each directory once it was listed in this pass. */

@@ -136,14 +136,14 @@ std::string WatchEngine::drain_raw() {
   return changes_.take_raw();
 }
 
-void WatchEngine::recheck(const std::string& path, bool recursive) {
+void WatchEngine::recheck(const std::string& path, bool recursive, bool announce) {
   Lock lock(mutex_);
   if (root_state_ == RootState::unavailable) return;
   const DirId directory = table_.resolve(path);
   if (directory != kNoDir && (recursive || path.empty())) {
     DirtyDirectory from;
     from.recursive = recursive;
-    mark_list(directory, from, true, false);
+    mark_list(directory, from, announce, false);
   }
   if (path.empty()) return;
   // The nearest directory that is known holds the name, or the ancestor that is missing.
@@ -154,7 +154,7 @@ void WatchEngine::recheck(const std::string& path, bool recursive) {
     if (entry == nullptr || entry->child == kNoDir) break;
     parent = entry->child;
   }
-  mark(parent, rest.substr(0, rest.find('/')), kMarkAnnounce);
+  mark(parent, rest.substr(0, rest.find('/')), announce ? kMarkAnnounce : kMarkVerify);
 }
 
 void WatchEngine::resync(const std::string& reason) {

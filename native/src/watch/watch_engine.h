@@ -57,7 +57,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void start() override;
   bool drain(LiveBatch& out) override;
   std::string drain_raw() override;
-  void recheck(const std::string& path, bool recursive) override;
+  void recheck(const std::string& path, bool recursive, bool announce) override;
   void resync(const std::string& reason) override;
   std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) override;
   WatchStatus status() const override;
