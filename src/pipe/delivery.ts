@@ -30,7 +30,7 @@ export interface DeliveryParts {
   readonly logger: Logger;
   readonly isSessionFresh: () => boolean;
   readonly onFailure: (error: unknown) => void;
-  readonly onAnswer: (shipment: Shipment, answer: Acknowledgement, sentAt: number) => void;
+  readonly onAnswer: (answer: Acknowledgement, sentAt: number) => void;
   readonly onPoison: (row: PoisonRow) => void;
 }
 
@@ -101,7 +101,7 @@ export class Delivery {
       this.#failures = 0;
       this.#poisonRun = 0;
       const done = this.#done(shipment);
-      this.#parts.onAnswer(shipment, answer, sentAt);
+      this.#parts.onAnswer(answer, sentAt);
       return done;
     }
   }

@@ -4,7 +4,7 @@ import type { BusClock } from "../bus/bus-clock.ts";
 import type { BusSubscription } from "../bus/event-bus.ts";
 import type { Command, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
 
-/** One compiled-in rule of `fields_mapping` (PROTOCOL 10). */
+/** One rule of `fields_mapping`; docs/protocol.md has the rules of mapping. */
 export interface FieldMappingRule {
   readonly to: string;
   readonly source: readonly string[];

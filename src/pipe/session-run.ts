@@ -1,0 +1,181 @@
+/** One session from its creation to its end: heartbeat and lane side by side, until one of them ends. */
+import type { BusBatch } from "../bus/event-bus.ts";
+import { type HeartbeatAnswer, isFustorError, type Role } from "../sdk/index.ts";
+import type { ParcelLimits } from "./activities/parcel.ts";
+import { RealtimeActivity } from "./activities/realtime.ts";
+import { SnapshotActivity } from "./activities/snapshot.ts";
+import type { BackoffSettings } from "./backoff.ts";
+import { Delivery } from "./delivery.ts";
+import type { EnvelopeBuilder } from "./envelope-builder.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { History } from "./history.ts";
+import { Lane } from "./lane.ts";
+import type { PipeParts } from "./pipe-options.ts";
+import type { PipeTally } from "./pipe-tally.ts";
+import type { OpenSession } from "./session-keeper.ts";
+import type { ShipmentContext } from "./shipment.ts";
+
+/** How a session ended. */
+export type SessionEnd =
+  | { readonly kind: "stopped" }
+  /** `isGhost`: the far side may still hold it. */
+  | { readonly kind: "lost"; readonly reason: string; readonly isGhost: boolean }
+  /** A defect of ours or of a driver. */
+  | { readonly kind: "broke"; readonly error: unknown };
+
+export interface SessionRunParts {
+  readonly open: OpenSession;
+  readonly pipe: PipeParts;
+  readonly limits: ParcelLimits;
+  readonly builder: EnvelopeBuilder;
+  readonly context: ShipmentContext;
+  readonly history: History;
+  readonly tally: PipeTally;
+  /** For sessions; a snapshot that waits for its source uses it too. */
+  readonly connectBackoff: BackoffSettings;
+  readonly onHeartbeat: (answer: HeartbeatAnswer) => void;
+}
+
+/** Pushes are repeated sooner than sessions are asked for: the far side is known to be there. */
+const FIRST_PUSH_RETRY_MS = 1_000;
+const LONGEST_PUSH_RETRY_MS = 10_000;
+
+export class SessionRun {
+  readonly snapshot: SnapshotActivity;
+  readonly #parts: SessionRunParts;
+  readonly #abort = new AbortController();
+  readonly #delivery: Delivery;
+  readonly #heartbeat: Heartbeat;
+  readonly #lane: Lane;
+  #stopping = false;
+  #cancelDeadline: () => void = () => undefined;
+
+  constructor(parts: SessionRunParts) {
+    this.#parts = parts;
+    this.#delivery = this.#makeDelivery();
+    this.snapshot = this.#makeSnapshot();
+    this.#lane = this.#makeLane(parts.open.session.role);
+    this.#heartbeat = this.#makeHeartbeat();
+  }
+
+  /** Once. Resolves when nothing of the session is in flight any more. Never rejects. */
+  async run(): Promise<SessionEnd> {
+    const { signal } = this.#abort;
+    const tasks = [this.#lane.run(signal), this.#heartbeat.run(signal)];
+    // Only how the first one ends counts: the other is cancelled because of it.
+    const end = await Promise.race(tasks).then(
+      (): SessionEnd => ({ kind: "stopped" }),
+      (error: unknown): SessionEnd => this.#endOf(error),
+    );
+    this.#abort.abort();
+    await Promise.allSettled(tasks);
+    this.#cancelDeadline();
+    return end;
+  }
+
+  /** Ends `run` when what is queued was sent, at the first failure, or at the deadline. */
+  stop(deadlineMs: number): void {
+    this.#stopping = true;
+    this.#lane.drain();
+    this.#cancelDeadline = this.#parts.pipe.ambience.setTimer(deadlineMs, () => this.#abort.abort());
+  }
+
+  #endOf(error: unknown): SessionEnd {
+    if (isFustorError(error, "FUSTOR_SESSION_LOST")) {
+      return { kind: "lost", reason: error.message, isGhost: error.details.expired === true };
+    }
+    return this.#stopping ? { kind: "stopped" } : { kind: "broke", error };
+  }
+
+  #makeDelivery(): Delivery {
+    const { open, pipe, tally, connectBackoff } = this.#parts;
+    return new Delivery({
+      sender: pipe.sender,
+      sessionId: open.session.sessionId,
+      ambience: pipe.ambience,
+      logger: pipe.logger,
+      backoff: {
+        ...connectBackoff,
+        firstMs: Math.min(connectBackoff.firstMs, FIRST_PUSH_RETRY_MS),
+        maxMs: Math.min(connectBackoff.maxMs, LONGEST_PUSH_RETRY_MS),
+      },
+      isSessionFresh: () => this.#heartbeat.isFresh(),
+      onFailure: (error) => tally.fail(error),
+      onAnswer: (answer, sentAt) => {
+        tally.batchesSent++;
+        if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
+      },
+      onPoison: (row) => {
+        tally.poisonRows++;
+        pipe.onPoison?.(row);
+      },
+    });
+  }
+
+  #makeSnapshot(): SnapshotActivity {
+    const { pipe, limits, context, builder, history, connectBackoff } = this.#parts;
+    return new SnapshotActivity({
+      source: pipe.source,
+      limits,
+      context,
+      builder,
+      revives: this.#revives,
+      ambience: pipe.ambience,
+      backoff: connectBackoff,
+      logger: pipe.logger,
+      index: () => pipe.bus.committedIndex,
+      onComplete: () => {
+        history.complete();
+        pipe.logger.info({ rows: this.snapshot.progress.rows }, "the snapshot is complete");
+      },
+    });
+  }
+
+  #makeLane(role: Role): Lane {
+    const { open, pipe, limits, context, history, tally } = this.#parts;
+    const { sender, bus, ambience, logger } = pipe;
+    const onDelivered = (batch: BusBatch): void => {
+      history.committed(batch.indexes.at(-1) ?? -1);
+      tally.delivered(batch, ambience.now());
+      this.#lane.delivered(batch);
+    };
+    const onLoss = (reason: string): void => {
+      tally.changesLost++;
+      this.#lane.lostChanges(reason);
+    };
+    return new Lane(role, {
+      sender,
+      sessionId: open.session.sessionId,
+      bus,
+      realtime: new RealtimeActivity({ bus, limits, context, revives: this.#revives, onLoss, onDelivered }),
+      snapshot: this.snapshot,
+      delivery: this.#delivery,
+      history,
+      ambience,
+      logger,
+    });
+  }
+
+  #makeHeartbeat(): Heartbeat {
+    const { open, pipe, tally, onHeartbeat } = this.#parts;
+    return new Heartbeat({
+      sender: pipe.sender,
+      session: open.session,
+      askedAt: open.askedAt,
+      ambience: pipe.ambience,
+      canRealtime: () => this.#lane.hasPolled,
+      onFailure: (error) => tally.fail(error),
+      onAnswer: (answer, sentAt, recovered) => {
+        if (recovered) this.#delivery.wake();
+        onHeartbeat(answer);
+        this.#lane.setRole(answer.role);
+        if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
+      },
+    });
+  }
+
+  /** Only paths leave tombstones. */
+  get #revives(): boolean {
+    return this.#parts.pipe.source.schema === "fs";
+  }
+}
