@@ -1,4 +1,5 @@
 /** Live changes out of the watch engine: pulled in batches, woken by the engine, never more than one crossing a batch. */
+import { setImmediate as turn } from "node:timers/promises";
 import type { NativeWatch } from "../../native/addon.ts";
 import type { Change, ChangeBatch } from "../../sdk/index.ts";
 
@@ -43,6 +44,8 @@ export async function* liveBatches(
     } else {
       const changes = JSON.parse(batch.json.toString("utf8")) as Change[];
       yield { changes, sizeBytes: batch.json.byteLength, lagMs: batch.lagMs };
+      // A storm always has the next batch ready: without a turn of the event loop heartbeats, answers and commands would starve.
+      await turn();
     }
   }
 }
