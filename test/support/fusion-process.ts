@@ -14,6 +14,8 @@ export interface FusionOptions {
   readonly sessionTimeoutSeconds?: number;
   /** Default 0: no audit may help. */
   readonly auditIntervalSeconds?: number;
+  /** Default: free ones. */
+  readonly ports?: { readonly view: number; readonly receiver: number };
 }
 
 /** What an agent needs to push. */
@@ -99,7 +101,8 @@ async function answers(url: string, key: string): Promise<boolean> {
 
 /** Not started yet. Its keys are random, so that only this very process is taken for it. */
 export async function createFusionProcess(run: FusionCommand, options: FusionOptions = {}): Promise<FusionProcess> {
-  const [viewPort = 0, receiverPort = 0] = await freePorts(2);
+  const [freeView = 0, freeReceiver = 0] = await freePorts(2);
+  const { view: viewPort, receiver: receiverPort } = options.ports ?? { view: freeView, receiver: freeReceiver };
   const addresses = { viewPort, receiverPort, pushKey: `push-${randomUUID()}`, viewKey: `read-${randomUUID()}` };
   const { pushKey, viewKey } = addresses;
   const home = createTempFolder(`${run.kind}-fusion`);

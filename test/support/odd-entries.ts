@@ -70,9 +70,3 @@ export function makeOddNames(folder: string): void {
     writeFileSync(within(directory, name), "inside");
   }
 }
-
-/** A path of directories that is longer than PATH_MAX allows in one call, with a file at its end. */
-export function makeDeepPath(folder: string): void {
-  const script = `for i in $(seq 30); do mkdir "$0" && cd "$0"; done; echo deep > bottom`;
-  execFileSync("bash", ["-ec", script, "deep".repeat(50)], { cwd: folder });
-}

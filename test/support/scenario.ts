@@ -36,7 +36,7 @@ export interface Scenario {
   readonly fusion?: FusionOptions;
   /** Milliseconds to converge after `act`. Default 20,000. */
   readonly withinMs?: number;
-  /** Before the agent starts. */
+  /** Before the agent starts. Without `act` the clock runs from the agent's start, otherwise from the end of `act`. */
   prepare?(site: Site): void | Promise<void>;
   /** While the agent runs; it begins when the view is open, unless {@link startsWithoutView}. */
   act?(stage: Stage): void | Promise<void>;
@@ -128,12 +128,13 @@ export function judge(scenario: Scenario, cast: Cast<OurAgentProcess>): Promise<
   return withStage(scenario, cast, settle, async (stage) => {
     const { agent, fusion, root } = stage;
     try {
-      if (scenario.startsWithoutView === undefined) {
-        await fusion.view.waitUntilOpen(OPEN_MS);
-        if (scenario.act !== undefined) await stage.settle();
-      }
+      const begun = performance.now();
+      if (scenario.startsWithoutView === undefined) await fusion.view.waitUntilOpen(OPEN_MS);
+      const openedMs = performance.now() - begun;
+      if (scenario.act !== undefined && scenario.startsWithoutView === undefined) await stage.settle();
       await scenario.act?.(stage);
-      const tookMs = await demandEqual(fusion, root, scenario.withinMs ?? WITHIN_MS);
+      const equalMs = await demandEqual(fusion, root, scenario.withinMs ?? WITHIN_MS);
+      const tookMs = scenario.act === undefined ? openedMs + equalMs : equalMs;
       assertHealthy(await agent.status());
       await scenario.after?.(stage);
       await assertCleanEnd(stage);

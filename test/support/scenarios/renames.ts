@@ -30,13 +30,20 @@ export const renameScenarios: readonly Scenario[] = [
   },
   {
     name: "nested renames: below, above and into each other",
-    prepare: ({ root }) => {
-      for (const name of ["a", "b", "c"]) growTree(`${root}/${name}`, { seed: 5, files: 60, filesPerDirectory: 6 });
-    },
+    prepare: ({ shell }) =>
+      shell(`for d in a b c; do mkdir -p $d/x/y $d/z
+        for i in $(seq 20); do echo $d > $d/x/$d$i; echo $i > $d/x/y/$i; echo $i$d > $d/z/$i; done; done`),
     act: ({ shell }) =>
-      shell(
-        "mv a/d1 a/e1; mv a z; mv z/e1 b/taken; mv b c/b; mv c/b/taken z/back; mv c a; echo new > a/b/late; mv a/b/d2 d2",
-      ),
+      shell(`mv a/x a/w; mv a q; mv q/w b/taken; mv b c/b; mv c/b/taken q/back; mv c a
+        echo new > a/b/late; mv a/b/x/y y; mv q/back/y a/b/x/y; mv a/b/x q/x; echo 1 > q/x/y/later`),
+  },
+  {
+    name: "a path of 300 directories, renamed near its top",
+    async act({ shell, settle }) {
+      await shell(`p=$(printf 'level/%.0s' $(seq 300)); mkdir -p "$p"; echo deep > "$p/bottom"`);
+      await settle();
+      await shell("mv level/level/level level/other; echo more > level/other/level/level/beside");
+    },
   },
   {
     name: "two directories swap their names",

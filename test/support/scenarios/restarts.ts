@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Child, startChild } from "../child-process.ts";
 import type { Scenario, Stage } from "../scenario.ts";
 import { growTree } from "../temp-tree.ts";
+import { waitFor } from "../wait-for.ts";
 
 /** Writes, renames and deletes below `busy/` until it is ended. */
 function startWriter({ root }: Stage): Child {
@@ -23,18 +24,28 @@ async function whileWriting(stage: Stage, act: () => Promise<void>): Promise<voi
   await writer.end();
 }
 
-const grown: Pick<Scenario, "prepare"> = {
+const growing = (files: number): Pick<Scenario, "prepare"> => ({
   prepare: ({ root }) => {
-    growTree(`${root}/grown`, { seed: 21, files: 3000 });
+    growTree(`${root}/grown`, { seed: 21, files });
   },
-};
+});
+
+const grown = growing(3000);
+
+/** Renames each grown directory away and back, again and again. */
+const unrest = `while true; do for d in grown/d*; do mv $d grown/away; echo x > grown/away/new; mv grown/away $d; done; done`;
+
+function whenFusion(what: string, probe: () => Promise<boolean>): Promise<true> {
+  const look = async (): Promise<boolean> => probe().catch(() => false);
+  return waitFor<true>(async () => ((await look()) ? true : undefined), { timeoutMs: 30_000, intervalMs: 5, what });
+}
 
 const changesMeanwhile =
   "rm -rf grown/d1*; mv grown/d2 renamed; echo new > grown/new; rm -f grown/*.dat; mkdir -p fresh/a/b; touch fresh/a/b/c";
 
 const restartFusion = (how: "stop" | "kill"): NonNullable<Scenario["act"]> =>
   async function act({ fusion, shell }) {
-    await shell("rm -rf grown/d2*; echo before > before");
+    await shell("rm -rf grown/d3*; echo before > before");
     await fusion[how]();
     await shell(changesMeanwhile);
     await pause(3000);
@@ -53,14 +64,38 @@ export const restartScenarios: readonly Scenario[] = [
       }),
   },
   {
-    name: "the agent is killed in its first snapshot and started again",
-    ...grown,
+    name: "the agent is killed in the middle of its first snapshot and started again",
+    ...growing(20_000),
     startsWithoutView: true,
-    async act({ agent, shell }) {
-      await pause(700);
+    async act({ agent, fusion, shell }) {
+      await whenFusion("a session", async () => (await fusion.view.sessions()).length > 0);
+      await pause(250);
       await agent.kill();
+      assert.equal((await fusion.view.readTree()).state, "opening", "the snapshot was over before the agent could be killed");
       await shell(changesMeanwhile);
       agent.start();
+    },
+  },
+  {
+    name: "the agent is killed the moment its session exists and started again",
+    ...grown,
+    // Nobody but the dead process may know this session: the new one has to outwait it.
+    fusion: { sessionTimeoutSeconds: 3 },
+    startsWithoutView: true,
+    async act({ agent, fusion }) {
+      await whenFusion("a session", async () => (await fusion.view.sessions()).length > 0);
+      await agent.kill();
+      agent.start();
+    },
+  },
+  {
+    name: "directories move while the first snapshot runs",
+    ...growing(20_000),
+    startsWithoutView: true,
+    async act({ root, fusion }) {
+      const mover = startChild({ command: "bash", args: ["-c", unrest], cwd: root });
+      await fusion.view.waitUntilOpen(60_000);
+      await mover.end();
     },
   },
   {
@@ -85,6 +120,17 @@ export const restartScenarios: readonly Scenario[] = [
     ...grown,
     withinMs: 60_000,
     act: restartFusion("kill"),
+  },
+  {
+    name: "Fusion is killed and starts again under writes",
+    ...grown,
+    withinMs: 60_000,
+    act: (stage) =>
+      whileWriting(stage, async () => {
+        await stage.fusion.kill();
+        await pause(1000);
+        await stage.fusion.start();
+      }),
   },
   {
     name: "Fusion is frozen for 15 s under writes",
