@@ -75,6 +75,7 @@ export interface WatchTreeOptions extends InspectOptions {
 /** After the signal, how long the engine has to be quiet until what it knew is all out, and how long that may take. */
 const QUIET_MS = 150;
 const FLUSH_LIMIT_MS = 5000;
+const STARTING_POLL_MS = 20;
 const CHANGES_PER_ITEM = 1000;
 
 /** A bell that rings once per `ring` at most, for one listener. */
@@ -87,10 +88,15 @@ class Bell {
     this.#wake?.();
   };
 
-  async wait(): Promise<void> {
+  /** Resolves with the next ring, or one that was missed, or after the time. */
+  async wait(limitMs?: number): Promise<void> {
     if (!this.#rung) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        const timer = limitMs === undefined ? undefined : setTimeout(resolve, limitMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
     }
     this.#wake = undefined;
@@ -153,7 +159,8 @@ export async function* watchTree(
       }
       known = status.root;
       if (ready) yield* drainAll(watch, raw);
-      await bell.wait();
+      // The engine rings again only after it was drained, which has to wait until `ready` is out: until then look now and then.
+      await bell.wait(ready ? undefined : STARTING_POLL_MS);
     }
     if (ready) yield* flush(watch, raw);
   } finally {
