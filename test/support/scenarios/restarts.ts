@@ -71,7 +71,11 @@ export const restartScenarios: readonly Scenario[] = [
       await whenFusion("a session", async () => (await fusion.view.sessions()).length > 0);
       await pause(250);
       await agent.kill();
-      assert.equal((await fusion.view.readTree()).state, "opening", "the snapshot was over before the agent could be killed");
+      assert.equal(
+        (await fusion.view.readTree()).state,
+        "opening",
+        "the snapshot was over before the agent could be killed",
+      );
       await shell(changesMeanwhile);
       agent.start();
     },
