@@ -10,7 +10,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
 import type { AgentStatus, ConsoleState } from "../agent/agent-status.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
-import { renderPage } from "./page.ts";
+import { renderMain, renderPage } from "./page.ts";
 
 export const CONSOLE_PORT = 8100;
 
@@ -53,6 +53,7 @@ export function consoleApp(status: () => AgentStatus): Hono {
     context.header("content-security-policy", contentPolicy(nonce));
     return context.html(renderPage(status(), nonce));
   });
+  app.get("/main", (context) => context.html(renderMain(status())));
   app.get("/api/status", (context) => context.json(status()));
   return app;
 }

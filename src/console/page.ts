@@ -1,6 +1,6 @@
 /**
- * The status page, drawn on this side so that it shows everything without a script. The script only fetches the page again and
- * puts the new `main` in the place of the old one. Every text goes through `html`, which escapes it.
+ * The status page, drawn on this side so that it shows everything without a script. The script only fetches the new
+ * `main` and puts it in the place of the old one. Every text goes through `html`, which escapes it.
  */
 import { html, raw } from "hono/html";
 import type { AgentState, AgentStatus, PipeReport, SourceReport } from "../agent/agent-status.ts";
@@ -14,7 +14,7 @@ const REFRESH_MS = 2000;
 const PAGE_SCRIPT = `
 const refresh = async () => {
   try {
-    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(${REFRESH_MS * 2}) });
+    const answer = await fetch("/main", { cache: "no-store", signal: AbortSignal.timeout(${REFRESH_MS * 2}) });
     if (!answer.ok) throw new Error(String(answer.status));
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     document.querySelector("main").replaceWith(document.adoptNode(next));
@@ -100,7 +100,7 @@ function troubles(pipe: PipeReport): readonly string[] {
   return [
     ...(pipe.poisonRows > 0 ? [`${count(pipe.poisonRows)} rows refused by the far side`] : []),
     ...(pipe.changesLost > 0 ? [`fell behind ${count(pipe.changesLost)} times`] : []),
-    ...(pipe.lastError === undefined ? [] : [`last error: ${pipe.lastError}`]),
+    ...(pipe.lastError === undefined || pipe.info.includes(pipe.lastError) ? [] : [`last error: ${pipe.lastError}`]),
   ];
 }
 
@@ -151,6 +151,18 @@ function sourceTable(sources: readonly SourceReport[]): Markup {
   </table></div>`;
 }
 
+/** What changes: the script fetches it anew again and again. */
+export function renderMain(status: AgentStatus): Markup {
+  return html`<main>
+<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}<span id="lost" class="pill bad">no answer</span></header>
+${facts(status)}
+<h2>Pipes</h2>
+${pipeTable(status.pipes)}
+<h2>Sources</h2>
+${sourceTable(status.sources)}
+</main>`;
+}
+
 /** The whole document. `nonce` is what its Content-Security-Policy allows to run and to style. */
 export function renderPage(status: AgentStatus, nonce: string): Markup {
   return html`<!doctype html>
@@ -163,14 +175,7 @@ export function renderPage(status: AgentStatus, nonce: string): Markup {
 <style nonce="${nonce}">${raw(PAGE_STYLE)}</style>
 </head>
 <body>
-<main>
-<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}<span id="lost" class="pill bad">no answer</span></header>
-${facts(status)}
-<h2>Pipes</h2>
-${pipeTable(status.pipes)}
-<h2>Sources</h2>
-${sourceTable(status.sources)}
-</main>
+${renderMain(status)}
 <footer>Read-only. The same facts as JSON: <a href="/api/status">/api/status</a></footer>
 <script nonce="${nonce}">${raw(PAGE_SCRIPT)}</script>
 </body>

@@ -39,7 +39,14 @@ test("text from outside never becomes markup", async () => {
   };
   const page = await (await ask("/", {}, "GET", status)).text();
   expect(page).not.toContain("<img");
-  expect(page.match(/&lt;img src=x/g)?.length).toBeGreaterThanOrEqual(9);
+  expect(page.match(/&lt;img src=x/g)?.length).toBeGreaterThanOrEqual(8);
+});
+
+test("what the script fetches is the very part of the page that it replaces", async () => {
+  const [page, part] = [await (await ask("/")).text(), await (await ask("/main")).text()];
+  expect(page).toContain(part);
+  expect(part).toMatch(/^<main>.*<\/main>$/s);
+  expect(part).not.toContain("<style");
 });
 
 test("only scripts and styles with the nonce of this very answer may run", async () => {
