@@ -1,0 +1,140 @@
+// One fanotify group, one mark per file system: set up in microseconds whatever the size of the tree, and no limit on directories.
+//
+// A mark reports the whole file system. Every event names a directory by its file handle; `arm` remembers the handles of the
+// directories that were listed, and events of any other directory (outside the root, filtered, not yet listed) are dropped here after
+// one lookup. A handle belongs to one directory for ever (inode number and generation), so ids survive renames and a new directory
+// with an old inode number gets another id.
+//
+// What the kernel sends (observed on 6.18: ext4, xfs, btrfs, tmpfs alike; D/n = handle of directory D and name n):
+//
+//   operation                          event                               becomes (inotify's bits)
+//   create, mkdir, link, symlink, ...  CREATE D/n                          IN_CREATE n
+//   write, truncate, fallocate         MODIFY D/n                          IN_MODIFY n
+//   write through mmap                 nothing                             -
+//   close after writing                CLOSE_WRITE D/n                     IN_CLOSE_WRITE n
+//   chmod, utimens, setxattr: file     ATTRIB D/n                          IN_ATTRIB n
+//   ... of a directory S               ATTRIB S/.                          IN_ATTRIB of S, nameless; inotify also tells the parent
+//   rename                             RENAME old D/n, new E/m             IN_MOVED_FROM n, IN_MOVED_TO m with one cookie; a half whose
+//                                                                          directory is unknown is left out
+//   ... of a directory S               and MOVE_SELF S/.                   IN_MOVE_SELF
+//   rename exchange                    RENAME twice                        two pairs
+//   rename over something              RENAME; DELETE_SELF of a directory  as above
+//   unlink, rmdir                      DELETE D/n                          IN_DELETE n
+//   ... of a directory S               and DELETE_SELF S/., late when      IN_DELETE_SELF, IN_IGNORED
+//                                      somebody has it open
+//   write and close after unlink       MODIFY, CLOSE_WRITE with old name   as such: the name may be somebody else's by now
+//   O_TMPFILE: write, close            MODIFY, CLOSE_WRITE D/#inode        as such: no such name
+//
+// Events of one name by one process merge into one mask while they wait, whatever lay between them: CREATE|DELETE says that something
+// happened, not what is there. They are hints for an lstat. File systems without RENAME (before 5.17) send MOVED_FROM and MOVED_TO,
+// without a cookie.
+//
+// Unreadable directories: nobody tells the parent of their chmod, so they must be armed as well; a descriptor opened with O_PATH will do.
+//
+// Memory. The kernel's queue has no limit of its own (with one, a burst of 16,384 would overflow it), so ours counts: whenever a read
+// came back full, and again after every kCheckEvery events without coming to the end of the queue, the kernel is asked how many events
+// wait. Above max_queued every mark is removed, which stops the queue from growing at once and for certain; what waits is thrown away,
+// and IN_Q_OVERFLOW is reported. The next `arm` on a file system marks it again: whoever lists everything after an overflow, arming
+// before listing, misses nothing. A slow reader that keeps the queue below the cap loses nothing, however long it lasts.
+//
+// Unmounting ends a mark without a word. A change of /proc/self/mountinfo therefore makes `read` compare the marks that live with those
+// that should; every id of a file system that is gone gets IN_UNMOUNT and IN_IGNORED.
+#pragma once
+
+#include <sys/fanotify.h>
+
+#include <atomic>
+#include <mutex>
+
+#include "base/unique_fd.h"
+#include "watch/event_source.h"
+#include "watch/fs_probe.h"
+#include "watch/handle_table.h"
+
+namespace fustor {
+
+struct FanotifyOptions {
+  /** Events that may wait in the kernel before they are given up; roughly 100 to 200 bytes of kernel memory each. */
+  size_t max_queued = 1'000'000;
+  /** False: MOVED_FROM and MOVED_TO even where RENAME is known. */
+  bool rename_events = true;
+};
+
+struct FanotifyStats {
+  uint64_t events = 0;     // read, as the kernel counts them
+  uint64_t foreign = 0;    // of these, about directories that are not armed
+  uint64_t discarded = 0;  // of these, thrown away because too many waited
+  uint64_t directories = 0;
+  uint64_t table_bytes = 0;
+  uint32_t file_systems = 0;
+};
+
+/** Needs CAP_SYS_ADMIN. Ids are below -1, count downwards and are never used again; after 2^31 of them `arm` answers ENOSPC. */
+class FanotifySource final : public EventSource {
+ public:
+  explicit FanotifySource(FanotifyOptions options = {}) : options_(options) {}
+
+  /** EPERM without the capability, ENOSYS or EINVAL where the kernel cannot (names with handles: 5.9). */
+  int open() override;
+  int poll_fd() const override { return epoll_.get(); }
+  /**
+   * EOPNOTSUPP, ENODEV or EXDEV where the file system has no handles, no id or several ids (btrfs subvolumes); EEXIST when another file
+   * system with the same id (a copied disk) is marked already.
+   */
+  int arm(int directory_fd, WatchId& id) override;
+  /** As above, for callers who identified the file system already. */
+  int arm_on(const FsIdentity& fs, int directory_fd, WatchId& id);
+  void disarm(WatchId id) override;
+  bool read(std::vector<KernelEvent>& events) override;
+  uint32_t limit() const override { return 0; }
+  FanotifyStats stats() const;
+
+ private:
+  static constexpr size_t kBufferBytes = 256 * 1024;
+  static constexpr size_t kLargestEvent = 1024;  // two handles of 128 bytes, two names of 255
+  static constexpr size_t kCheckEvery = 128 * 1024;
+  static constexpr int kReadsAtOnce = 16;
+  enum class MarkState { none, marked, ended };
+  struct FileSystem {
+    FsIdentity identity;
+    uint32_t superblock = 0;
+    MarkState state = MarkState::none;
+  };
+  struct Record;
+
+  // With the mutex held.
+  int file_system_of(const FsIdentity& identity, int mount_id, int directory_fd, uint16_t& number);
+  int add_mark(FileSystem& fs, int mount_id, int directory_fd);
+  void end_file_system(size_t number);
+  void find_ended();
+  void report_ended(std::vector<KernelEvent>& events);
+  void translate(const char* event, std::vector<KernelEvent>& events);
+  WatchId watch_of(const Record& record) const;
+  void emit(const Record& record, uint32_t mask, uint32_t cookie, std::vector<KernelEvent>& events);
+
+  bool mounts_changed() const;
+  ssize_t read_buffer();
+  size_t parse(size_t length, std::vector<KernelEvent>& events);
+  bool too_many_wait(size_t count, bool full);
+  void give_up(std::vector<KernelEvent>& events);
+
+  const FanotifyOptions options_;
+  UniqueFd fd_;
+  UniqueFd epoll_;
+  UniqueFd mounts_wake_;  // in the epoll set; asking it consumes the news, so `read` asks another one
+  UniqueFd mounts_ask_;
+  std::vector<char> buffer_;
+  size_t unrested_ = 0;  // events since the queue was last seen empty
+  size_t next_check_ = 0;
+  uint32_t cookie_ = 0;
+
+  mutable std::mutex mutex_;
+  HandleTable table_;
+  std::vector<FileSystem> file_systems_;
+  std::vector<WatchId> ended_;
+  WatchId next_id_ = -2;
+  uint64_t move_mask_ = 0;
+  FanotifyStats counts_;
+};
+
+}  // namespace fustor

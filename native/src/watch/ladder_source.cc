@@ -1,0 +1,136 @@
+#include "watch/ladder_source.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace fustor {
+
+namespace {
+/** Says nothing about the file system: the next directory may fare better. */
+bool is_passing(int error) {
+  return error == ENOMEM || error == EMFILE || error == ENFILE || error == EINTR || error == EAGAIN || error == EBADF || error == ENOENT ||
+         error == ESTALE || error == EACCES || error == EIO;
+}
+
+std::string refusal(int error) {
+  switch (error) {
+    case EPERM: return "fanotify needs CAP_SYS_ADMIN";
+    case ENOSYS: return "the kernel is built without fanotify";
+    case EINVAL: return "the kernel's fanotify cannot report names";
+    case EMFILE: return "fanotify: too many groups (fs.fanotify.max_user_groups) or open files";
+    case EOPNOTSUPP: return "fanotify: the file system has no file handles";
+    case ENODEV: return "fanotify: the file system has no id";
+    case EXDEV: return "fanotify: the id is not that of the whole file system (a subvolume)";
+    case EEXIST: return "fanotify: another file system with the same id is watched already";
+    default: return std::string("fanotify: ") + std::strerror(error);
+  }
+}
+}  // namespace
+
+int LadderSource::open() {
+  fanotify_error_ = mode_ == EngineMode::inotify ? ENOSYS : fanotify_.open();
+  if (mode_ == EngineMode::fanotify && fanotify_error_ != 0) return fanotify_error_;
+  inotify_error_ = mode_ == EngineMode::fanotify ? ENOSYS : inotify_.open();
+  if (inotify_error_ != 0 && fanotify_error_ != 0) return inotify_error_;
+  return poll_both();
+}
+
+int LadderSource::poll_both() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_) return errno;
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  if (inotify_error_ == 0 && ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, inotify_.poll_fd(), &wanted) != 0) return errno;
+  if (fanotify_error_ == 0 && ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fanotify_.poll_fd(), &wanted) != 0) return errno;
+  return 0;
+}
+
+int LadderSource::arm(int directory_fd, WatchId& id) {
+  FsIdentity fs;
+  if (const int error = identify_fs(directory_fd, fs); error != 0) return error;
+  std::unique_lock lock(mutex_);
+  const EngineKind engine = decided(fs);
+  if (engine == EngineKind::none) return arm_first(fs, directory_fd, id);
+  lock.unlock();
+  if (engine == EngineKind::inotify) return arm_inotify(directory_fd, id);
+  const int error = fanotify_.arm_on(fs, directory_fd, id);
+  if (error == 0 || is_passing(error)) return error;
+  lock.lock();  // it worked before, but a file system can be marked again in vain
+  return arm_first(fs, directory_fd, id);
+}
+
+/** With the mutex held: all who come for the same file system wait for one answer. */
+int LadderSource::arm_first(const FsIdentity& fs, int directory_fd, WatchId& id) {
+  if (mode_ == EngineMode::inotify) {
+    decide(fs, EngineKind::inotify, "asked for by configuration");
+    return arm_inotify(directory_fd, id);
+  }
+  const int error = fanotify_error_ != 0 ? fanotify_error_ : fanotify_.arm_on(fs, directory_fd, id);
+  if (error == 0) {
+    decide(fs, EngineKind::fanotify, mode_ == EngineMode::fanotify ? "asked for by configuration" : "one mark covers the file system");
+    return 0;
+  }
+  if (fanotify_error_ == 0 && is_passing(error)) return error;
+  if (mode_ == EngineMode::fanotify) {
+    decide(fs, EngineKind::none, refusal(error));
+    return error;
+  }
+  if (inotify_error_ != 0) {
+    decide(fs, EngineKind::none, refusal(error) + "; inotify: " + std::strerror(inotify_error_));
+    return inotify_error_;
+  }
+  decide(fs, EngineKind::inotify, refusal(error));
+  return arm_inotify(directory_fd, id);
+}
+
+int LadderSource::arm_inotify(int directory_fd, WatchId& id) {
+  return inotify_error_ != 0 ? inotify_error_ : inotify_.arm(directory_fd, id);
+}
+
+/** `none` also when it was refused: by the next directory it may have changed. */
+EngineKind LadderSource::decided(const FsIdentity& fs) const {
+  const auto found = std::find_if(decisions_.begin(), decisions_.end(), [&](const Decision& decision) { return decision.fs == fs; });
+  return found == decisions_.end() ? EngineKind::none : found->engine;
+}
+
+void LadderSource::decide(const FsIdentity& fs, EngineKind engine, std::string reason) {
+  std::erase_if(decisions_, [&](const Decision& decision) { return decision.fs.dev == fs.dev; });
+  decisions_.push_back({fs, engine, std::move(reason), is_mounted(fs.dev)});
+}
+
+void LadderSource::disarm(WatchId id) {
+  if (id < -1) {
+    fanotify_.disarm(id);
+  } else if (inotify_error_ == 0) {
+    inotify_.disarm(id);
+  }
+}
+
+bool LadderSource::read(std::vector<KernelEvent>& events) {
+  const bool first = inotify_error_ == 0 && inotify_.read(events);
+  const bool second = fanotify_error_ == 0 && fanotify_.read(events);
+  return first || second;
+}
+
+uint32_t LadderSource::limit() const {
+  const std::lock_guard lock(mutex_);
+  const bool used = fanotify_error_ != 0 || std::any_of(decisions_.begin(), decisions_.end(), [](const Decision& decision) {
+    return decision.engine == EngineKind::inotify;
+  });
+  return used && inotify_error_ == 0 ? inotify_.limit() : 0;
+}
+
+std::vector<EngineChoice> LadderSource::choices() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<EngineChoice> choices;
+  for (const Decision& decision : decisions_) {
+    if (decision.listed && !is_mounted(decision.fs.dev)) continue;
+    choices.push_back({decision.fs.dev, fs_name(decision.fs.magic), decision.engine, decision.reason});
+  }
+  return choices;
+}
+
+}  // namespace fustor

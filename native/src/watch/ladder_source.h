@@ -1,0 +1,77 @@
+// The watch ladder: per file system the best engine that runs there. Found out by trying, never by version: the first directory of a
+// file system is armed with fanotify; if that is refused, the file system belongs to inotify.
+//
+// Ids of the two never meet: inotify's are positive, fanotify's below -1.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "watch/event_source.h"
+#include "watch/fanotify_source.h"
+#include "watch/fs_probe.h"
+#include "watch/inotify_source.h"
+
+namespace fustor {
+
+enum class EngineMode {
+  automatic,
+  fanotify,  // or nothing: what it refuses stays unwatched, and `arm` says why
+  inotify,
+};
+
+enum class EngineKind { none, inotify, fanotify };
+
+/** What watches a file system, and why. */
+struct EngineChoice {
+  uint64_t dev = 0;
+  std::string file_system;  // "ext4", "tmpfs", "0x..."
+  EngineKind engine = EngineKind::none;
+  std::string reason;  // a sentence for people
+};
+
+class LadderSource final : public EventSource {
+ public:
+  explicit LadderSource(EngineMode mode = EngineMode::automatic, FanotifyOptions options = {}) : mode_(mode), fanotify_(options) {}
+
+  /** An engine that was asked for by name and cannot run is an error; else that none can run. */
+  int open() override;
+  int poll_fd() const override { return epoll_.get(); }
+  /** In automatic mode fails only for what is no property of the file system: inotify's limit, memory, a directory that is gone. */
+  int arm(int directory_fd, WatchId& id) override;
+  void disarm(WatchId id) override;
+  bool read(std::vector<KernelEvent>& events) override;
+  /** Of inotify, once it watches something. */
+  uint32_t limit() const override;
+
+  /** Of the file systems that are still mounted. Any thread. */
+  std::vector<EngineChoice> choices() const;
+  FanotifyStats fanotify_stats() const { return fanotify_.stats(); }
+
+ private:
+  struct Decision {
+    FsIdentity fs;
+    EngineKind engine;
+    std::string reason;
+    bool listed;  // among the mounts when it was made; subvolumes never are
+  };
+
+  int poll_both();
+  int arm_first(const FsIdentity& fs, int directory_fd, WatchId& id);
+  int arm_inotify(int directory_fd, WatchId& id);
+  void decide(const FsIdentity& fs, EngineKind engine, std::string reason);
+  EngineKind decided(const FsIdentity& fs) const;
+
+  const EngineMode mode_;
+  InotifySource inotify_;
+  FanotifySource fanotify_;
+  UniqueFd epoll_;
+  int inotify_error_ = 0;   // why it cannot be used at all
+  int fanotify_error_ = 0;
+  mutable std::mutex mutex_;
+  std::vector<Decision> decisions_;
+};
+
+}  // namespace fustor
