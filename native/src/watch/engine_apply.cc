@@ -207,10 +207,11 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
     entry = &table_.at(id).insert(sighting.name, stat);
     table_.entry_count++;
   } else {
+    if (entry->ino != stat.ino) forget_link(id, *entry);
     entry->assign(stat);
   }
   entry->flags = static_cast<uint8_t>((entry->flags & ~(kWriting | kUnsettled)) | (writing ? kWriting : 0) | (unsettled ? kUnsettled : 0));
-  note_link(id, sighting, changed);
+  note_link(id, sighting, changed, task.quiet);
   const bool confirmed = (before & (kWriting | kUnsettled)) && !writing && !unsettled;
   const bool announce = task.announce || (flags & kMarkAnnounce);
   if (announce || ((changed || confirmed) && !task.quiet)) {
@@ -219,40 +220,6 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
   if (unsettled && (!(before & kUnsettled) || (flags & kMarkSettle))) {
     hold_back(monotonic_ns() + config_.settle_ms * 1'000'000, id, sighting.name, Mark{kMarkSettle, kNoContest});
   }
-}
-
-// ---- hard links: the kernel names only the link that was used -------------------------------------------------------------------
-
-void WatchEngine::note_link(DirId id, const Sighting& sighting, bool changed) {
-  Entry* entry = table_.at(id).find(sighting.name);
-  if (sighting.stat.nlink <= 1) {
-    if (entry->flags & kLinked) forget_link(id, *entry);
-    return;
-  }
-  if (!(entry->flags & kLinked)) {
-    entry->flags |= kLinked;
-    links_.emplace(entry->ino, std::pair(id, sighting.name));
-  }
-  if (!changed) return;
-  const auto [first, last] = links_.equal_range(entry->ino);
-  for (auto it = first; it != last; ++it) {
-    if (it->second.first != id || it->second.second != sighting.name) mark(it->second.first, it->second.second, kMarkVerify);
-  }
-}
-
-void WatchEngine::forget_link(DirId id, const Entry& entry) {
-  if (!(entry.flags & kLinked)) return;
-  const std::string name(table_.at(id).name_of(entry));
-  const auto [first, last] = links_.equal_range(entry.ino);
-  for (auto it = first; it != last;) {
-    if (it->second.first == id && it->second.second == name) {
-      it = links_.erase(it);
-    } else {
-      mark(it->second.first, it->second.second, kMarkVerify);
-      ++it;
-    }
-  }
-  if (Entry* own = table_.at(id).find(name)) own->flags &= static_cast<uint8_t>(~kLinked);
 }
 
 // ---- marks ----------------------------------------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ void WatchEngine::digest_own(DirId id, uint32_t mask) {
 // ---- timers ---------------------------------------------------------------------------------------------------------------------
 
 int64_t WatchEngine::next_deadline_ns() const {
-  int64_t next = next_poll_ns_;
+  int64_t next = std::min(next_poll_ns_, next_link_walk_ns_);
   if (!timed_.empty()) next = timed_.begin()->first;
   for (const Limbo& limbo : limbo_) next = std::min(next, limbo.deadline_ns);
   if (resync_wanted_ && pass_pending_ == 0 && root_state_ == RootState::available) next = std::min(next, resync_not_before_ns_);
@@ -195,6 +195,11 @@ void WatchEngine::run_timers(int64_t now) {
     begin_pass(false, resync_reason_);
   }
   poll_some(now);
+  if (now >= next_link_walk_ns_) {
+    next_link_walk_ns_ = INT64_MAX - 1;  // under way
+    link_walk_due_ = true;
+    work_.notify_one();
+  }
   if (root_fd_ != nullptr && busy_workers_ == 0 && !dirty_.queued() && now >= root_fd_used_ns_ + kIdleFdNs) root_fd_ = nullptr;
   if (now >= sweep_ns_) {
     std::erase_if(throttled_, [now](const auto& item) { return !item.second.scheduled && item.second.until_ns + kSweepNs < now; });

@@ -32,13 +32,20 @@ void WatchEngine::worker_loop() {
   Lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [this] {
-      return stopping_ || root_check_due_ || (dirty_.queued() && root_state_ != RootState::unavailable && !changes_.full());
+      return stopping_ || root_check_due_ || link_walk_due_ || (dirty_.queued() && root_state_ != RootState::unavailable && !changes_.full());
     });
     if (stopping_) return;
     if (root_check_due_) {
       root_check_due_ = false;
       lock.unlock();
       check_root();
+      lock.lock();
+      continue;
+    }
+    if (link_walk_due_) {
+      link_walk_due_ = false;
+      lock.unlock();
+      find_links();
       lock.lock();
       continue;
     }

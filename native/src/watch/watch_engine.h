@@ -129,8 +129,14 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void leave(DirId id, Entry& entry, const DirtyDirectory& task);
   bool mount_vanished(DirId parent, const Entry& entry, const FileStat& stat) const;
   void expire(DirId id);
-  void note_link(DirId id, const Sighting& sighting, bool changed);
+
+  // engine_links.cc
+  void note_link(DirId id, const Sighting& sighting, bool changed, bool quiet);
   void forget_link(DirId id, const Entry& entry);
+  void want_names_of(uint64_t inode);
+  void find_links();
+
+  // marks and timed marks, in engine_apply.cc; with the mutex held
   void mark_list(DirId id, const DirtyDirectory& from, bool announce, bool quiet);
   void mark(DirId id, std::string_view name, uint16_t flags);
   void wake_worker_for(DirId id, bool background);
@@ -149,6 +155,10 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   ChangeQueue changes_;
   std::unordered_map<WatchId, std::vector<DirId>> by_watch_;
   std::unordered_multimap<uint64_t, std::pair<DirId, std::string>> links_;  // inode -> names of a hard linked file
+  std::unordered_set<uint64_t> wanted_inodes_;                              // other names of these are looked for
+  int64_t next_link_walk_ns_ = INT64_MAX;
+  int64_t link_walk_not_before_ns_ = 0;
+  bool link_walk_due_ = false;
   struct Throttle {
     int64_t until_ns;
     bool scheduled;  // the trailing look is already waiting
