@@ -76,7 +76,10 @@ class Watcher {
   virtual void close() = 0;
 };
 
-/** `on_readable` is called from engine threads, once per silence: again only after a drain came back empty. */
+/**
+ * `on_readable` is called from engine threads: when there is something to drain, and then again only after a drain came back empty; and at
+ * every change of the root's state.
+ */
 std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()> on_readable);
 
 }  // namespace fustor

@@ -390,7 +390,7 @@ void WatchEngine::root_lost(const std::string& reason) {
   for (const auto& weak : snapshots_) {
     if (const auto snapshot = weak.lock()) snapshot->fail(ENOENT);
   }
-  signal_readable();
+  signal_state();
 }
 
 /** With the mutex held. */
@@ -400,7 +400,7 @@ void WatchEngine::root_found(Identity identity, bool first) {
   root_state_ = first ? RootState::starting : RootState::available;
   root_reason_.clear();
   begin_pass(first, first ? "" : "the root came back");
-  signal_readable();
+  signal_state();
 }
 
 }  // namespace fustor

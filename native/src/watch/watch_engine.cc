@@ -47,7 +47,7 @@ void WatchEngine::start() {
   if (error != 0) {
     root_state_ = RootState::unavailable;
     root_reason_ = std::string("no inotify instance: ") + std::strerror(error) + " (raise fs.inotify.max_user_instances)";
-    signal_readable();
+    signal_state();
     return;
   }
   wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -104,6 +104,12 @@ void WatchEngine::finish_pass_if_done() {
     if (const auto snapshot = weak.lock()) snapshot->pass_ended();
   }
   if (resync_wanted_) wake_reader();
+  signal_state();
+}
+
+/** The state of the root is news even to one who has not drained since the last call. */
+void WatchEngine::signal_state() {
+  readable_ = false;
   signal_readable();
 }
 

@@ -90,6 +90,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void begin_pass(bool quiet, const std::string& reason);
   void finish_pass_if_done();
   void signal_readable();
+  void signal_state();
   void wake_reader();
 
   // engine_work.cc: one dirty directory

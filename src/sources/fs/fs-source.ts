@@ -64,7 +64,7 @@ export class FsSource implements SourceDriver {
 
   getSnapshotIterator({ signal }: CallOptions): BulkRows {
     let rows = 0;
-    const expected = this.#availability.state === "available" ? this.#watch.status().entries : undefined;
+    const expected = this.#watch.rootState().root === "available" ? this.#watch.status().entries : undefined;
     const counted = async function* (chunks: AsyncIterable<RowChunk>): AsyncGenerator<RowChunk> {
       for await (const chunk of chunks) {
         rows += chunk.rowCount;
