@@ -99,6 +99,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
       deferred.Reject(Napi::Error::New(env, "next() is already waiting").Value());
     } else if (!settle(env, deferred)) {
       waiting_ = deferred;
+      Ref();  // the promise alone does not keep the object
       bell_->hold(env, true);
     }
     return deferred.Promise();
@@ -113,6 +114,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
   void stop_waiting(Napi::Env env) {
     waiting_.reset();
     bell_->hold(env, false);
+    Unref();
   }
 
   /** False when there is nothing to say yet. */

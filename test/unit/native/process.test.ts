@@ -1,0 +1,168 @@
+/** How scans and watches live and die with the process and its worker threads: each case is a process of its own. */
+import { resolve } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { killChildren, startChild } from "../../support/child-process.ts";
+import { createTempFolder, growTree, removeTempFolders } from "../../support/temp-tree.ts";
+
+const ADDON = resolve(import.meta.dirname, "../../../build/Release/fustor_agent.node");
+let large = "";
+
+beforeAll(() => {
+  large = createTempFolder("process");
+  growTree(large, { seed: 1, files: 5000, filesPerDirectory: 50 });
+});
+afterEach(killChildren);
+afterAll(removeTempFolders);
+
+const PROLOGUE = `
+  const { createRequire } = await import("node:module");
+  const { Worker, isMainThread, workerData } = await import("node:worker_threads");
+  const { once } = await import("node:events");
+  const addon = createRequire("/")(${JSON.stringify(ADDON)});
+  const root = process.env.SCAN_ROOT;
+  const SMALL = { chunkBytes: 1, poolChunks: 1, threads: 2 };
+`;
+
+async function run(script: string, ...flags: string[]): Promise<{ code: number | null; output: string }> {
+  const args = [...flags, "--input-type=module", "-e", PROLOGUE + script];
+  const child = startChild({ command: process.execPath, args, env: { SCAN_ROOT: large } });
+  const { code, signal } = await child.exited;
+  return { code, output: signal === null ? child.output().trim() : `${signal}: ${child.output()}` };
+}
+
+/** Runs in a worker; the thread's end is what is tested. */
+const inWorker = (script: string): string => JSON.stringify(`(async () => { ${PROLOGUE} ${script} })()`);
+
+describe("the process", () => {
+  test("stays alive while somebody waits for rows", async () => {
+    const { code, output } = await run(`
+      const scan = addon.createScan(root, SMALL);
+      let rows = 0;
+      (async () => {
+        for (let chunk; (chunk = await scan.next()) !== null; scan.release(chunk.slot)) rows += chunk.rowCount;
+        console.log(rows === scan.summary().rows && rows > 5000);
+      })();
+    `);
+    expect({ code, output }).toEqual({ code: 0, output: "true" });
+  });
+
+  test("is not kept alive by a scan that nobody waits for", async () => {
+    const { code, output } = await run(`
+      const scan = addon.createScan(root, SMALL);
+      await scan.next();
+      console.log("done");
+    `);
+    expect({ code, output }).toEqual({ code: 0, output: "done" });
+  });
+
+  test("ends with the code it asks for, at whatever moment of a scan", async () => {
+    for (const moment of [
+      "process.exit(7)",
+      "setImmediate(() => process.exit(7))",
+      "setTimeout(() => process.exit(7), 3)",
+      "setTimeout(() => process.exit(7), 20)",
+      "scans[2].next().then(() => process.exit(7))",
+    ]) {
+      const { code, output } = await run(`
+        const scans = [1, 2, 3].map((threads) => addon.createScan(root, { ...SMALL, threads }));
+        for (const scan of scans.slice(0, 2)) scan.next();
+        ${moment};
+        setInterval(() => undefined, 1000);
+      `);
+      expect({ moment, code, output }).toEqual({ moment, code: 7, output: "" });
+    }
+  });
+
+  test("ends with the code it asks for in the first pass of a watch", async () => {
+    const { code, output } = await run(`
+      const watch = addon.createWatch(root, {}, () => process.exit(7));
+      watch.start();
+      watch.openSnapshot(SMALL).next().then(() => process.exit(7));
+    `);
+    expect({ code, output }).toEqual({ code: 7, output: "" });
+  });
+});
+
+describe("a worker thread", () => {
+  test("may be terminated at any moment of scans and watches, and the process goes on", async () => {
+    const work = inWorker(`
+      const scans = [1, 2].map((threads) => addon.createScan(root, { ...SMALL, threads }));
+      for (const scan of scans) scan.next().then(() => scan.next());
+      const watch = addon.createWatch(root, {}, () => { while (watch.drain(100) !== null); });
+      watch.start();
+      watch.openSnapshot(SMALL).next().catch(() => undefined);
+      if (workerData % 3 === 0) watch.close();
+      setInterval(() => undefined, 1000);
+    `);
+    const { code, output } = await run(`
+      for (let i = 0; i < 12; i++) {
+        const worker = new Worker(${work}, { eval: true, workerData: i });
+        await once(worker, "online");
+        await new Promise((resolve) => setTimeout(resolve, i * 4));
+        await worker.terminate();
+      }
+      const scan = addon.createScan(root, SMALL);
+      console.log((await scan.next()).rowCount > 0);
+    `);
+    expect({ code, output }).toEqual({ code: 0, output: "true" });
+  });
+
+  test("scans for itself beside the main thread", async () => {
+    const { code, output } = await run(`
+      const source = ${inWorker(`
+        const { parentPort } = await import("node:worker_threads");
+        const scan = addon.createScan(root, SMALL);
+        for (let chunk; (chunk = await scan.next()) !== null; ) scan.release(chunk.slot);
+        parentPort.postMessage(scan.summary().rows);
+      `)};
+      const [[here], there] = await Promise.all([
+        once(new Worker(source, { eval: true }), "message"),
+        (async () => {
+          const scan = addon.createScan(root, SMALL);
+          for (let chunk; (chunk = await scan.next()) !== null; ) scan.release(chunk.slot);
+          return scan.summary().rows;
+        })(),
+      ]);
+      console.log(here === there && here > 5000);
+    `);
+    expect({ code, output }).toEqual({ code: 0, output: "true" });
+  });
+});
+
+describe("garbage collection", () => {
+  test("of a scan leaves the chunk alone that somebody still reads", async () => {
+    const { code, output } = await run(
+      `
+      const take = async () => await addon.createScan(root, SMALL).next();
+      const chunk = await take();
+      const before = chunk.buffer.toString("latin1");
+      for (let i = 0; i < 20; i++) {
+        gc();
+        await new Promise(setImmediate);
+      }
+      console.log(chunk.buffer.toString("latin1") === before);
+    `,
+      "--expose-gc",
+    );
+    expect({ code, output }).toEqual({ code: 0, output: "true" });
+  });
+
+  test("of scans that were dropped in the middle gives their memory and threads back", async () => {
+    const { code, output } = await run(
+      `
+      const { readdirSync } = await import("node:fs");
+      const threads = () => readdirSync("/proc/self/task").length;
+      const before = threads();
+      for (let i = 0; i < 30; i++) await addon.createScan(root, { ...SMALL, chunkBytes: 4 << 20 }).next();
+      const until = performance.now() + 15000;
+      while (threads() > before && performance.now() < until) {
+        gc();
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      console.log(threads() <= before);
+    `,
+      "--expose-gc",
+    );
+    expect({ code, output }).toEqual({ code: 0, output: "true" });
+  });
+});
