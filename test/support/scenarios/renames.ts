@@ -38,9 +38,9 @@ export const renameScenarios: readonly Scenario[] = [
         echo new > a/b/late; mv a/b/x/y y; mv q/back/y a/b/x/y; mv a/b/x q/x; echo 1 > q/x/y/later`),
   },
   {
-    name: "a path of 300 directories, renamed near its top",
+    name: "a path of 120 directories, renamed near its top",
     async act({ shell, settle }) {
-      await shell(`p=$(printf 'level/%.0s' $(seq 300)); mkdir -p "$p"; echo deep > "$p/bottom"`);
+      await shell(`p=$(printf 'level/%.0s' $(seq 120)); mkdir -p "$p"; echo deep > "$p/bottom"`);
       await settle();
       await shell("mv level/level/level level/other; echo more > level/other/level/level/beside");
     },
