@@ -26,7 +26,10 @@ WatchConfig to_config(const std::string& root, const Napi::Object& options) {
   config.settle_ms = static_cast<int64_t>(number_or(options, "settleMs", 2000, 0, kMostMs));
   config.throttle_ms = static_cast<int64_t>(number_or(options, "throttleMs", 1000, 0, kMostMs));
   config.raw = flag_or(options, "raw", false);
-  config.poll_only = flag_or(options, "pollOnly", false);
+  const std::string mode = options.Get("mode").IsString() ? options.Get("mode").ToString().Utf8Value() : "inotify";
+  if (mode == "auto") config.mode = WatchMode::automatic;
+  if (mode == "fanotify") config.mode = WatchMode::fanotify;
+  if (mode == "poll") config.mode = WatchMode::poll;
   config.max_watches = static_cast<uint64_t>(number_or(options, "maxWatches", 0, 0, 1e15));
   config.poll_ms = static_cast<int64_t>(number_or(options, "pollMs", 60'000, 100, kMostMs));
   return config;

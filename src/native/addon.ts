@@ -88,8 +88,8 @@ export interface WatchOptions extends FilterOptions {
   readonly settleMs?: number;
   /** Shortest time between two rows of a file that is being written. Default 1000. */
   readonly throttleMs?: number;
-  /** No kernel events at all: everything is polled. */
-  readonly pollOnly?: boolean;
+  /** `auto` takes fanotify where it runs and inotify elsewhere; `poll` uses no kernel events at all. Default `inotify`. */
+  readonly mode?: "auto" | "fanotify" | "inotify" | "poll";
   /** A budget of watches below the kernel's own limit; 0 = only the kernel's. */
   readonly maxWatches?: number;
   /** Each directory without a watch is listed once in this time. Default 60,000. */

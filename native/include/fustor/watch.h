@@ -6,11 +6,19 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/filter.h"
 #include "fustor/bulk_stream.h"
 
 namespace fustor {
+
+enum class WatchMode {
+  automatic,  // per file system: fanotify, else inotify
+  fanotify,
+  inotify,
+  poll,       // no kernel events at all
+};
 
 struct WatchConfig {
   std::string root;             // absolute path
@@ -20,12 +28,19 @@ struct WatchConfig {
   int64_t settle_ms = 2000;     // a file found by a listing and younger than this is not atomic yet
   int64_t throttle_ms = 1000;   // shortest time between two rows of a file that is being written
   bool raw = false;             // hand out raw events instead of changes
-  bool poll_only = false;       // no watches at all: everything is polled
+  WatchMode mode = WatchMode::inotify;
   uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
   int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
 };
 
 enum class RootState { starting, available, unavailable };
+
+/** What watches a file system, and why. */
+struct EngineFact {
+  std::string file_system;  // "ext4", "tmpfs", ...
+  std::string engine;       // "fanotify", "inotify" or "none"
+  std::string reason;       // a sentence for people
+};
 
 struct WatchStatus {
   RootState root = RootState::starting;
@@ -36,6 +51,7 @@ struct WatchStatus {
   uint64_t watches_used = 0;
   uint64_t watches_limit = 0;  // 0 = unknown
   std::map<std::string, uint64_t> unwatched;
+  std::vector<EngineFact> engines;
   uint64_t unreadable = 0;
   uint64_t raw_events = 0;
   uint64_t changes = 0;

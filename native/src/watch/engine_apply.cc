@@ -6,6 +6,7 @@
 #include "base/name_codec.h"
 #include "fustor/clock.h"
 #include "watch/monotonic.h"
+#include "watch/snapshot_stream.h"
 #include "watch/watch_engine.h"
 
 namespace fustor {
@@ -278,6 +279,7 @@ void WatchEngine::expire(DirId top) {
       dirty_.drop(id);
     }
     mounts_.erase(id);
+    for (SnapshotStream* snapshot : snapshots_) snapshot->forget(id);
     table_.remove(id);
   }
   json_dir_of_ = kNoDir;  // ids are given out again

@@ -22,7 +22,7 @@ int WatchEngine::arm(DirId id, int fd) {
   {
     Lock lock(mutex_);
     if (!table_.valid(id)) return 0;
-    if (config_.poll_only) return refuse(id, ENOTSUP);
+    if (config_.mode == WatchMode::poll) return refuse(id, ENOTSUP);
     const bool spent = config_.max_watches > 0 && by_watch_.size() >= config_.max_watches;
     if (spent && table_.at(id).watch == -1 && !make_room_for(id)) return refuse(id, ENOSPC);
   }

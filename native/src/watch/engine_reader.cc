@@ -169,7 +169,8 @@ void WatchEngine::run_timers(int64_t now) {
     timed_.erase(timed_.begin());
     if (!table_.valid(timed.directory)) continue;
     if (timed.name.empty()) {
-      mark_list(timed.directory, DirtyDirectory{}, false, !table_.at(timed.directory).listed && pass_quiet_);
+      const bool first_look = pass_quiet_ && pass_ended_ != pass_ && !table_.at(timed.directory).listed;
+      mark_list(timed.directory, DirtyDirectory{}, false, first_look);
       continue;
     }
     mark(timed.directory, timed.name, timed.mark.flags);

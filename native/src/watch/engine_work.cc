@@ -22,7 +22,7 @@ constexpr int kListAttempts = 3;
 constexpr uint8_t kOpenAttempts = 8;
 constexpr int64_t kRetryNs = 5'000'000'000;
 constexpr int64_t kSoonNs = 50'000'000;
-constexpr uint16_t kChangesDirectory = kMarkCreated | kMarkGone | kMarkMovedTo;
+constexpr uint16_t kChangesDirectory = kMarkCreated | kMarkGone | kMarkMovedTo | kMarkVerify;
 
 bool is_stale(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ESTALE || error == EXDEV; }
 bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
@@ -111,6 +111,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     path = table_.path_of(id);
     expected = table_.at(id).identity;
     list = task.list || !table_.at(id).listed;
+    if (table_.at(id).listed) task.quiet = false;  // only a first look finds what nobody has to be told
   }
   UniqueFd directory;
   FileStat self{};
@@ -122,13 +123,11 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   } else if (!may_enter(id, directory.get(), self)) {
     Lock lock(mutex_);
     table_.at(id).barred = table_.at(id).listed = true;
-    for (const auto& weak : snapshots_) {
-      if (const auto snapshot = weak.lock()) snapshot->directory_listed(id);
-    }
-  } else if (list) {
-    list_directory(id, directory.get(), path, task);
+    for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
   } else {
-    look_at_names(id, directory.get(), path, task);
+    // Names first, also before a listing: their flags say what a listing cannot see, that a file was closed or is to be announced.
+    if (!list || !task.names.empty()) look_at_names(id, directory.get(), path, task);
+    if (list) list_directory(id, directory.get(), path, task);
   }
 }
 
@@ -143,6 +142,9 @@ bool WatchEngine::may_enter(DirId id, int fd, const FileStat& self) const {
 
 /** The task waits, for an answer of the parent or for the time to run out. With the mutex held. */
 void WatchEngine::park(DirId id, DirtyDirectory& task, int64_t retry_ns) {
+  if (!table_.valid(id)) return;
+  // Asked for a second time by the same pass while it was owned: from here on that is one task, and one that is pending.
+  if (task.pass != 0 && task.pass == pass_ && dirty_.has(id) && dirty_.of(id, 0).pass == pass_ && pass_pending_ > 0) pass_pending_--;
   hold_back(monotonic_ns() + retry_ns, id, "", Mark{});
   dirty_.put_back(id, std::move(task), monotonic_ns());
   dirty_.of(id, 0).parked = true;
@@ -169,9 +171,7 @@ void WatchEngine::cannot_open(DirId id, DirtyDirectory& task, int error) {
   directory.open_failures = 0;
   counts_.last_error = std::string("cannot read a directory: ") + std::strerror(error);
   if (error != EACCES && error != EPERM) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
-  for (const auto& weak : snapshots_) {
-    if (const auto snapshot = weak.lock()) snapshot->directory_listed(id);
-  }
+  for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
 }
 
 // ---- names ----------------------------------------------------------------------------------------------------------------------
@@ -249,7 +249,8 @@ void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, i
   directory.own_sequence = sequence;
   const bool changed = !entry->same_content(stat);
   entry->assign(stat);
-  if (!announce && (!changed || quiet)) return;
+  // A first look is quiet because the snapshot comes after it; but this row stands in the parent, which it may have passed already.
+  if (!announce && (!changed || (quiet && id == kRootDir))) return;
   if (id == kRootDir) {
     counts_.changes++;
     changes_.upsert_root(stat, next_sequence(), since_ns);
@@ -263,9 +264,11 @@ void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, i
 // Arm first, then list: whatever happens after the watch is armed becomes a mark, whatever happened before is in the listing.
 void WatchEngine::list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
   const bool unwatched = arm(id, fd) != 0;
+  uint32_t pass;
   {
     Lock lock(mutex_);
     if (!table_.valid(id)) return;
+    pass = pass_;  // whoever asked for this listing, it serves the pass that is running
     table_.at(id).seen_phase = !table_.at(id).seen_phase;
   }
   int error = 0;
@@ -288,10 +291,8 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   if (error != 0) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
   if (!directory.listed) directory.shrink();
   directory.listed = true;
-  directory.pass = std::max(directory.pass, task.pass);
-  for (const auto& weak : snapshots_) {
-    if (const auto snapshot = weak.lock()) snapshot->directory_listed(id);
-  }
+  directory.pass = std::max(directory.pass, pass);
+  for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
 }
 
 int WatchEngine::list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
@@ -387,9 +388,7 @@ void WatchEngine::root_lost(const std::string& reason) {
   dirty_.clear();
   timed_.clear();
   throttled_.clear();
-  for (const auto& weak : snapshots_) {
-    if (const auto snapshot = weak.lock()) snapshot->fail(ENOENT);
-  }
+  for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ENOENT);
   signal_state();
 }
 

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
+
+#include "fustor/watch.h"
 
 namespace fustor {
 
@@ -30,6 +33,8 @@ class EventSource {
   virtual bool read(std::vector<KernelEvent>& events) = 0;
   /** How many watches the kernel grants this user, 0 = unknown. */
   virtual uint32_t limit() const = 0;
+  /** Per file system met so far. Any thread. */
+  virtual std::vector<EngineFact> facts() const { return {}; }
 };
 
 }  // namespace fustor

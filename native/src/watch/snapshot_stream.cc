@@ -13,6 +13,10 @@ SnapshotStream::SnapshotStream(std::shared_ptr<WatchEngine> engine, size_t chunk
 
 SnapshotStream::~SnapshotStream() {
   cancel();
+  {
+    std::unique_lock lock(engine_->mutex_);
+    std::erase(engine_->snapshots_, this);
+  }
   if (thread_.joinable()) thread_.join();
 }
 
@@ -42,6 +46,12 @@ void SnapshotStream::offer(DirId id) {
   offered_[id] = true;
   pending_.push_back(id);
   ready_.notify_one();
+}
+
+// The id is given out again: the directory that gets it has been neither offered nor visited.
+void SnapshotStream::forget(DirId id) {
+  if (id < offered_.size()) offered_[id] = false;
+  if (id < visited_.size()) visited_[id] = false;
 }
 
 void SnapshotStream::pass_ended() {
@@ -92,7 +102,8 @@ bool SnapshotStream::copy_directory(DirId id) {
   std::vector<uint32_t> ends;
   std::unique_lock lock(engine_->mutex_);
   TreeTable& table = engine_->table_;
-  if (!table.valid(id)) return true;
+  // What waits for the other half of a rename has no path; once it is found, its rows come as changes.
+  if (!table.valid(id) || !table.at(id).listed || !table.reachable(id)) return true;
   table.at(id).readers++;
   bool alive = true;
   bool fits = true;

@@ -29,6 +29,7 @@ class SnapshotStream final : public BulkStream {
   // for the engine, with its mutex held
   void begin(uint32_t pass, bool pass_has_ended);
   void directory_listed(DirId id);
+  void forget(DirId id);
   void pass_ended();
   void fail(int error);
   void run();  // without the mutex

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "watch/inotify_source.h"
+#include "watch/ladder_source.h"
 #include "watch/monotonic.h"
 #include "watch/snapshot_stream.h"
 
@@ -31,7 +32,14 @@ std::string refusal_name(int error) {
 }  // namespace
 
 std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()> on_readable) {
-  return std::make_shared<WatchEngine>(std::move(config), std::make_unique<InotifySource>(), std::move(on_readable));
+  std::unique_ptr<EventSource> source;
+  switch (config.mode) {
+    case WatchMode::automatic: source = std::make_unique<LadderSource>(EngineMode::automatic); break;
+    case WatchMode::fanotify: source = std::make_unique<LadderSource>(EngineMode::fanotify); break;
+    case WatchMode::inotify:
+    case WatchMode::poll: source = std::make_unique<InotifySource>(); break;
+  }
+  return std::make_shared<WatchEngine>(std::move(config), std::move(source), std::move(on_readable));
 }
 
 WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
@@ -43,10 +51,11 @@ void WatchEngine::start() {
   Lock lock(mutex_);
   if (started_ || stopping_) return;
   started_ = true;
-  const int error = source_->open();
+  const int error = config_.mode == WatchMode::poll ? 0 : source_->open();
   if (error != 0) {
     root_state_ = RootState::unavailable;
-    root_reason_ = std::string("no inotify instance: ") + std::strerror(error) + " (raise fs.inotify.max_user_instances)";
+    root_reason_ = std::string("the watch engine cannot run: ") + std::strerror(error);
+    if (error == EMFILE) root_reason_ += " (raise fs.inotify.max_user_instances)";
     signal_state();
     return;
   }
@@ -64,9 +73,7 @@ void WatchEngine::close() {
     Lock lock(mutex_);
     stopping_ = true;
     work_.notify_all();
-    for (const auto& weak : snapshots_) {
-      if (const auto snapshot = weak.lock()) snapshot->fail(ECANCELED);
-    }
+    for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ECANCELED);
     wake_reader();
   }
   if (reader_.joinable()) reader_.join();
@@ -100,9 +107,7 @@ void WatchEngine::finish_pass_if_done() {
   pass_ended_ = pass_;
   pass_ended_ns_ = monotonic_ns();
   root_state_ = RootState::available;
-  for (const auto& weak : snapshots_) {
-    if (const auto snapshot = weak.lock()) snapshot->pass_ended();
-  }
+  for (SnapshotStream* snapshot : snapshots_) snapshot->pass_ended();
   if (resync_wanted_) wake_reader();
   signal_state();
 }
@@ -171,14 +176,13 @@ void WatchEngine::resync(const std::string& reason) {
 std::shared_ptr<BulkStream> WatchEngine::open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) {
   auto snapshot = std::make_shared<SnapshotStream>(shared_from_this(), chunk_bytes, pool_chunks);
   Lock lock(mutex_);
-  std::erase_if(snapshots_, [](const auto& weak) { return weak.expired(); });
   if (root_state_ == RootState::unavailable || stopping_) {
     snapshot->fail(ENOENT);
   } else {
     // Join the pass that is running, or take the one that ended a moment ago; otherwise look at everything again.
     const bool running = pass_ == 0 || pass_ended_ != pass_;
     if (!running && monotonic_ns() - pass_ended_ns_ > kFreshPassNs) begin_pass(false, "a snapshot was asked for");
-    snapshots_.push_back(snapshot);
+    snapshots_.push_back(snapshot.get());
     snapshot->begin(std::max(pass_, 1u), pass_ended_ == pass_ && pass_ != 0);
   }
   lock.unlock();
@@ -215,6 +219,7 @@ WatchStatus WatchEngine::status() const {
     }
   }
   status.table_bytes = walked_.table_bytes;
+  status.engines = source_->facts();
   status.unwatched = walked_.unwatched;
   status.unreadable = walked_.unreadable;
   return status;

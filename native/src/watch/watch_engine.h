@@ -174,7 +174,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   size_t poll_share_ = 1;                // directories a tick
   size_t cold_cursor_ = 0;               // where make_room_for looks next
   std::unordered_set<DirId> mounts_;  // directories on another file system than their parent
-  std::vector<std::weak_ptr<SnapshotStream>> snapshots_;
+  std::vector<SnapshotStream*> snapshots_;  // they leave in their destructor: none may end in a thread of ours, with the mutex held
   std::shared_ptr<UniqueFd> root_fd_;  // open only while there is work: it would keep the file system from being unmounted
   int64_t root_fd_used_ns_ = 0;
   bool root_check_due_ = false;
