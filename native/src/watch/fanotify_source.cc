@@ -23,7 +23,8 @@ constexpr uint8_t kInfoOldDirName = 10;
 constexpr uint8_t kInfoNewDirName = 12;
 
 // Never FAN_OPEN or FAN_ACCESS: our own listings would answer themselves.
-constexpr uint64_t kMask = FAN_CREATE | FAN_DELETE | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR;
+constexpr uint64_t kMask =
+    FAN_CREATE | FAN_DELETE | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR;
 
 struct Bit {
   uint64_t from;

@@ -54,7 +54,7 @@
 namespace fustor {
 
 struct FanotifyOptions {
-  /** Events that may wait in the kernel, at 140 bytes of its memory each, before they are given up. Less than one read (some 3,000) is as much. */
+  /** Events that may wait in the kernel (140 bytes of its memory each) before they are given up; what fits one read always may. */
   size_t max_queued = 1'000'000;
   /** False: MOVED_FROM and MOVED_TO even where RENAME is known. */
   bool rename_events = true;
