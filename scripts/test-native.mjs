@@ -33,6 +33,10 @@ function runTest(name) {
     timeout: 600_000,
     env: { ...process.env, TSAN_OPTIONS: "halt_on_error=1 second_deadlock_stack=1" },
   });
+  if (result.error) {
+    console.log(`FAIL ${name}\n${result.stdout ?? ""}\n${result.error.message}`);
+    return { passed: 0, failed: 1 };
+  }
   const counts = /(\d+) passed, (\d+) failed\n$/.exec(result.stdout);
   const ok = result.status === 0 && counts !== null;
   console.log(`${ok ? "ok  " : "FAIL"} ${name}`);
