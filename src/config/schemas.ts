@@ -111,7 +111,12 @@ export const fsParamsSchema = z.object({
   max_scan_workers: wholeNumber(0, 256).optional(),
   throttle_interval_sec: interval.optional(),
   startup_mode: text.optional(),
-  engine: text.optional(),
+  engine: z
+    .enum(["auto", "fanotify", "inotify", "parcel", "poll"], {
+      error: "is not an engine; use auto, fanotify, inotify, parcel or poll",
+    })
+    .optional(),
+  poll_interval_sec: interval.optional(),
   cross_mounts: flag.optional(),
   max_watches: wholeNumber(1).optional(),
 });

@@ -3,9 +3,14 @@ import { isAbsolute, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FustorError } from "../../sdk/index.ts";
 
+/** What tells of changes: see docs/config.md. `parcel` is @parcel/watcher, for file systems and machines where neither kernel way works. */
+export const ENGINES = ["auto", "fanotify", "inotify", "parcel", "poll"] as const;
+export type FsEngine = (typeof ENGINES)[number];
+
 export interface FsSourceOptions {
   /** Absolute path of the tree. */
   readonly root: string;
+  readonly engine: FsEngine;
   readonly filePattern: string;
   readonly exclude: readonly string[];
   /** Absolute paths that are left out exactly: the agent's own files. */
@@ -15,6 +20,10 @@ export interface FsSourceOptions {
   readonly scanThreads: number;
   /** Shortest time between two rows of a file that is being written. */
   readonly throttleMs: number;
+  /** A budget below the kernel's limit; 0 = the kernel's alone. */
+  readonly maxWatches: number;
+  /** Each directory without a watch is listed once in this time. */
+  readonly pollMs: number;
 }
 
 export interface FsSourceSettings {
@@ -28,16 +37,18 @@ const refuse = (key: string, expected: string): never => {
   throw new FustorError("FUSTOR_CONFIG_INVALID", `driver_params.${key} of an fs source must be ${expected}`);
 };
 
-export function parseFsOptions({ uri, driverParams, excludePaths }: FsSourceSettings): FsSourceOptions {
-  const { file_pattern, exclude, cross_mounts, max_scan_workers, throttle_interval_sec } = driverParams;
+export function parseFsOptions({ uri, driverParams: params, excludePaths }: FsSourceSettings): FsSourceOptions {
   return {
     root: parseRoot(uri),
-    filePattern: parseText("file_pattern", file_pattern, "*"),
-    exclude: parseTexts("exclude", exclude),
+    engine: parseEngine(params.engine),
+    filePattern: parseText("file_pattern", params.file_pattern, "*"),
+    exclude: parseTexts("exclude", params.exclude),
     excludePaths,
-    crossMounts: parseBoolean("cross_mounts", cross_mounts, true),
-    scanThreads: parseNumber("max_scan_workers", max_scan_workers, 0),
-    throttleMs: parseNumber("throttle_interval_sec", throttle_interval_sec, 1) * 1000,
+    crossMounts: parseBoolean("cross_mounts", params.cross_mounts, true),
+    scanThreads: parseNumber("max_scan_workers", params.max_scan_workers, 0),
+    throttleMs: parseNumber("throttle_interval_sec", params.throttle_interval_sec, 1) * 1000,
+    maxWatches: parseNumber("max_watches", params.max_watches, 0),
+    pollMs: parseNumber("poll_interval_sec", params.poll_interval_sec, 60) * 1000,
   };
 }
 
@@ -48,6 +59,12 @@ function parseRoot(uri: string): string {
   }
   const clean = normalize(path);
   return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
+}
+
+function parseEngine(value: unknown): FsEngine {
+  if (value === undefined || value === null) return "auto";
+  const engine = ENGINES.find((name) => name === value);
+  return engine ?? refuse("engine", `one of ${ENGINES.join(", ")}`);
 }
 
 function parseText(key: string, value: unknown, fallback: string): string {

@@ -7,6 +7,7 @@ import { rowChunks } from "../../native/bulk.ts";
 import {
   type BulkRows,
   type CallOptions,
+  describeError,
   FustorError,
   type MessageStream,
   type RowChunk,
@@ -16,6 +17,7 @@ import {
   type SourceStatus,
 } from "../../sdk/index.ts";
 import type { FsSourceOptions } from "./fs-config.ts";
+import { type ParcelHints, startParcelHints } from "./parcel-hints.ts";
 import { Doorbell, liveBatches } from "./realtime.ts";
 
 const ROW_FIELDS = ["path", "file_name", "size", "modified_time", "created_time", "is_directory"] as const;
@@ -32,6 +34,7 @@ export class FsSource implements SourceDriver {
   readonly #listeners = new Set<(availability: SourceAvailability) => void>();
   readonly #closed = new AbortController();
   #availability: SourceAvailability = { state: "starting" };
+  #hints: ParcelHints | undefined;
 
   constructor(context: SourceDriverContext, options: FsSourceOptions, addon: Addon) {
     this.#context = context;
@@ -46,14 +49,36 @@ export class FsSource implements SourceDriver {
         crossMounts: options.crossMounts,
         threads: options.scanThreads,
         throttleMs: options.throttleMs,
+        mode: options.engine === "parcel" ? "poll" : options.engine,
+        maxWatches: options.maxWatches,
+        pollMs: options.pollMs,
       },
       () => this.#onReadable(),
     );
   }
 
   async open(_options?: CallOptions): Promise<void> {
-    this.#context.logger.info({ root: this.#options.root }, "watching");
+    const { root, engine, excludePaths } = this.#options;
+    this.#context.logger.info({ root, engine }, "watching");
+    if (engine === "parcel") this.#followParcel(root, excludePaths);
     this.#watch.start();
+  }
+
+  /** Without its root the watcher cannot start: it begins anew whenever the root has come back. */
+  #followParcel(root: string, excludePaths: readonly string[]): void {
+    const { logger } = this.#context;
+    const follow = async (): Promise<void> => {
+      await this.#hints?.stop();
+      this.#hints = undefined;
+      if (this.#closed.signal.aborted || this.#availability.state !== "available") return;
+      this.#hints = await startParcelHints(root, excludePaths, this.#watch, logger);
+      // What happened between the first listing and this moment nobody told.
+      this.#watch.resync("@parcel/watcher began");
+    };
+    let turn = Promise.resolve();
+    this.onAvailability(() => {
+      turn = turn.then(follow).catch((error: unknown) => logger.warn({ root }, describeError(error)));
+    });
   }
 
   getMessageIterator(_startPosition: number, { signal }: CallOptions): MessageStream {
@@ -97,7 +122,7 @@ export class FsSource implements SourceDriver {
 
   status(): SourceStatus {
     const { root, reason, ...facts } = this.#watch.status();
-    return { ...facts, engine: "inotify", availability: availabilityOf(root, reason) };
+    return { ...facts, engine: this.#options.engine, availability: availabilityOf(root, reason) };
   }
 
   onAvailability(listener: (availability: SourceAvailability) => void): () => void {
@@ -108,6 +133,7 @@ export class FsSource implements SourceDriver {
   async close(): Promise<void> {
     this.#closed.abort();
     this.#listeners.clear();
+    await this.#hints?.stop();
     await this.#watch.close();
   }
 
