@@ -52,17 +52,26 @@ void DirtySet::put_back(DirId id, DirtyDirectory&& task, int64_t now_ns) {
   }
 }
 
+void DirtySet::enqueue(DirId id, bool background) {
+  DirtyDirectory& dirty = directories_[id];
+  if (dirty.in_live || (background && dirty.in_background)) return;
+  (background ? dirty.in_background : dirty.in_live) = true;
+  (background ? background_ : live_).push_back(id);
+}
+
 bool DirtySet::pop(DirId& id) {
-  std::deque<DirId>& queue = live_.empty() ? background_ : live_;
-  if (queue.empty()) return false;
+  if (live_.empty() && background_.empty()) return false;
+  const bool background = live_.empty() || (!background_.empty() && ++turn_ % kBackgroundTurn == 0);
   // Background work goes depth first, so that the queue stays as long as the tree is deep and wide, not as it is large.
-  if (&queue == &background_) {
-    id = queue.back();
-    queue.pop_back();
+  if (background) {
+    id = background_.back();
+    background_.pop_back();
   } else {
-    id = queue.front();
-    queue.pop_front();
+    id = live_.front();
+    live_.pop_front();
   }
+  const auto found = directories_.find(id);
+  if (found != directories_.end()) (background ? found->second.in_background : found->second.in_live) = false;
   return true;
 }
 

@@ -21,7 +21,7 @@ enum MarkFlag : uint16_t {
   kMarkSettle = 64,    // the time to confirm an unsettled file has come
   kMarkAnnounce = 128, // report even if nothing changed
   kMarkVerify = 256,   // is the directory known under this name still there
-  kMarkDue = 512,      // a held-back write may be reported now
+  kMarkDue = 512,      // a held-back write may be reported now; whether the file is still open the other marks have said
 };
 
 struct Mark {
@@ -35,6 +35,8 @@ struct DirtyDirectory {
   bool recursive = false;  // hand list and announce on to the directories below
   bool quiet = true;       // a first look: what is found was there before and is no change
   bool self = false;       // the directory's own row
+  bool in_live = false;    // already in that queue
+  bool in_background = false;
   bool parked = false;     // it could not be opened where it was known to be; its parent has been asked
   uint32_t pass = 0;       // belongs to this pass over the whole tree
   int64_t since_ns = 0;    // when the oldest mark came
@@ -44,6 +46,8 @@ struct DirtyDirectory {
 class DirtySet {
  public:
   static constexpr size_t kNamesPerDirectory = 16'384;
+  /** One turn in so many is for background work even under a steady stream of live marks: a pass has to end. */
+  static constexpr uint32_t kBackgroundTurn = 8;
 
   DirtyDirectory& of(DirId id, int64_t now_ns);
   void mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns);
@@ -54,8 +58,8 @@ class DirtySet {
   void drop(DirId id) { directories_.erase(id); }
   size_t size() const { return directories_.size(); }
 
-  /** Queues hold ids that may be stale: whoever pops asks `has`. */
-  void enqueue(DirId id, bool background) { (background ? background_ : live_).push_back(id); }
+  /** Once per directory however many marks come. Queues hold ids that may be stale: whoever pops asks `has`. */
+  void enqueue(DirId id, bool background);
   bool pop(DirId& id);
   bool queued() const { return !live_.empty() || !background_.empty(); }
   bool live_queued() const { return !live_.empty(); }
@@ -65,6 +69,7 @@ class DirtySet {
   std::unordered_map<DirId, DirtyDirectory> directories_;
   std::deque<DirId> live_;
   std::deque<DirId> background_;
+  uint32_t turn_ = 0;
 };
 
 }  // namespace fustor
