@@ -15,14 +15,17 @@ namespace {
 constexpr int64_t kLimboNs = 100'000'000;
 constexpr int64_t kLimboPatienceNs = 5'000'000'000;
 constexpr int64_t kContestedRetryNs = 2'000'000;
+constexpr int64_t kLookRetryNs = 5'000'000'000;
 constexpr uint64_t kNoContest = 0;
 
-int64_t age_ms(const FileStat& stat) {
+/** A time in the future tells nothing about writes of a moment ago. */
+bool is_young(const FileStat& stat, int64_t settle_ms) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   const int64_t seconds = now.tv_sec - stat.mtime.sec;
-  if (seconds > 1'000'000 || seconds < -1'000'000) return seconds > 0 ? INT64_MAX : INT64_MIN;
-  return seconds * 1000 + (now.tv_nsec - static_cast<int64_t>(stat.mtime.nsec)) / 1'000'000;
+  if (seconds > 1'000'000 || seconds < -1'000'000) return false;
+  const int64_t age_ms = seconds * 1000 + (now.tv_nsec - static_cast<int64_t>(stat.mtime.nsec)) / 1'000'000;
+  return age_ms < settle_ms && age_ms > -settle_ms;
 }
 }  // namespace
 
@@ -64,12 +67,21 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
       apply_gone(id, sighting, task);
     } else if (sighting.error == 0) {
       apply_seen(id, sighting, task);
+    } else {
+      cannot_look(id, sighting.error);
     }
     if (sighting.flags == 0) {  // found by a listing: it is there, whatever the stat said
       Entry* entry = table_.at(id).find(sighting.name);
       if (entry != nullptr) entry->flags = static_cast<uint8_t>((entry->flags & ~kSeenBit) | (table_.at(id).seen_phase ? kSeenBit : 0));
     }
   }
+}
+
+/** A name that cannot be statted, for example for want of search permission: the directory has to be listed again when that changes. */
+void WatchEngine::cannot_look(DirId id, int error) {
+  Directory& directory = table_.at(id);
+  if (directory.unreadable == 0 && error != EACCES && error != EPERM) hold_back(monotonic_ns() + kLookRetryNs, id, "", Mark{});
+  directory.unreadable = error;
 }
 
 void WatchEngine::apply_gone(DirId id, const Sighting& sighting, const DirtyDirectory& task) {
@@ -98,6 +110,7 @@ void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
 bool WatchEngine::mount_vanished(DirId parent, const Entry& entry, const FileStat& stat) const {
   const Directory& child = table_.at(entry.child);
   const Directory& directory = table_.at(parent);
+  if (child.barred) return false;  // nothing of it was ever seen
   return stat.kind == EntryKind::directory && child.identity.dev != directory.identity.dev && stat.dev == directory.identity.dev;
 }
 
@@ -132,8 +145,12 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
     const bool lost_watch = known.watch == -1 && !known.watch_refused && !known.barred && known.listed;
     if (task.list && task.recursive) {
       mark_list(child, task, task.announce, task.quiet);
-    } else if (lost_watch || (known.unreadable != 0 && (sighting.flags & kMarkAttrib))) {
+    } else if (lost_watch) {
       mark_list(child, DirtyDirectory{}, false, false);
+    } else if (known.unreadable != 0 && (sighting.flags == 0 || (sighting.flags & kMarkAttrib))) {
+      DirtyDirectory everything;  // hints from below were lost as well
+      everything.recursive = true;
+      mark_list(child, everything, false, false);
     } else if (dirty_.has(child)) {
       dirty_.of(child, 0).parked = false;
       wake_worker_for(child, false);
@@ -195,12 +212,15 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
   } else if (flags & kMarkModified) {
     writing = true;
     unsettled = false;
+  } else if (flags == 0 && (writing || unsettled)) {
+    writing = false;  // listings follow lost events, and the close may be among them: from now on the file has to be quiet
+    unsettled = is_young(stat, config_.settle_ms);
   } else if (flags & kMarkSettle) {
-    if (unsettled && age_ms(stat) >= config_.settle_ms) unsettled = false;
+    unsettled = unsettled && is_young(stat, config_.settle_ms);
   } else if (flags & kMarkCreated) {
     unsettled = stat.nlink == 1;  // a link to a finished file is finished
   } else if (changed && !writing && !task.quiet && !(flags & kMarkAttrib)) {
-    unsettled = age_ms(stat) < config_.settle_ms && age_ms(stat) > -config_.settle_ms;
+    unsettled = is_young(stat, config_.settle_ms);
   }
   if ((flags & kMarkModified) && (flags & kMarkMovedTo)) writing = !(flags & kMarkClosed);
 

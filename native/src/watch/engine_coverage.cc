@@ -19,8 +19,10 @@ constexpr size_t kColdSamples = 64;
 
 /** Without the mutex. 0, or why the directory has no watch. */
 int WatchEngine::arm(DirId id, int fd) {
+  uint64_t disarmed;
   {
     Lock lock(mutex_);
+    disarmed = disarmed_;
     if (!table_.valid(id)) return 0;
     if (config_.mode == WatchMode::poll) return refuse(id, ENOTSUP);
     const bool spent = config_.max_watches > 0 && by_watch_.size() >= config_.max_watches;
@@ -38,9 +40,11 @@ int WatchEngine::arm(DirId id, int fd) {
   }
   Lock lock(mutex_);
   if (!table_.valid(id)) {
-    if (error == 0 && !by_watch_.contains(watch)) source_->disarm(watch);
+    if (error == 0 && !by_watch_.contains(watch)) disarm(watch);
     return 0;
   }
+  // Meanwhile another node of the same inode (a bind mount, a number given out again) may have taken our watch with it.
+  if (error == 0 && disarmed_ != disarmed) error = source_->arm(fd, watch);
   if (error != 0) return refuse(id, error);
   Directory& directory = table_.at(id);
   directory.watch_refused = false;
@@ -48,13 +52,21 @@ int WatchEngine::arm(DirId id, int fd) {
   if (directory.watch == watch) return 0;
   if (directory.watch != -1) {
     const auto old = by_watch_.find(directory.watch);
-    if (old != by_watch_.end() && std::erase(old->second, id) > 0 && old->second.empty()) by_watch_.erase(old);
+    if (old != by_watch_.end() && std::erase(old->second, id) > 0 && old->second.empty()) {
+      disarm(old->first);  // the root was replaced: the old one may live on elsewhere
+      by_watch_.erase(old);
+    }
   }
   directory.watch = watch;
   std::vector<DirId>& owners = by_watch_[watch];
   for (const DirId other : owners) mark(table_.at(other).parent, table_.at(other).name, kMarkVerify);
   owners.push_back(id);
   return 0;
+}
+
+void WatchEngine::disarm(WatchId watch) {
+  disarmed_++;
+  source_->disarm(watch);
 }
 
 int WatchEngine::refuse(DirId id, int error) {
@@ -77,7 +89,7 @@ void WatchEngine::forget_watch(DirId id) {
   if (found == by_watch_.end()) return;
   std::erase(found->second, id);
   if (!found->second.empty()) return;
-  source_->disarm(found->first);
+  disarm(found->first);
   by_watch_.erase(found);
 }
 

@@ -139,6 +139,11 @@ void WatchEngine::digest_own(DirId id, uint32_t mask) {
       if ((mask & IN_IGNORED) && root_state_ != RootState::unavailable) want_resync("the root's watch ended");
       work_.notify_one();
     } else if (directory.listed) {
+      if (directory.unreadable != 0 && (mask & IN_ATTRIB)) {
+        DirtyDirectory everything;
+        everything.recursive = true;
+        mark_list(id, everything, false, false);
+      }
       dirty_.of(id, now_ns_).self = true;
       dirty_.of(id, now_ns_).quiet = false;
       wake_worker_for(id, false);
@@ -156,7 +161,7 @@ void WatchEngine::digest_own(DirId id, uint32_t mask) {
 
 int64_t WatchEngine::next_deadline_ns() const {
   int64_t next = std::min(next_poll_ns_, next_link_walk_ns_);
-  if (!timed_.empty()) next = timed_.begin()->first;
+  if (!timed_.empty()) next = std::min(next, timed_.begin()->first);
   for (const Limbo& limbo : limbo_) next = std::min(next, limbo.deadline_ns);
   if (resync_wanted_ && pass_pending_ == 0 && root_state_ == RootState::available) next = std::min(next, resync_not_before_ns_);
   if (root_fd_ != nullptr && busy_workers_ == 0 && !dirty_.queued()) next = std::min(next, root_fd_used_ns_ + kIdleFdNs);
@@ -203,7 +208,7 @@ void WatchEngine::run_timers(int64_t now) {
   }
   if (root_fd_ != nullptr && busy_workers_ == 0 && !dirty_.queued() && now >= root_fd_used_ns_ + kIdleFdNs) root_fd_ = nullptr;
   if (now >= sweep_ns_) {
-    std::erase_if(throttled_, [now](const auto& item) { return !item.second.scheduled && item.second.until_ns + kSweepNs < now; });
+    std::erase_if(throttled_, [now](const auto& item) { return item.second.until_ns + kSweepNs < now; });
     sweep_ns_ = now + kSweepNs;
   }
 }

@@ -183,12 +183,12 @@ std::vector<std::pair<std::string, Mark>> WatchEngine::names_due(DirId id, Dirty
   Lock lock(mutex_);
   const int64_t now = monotonic_ns();
   for (auto& [name, mark] : task.names) {
-    const bool only_written = (mark.flags & ~kMarkDue) == kMarkModified;
+    const bool only_written = mark.flags != 0 && (mark.flags & ~(kMarkModified | kMarkDue)) == 0;
     if (only_written || !throttled_.empty()) {
       std::string key = std::to_string(id) + '/' + name;
       const auto found = throttled_.find(key);
       if (only_written && found != throttled_.end() && now < found->second.until_ns) {
-        if (!found->second.scheduled) hold_back(found->second.until_ns, id, name, Mark{kMarkModified | kMarkDue, 0});
+        if (!found->second.scheduled) hold_back(found->second.until_ns, id, name, Mark{kMarkDue, 0});
         found->second.scheduled = true;
         continue;
       }
@@ -223,17 +223,34 @@ void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, Dirty
   for (auto& [name, mark] : due) {
     own_row = own_row || (mark.flags & kChangesDirectory);
     sightings.push_back(look(fd, path, std::move(name), mark));
-    if (sightings.size() < kApplyBatch) continue;
-    Lock lock(mutex_);
-    apply(id, sightings, task);
-    sightings.clear();
+    if (sightings.size() >= kApplyBatch && !flush(id, sightings, task)) return;
   }
+  flush(id, sightings, task);
   {
     Lock lock(mutex_);
-    apply(id, sightings, task);
     if (table_.valid(id)) table_.at(id).open_failures = 0;
   }
   if (own_row) refresh_own_row(id, fd, task.announce, task.quiet, task.since_ns);
+}
+
+/** False when there is no point in going on. While nobody drains it waits here: not even one huge directory fills the memory. */
+bool WatchEngine::flush(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
+  Lock lock(mutex_);
+  apply(id, sightings, task);
+  sightings.clear();
+  if (config_.raw) changes_.drop_changes();
+  while (changes_.full() && !stopping_ && root_state_ != RootState::unavailable) {
+    signal_readable();
+    work_.wait(lock, [this] {
+      return stopping_ || root_check_due_ || root_state_ == RootState::unavailable || !changes_.full();
+    });
+    if (!root_check_due_ || stopping_) continue;
+    root_check_due_ = false;
+    lock.unlock();
+    check_root();
+    lock.lock();
+  }
+  return !stopping_ && table_.valid(id);
 }
 
 void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns) {
@@ -268,6 +285,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   {
     Lock lock(mutex_);
     if (!table_.valid(id)) return;
+    table_.at(id).unreadable = 0;
     pass = pass_;  // whoever asked for this listing, it serves the pass that is running
     table_.at(id).seen_phase = !table_.at(id).seen_phase;
   }
@@ -281,47 +299,43 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
     if (error != 0 || !unwatched || stat_at(fd, "", after) != 0) break;
     if (before.mtime.sec == after.mtime.sec && before.mtime.nsec == after.mtime.nsec) break;
   }
-  if (error == 0) confirm_missing(id, fd, task);
+  if (error == 0) confirm_missing(id, fd, path, task);
   refresh_own_row(id, fd, task.announce, task.quiet, task.since_ns);
   Lock lock(mutex_);
   if (!table_.valid(id)) return;
   Directory& directory = table_.at(id);
-  directory.unreadable = error;
+  if (error != 0) directory.unreadable = error;
   directory.open_failures = 0;
   if (error != 0) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
   if (!directory.listed) directory.shrink();
   directory.listed = true;
   directory.pass = std::max(directory.pass, pass);
+  // Its watch ended while it was listed: nobody asked then, because it was not known as listed yet.
+  if (!unwatched && directory.watch == -1 && id != kRootDir) mark(directory.parent, directory.name, kMarkVerify);
   for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
 }
 
 int WatchEngine::list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
   thread_local DirLister lister;
   std::vector<Sighting> sightings;
-  const auto flush = [&] {
-    Lock lock(mutex_);
-    apply(id, sightings, task);
-    sightings.clear();
-    return !stopping_ && table_.valid(id);
-  };
   const int error = lister.list(
       fd,
       [&](std::string_view name, unsigned char d_type) {
         if (!filter_.wants(path, name, kind_of_dirent(d_type))) return true;
         sightings.push_back(look(fd, path, std::string(name), Mark{}));
-        return sightings.size() < kApplyBatch || flush();
+        return sightings.size() < kApplyBatch || flush(id, sightings, task);
       },
       nullptr);
-  flush();
+  flush(id, sightings, task);
   return error;
 }
 
 // Absence from a listing is a hint like any other: only a stat tells that something is gone.
-void WatchEngine::confirm_missing(DirId id, int fd, const DirtyDirectory& task) {
+void WatchEngine::confirm_missing(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
   std::vector<std::string> missing;
   {
     Lock lock(mutex_);
-    if (!table_.valid(id)) return;
+    if (stopping_ || !table_.valid(id)) return;
     const Directory& directory = table_.at(id);
     for (const Entry& entry : directory.slots()) {
       if (!(entry.flags & kDead) && static_cast<bool>(entry.flags & kSeenBit) != directory.seen_phase) {
@@ -330,16 +344,11 @@ void WatchEngine::confirm_missing(DirId id, int fd, const DirtyDirectory& task) 
     }
   }
   std::vector<Sighting> sightings;
-  sightings.reserve(missing.size());
   for (std::string& name : missing) {
-    Sighting sighting;
-    sighting.name = std::move(name);
-    sighting.sequence = next_sequence();
-    sighting.error = stat_at(fd, sighting.name.c_str(), sighting.stat);
-    sightings.push_back(std::move(sighting));
+    sightings.push_back(look(fd, path, std::move(name), Mark{}));
+    if (sightings.size() >= kApplyBatch && !flush(id, sightings, task)) return;
   }
-  Lock lock(mutex_);
-  apply(id, sightings, task);
+  flush(id, sightings, task);
 }
 
 // ---- the root -------------------------------------------------------------------------------------------------------------------
@@ -374,6 +383,7 @@ void WatchEngine::check_root() {
     }
   }
   lock.lock();
+  if (root_identity_ == identity_of(stat) && root_state_ != RootState::unavailable) return;  // another worker was first
   root_fd_ = nullptr;
   root_found(identity_of(stat), first);
 }
@@ -386,9 +396,9 @@ void WatchEngine::root_lost(const std::string& reason) {
   root_reason_ = reason;
   pass_pending_ = 0;
   dirty_.clear();
-  timed_.clear();
   throttled_.clear();
   for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ENOENT);
+  work_.notify_all();
   signal_state();
 }
 

@@ -101,7 +101,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& task);
   void list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
   int list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
-  void confirm_missing(DirId id, int fd, const DirtyDirectory& task);
+  void confirm_missing(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
+  bool flush(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
   std::vector<std::pair<std::string, Mark>> names_due(DirId id, DirtyDirectory& task);
   Sighting look(int fd, const std::string& path, std::string name, Mark mark) const;
   std::shared_ptr<UniqueFd> root_fd();
@@ -109,6 +110,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
 
   // engine_coverage.cc: which directories are watched, and what happens to the others
   int arm(DirId id, int fd);
+  void disarm(WatchId watch);
   int refuse(DirId id, int error);
   void forget_watch(DirId id);
   bool make_room_for(DirId id);
@@ -121,6 +123,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
 
   // engine_apply.cc: what was seen becomes a difference; all with the mutex held
   void apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
+  void cannot_look(DirId id, int error);
   void apply_gone(DirId id, const Sighting& sighting, const DirtyDirectory& task);
   void apply_seen(DirId id, const Sighting& sighting, const DirtyDirectory& task);
   void apply_directory(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
@@ -172,6 +175,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   int64_t poll_round_ns_ = 0;            // when the round began
   int64_t next_poll_ns_ = INT64_MAX;
   size_t poll_share_ = 1;                // directories a tick
+  uint64_t disarmed_ = 0;                // how many watches were given back
   size_t cold_cursor_ = 0;               // where make_room_for looks next
   std::unordered_set<DirId> mounts_;  // directories on another file system than their parent
   std::vector<SnapshotStream*> snapshots_;  // they leave in their destructor: none may end in a thread of ours, with the mutex held
