@@ -1,0 +1,544 @@
+// Races between hints and looks, made on purpose: the file system really changes, and a scripted source says what, when and in which
+// order the engine hears of it.
+#include <sys/syscall.h>
+
+#include <atomic>
+
+#include "check.h"
+#include "scripted_source.h"
+#include "watch_judge.h"
+
+using namespace watching;
+
+namespace {
+
+/** Holds the engine's worker in a hook until the test opens it. */
+class Gate {
+ public:
+  ~Gate() { open(); }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    reached_ = true;
+    changed_.notify_all();
+    changed_.wait_for(lock, kPatience, [this] { return open_; });
+  }
+  bool reached() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [this] { return reached_; });
+  }
+  void open() {
+    std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool reached_ = false;
+  bool open_ = false;
+};
+
+ScriptedSource::Inode inode_of(const std::string& path) {
+  struct stat info{};
+  ::lstat(path.c_str(), &info);
+  return {info.st_dev, info.st_ino};
+}
+
+struct Scene : Place {
+  ScriptedSource* source = nullptr;
+  std::unique_ptr<Watch> watch;
+
+  Watch& open(const fustor::WatchConfig& config) {
+    auto scripted = std::make_unique<ScriptedSource>();
+    source = scripted.get();
+    watch = std::make_unique<Watch>(config, std::move(scripted));
+    return *watch;
+  }
+  Watch& open() { return open(config()); }
+  /** The first pass is over and the view equals the disk. */
+  Watch& begin(const fustor::WatchConfig& config) {
+    open(config);
+    REQUIRE(watch->begin());
+    REQUIRE_EQ(difference(disk(root), watch->view.rows), "");
+    watch->view.log.clear();
+    return *watch;
+  }
+  Watch& begin() { return begin(config()); }
+
+  fustor::WatchId id(std::string_view directory) const {
+    return source->watch_of(directory.empty() ? root : *this / directory);
+  }
+  void exchange(std::string_view a, std::string_view b) const {
+    const long failed = ::syscall(SYS_renameat2, AT_FDCWD, (*this / a).c_str(), AT_FDCWD, (*this / b).c_str(), 2 /* RENAME_EXCHANGE */);
+    REQUIRE_EQ(failed, 0);
+  }
+  /** Once, in the worker, right after the directory was armed again and before it is listed. */
+  void once_armed(std::string_view directory, std::function<void()> then) {
+    source->after_arm([wanted = inode_of(*this / directory), done = std::make_shared<std::atomic<bool>>(false),
+                       then = std::move(then)](ScriptedSource::Inode inode) {
+      if (inode == wanted && !done->exchange(true)) then();
+    });
+  }
+};
+
+void fill(const Place& place) {
+  place.make("a/d/deep");
+  place.make("b");
+  place.write("a/d/f", "one");
+  place.write("a/d/deep/g", "two");
+  place.write("top", "three");
+}
+
+constexpr uint32_t kDir = IN_ISDIR;
+
+}  // namespace
+
+// ---- renames ------------------------------------------------------------------------------------------------------------------------
+
+TEST("a directory whose rename comes in two reads moves with everything below it") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  const auto before = scene.source->watched();
+  scene.rename("a/d", "b/e");
+  scene.source->tell_apart({{scene.id("a"), IN_MOVED_FROM | kDir, "d", 7}, {scene.id("b"), IN_MOVED_TO | kDir, "e", 7}});
+  CHECK_EQ(watch.settle(), "");
+  CHECK_EQ(scene.source->watched(), before);
+}
+
+TEST("the halves of a rename may come in the wrong order") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  scene.rename("a/d", "b/e");
+  scene.source->tell_apart({{scene.id("b"), IN_MOVED_TO | kDir, "e", 7}, {scene.id("a"), IN_MOVED_FROM | kDir, "d", 7}});
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("a rename of which only the second half ever comes is found out by asking the old place") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  const auto before = scene.source->watched();
+  scene.rename("a/d", "b/e");
+  scene.source->tell({{scene.id("b"), IN_MOVED_TO | kDir, "e", 7}});
+  CHECK(watch.until([&] { return watch.view.rows.contains("/b/e/deep/g") && !watch.view.rows.contains("/a/d"); }));
+  CHECK_EQ(watch.settle(), "");
+  CHECK_EQ(scene.source->watched(), before);
+}
+
+TEST("a directory that left the root is gone with everything below, its watches too") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  const auto before = scene.source->watched();
+  scene.away("a/d", "outside");
+  scene.source->tell({{scene.id("a"), IN_MOVED_FROM | kDir, "d", 7}});
+  CHECK_EQ(watch.settle(), "");
+  CHECK(watch.until([&] { return scene.source->watched() == before - 2; }));
+}
+
+TEST("a file renamed over another leaves one row with the new content") {
+  Scene scene;
+  fill(scene);
+  scene.write("b/old", "old content");
+  Watch& watch = scene.begin();
+  scene.rename("a/d/f", "b/old");
+  scene.source->tell({{scene.id("b"), IN_MOVED_TO, "old", 9}});
+  scene.source->tell({{scene.id("a/d"), IN_MOVED_FROM, "f", 9}});
+  CHECK_EQ(watch.settle(), "");
+  CHECK_EQ(watch.view.rows["/b/old"].size, "3");
+}
+
+TEST("two directories that changed places are told apart, whichever halves come first") {
+  for (int order = 0; order < 4; order++) {
+    Scene scene;
+    fill(scene);
+    scene.make("b/d/other");
+    scene.write("b/d/h");
+    Watch& watch = scene.begin();
+    const auto before = scene.source->watched();
+    scene.exchange("a/d", "b/d");
+    std::vector<ScriptedEvent> events = {{scene.id("a"), IN_MOVED_FROM | kDir, "d", 1},
+                                         {scene.id("b"), IN_MOVED_TO | kDir, "d", 1},
+                                         {scene.id("b"), IN_MOVED_FROM | kDir, "d", 2},
+                                         {scene.id("a"), IN_MOVED_TO | kDir, "d", 2}};
+    if (order == 1) std::swap(events[0], events[3]);
+    if (order == 2) events = {events[1], events[3]};
+    order == 3 ? scene.source->tell(events) : scene.source->tell_apart(events);
+    CHECK_EQ(watch.settle(), "");
+    CHECK_EQ(scene.source->watched(), before);
+  }
+}
+
+TEST("a parent and its child that changed places do not form a circle") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  scene.rename("a/d", "d");  // a, d
+  scene.rename("a", "d/a");  // d/a
+  scene.rename("d", "a");    // a/a
+  scene.source->tell({{scene.id(""), IN_MOVED_TO | kDir, "a", 3}, {scene.id("a/a"), IN_MOVED_FROM | kDir, "d", 1}});
+  scene.source->tell({{scene.id("a"), IN_MOVED_TO | kDir, "a", 2}, {scene.id(""), IN_MOVED_TO | kDir, "d", 1}});
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("three directories in rotation end under their new names, the hints backwards") {
+  Scene scene;
+  for (const char* name : {"one", "two", "three"}) {
+    scene.make(name);
+    scene.write(std::string(name) + "/is-" + name);
+  }
+  Watch& watch = scene.begin();
+  scene.rename("one", "t");
+  scene.rename("two", "one");
+  scene.rename("three", "two");
+  scene.rename("t", "three");
+  const auto root = scene.id("");
+  scene.source->tell_apart({{root, IN_MOVED_TO | kDir, "three", 4},
+                            {root, IN_MOVED_FROM | kDir, "t", 4},
+                            {root, IN_MOVED_TO | kDir, "two", 3},
+                            {root, IN_MOVED_TO | kDir, "one", 2},
+                            {root, IN_MOVED_TO | kDir, "t", 1}});
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("hints that come twice change nothing the second time") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  scene.write("b/n");
+  scene.rename("a/d", "b/e");
+  scene.source->tell_twice({{scene.id("b"), IN_CREATE, "n"},
+                            {scene.id("b"), IN_CLOSE_WRITE, "n"},
+                            {scene.id("a"), IN_MOVED_FROM | kDir, "d", 7},
+                            {scene.id("b"), IN_MOVED_TO | kDir, "e", 7}});
+  CHECK_EQ(watch.settle(), "");
+  CHECK_EQ(watch.view.count("delete", "/a/d"), 1u);
+  CHECK(watch.view.count("delete", "/b/n") == 0);
+}
+
+// ---- inodes and watches -------------------------------------------------------------------------------------------------------------
+
+TEST("a directory removed and made again with the same inode is watched again, whenever the old watch's end comes") {
+  for (const bool late : {false, true}) {
+    Scene scene;
+    scene.make("d");
+    scene.write("d/old");
+    Watch& watch = scene.begin();
+    const auto wanted = inode_of(scene / "d");
+    const auto dead = scene.id("d");
+    scene.remove("d");
+    scene.make("d");
+    for (int i = 0; i < 64 && inode_of(scene / "d") != wanted; i++) {
+      scene.make("spare" + std::to_string(i));  // takes the number that was in the way
+      scene.remove("d");
+      scene.make("d");
+    }
+    if (inode_of(scene / "d") != wanted) {
+      std::printf("     skipped: this file system does not reuse inode numbers\n");
+      return;
+    }
+    scene.write("d/new");
+    scene.source->die_silently(dead);
+    std::vector<ScriptedEvent> events = {{dead, IN_DELETE, "old"}};
+    if (!late) events.push_back({dead, IN_IGNORED});
+    events.push_back({scene.id(""), IN_DELETE | kDir, "d"});
+    events.push_back({scene.id(""), IN_CREATE | kDir, "d"});
+    for (int i = 0; i < 64; i++) events.push_back({scene.id(""), IN_CREATE | kDir, "spare" + std::to_string(i)});
+    scene.source->tell(events);
+    if (late) {
+      CHECK(watch.until([&] { return !watch.view.rows.contains("/d/old"); }));
+      scene.source->tell({{dead, IN_DELETE_SELF}, {dead, IN_IGNORED}});
+    }
+    CHECK_EQ(watch.settle(), "");
+    REQUIRE(watch.until([&] { return scene.id("d") != -1; }));
+    scene.write("d/later");
+    scene.source->tell({{scene.id("d"), IN_CREATE, "later"}, {scene.id("d"), IN_CLOSE_WRITE, "later"}});
+    CHECK_EQ(watch.settle(), "");
+  }
+}
+
+TEST("a watch that ends although its directory lives is set again") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  const auto lost = scene.id("a/d");
+  scene.source->die(lost);
+  CHECK(watch.until([&] { return scene.id("a/d") != -1 && scene.id("a/d") != lost; }));
+  scene.write("a/d/f", "after");
+  scene.source->tell({{scene.id("a/d"), IN_CLOSE_WRITE, "f"}});
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("an event of a watch nobody knows any more says nothing") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  scene.source->tell({{4711, IN_CREATE, "ghost"}, {4711, IN_IGNORED}, {4711, IN_DELETE_SELF}});
+  scene.write("b/real");
+  scene.source->tell({{scene.id("b"), IN_CREATE, "real"}});
+  CHECK_EQ(watch.settle(), "");
+  CHECK_EQ(watch.view.last("/b/ghost"), nullptr);
+}
+
+TEST("a hint from below a directory that was renamed a moment ago finds its way") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  const auto deep = scene.id("a/d/deep");
+  scene.rename("a", "c");
+  scene.write("c/d/deep/g", "changed on the way");
+  scene.write("c/d/deep/h");
+  scene.source->tell({{deep, IN_CREATE, "h"}, {deep, IN_CLOSE_WRITE, "g"}});
+  CHECK(watch.until([&] { return !watch.view.rows.contains("/a"); }));  // the parents were asked up to the root
+  scene.source->tell({{scene.id(""), IN_MOVED_TO | kDir, "c", 5}});
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("nothing outside the root is reported when a directory is swapped for a symbolic link") {
+  Scene scene;
+  fill(scene);
+  fs::create_directories(scene.top + "/outside/deep");
+  std::ofstream(scene.top + "/outside/secret") << "secret";
+  std::ofstream(scene.top + "/outside/deep/secret") << "secret";
+  Watch& watch = scene.begin();
+  const auto directory = scene.id("a/d");
+  const auto deep = scene.id("a/d/deep");
+  scene.away("a/d", "moved");
+  fs::create_directory_symlink(scene.top + "/outside", scene / "a/d");
+  scene.source->tell({{directory, IN_CREATE, "secret"}, {deep, IN_CREATE, "secret"}});
+  CHECK(watch.until([&] { return watch.view.rows.contains("/a/d") && !watch.view.rows["/a/d"].directory; }));
+  scene.source->tell({{scene.id("a"), IN_MOVED_FROM | kDir, "d", 1}, {scene.id("a"), IN_CREATE, "d"}});
+  CHECK_EQ(watch.settle(), "");
+  for (const Change& change : watch.view.log) CHECK(change.key.find("secret") == std::string::npos);
+}
+
+TEST("a directory renamed while it is listed keeps its contents") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  scene.make("b/new/sub");
+  scene.write("b/new/x");
+  scene.once_armed("b/new", [&] {
+    scene.rename("b/new", "a/moved");
+    scene.write("a/moved/y");
+  });
+  scene.source->tell({{scene.id("b"), IN_CREATE | kDir, "new"}});
+  REQUIRE(watch.until([&] { return fs::exists(scene / "a/moved/y"); }));
+  scene.source->tell_apart({{scene.id("b"), IN_MOVED_FROM | kDir, "new", 1}, {scene.id("a"), IN_MOVED_TO | kDir, "moved", 1}});
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("a name that flips between file, directory and link ends as what it is") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  const auto root = scene.id("");
+  for (int i = 0; i < 12; i++) {
+    scene.remove("flip");
+    if (i % 3 == 0) scene.write("flip");
+    if (i % 3 == 1) {
+      scene.make("flip/below");
+      scene.write("flip/below/f");
+    }
+    if (i % 3 == 2) fs::create_symlink("nowhere", scene / "flip");
+    scene.source->tell({{root, IN_CREATE, "flip"}});
+    if (i % 2 == 0) continue;  // sometimes two flips between looks
+    CHECK_EQ(watch.settle(), "");
+  }
+  CHECK_EQ(watch.settle(), "");
+}
+
+// ---- overflow -----------------------------------------------------------------------------------------------------------------------
+
+TEST("an overflow in the first pass is made good by a pass after it") {
+  Scene scene;
+  fill(scene);
+  scene.open();
+  Gate gate;
+  scene.once_armed("a/d/deep", [&] { gate.pass(); });
+  scene.watch->engine->start();
+  REQUIRE(gate.reached());
+  CHECK(scene.watch->until([&] { return scene.id("b") != -1; }));
+  scene.write("b/lost");  // nobody tells
+  scene.remove("top");
+  scene.source->overflow();
+  CHECK(scene.watch->until([&] { return scene.watch->engine->status().overflows == 1; }));
+  gate.open();
+  CHECK(scene.watch->until([&] { return scene.watch->available(); }));
+  CHECK(scene.watch->take_snapshot());
+  CHECK_EQ(scene.watch->settle(), "");
+}
+
+TEST("an overflow during a resync is made good by another one") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  Gate gate;
+  scene.once_armed("a/d/deep", [&] { gate.pass(); });
+  scene.remove("a/d/f");  // nobody tells
+  scene.source->overflow();
+  REQUIRE(gate.reached());
+  CHECK(watch.until([&] { return !watch.view.rows.contains("/a/d/f"); }));
+  scene.write("b/lost");
+  scene.write("a/d/f", "back");
+  scene.source->overflow();
+  CHECK(watch.until([&] { return watch.engine->status().overflows == 2; }));
+  gate.open();
+  CHECK_EQ(watch.settle(), "");
+  CHECK(watch.engine->status().resyncs >= 2);
+}
+
+TEST("directories made while events were lost are watched after the resync") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  scene.make("b/new/below");
+  scene.remove("a/d/deep");
+  scene.source->overflow();
+  CHECK_EQ(watch.settle(), "");
+  CHECK(watch.until([&] { return scene.id("b/new/below") != -1; }));
+}
+
+TEST("a file whose close was lost in an overflow is reported as whole once it is quiet") {
+  Scene scene;
+  fill(scene);
+  auto config = scene.config();
+  config.settle_ms = 100;
+  Watch& watch = scene.begin(config);
+  scene.write("top", "being written");
+  scene.source->tell({{scene.id(""), IN_MODIFY, "top"}});
+  REQUIRE(watch.until([&] { return watch.view.last("/top") != nullptr; }));
+  CHECK_EQ(watch.view.last("/top")->row.atomic, "false");
+  scene.source->overflow();
+  CHECK(watch.until([&] { return watch.view.last("/top")->row.atomic == "true"; }));
+}
+
+TEST("a close that comes while its directory waits for a listing is not forgotten") {
+  Scene scene;
+  fill(scene);
+  auto config = scene.config();
+  config.threads = 1;
+  config.settle_ms = 3'600'000;  // only the close can say that the file is whole
+  Watch& watch = scene.begin(config);
+  scene.write("top", "being written");
+  scene.source->tell({{scene.id(""), IN_MODIFY, "top"}});
+  REQUIRE(watch.until([&] { return watch.view.last("/top") != nullptr; }));
+  Gate gate;
+  scene.once_armed("b", [&] { gate.pass(); });
+  watch.engine->recheck("b", true, false);
+  REQUIRE(gate.reached());
+  scene.source->tell({{scene.id(""), IN_CLOSE_WRITE, "top"}});
+  CHECK(watch.until([&] { return watch.engine->status().raw_events == 2; }));
+  watch.engine->recheck("", true, false);
+  gate.open();
+  CHECK(watch.until([&] { return watch.view.last("/top")->row.atomic == "true"; }));
+}
+
+// ---- watches refused ----------------------------------------------------------------------------------------------------------------
+
+TEST("directories the kernel refuses to watch are counted by reason, looked at from time to time, and everything else goes on") {
+  Scene scene;
+  fill(scene);
+  scene.make("c/below");
+  auto config = scene.config();
+  config.poll_ms = 300;
+  scene.open(config);
+  scene.source->refuse([full = inode_of(scene / "b"), poor = inode_of(scene / "c")](ScriptedSource::Inode inode) {
+    return inode == full ? ENOSPC : inode == poor ? ENOMEM : 0;
+  });
+  REQUIRE(scene.watch->begin());
+  REQUIRE(scene.watch->until([&] {
+    const auto status = scene.watch->engine->status();
+    return status.unwatched.contains("budget") && status.unwatched.at("budget") == 1 && status.unwatched.size() == 2;
+  }));
+  CHECK(scene.id("c/below") != -1);
+  scene.write("a/d/f", "live");
+  scene.write("b/polled");
+  scene.make("c/new/below");
+  scene.write("c/new/below/f");
+  scene.source->tell({{scene.id("a/d"), IN_CLOSE_WRITE, "f"}});
+  CHECK_EQ(scene.watch->settle(), "");
+  scene.source->refuse({});
+  CHECK(scene.watch->until([&] { return scene.id("b") != -1 && scene.id("c") != -1; }));
+  CHECK(scene.watch->until([&] { return scene.watch->engine->status().unwatched.empty(); }));
+}
+
+TEST("the watch of a root that was replaced is given back") {
+  Scene scene;
+  fill(scene);
+  Watch& watch = scene.begin();
+  const auto before = scene.source->watched();
+  ::rename(scene.root.c_str(), (scene.top + "/old").c_str());
+  fs::copy(scene.top + "/old", scene.root, fs::copy_options::recursive);
+  CHECK(watch.until([&] { return scene.id("") != -1; }));
+  CHECK_EQ(watch.settle(), "");
+  CHECK(watch.until([&] { return scene.source->watched() == before; }));
+}
+
+// ---- files being written ------------------------------------------------------------------------------------------------------------
+
+TEST("the trailing look of a throttled file does not make a closed file an open one again") {
+  Scene scene;
+  scene.write("f");
+  scene.write("g");
+  auto config = scene.config();
+  config.throttle_ms = 100;
+  Watch& watch = scene.begin(config);
+  const auto root = scene.id("");
+  const auto write = [&](const char* name, const char* text) {
+    scene.write(name, text);
+    scene.source->tell({{root, IN_MODIFY, name}});
+  };
+  write("f", "1");
+  CHECK(watch.until([&] { return watch.view.count("update", "/f") == 1; }));
+  write("f", "22");  // held back
+  CHECK(watch.until([&] { return watch.engine->status().raw_events == 2 && watch.engine->status().queue_depth == 0; }));
+  scene.source->tell({{root, IN_CLOSE_WRITE, "f"}});
+  REQUIRE(watch.until([&] { return watch.view.last("/f")->row.atomic == "true"; }));
+  write("g", "1");
+  CHECK(watch.until([&] { return watch.view.count("update", "/g") == 1; }));
+  write("g", "22");
+  CHECK(watch.until([&] { return watch.view.count("update", "/g") == 2; }));  // held back after f, so f's look is over, too
+  ::chmod((scene / "f").c_str(), 0600);
+  scene.source->tell({{root, IN_ATTRIB, "f"}});
+  CHECK_EQ(watch.settle(), "");
+  CHECK_EQ(watch.view.last("/f")->row.atomic, "true");
+}
+
+TEST("a file with a modification time in the future settles") {
+  Scene scene;
+  scene.make("d");
+  auto config = scene.config();
+  config.settle_ms = 50;
+  Watch& watch = scene.begin(config);
+  scene.write("f");
+  const timespec times[2] = {{4'000'000'000, 0}, {4'000'000'000, 0}};
+  ::utimensat(AT_FDCWD, (scene / "f").c_str(), times, 0);
+  scene.source->tell({{scene.id(""), IN_CREATE, "f"}});
+  CHECK(watch.until([&] { return watch.view.last("/f") != nullptr && watch.view.last("/f")->row.atomic == "true"; }));
+}
+
+// ---- filter -------------------------------------------------------------------------------------------------------------------------
+
+TEST("what became excluded while nobody told is gone after the resync") {
+  Scene scene;
+  scene.make("in");
+  scene.write("in/x");
+  scene.make("moved/in");
+  scene.write("moved/in/deep");
+  auto config = scene.config();
+  config.filter.exclude = {"x/", "out/in"};
+  Watch& watch = scene.begin(config);
+  scene.remove("in/x");
+  scene.make("in/x");  // a file became a directory, and such directories are excluded
+  scene.rename("moved", "out");
+  scene.source->overflow();
+  CHECK(watch.until([&] { return watch.view.rows.contains("/out") && watch.view.count("delete", "/in/x") == 1; }));
+  CHECK(watch.until([&] { return watch.engine->status().queue_depth == 0; }));
+  CHECK(!watch.view.rows.contains("/in/x"));
+  CHECK(!watch.view.rows.contains("/out/in"));
+  CHECK(!watch.view.rows.contains("/out/in/deep"));
+}
