@@ -135,9 +135,10 @@ const char* const kPlaces[] = {"/tmp", "/dev/shm"};
 
 /** Mounts of the tests are nobody else's. */
 bool private_mounts() {
-  static const bool done = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-  if (!done) std::printf("skipped: no mount namespace of our own: %s\n", std::strerror(errno));
-  return done;
+  static const int error =
+      ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : errno;
+  if (error != 0) std::printf("skipped: no mount namespace of our own: %s\n", std::strerror(error));
+  return error == 0;
 }
 
 uint64_t inode_of(const std::string& path) {

@@ -40,8 +40,9 @@ bool no_fanotify(const std::string& path) {
 }
 
 bool private_mounts() {
-  static const bool done = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-  return done || !skipped("no mount namespace of our own", errno);
+  static const int error =
+      ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : errno;
+  return error == 0 || !skipped("no mount namespace of our own", error);
 }
 
 int arm(EventSource& source, const std::string& directory, WatchId& id) {
