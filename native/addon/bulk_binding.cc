@@ -154,7 +154,8 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
 
   Napi::Value buffer_of(Napi::Env env, const Chunk& chunk) {
     Slot& slot = slots_[chunk.slot];
-    if (!slot.buffer.IsEmpty()) return slot.buffer.Value();
+    // A chunk that has grown has other memory; the old one stays for who still looks at it.
+    if (!slot.buffer.IsEmpty() && slot.buffer.Value().Data() == chunk.data) return slot.buffer.Value();
     using Kept = std::shared_ptr<StreamHold>;
     const auto let_go = [](Napi::Env, char*, Kept* kept) { delete kept; };
     auto buffer = Napi::Buffer<char>::New(env, chunk.data, chunk.capacity, let_go, new Kept(hold_));

@@ -28,6 +28,8 @@ class Oracle {
     if (pattern_[p] == '*') {
       size_t stars = 1;
       while (p + stars < pattern_.size() && pattern_[p + stars] == '*') stars++;
+      const bool at_segment = p == 0 || pattern_[p - 1] == '/';
+      if (stars > 1 && at_segment && p + stars < pattern_.size() && pattern_[p + stars] == '/') return directories(p + stars + 1, t);
       for (size_t end = t;; end++) {
         if (from(p + stars, end)) return true;
         if (end == text_.size() || (stars == 1 && text_[end] == '/')) return false;
@@ -40,6 +42,14 @@ class Oracle {
       return text_[t] != '/' && in_class(pattern_.substr(p + 1, close - p - 1), text_[t]) && from(close + 1, t + 1);
     }
     return pattern_[p] == text_[t] && from(p + 1, t + 1);
+  }
+
+  /** A double star before a slash: any number of whole segments. */
+  bool directories(size_t p, size_t t) {
+    for (size_t at = t; at <= text_.size(); at++) {
+      if ((at == t || text_[at - 1] == '/') && from(p, at)) return true;
+    }
+    return false;
   }
 
   static bool in_class(std::string body, char c) {
@@ -136,6 +146,7 @@ TEST("an exclude with a slash matches the path from the root") {
   CHECK(wants(spec, "b/a", "m.o"));
   CHECK(wants(spec, "a/b", "m.o"));
   CHECK(!wants(spec, "deep/1/2", "x"));
+  CHECK(!wants(spec, "deep", "x"));
 }
 
 TEST("a trailing slash restricts an exclude to directories") {

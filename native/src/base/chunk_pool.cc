@@ -7,7 +7,7 @@ namespace fustor {
 
 namespace {
 // A path of PATH_MAX bytes, each escaped to its longest JSON form, twice over (path and file_name), plus the numbers.
-constexpr size_t kLongestRow = 96 << 10;
+constexpr size_t kLongRow = 96 << 10;
 }  // namespace
 
 void Chunk::begin_group(uint64_t sequence) {
@@ -19,7 +19,17 @@ void Chunk::begin_group(uint64_t sequence) {
   group_sequence.push_back(static_cast<double>(sequence));
 }
 
+void Chunk::grow(size_t least) {
+  const size_t bytes = std::max(least, 2 * capacity);
+  auto larger = std::make_unique_for_overwrite<char[]>(bytes);
+  if (used > 0) std::memcpy(larger.get(), data, used);
+  data = larger.get();
+  capacity = bytes;
+  memory.push_back(std::move(larger));
+}
+
 void Chunk::append(std::string_view row) {
+  if (!fits(row.size())) grow(used + row.size() + 1);
   std::memcpy(data + used, row.data(), row.size());
   used += row.size();
   data[used++] = ',';
@@ -36,13 +46,14 @@ void Chunk::clear() {
 }
 
 ChunkPool::ChunkPool(size_t chunk_bytes, uint32_t chunks) {
-  const size_t bytes = std::max(chunk_bytes, kLongestRow);
+  const size_t bytes = std::max(chunk_bytes, kLongRow);
   for (uint32_t slot = 0; slot < std::max(chunks, 1u); slot++) {
-    memory_.push_back(std::make_unique_for_overwrite<char[]>(bytes));
-    chunks_.push_back(std::make_unique<Chunk>());
-    chunks_.back()->slot = slot;
-    chunks_.back()->data = memory_.back().get();
-    chunks_.back()->capacity = bytes;
+    auto chunk = std::make_unique<Chunk>();
+    chunk->slot = slot;
+    chunk->memory.push_back(std::make_unique_for_overwrite<char[]>(bytes));
+    chunk->data = chunk->memory.back().get();
+    chunk->capacity = bytes;
+    chunks_.push_back(std::move(chunk));
     free_.push_back(slot);
   }
   std::reverse(free_.begin(), free_.end());

@@ -22,22 +22,28 @@ struct Chunk {
   std::vector<uint32_t> group_first_row;  // a group is a run of rows read together from one directory
   std::vector<double> group_sequence;     // the clock just before the group's first row was read
 
+  /** Every block `data` ever pointed to, the present one last: a consumer may still look at an earlier one. */
+  std::vector<std::unique_ptr<char[]>> memory;
+
   bool fits(size_t row_bytes) const { return used + row_bytes + 1 <= capacity; }
   void begin_group(uint64_t sequence);
-  /** The row must fit. */
+  /** A row that does not fit makes the chunk grow: paths have no longest length, because directories nest beyond PATH_MAX. */
   void append(std::string_view row);
   void clear();
+
+ private:
+  void grow(size_t least);
 };
 
 /** Thread safe. */
 class ChunkPool {
  public:
-  /** `chunk_bytes` is raised to what the longest possible row needs. */
+  /** `chunk_bytes` is raised to what all but absurdly long paths need. */
   ChunkPool(size_t chunk_bytes, uint32_t chunks);
 
   /** An empty chunk; waits until one is free. nullptr once cancelled. */
   Chunk* acquire();
-  /** Back into the pool. The memory stays valid as long as the pool. */
+  /** Back into the pool. The memory stays valid as long as the pool, also when the chunk has grown since. */
   void release(uint32_t slot);
   void cancel();
 
@@ -48,7 +54,6 @@ class ChunkPool {
   std::mutex mutex_;
   std::condition_variable freed_;
   std::vector<std::unique_ptr<Chunk>> chunks_;
-  std::vector<std::unique_ptr<char[]>> memory_;
   std::vector<uint32_t> free_;
   bool cancelled_ = false;
 };

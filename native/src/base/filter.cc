@@ -5,9 +5,18 @@
 namespace fustor {
 
 namespace {
-std::string_view without_trailing_slashes(std::string_view path) {
-  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  return path;
+/** One spelling for one absolute path: no doubled or trailing slashes, no `.` segments. `..` stays: only the disk knows where it leads. */
+std::string normalized(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const size_t slash = path.find('/');
+    const std::string_view segment = path.substr(0, slash);
+    path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+    if (segment.empty() || segment == ".") continue;
+    out += '/';
+    out += segment;
+  }
+  return out.empty() ? "/" : out;
 }
 
 bool is_same_or_below(std::string_view path, std::string_view top) {
@@ -27,9 +36,9 @@ Filter::Filter(const FilterSpec& spec, std::string_view absolute_root) : file_pa
     needs_path_ = needs_path_ || anchored;
     excludes_.push_back({std::move(pattern), anchored, directories_only});
   }
-  const std::string_view root = without_trailing_slashes(absolute_root);
+  const std::string root = normalized(absolute_root);
   for (const std::string& excluded : spec.exclude_paths) {
-    const std::string_view path = without_trailing_slashes(excluded);
+    const std::string path = normalized(excluded);
     if (is_same_or_below(root, path)) {
       root_excluded_ = true;
     } else if (is_same_or_below(path, root)) {

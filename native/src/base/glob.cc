@@ -77,6 +77,7 @@ bool glob_match(std::string_view pattern, std::string_view text) {
     size_t pattern;
     size_t text;
     bool set = false;
+    bool segments = false;  // `**/`: goes on at the beginning of a segment only
   };
   Star single{0, 0};
   Star doubled{0, 0};
@@ -85,8 +86,11 @@ bool glob_match(std::string_view pattern, std::string_view text) {
   for (;;) {
     if (p < pattern.size() && pattern[p] == '*') {
       const bool deep = p + 1 < pattern.size() && pattern[p + 1] == '*';
+      const bool at_segment = p == 0 || pattern[p - 1] == '/';
       while (p < pattern.size() && pattern[p] == '*') p++;
-      (deep ? doubled : single) = {p, t, true};
+      const bool segments = deep && at_segment && p < pattern.size() && pattern[p] == '/';
+      if (segments) p++;
+      (deep ? doubled : single) = {p, t, true, segments};
       if (deep) single.set = false;
       continue;
     }
@@ -101,8 +105,16 @@ bool glob_match(std::string_view pattern, std::string_view text) {
       single.text += character_length(text.substr(single.text));
       p = single.pattern;
       t = single.text;
+    } else if (single.set && single.text == text.size()) {
+      return false;  // tried to the very end: from a later place of the `**` it would only try less
     } else if (doubled.set && doubled.text < text.size()) {
-      doubled.text += character_length(text.substr(doubled.text));
+      if (doubled.segments) {
+        const size_t slash = text.find('/', doubled.text);
+        if (slash == std::string_view::npos) return false;
+        doubled.text = slash + 1;
+      } else {
+        doubled.text += character_length(text.substr(doubled.text));
+      }
       single.set = false;
       p = doubled.pattern;
       t = doubled.text;

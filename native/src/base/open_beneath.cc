@@ -44,6 +44,7 @@ int open_by_steps(int root_fd, std::string_view relative, UniqueFd& out) {
     const size_t slash = relative.find('/');
     const std::string name(relative.substr(0, slash));
     relative = slash == std::string_view::npos ? std::string_view{} : relative.substr(slash + 1);
+    if (name.empty() || name == "." || name == "..") return EINVAL;  // never in a listing; ".." would lead out
     const int flags = relative.empty() ? kFlags : (O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     const int fd = open_retrying(at ? at.get() : root_fd, name.c_str(), flags);
     if (fd < 0) return errno;

@@ -31,6 +31,7 @@ class DirLister {
 
 template <class OnEntry>
 int DirLister::list(int directory_fd, OnEntry&& on_entry, const std::atomic<bool>* cancel) {
+  if (::lseek(directory_fd, 0, SEEK_SET) < 0) return errno;  // whoever listed it before left the position at the end
   // Brent's method on the position behind each buffer: a cycle is found after at most a few rounds, with one remembered value.
   int64_t remembered = -1;
   uint64_t round = 0;

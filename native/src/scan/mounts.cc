@@ -1,6 +1,8 @@
 #include "scan/mounts.h"
 
 #include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
@@ -47,12 +49,30 @@ std::string unescape(const std::string& text) {
   }
   return out;
 }
+
+/** devtmpfs answers statfs with tmpfs' number; only mountinfo tells them apart. */
+bool is_devtmpfs(int directory_fd) {
+  struct stat info;
+  if (::fstat(directory_fd, &info) != 0) return false;
+  const std::string device = std::to_string(major(info.st_dev)) + ':' + std::to_string(minor(info.st_dev));
+  std::ifstream mountinfo("/proc/self/mountinfo");
+  for (std::string line; std::getline(mountinfo, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, found, field, type;
+    if (!(fields >> id >> parent >> found) || found != device) continue;
+    while (fields >> field && field != "-") {
+    }
+    return static_cast<bool>(fields >> type) && type == "devtmpfs";
+  }
+  return false;
+}
 }  // namespace
 
 bool is_pseudo_filesystem(int directory_fd) {
   struct statfs info;
   if (::fstatfs(directory_fd, &info) != 0) return false;
   const auto type = static_cast<unsigned long>(info.f_type) & 0xffffffff;
+  if (type == TMPFS_MAGIC) return is_devtmpfs(directory_fd);
   return std::any_of(std::begin(kPseudo), std::end(kPseudo), [type](long pseudo) { return static_cast<unsigned long>(pseudo) == type; });
 }
 

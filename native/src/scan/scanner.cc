@@ -166,7 +166,8 @@ class Scanner final : public BulkStream {
   void scan_directory(Hand& hand, const Work& work) {
     UniqueFd directory;
     int error = open_directory_beneath(root_.get(), work.path, directory);
-    if (error == ENOENT) {
+    // Gone since it was listed, or a file or a link stands there now: what it is then, the live rows or the next scan tell.
+    if (error == ENOENT || error == ENOTDIR || error == ELOOP) {
       hand.counts.vanished++;
       return;
     }
@@ -201,13 +202,20 @@ class Scanner final : public BulkStream {
       append_fs_row(hand.row, hand.json_dir, name, stat, AtomicFlag::absent);
       if (!append(hand, new_group)) return false;
       count(hand.counts, stat.kind);
-      if (stat.kind == EntryKind::directory) {
+      if (stat.kind == EntryKind::directory && (stat.dev == self.dev || may_cross(directory.get(), name.data()))) {
         hand.todo.push_back({work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), self.dev});
       }
       return !cancelled_.load(std::memory_order_relaxed);
     };
     error = hand.lister.list(directory.get(), on_entry, &cancelled_);
     if (error != 0 && error != ECANCELED) fail(hand, work.path, error, "list");
+  }
+
+  /** Asked before the directory is opened: opening an automount point for listing mounts it, and waits for whoever has to. */
+  bool may_cross(int directory_fd, const char* name) const {
+    if (!config_.cross_mounts) return false;
+    const UniqueFd place(::openat(directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    return place && !is_pseudo_filesystem(place.get());
   }
 
   static void count(ScanSummary& counts, EntryKind kind) {

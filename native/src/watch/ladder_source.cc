@@ -15,6 +15,15 @@ bool is_passing(int error) {
          error == ESTALE || error == EACCES || error == EIO;
 }
 
+const char* engine_name(EngineKind engine) {
+  switch (engine) {
+    case EngineKind::fanotify: return "fanotify";
+    case EngineKind::inotify: return "inotify";
+    case EngineKind::none: break;
+  }
+  return "none";
+}
+
 std::string refusal(int error) {
   switch (error) {
     case EPERM: return "fanotify needs CAP_SYS_ADMIN";
@@ -131,6 +140,12 @@ std::vector<EngineChoice> LadderSource::choices() const {
     choices.push_back({decision.fs.dev, fs_name(decision.fs.magic), decision.engine, decision.reason});
   }
   return choices;
+}
+
+std::vector<EngineFact> LadderSource::facts() const {
+  std::vector<EngineFact> facts;
+  for (EngineChoice& choice : choices()) facts.push_back({std::move(choice.file_system), engine_name(choice.engine), std::move(choice.reason)});
+  return facts;
 }
 
 }  // namespace fustor

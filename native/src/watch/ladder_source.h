@@ -48,6 +48,8 @@ class LadderSource final : public EventSource {
 
   /** Of the file systems that are still mounted. Any thread. */
   std::vector<EngineChoice> choices() const;
+  /** The same in words. */
+  std::vector<EngineFact> facts() const override;
   FanotifyStats fanotify_stats() const { return fanotify_.stats(); }
 
  private:
