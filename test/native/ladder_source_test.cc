@@ -50,12 +50,9 @@ int arm(EventSource& source, const std::string& directory, WatchId& id) {
   return source.arm(fd.get(), id);
 }
 
-std::string text_of(const std::vector<EngineChoice>& choices) {
+std::string text_of(const std::vector<EngineFact>& facts) {
   std::string text;
-  for (const EngineChoice& choice : choices) {
-    const char* engine = choice.engine == EngineKind::fanotify ? "fanotify" : choice.engine == EngineKind::inotify ? "inotify" : "none";
-    text += choice.file_system + "=" + engine + (choice.reason.empty() ? "!" : "") + " ";
-  }
+  for (const EngineFact& fact : facts) text += fact.file_system + "=" + fact.engine + (fact.reason.empty() ? "!" : "") + " ";
   return text;
 }
 
@@ -119,7 +116,7 @@ TEST("each file system gets the best engine that runs there, and the reason is t
   FsIdentity identity;
   const UniqueFd fd(::open(place.root.c_str(), O_PATH | O_CLOEXEC));
   REQUIRE_EQ(identify_fs(fd.get(), identity), 0);
-  CHECK_EQ(text_of(source.choices()), fs_name(identity.magic) + "=fanotify tmpfs=fanotify overlay=inotify ");
+  CHECK_EQ(text_of(source.facts()), fs_name(identity.magic) + "=fanotify tmpfs=fanotify overlay=inotify ");
 }
 
 TEST("changes seen by either engine arrive through one descriptor") {
@@ -157,12 +154,12 @@ TEST("an engine asked for by name is taken, or its errno is the answer") {
   REQUIRE_EQ(only_fanotify.open(), 0);
   CHECK_EQ(arm(only_fanotify, place / "t", id), 0);
   CHECK_EQ(arm(only_fanotify, place / "o", id), EOPNOTSUPP);
-  CHECK_EQ(text_of(only_fanotify.choices()), std::string("tmpfs=fanotify overlay=none "));
+  CHECK_EQ(text_of(only_fanotify.facts()), std::string("tmpfs=fanotify overlay=none "));
   LadderSource only_inotify(EngineMode::inotify);
   REQUIRE_EQ(only_inotify.open(), 0);
   CHECK_EQ(arm(only_inotify, place / "t", id), 0);
   CHECK(id > 0 && only_inotify.limit() > 0);
-  CHECK_EQ(text_of(only_inotify.choices()), std::string("tmpfs=inotify "));
+  CHECK_EQ(text_of(only_inotify.facts()), std::string("tmpfs=inotify "));
 }
 
 TEST("without the capability everything falls to inotify, and fanotify by name is an error") {
@@ -197,7 +194,7 @@ TEST("a file system in the place of another is decided on its own, and one that 
     CHECK(id > 0);
     CHECK_EQ(source.choices().size(), 2u);
     REQUIRE(::umount((place / "t").c_str()) == 0);
-    CHECK_EQ(text_of(source.choices()), std::string("overlay=inotify "));
+    CHECK_EQ(text_of(source.facts()), std::string("overlay=inotify "));
     REQUIRE(place.mount_tmpfs() == 0);
   }
 }

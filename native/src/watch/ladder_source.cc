@@ -144,7 +144,7 @@ std::vector<EngineChoice> LadderSource::choices() const {
 
 std::vector<EngineFact> LadderSource::facts() const {
   std::vector<EngineFact> facts;
-  for (EngineChoice& choice : choices()) facts.push_back({std::move(choice.file_system), engine_name(choice.engine), std::move(choice.reason)});
+  for (const EngineChoice& choice : choices()) facts.push_back({choice.file_system, engine_name(choice.engine), choice.reason});
   return facts;
 }
 
