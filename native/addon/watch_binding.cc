@@ -160,6 +160,15 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     Napi::Object unwatched = Napi::Object::New(env);
     for (const auto& [cause, count] : status.unwatched) unwatched.Set(cause, static_cast<double>(count));
     result.Set("unwatched", unwatched);
+    Napi::Array engines = Napi::Array::New(env, status.engines.size());
+    for (uint32_t i = 0; i < status.engines.size(); i++) {
+      Napi::Object fact = Napi::Object::New(env);
+      fact.Set("fileSystem", status.engines[i].file_system);
+      fact.Set("engine", status.engines[i].engine);
+      fact.Set("reason", status.engines[i].reason);
+      engines.Set(i, fact);
+    }
+    result.Set("engines", engines);
     result.Set("lastResyncReason", status.last_resync_reason);
     result.Set("lastError", status.last_error);
     return result;

@@ -118,6 +118,8 @@ export interface WatchStatus {
   readonly watchesLimit: number;
   /** Directories without a watch by cause. */
   readonly unwatched: Readonly<Record<string, number>>;
+  /** What watches each file system, and why. */
+  readonly engines: readonly { readonly fileSystem: string; readonly engine: string; readonly reason: string }[];
   /** Directories that could not be read. */
   readonly unreadable: number;
   readonly rawEvents: number;

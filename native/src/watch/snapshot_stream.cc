@@ -4,12 +4,13 @@
 
 #include "base/json_row.h"
 #include "fustor/clock.h"
+#include "watch/monotonic.h"
 #include "watch/watch_engine.h"
 
 namespace fustor {
 
 SnapshotStream::SnapshotStream(std::shared_ptr<WatchEngine> engine, size_t chunk_bytes, uint32_t pool_chunks)
-    : engine_(std::move(engine)), pool_(chunk_bytes, pool_chunks) {}
+    : engine_(std::move(engine)), pool_(chunk_bytes, pool_chunks), begun_ns_(monotonic_ns()) {}
 
 SnapshotStream::~SnapshotStream() {
   cancel();
@@ -76,6 +77,7 @@ void SnapshotStream::produce() {
   {
     std::unique_lock lock(engine_->mutex_);
     summary_.complete = whole && error_ == 0 && !cancelled_;
+    ended_ns_ = monotonic_ns();
   }
   if (chunk_ != nullptr) hand_over();
   std::function<void()> on_ready;
@@ -120,6 +122,7 @@ bool SnapshotStream::copy_directory(DirId id) {
     }
     slot = copy_slice(id, slot, rows, ends);
     summary_.rows += ends.size();
+    summary_.bytes += rows.size() + ends.size();
     lock.unlock();
     fits = write_rows(rows, ends, sequence);
     lock.lock();
@@ -225,7 +228,9 @@ void SnapshotStream::cancel() {
 
 ScanSummary SnapshotStream::summary() const {
   std::unique_lock lock(engine_->mutex_);
-  return summary_;
+  ScanSummary summary = summary_;
+  summary.elapsed_ms = static_cast<double>((ended_ns_ != 0 ? ended_ns_ : monotonic_ns()) - begun_ns_) / 1e6;
+  return summary;
 }
 
 int SnapshotStream::root_error() const { return failure_; }

@@ -68,6 +68,8 @@ class SnapshotStream final : public BulkStream {
   bool root_sent_ = false;
   int error_ = 0;
   ScanSummary summary_;
+  const int64_t begun_ns_;
+  int64_t ended_ns_ = 0;
 
   // the copying thread's own
   Chunk* chunk_ = nullptr;  // being filled

@@ -29,6 +29,16 @@ import { createSource } from "../../../src/sources/registry.ts";
 import { EventJudge } from "./event-judge.ts";
 
 const CONVERGE_MS = 10_000;
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) process.stdout.write("skipped: fanotify needs root\n");
+
+/** Every engine that can run here. */
+const ENGINES: Readonly<Record<string, Record<string, unknown>>> = {
+  inotify: { engine: "inotify" },
+  ...(isRoot ? { fanotify: { engine: "fanotify" } } : {}),
+  parcel: { engine: "parcel", poll_interval_sec: 1 },
+  poll: { engine: "poll", poll_interval_sec: 0.2 },
+};
 
 class Watched {
   readonly judge = new EventJudge();
@@ -185,13 +195,36 @@ describe("the fs source", () => {
     },
   };
 
-  for (const [name, operate] of Object.entries(cases)) {
-    it(`reports ${name} so that the view equals the disk`, async () => {
-      const seen = await watching();
-      operate(root, base);
-      await seen.converges();
+  for (const [engine, driverParams] of Object.entries(ENGINES)) {
+    describe(`with ${engine}`, () => {
+      for (const [name, operate] of Object.entries(cases)) {
+        it(`reports ${name} so that the view equals the disk`, async () => {
+          const seen = await watching(driverParams);
+          operate(root, base);
+          await seen.converges();
+        });
+      }
     });
   }
+
+  it("tells what watches each file system, and why", async () => {
+    const seen = await watching({ engine: "auto" });
+    const { engines } = seen.source.status() as unknown as { engines: { engine: string; reason: string }[] };
+    expect(engines.length).toBeGreaterThan(0);
+    for (const { engine, reason } of engines) {
+      expect(["fanotify", "inotify"]).toContain(engine);
+      expect(reason).not.toBe("");
+    }
+  });
+
+  it("polls what a spent budget of watches leaves over, and counts it", async () => {
+    sh("for i in $(seq 20); do mkdir -p d$i/sub; done", root);
+    const seen = await watching({ engine: "inotify", max_watches: 5, poll_interval_sec: 0.2 });
+    expect(seen.source.status().watchesUsed).toBe(5);
+    await until(() => (seen.source.status().unwatched as { budget?: number }).budget === 36);
+    sh("for i in $(seq 20); do echo x > d$i/sub/f; done", root);
+    await seen.converges();
+  });
 
   it("has every entry in the snapshot, the root first", async () => {
     sh("mkdir -p a/b; touch a/f a/b/g; ln -s x l", root);
