@@ -24,6 +24,8 @@ export function circumstances() {
   return {
     date: new Date().toISOString(),
     commit: git("rev-parse", "HEAD") ?? "unknown",
+    /** Another build than that of this checkout was measured. */
+    program: process.env.FUSTOR_TEST_CLI ?? "dist/cli/main.js",
     /** Files differ from that commit. */
     modified: git("status", "--porcelain", "--untracked-files=no") !== "",
     machine: {
