@@ -158,15 +158,15 @@ export function measure(scenario: Scenario, cast: Cast<AgentProcess>): Promise<M
   };
   const play = withStage(scenario, cast, settle, async (stage): Promise<Measurement> => {
     const { agent, fusion, root } = stage;
-    if (scenario.startsWithoutView === undefined) {
-      await fusion.view.waitUntilOpen(OPEN_MS);
-      await pause(RIVAL_ARMING_MS);
-    }
+    const begun = performance.now();
+    if (scenario.startsWithoutView === undefined) await fusion.view.waitUntilOpen(OPEN_MS);
+    const openedMs = scenario.act === undefined ? performance.now() - begun : 0;
+    if (scenario.act !== undefined && scenario.startsWithoutView === undefined) await pause(RIVAL_ARMING_MS);
     await scenario.act?.(stage);
     const timeoutMs = scenario.withinMs ?? WITHIN_MS;
     const convergence = await converge(fusion.view, root, { timeoutMs, namesOnly: true });
     const agentAlive = agent.alive();
-    if (convergence.equal) return { outcome: "equal", tookMs: convergence.tookMs, agentAlive };
+    if (convergence.equal) return { outcome: "equal", tookMs: openedMs + convergence.tookMs, agentAlive };
     return { outcome: "different", last: convergence.last, agentAlive };
   });
   return play.catch((error: unknown): Measurement => ({ outcome: "failed", reason: String(error) }));
