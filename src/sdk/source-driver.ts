@@ -18,6 +18,8 @@ export interface SourceStatus {
   readonly availability: SourceAvailability;
   /** Entries known at the moment, when the driver knows. */
   readonly entries?: number;
+  /** Sentences for people: how it is watched, what is not covered and what to do about it. */
+  readonly notes?: readonly string[];
   readonly [fact: string]: unknown;
 }
 

@@ -12,7 +12,8 @@
 namespace fustor {
 
 namespace {
-constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
+constexpr int kListFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
+constexpr int kPathFlags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 
 std::atomic<bool> openat2_missing{false};
 
@@ -24,9 +25,9 @@ int open_retrying(int directory_fd, const char* path, int flags) {
   return fd;
 }
 
-int open_whole(int root_fd, const char* path) {
+int open_whole(int root_fd, const char* path, int flags) {
   open_how how{};
-  how.flags = kFlags;
+  how.flags = static_cast<uint64_t>(flags);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
   long fd;
   int again = 0;
@@ -38,14 +39,14 @@ int open_whole(int root_fd, const char* path) {
 }
 
 // Before Linux 5.6, under a seccomp filter that does not know openat2, and for paths longer than PATH_MAX.
-int open_by_steps(int root_fd, std::string_view relative, UniqueFd& out) {
+int open_by_steps(int root_fd, std::string_view relative, int last_flags, UniqueFd& out) {
   UniqueFd at;
   while (!relative.empty()) {
     const size_t slash = relative.find('/');
     const std::string name(relative.substr(0, slash));
     relative = slash == std::string_view::npos ? std::string_view{} : relative.substr(slash + 1);
     if (name.empty() || name == "." || name == "..") return EINVAL;  // never in a listing; ".." would lead out
-    const int flags = relative.empty() ? kFlags : (O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    const int flags = relative.empty() ? last_flags : kPathFlags;
     const int fd = open_retrying(at ? at.get() : root_fd, name.c_str(), flags);
     if (fd < 0) return errno;
     at.reset(fd);
@@ -53,24 +54,31 @@ int open_by_steps(int root_fd, std::string_view relative, UniqueFd& out) {
   out = std::move(at);
   return 0;
 }
-}  // namespace
 
-int open_directory_beneath(int root_fd, std::string_view relative, UniqueFd& out) {
+int open_beneath(int root_fd, std::string_view relative, int flags, UniqueFd& out) {
   if (relative.empty()) {
-    const int fd = open_retrying(root_fd, ".", kFlags);
+    const int fd = open_retrying(root_fd, ".", flags);
     if (fd < 0) return errno;
     out.reset(fd);
     return 0;
   }
-  if (relative.size() >= PATH_MAX || openat2_missing) return open_by_steps(root_fd, relative, out);
-  const int fd = open_whole(root_fd, std::string(relative).c_str());
+  if (relative.size() >= PATH_MAX || openat2_missing) return open_by_steps(root_fd, relative, flags, out);
+  const int fd = open_whole(root_fd, std::string(relative).c_str(), flags);
   if (fd >= 0) {
     out.reset(fd);
     return 0;
   }
   if (errno != ENOSYS && errno != EPERM) return errno;
   if (errno == ENOSYS) openat2_missing = true;
-  return open_by_steps(root_fd, relative, out);
+  return open_by_steps(root_fd, relative, flags, out);
 }
+
+}  // namespace
+
+int open_directory_beneath(int root_fd, std::string_view relative, UniqueFd& out) {
+  return open_beneath(root_fd, relative, kListFlags, out);
+}
+
+int open_path_beneath(int root_fd, std::string_view relative, UniqueFd& out) { return open_beneath(root_fd, relative, kPathFlags, out); }
 
 }  // namespace fustor

@@ -13,4 +13,7 @@ namespace fustor {
  */
 int open_directory_beneath(int root_fd, std::string_view relative, UniqueFd& out);
 
+/** The same with O_PATH: enough to name a directory that may not be read. */
+int open_path_beneath(int root_fd, std::string_view relative, UniqueFd& out);
+
 }  // namespace fustor

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/open_beneath.h"
 #include "watch/monotonic.h"
 #include "watch/watch_engine.h"
 
@@ -25,7 +26,7 @@ int WatchEngine::arm(DirId id, int fd) {
     disarmed = disarmed_;
     if (!table_.valid(id)) return 0;
     if (config_.mode == WatchMode::poll) return refuse(id, ENOTSUP);
-    const bool spent = config_.max_watches > 0 && by_watch_.size() >= config_.max_watches;
+    const bool spent = config_.max_watches > 0 && kernel_watches_ >= config_.max_watches;
     if (spent && table_.at(id).watch == -1 && !make_room_for(id)) return refuse(id, ENOSPC);
   }
   WatchId watch = -1;
@@ -45,6 +46,10 @@ int WatchEngine::arm(DirId id, int fd) {
   }
   // Meanwhile another node of the same inode (a bind mount, a number given out again) may have taken our watch with it.
   if (error == 0 && disarmed_ != disarmed) error = source_->arm(fd, watch);
+  if (error != 0 && id == kRootDir && config_.mode == WatchMode::fanotify) {
+    engine_error_ = error;
+    root_check_due_ = true;
+  }
   if (error != 0) return refuse(id, error);
   Directory& directory = table_.at(id);
   directory.watch_refused = false;
@@ -54,14 +59,21 @@ int WatchEngine::arm(DirId id, int fd) {
     const auto old = by_watch_.find(directory.watch);
     if (old != by_watch_.end() && std::erase(old->second, id) > 0 && old->second.empty()) {
       disarm(old->first);  // the root was replaced: the old one may live on elsewhere
-      by_watch_.erase(old);
+      drop_owners(old);
     }
   }
   directory.watch = watch;
   std::vector<DirId>& owners = by_watch_[watch];
+  if (owners.empty() && watch > 0) kernel_watches_++;
   for (const DirId other : owners) mark(table_.at(other).parent, table_.at(other).name, kMarkVerify);
   owners.push_back(id);
   return 0;
+}
+
+/** fanotify tells of a directory's chmod only to those who watch the directory itself, and a path descriptor is enough for that. */
+void WatchEngine::arm_unreadable(DirId id, int root_fd, const std::string& path) {
+  UniqueFd fd;
+  if (open_path_beneath(root_fd, path, fd) == 0) arm(id, fd.get());
 }
 
 void WatchEngine::disarm(WatchId watch) {
@@ -90,6 +102,12 @@ void WatchEngine::forget_watch(DirId id) {
   std::erase(found->second, id);
   if (!found->second.empty()) return;
   disarm(found->first);
+  drop_owners(found);
+}
+
+/** Ids above 0 are inotify's and count against a budget; a fanotify mark watches any number of directories. */
+void WatchEngine::drop_owners(std::unordered_map<WatchId, std::vector<DirId>>::iterator found) {
+  if (found->first > 0) kernel_watches_--;
   by_watch_.erase(found);
 }
 
@@ -102,7 +120,7 @@ bool WatchEngine::make_room_for(DirId id) {
   for (size_t skip = by_watch_.size() > kColdSamples ? cold_cursor_++ * kColdSamples % by_watch_.size() : 0; skip > 0; skip--) ++it;
   for (size_t i = 0; i < kColdSamples && it != by_watch_.end(); i++, ++it) {
     const DirId candidate = it->second.front();
-    if (candidate == kRootDir || !table_.valid(candidate) || now - table_.at(candidate).last_active < kColdSeconds) continue;
+    if (it->first <= 0 || candidate == kRootDir || !table_.valid(candidate) || now - table_.at(candidate).last_active < kColdSeconds) continue;
     if (coldest == kNoDir || table_.at(candidate).last_active < table_.at(coldest).last_active) coldest = candidate;
   }
   if (coldest == kNoDir) return false;

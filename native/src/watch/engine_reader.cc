@@ -117,7 +117,7 @@ void WatchEngine::digest(const KernelEvent& event, int64_t) {
     }
     changes_.raw(event.mask, path.empty() ? "/" : path, event.cookie, event.watch);
   }
-  if (event.mask & IN_IGNORED) by_watch_.erase(found);
+  if (event.mask & IN_IGNORED) drop_owners(found);
   for (const DirId id : owners) {
     if (!event.name.empty()) {
       mark(id, event.name, flags_of(event.mask));

@@ -119,6 +119,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   if (error == 0) error = stat_at(directory.get(), "", self);
   if (error == 0 && !(identity_of(self) == expected)) error = ESTALE;
   if (error != 0) {
+    if (error == EACCES) arm_unreadable(id, root->get(), path);
     cannot_open(id, task, error);
   } else if (!may_enter(id, directory.get(), self)) {
     Lock lock(mutex_);
@@ -355,6 +356,7 @@ void WatchEngine::confirm_missing(DirId id, int fd, const std::string& path, con
 
 void WatchEngine::check_root() {
   if (!filter_.wants_root()) return root_lost("the root lies inside a path that is excluded");
+  if (engine_error_ != 0) return root_lost(std::string("the engine that was asked for cannot watch it: ") + std::strerror(engine_error_));
   UniqueFd fd(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) {
     const int error = errno;

@@ -36,8 +36,8 @@ std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()
   switch (config.mode) {
     case WatchMode::automatic: source = std::make_unique<LadderSource>(EngineMode::automatic); break;
     case WatchMode::fanotify: source = std::make_unique<LadderSource>(EngineMode::fanotify); break;
-    case WatchMode::inotify:
-    case WatchMode::poll: source = std::make_unique<InotifySource>(); break;
+    case WatchMode::inotify: source = std::make_unique<LadderSource>(EngineMode::inotify); break;
+    case WatchMode::poll: source = std::make_unique<InotifySource>(); break;  // never opened
   }
   return std::make_shared<WatchEngine>(std::move(config), std::move(source), std::move(on_readable));
 }
@@ -61,7 +61,6 @@ void WatchEngine::start() {
   }
   wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   mounts_fd_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-  counts_.watches_limit = source_->limit();
   root_check_due_ = true;
   const unsigned threads = config_.threads > 0 ? config_.threads : std::max(2u, std::thread::hardware_concurrency());
   reader_ = std::thread([this] { reader_loop(); });
@@ -203,7 +202,8 @@ WatchStatus WatchEngine::status() const {
   status.reason = root_reason_;
   status.entries = table_.entry_count + (root_identity_ == Identity{} ? 0 : 1);
   status.directories = table_.directory_count();
-  status.watches_used = by_watch_.size();
+  status.watches_used = kernel_watches_;
+  status.watches_limit = source_->limit();
   status.queue_depth = dirty_.size();
   const int64_t now = monotonic_ns();
   if (walked_ns_ == 0 || now - walked_ns_ > (table_.capacity() < kSmallTable ? kSmallWalkNs : kStatusWalkNs)) {

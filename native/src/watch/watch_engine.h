@@ -113,6 +113,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void disarm(WatchId watch);
   int refuse(DirId id, int error);
   void forget_watch(DirId id);
+  void drop_owners(std::unordered_map<WatchId, std::vector<DirId>>::iterator found);
+  void arm_unreadable(DirId id, int root_fd, const std::string& path);
   bool make_room_for(DirId id);
   void poll_some(int64_t now_ns);
   void refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns);
@@ -158,6 +160,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   DirtySet dirty_;
   ChangeQueue changes_;
   std::unordered_map<WatchId, std::vector<DirId>> by_watch_;
+  uint64_t kernel_watches_ = 0;  // of them, those that count against a limit
+  int engine_error_ = 0;         // the engine that was asked for by name cannot watch the root
   std::unordered_multimap<uint64_t, std::pair<DirId, std::string>> links_;  // inode -> names of a hard linked file
   std::unordered_set<uint64_t> wanted_inodes_;                              // other names of these are looked for
   int64_t next_link_walk_ns_ = INT64_MAX;

@@ -42,6 +42,8 @@ function pipeTable(pipes: readonly PipeReport[]): string {
   return formatTable(header, rows);
 }
 
+const noteLine = (note: string): string => `    ${printable(note)}`;
+
 function sourceLine(source: SourceReport): string {
   const { availability, entries } = source.status;
   const reason = availability.state === "unavailable" ? `: ${printable(availability.reason)}` : "";
@@ -71,7 +73,7 @@ export function formatStatus(status: AgentStatus): string {
     ...status.pipes.flatMap(pipeLines),
     "",
     "Sources",
-    ...status.sources.map(sourceLine),
+    ...status.sources.flatMap((source) => [sourceLine(source), ...(source.status.notes ?? []).map(noteLine)]),
   ].join("\n");
 }
 

@@ -16,6 +16,7 @@ import {
   type SourceDriverContext,
   type SourceStatus,
 } from "../../sdk/index.ts";
+import { coverageNotes } from "./coverage-notes.ts";
 import type { FsSourceOptions } from "./fs-config.ts";
 import { type ParcelHints, startParcelHints } from "./parcel-hints.ts";
 import { Doorbell, liveBatches } from "./realtime.ts";
@@ -121,8 +122,10 @@ export class FsSource implements SourceDriver {
   }
 
   status(): SourceStatus {
-    const { root, reason, ...facts } = this.#watch.status();
-    return { ...facts, engine: this.#options.engine, availability: availabilityOf(root, reason) };
+    const status = this.#watch.status();
+    const { root, reason, ...facts } = status;
+    const notes = coverageNotes(status);
+    return { ...facts, notes, engine: this.#options.engine, availability: availabilityOf(root, reason) };
   }
 
   onAvailability(listener: (availability: SourceAvailability) => void): () => void {
@@ -146,7 +149,13 @@ export class FsSource implements SourceDriver {
     this.#availability = now;
     if (now.state === "unavailable") this.#context.logger.warn({ root: this.#options.root }, now.reason);
     else this.#context.logger.info({ root: this.#options.root }, `the source is ${now.state}`);
+    if (now.state === "available") this.#logCoverage();
     for (const listener of this.#listeners) listener(now);
+  }
+
+  #logCoverage(): void {
+    const { root } = this.#options;
+    for (const note of coverageNotes(this.#watch.status())) this.#context.logger.info({ root }, note);
   }
 }
 
