@@ -147,10 +147,8 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
       mark_list(child, task, task.announce, task.quiet);
     } else if (lost_watch) {
       mark_list(child, DirtyDirectory{}, false, false);
-    } else if (known.unreadable != 0 && (sighting.flags == 0 || (sighting.flags & kMarkAttrib))) {
-      DirtyDirectory everything;  // hints from below were lost as well
-      everything.recursive = true;
-      mark_list(child, everything, false, false);
+    } else if ((known.unreadable != 0 || known.hides) && (sighting.flags == 0 || (sighting.flags & kMarkAttrib))) {
+      list_what_was_hidden(child);
     } else if (dirty_.has(child)) {
       dirty_.of(child, 0).parked = false;
       wake_worker_for(child, false);
@@ -265,6 +263,14 @@ void WatchEngine::mark_list(DirId id, const DirtyDirectory& from, bool announce,
     pass_pending_++;
   }
   wake_worker_for(id, from.pass != 0);
+}
+
+/** It may be readable now. Hints from below were lost as well. */
+void WatchEngine::list_what_was_hidden(DirId id) {
+  table_.at(id).hides = false;
+  DirtyDirectory everything;
+  everything.recursive = true;
+  mark_list(id, everything, false, false);
 }
 
 void WatchEngine::wake_worker_for(DirId id, bool background) {

@@ -139,11 +139,7 @@ void WatchEngine::digest_own(DirId id, uint32_t mask) {
       if ((mask & IN_IGNORED) && root_state_ != RootState::unavailable) want_resync("the root's watch ended");
       work_.notify_one();
     } else if (directory.listed) {
-      if (directory.unreadable != 0 && (mask & IN_ATTRIB)) {
-        DirtyDirectory everything;
-        everything.recursive = true;
-        mark_list(id, everything, false, false);
-      }
+      if ((directory.unreadable != 0 || directory.hides) && (mask & IN_ATTRIB)) list_what_was_hidden(id);
       dirty_.of(id, now_ns_).self = true;
       dirty_.of(id, now_ns_).quiet = false;
       wake_worker_for(id, false);

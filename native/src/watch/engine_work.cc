@@ -120,6 +120,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   if (error == 0 && !(identity_of(self) == expected)) error = ESTALE;
   if (error != 0) {
     if (error == EACCES) arm_unreadable(id, root->get(), path);
+    if (error == EACCES && ::faccessat(root->get(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) hidden_from_above(id);
     cannot_open(id, task, error);
   } else if (!may_enter(id, directory.get(), self)) {
     Lock lock(mutex_);
@@ -150,6 +151,15 @@ void WatchEngine::park(DirId id, DirtyDirectory& task, int64_t retry_ns) {
   dirty_.put_back(id, std::move(task), monotonic_ns());
   dirty_.of(id, 0).parked = true;
   task.pass = 0;  // it is still pending
+}
+
+/** Some directory above may not be searched. Which one, its change of mode will tell. */
+void WatchEngine::hidden_from_above(DirId id) {
+  Lock lock(mutex_);
+  while (id != kRootDir && table_.valid(id)) {
+    id = table_.at(id).parent;
+    table_.at(id).hides = true;
+  }
 }
 
 void WatchEngine::cannot_open(DirId id, DirtyDirectory& task, int error) {

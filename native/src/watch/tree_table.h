@@ -79,6 +79,7 @@ class Directory {
   uint64_t own_sequence = 0;    // when its own row was last read
   int unreadable = 0;           // errno of the last attempt to read it, 0 = fine
   uint32_t last_active = 0;     // monotonic seconds of the last change in it
+  bool hides = false;           // something below could not be reached: it, or a directory above that, may not be searched
   int watch_error = 0;          // why there is no watch, with watch_refused
   uint8_t open_failures = 0;    // in a row
   uint16_t readers = 0;         // snapshot cursors inside: slots must not move

@@ -97,6 +97,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void worker_loop();
   void run_task(DirId id, DirtyDirectory& task);
   void park(DirId id, DirtyDirectory& task, int64_t retry_ns);
+  void hidden_from_above(DirId id);
   void cannot_open(DirId id, DirtyDirectory& task, int error);
   void look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& task);
   void list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
@@ -145,6 +146,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   // marks and timed marks, in engine_apply.cc; with the mutex held
   void mark_list(DirId id, const DirtyDirectory& from, bool announce, bool quiet);
   void mark(DirId id, std::string_view name, uint16_t flags);
+  void list_what_was_hidden(DirId id);
   void wake_worker_for(DirId id, bool background);
   void hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark);
   const std::string& json_dir(DirId id);
