@@ -1,0 +1,126 @@
+#include "watch/dirty_set.h"
+
+#include <string>
+
+#include "check.h"
+
+using namespace fustor;
+
+TEST("marks of one name merge, and the last word on being written counts") {
+  DirtySet dirty;
+  dirty.mark(1, "f", kMarkModified, 100);
+  dirty.mark(1, "f", kMarkClosed, 200);
+  DirtyDirectory task = dirty.take(1);
+  CHECK_EQ(task.names.size(), 1u);
+  CHECK_EQ(task.names["f"].flags, kMarkModified | kMarkClosed);
+  CHECK_EQ(task.since_ns, 100);
+  CHECK(!task.quiet);
+  dirty.mark(1, "f", kMarkClosed, 300);
+  dirty.mark(1, "f", kMarkModified, 400);
+  CHECK_EQ(dirty.take(1).names["f"].flags, kMarkModified);
+  CHECK(!dirty.has(1));
+}
+
+TEST("a task that is put back is older than what came since") {
+  DirtySet dirty;
+  dirty.mark(1, "closed", kMarkModified | kMarkClosed, 100);
+  dirty.mark(1, "contested", kMarkCreated, 100);
+  DirtyDirectory task = dirty.take(1);
+  task.names["contested"].contested_since = 42;
+  task.list = task.recursive = true;
+  task.pass = 3;
+  dirty.mark(1, "closed", kMarkModified, 200);
+  dirty.put_back(1, std::move(task), 300);
+  DirtyDirectory merged = dirty.take(1);
+  CHECK_EQ(merged.names["closed"].flags, kMarkModified);  // it was opened again after the close that was put back
+  CHECK_EQ(merged.names["contested"].contested_since, 42u);
+  CHECK(merged.list && merged.recursive && !merged.quiet);
+  CHECK_EQ(merged.pass, 3u);
+  CHECK_EQ(merged.since_ns, 100);
+}
+
+TEST("a quiet task that is put back stays quiet unless a hint came") {
+  DirtySet dirty;
+  dirty.of(1, 10).list = true;
+  DirtyDirectory task = dirty.take(1);
+  CHECK(task.quiet);
+  dirty.put_back(1, std::move(task), 20);
+  CHECK(dirty.of(1, 0).quiet);
+  dirty.mark(1, "f", kMarkCreated, 30);
+  CHECK(!dirty.of(1, 0).quiet);
+}
+
+TEST("more names than the bound become one listing") {
+  DirtySet dirty;
+  for (size_t i = 0; i <= DirtySet::kNamesPerDirectory; i++) {
+    CHECK(!dirty.of(1, 1).list);
+    dirty.mark(1, std::to_string(i), kMarkCreated, 1);
+  }
+  CHECK(dirty.of(1, 1).list);
+  CHECK(dirty.of(1, 1).names.empty());
+}
+
+TEST("a directory waits in a queue once, however many marks come") {
+  DirtySet dirty;
+  for (int i = 0; i < 1000; i++) {
+    dirty.mark(1, "f", kMarkModified, 1);
+    dirty.enqueue(1, false);
+  }
+  DirId id;
+  CHECK(dirty.pop(id));
+  CHECK_EQ(id, 1u);
+  CHECK(!dirty.pop(id));
+  dirty.enqueue(1, false);  // popped but not taken: it can wait again
+  CHECK(dirty.pop(id));
+  dirty.take(1);
+  dirty.mark(1, "f", kMarkModified, 1);
+  dirty.enqueue(1, false);
+  CHECK(dirty.pop(id));
+  CHECK(!dirty.queued());
+}
+
+TEST("a live mark brings forward what waits in the background") {
+  DirtySet dirty;
+  for (DirId id = 1; id <= 5; id++) {
+    dirty.of(id, 1).list = true;
+    dirty.enqueue(id, true);
+  }
+  dirty.mark(2, "f", kMarkModified, 1);
+  dirty.enqueue(2, false);
+  CHECK(dirty.live_queued());
+  DirId id;
+  CHECK(dirty.pop(id));
+  CHECK_EQ(id, 2u);
+  CHECK(!dirty.live_queued());
+}
+
+TEST("under a steady stream of live marks the background gets its turn") {
+  DirtySet dirty;
+  dirty.of(7, 1).list = true;
+  dirty.enqueue(7, true);
+  bool came = false;
+  for (uint32_t i = 0; i < DirtySet::kBackgroundTurn * 2; i++) {
+    const DirId live = 100 + i;
+    dirty.mark(live, "f", kMarkModified, 1);
+    dirty.enqueue(live, false);
+    DirId id;
+    CHECK(dirty.pop(id));
+    came = came || id == 7;
+  }
+  CHECK(came);
+}
+
+TEST("what was dropped is not there when its id is popped") {
+  DirtySet dirty;
+  dirty.mark(1, "f", kMarkCreated, 1);
+  dirty.enqueue(1, false);
+  dirty.drop(1);
+  DirId id;
+  CHECK(dirty.pop(id));
+  CHECK(!dirty.has(id));
+  dirty.mark(2, "f", kMarkCreated, 1);
+  dirty.enqueue(2, true);
+  dirty.clear();
+  CHECK(!dirty.queued());
+  CHECK_EQ(dirty.size(), 0u);
+}

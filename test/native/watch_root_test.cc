@@ -1,0 +1,288 @@
+// The root itself, permissions and mounts: what is not there at the moment was not deleted.
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <sched.h>
+
+#include "base/unique_fd.h"
+#include "check.h"
+#include "watch_judge.h"
+
+using namespace watching;
+
+namespace {
+
+/** In a child process, whose failures count here: what it does to itself (its user, its mounts) ends with it. */
+void in_child(const std::function<void()>& body) {
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::alarm(120);
+    check::failures() = 0;
+    try {
+      body();
+    } catch (const check::Abandoned&) {
+    }
+    std::fflush(nullptr);
+    ::_exit(check::failures() == 0 ? 0 : 1);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+bool is_root(const char* what) {
+  if (::geteuid() == 0) return true;
+  std::printf("     skipped: %s needs root\n", what);
+  return false;
+}
+
+void become_nobody(const Place& place) {
+  constexpr uid_t kNobody = 65534;
+  for (const auto& entry : fs::recursive_directory_iterator(place.top)) REQUIRE_EQ(::lchown(entry.path().c_str(), kNobody, kNobody), 0);
+  REQUIRE_EQ(::chown(place.top.c_str(), kNobody, kNobody), 0);
+  REQUIRE_EQ(::setgid(kNobody), 0);
+  REQUIRE_EQ(::setuid(kNobody), 0);
+}
+
+/** Mounts of our own, seen by nobody else. */
+bool own_mounts() {
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    std::printf("     skipped: no mount namespace (%s)\n", std::strerror(errno));
+    return false;
+  }
+  return true;
+}
+
+void fill(const Place& place) {
+  place.make("a/deep");
+  place.write("a/f");
+  place.write("a/deep/g");
+}
+
+size_t deletes(const View& view) {
+  return static_cast<size_t>(std::count_if(view.log.begin(), view.log.end(), [](const Change& change) { return change.op == "delete"; }));
+}
+
+}  // namespace
+
+// ---- the root -----------------------------------------------------------------------------------------------------------------------
+
+TEST("a root that is renamed away deletes nothing, and its return converges") {
+  Place place;
+  fill(place);
+  Watch watch(place.config());
+  REQUIRE(watch.begin());
+  fs::rename(place.root, place.top + "/away");
+  CHECK(watch.until([&] { return !watch.why_unavailable().empty(); }));
+  std::ofstream(place.top + "/away/a/new") << "made meanwhile";
+  fs::remove(place.top + "/away/a/f");
+  CHECK_EQ(deletes(watch.view), 0u);
+  fs::rename(place.top + "/away", place.root);
+  CHECK(watch.until([&] { return watch.available(); }));
+  CHECK_EQ(watch.settle(), "");
+  place.write("a/deep/g", "watched as before");
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("a root that is replaced by another directory converges to that one") {
+  Place place;
+  fill(place);
+  Watch watch(place.config());
+  REQUIRE(watch.begin());
+  fs::create_directories(place.top + "/other/a/deep");
+  std::ofstream(place.top + "/other/a/deep/h") << "x";
+  ::renameat2(AT_FDCWD, place.root.c_str(), AT_FDCWD, (place.top + "/other").c_str(), RENAME_EXCHANGE);
+  CHECK_EQ(watch.settle(), "");
+  place.write("a/deep/h", "watched");
+  place.write("a/deep/i");
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("a root that is removed and made again converges, and so does one that comes late") {
+  Place place;
+  fill(place);
+  fs::remove_all(place.root);
+  Watch watch(place.config());
+  watch.engine->start();
+  CHECK(watch.until([&] { return !watch.why_unavailable().empty(); }));
+  fs::create_directory(place.root);
+  fill(place);
+  CHECK(watch.until([&] { return watch.available(); }));
+  CHECK(watch.take_snapshot());
+  CHECK_EQ(watch.settle(), "");
+  for (int i = 0; i < 3; i++) {
+    fs::remove_all(place.root);
+    if (i != 1) CHECK(watch.until([&] { return !watch.why_unavailable().empty(); }));
+    fs::create_directory(place.root);
+    place.make("b" + std::to_string(i));
+    CHECK(watch.until([&] { return watch.available(); }));
+    CHECK_EQ(watch.settle(), "");
+  }
+}
+
+TEST("a root that is no directory, or excluded as a whole, is unavailable and says why") {
+  Place place;
+  fs::remove(place.root);
+  std::ofstream(place.root) << "a file";
+  Watch watch(place.config());
+  watch.engine->start();
+  CHECK(watch.until([&] { return watch.why_unavailable() == "the root is not a directory"; }));
+  Place other;
+  auto config = other.config();
+  config.filter.exclude_paths = {other.top};
+  Watch excluded(config);
+  excluded.engine->start();
+  CHECK(excluded.until([&] { return excluded.why_unavailable().find("excluded") != std::string::npos; }));
+}
+
+TEST("a file that was unsettled when the root went away settles after its return") {
+  Place place;
+  auto config = place.config();
+  config.settle_ms = 1500;
+  Watch watch(config);
+  REQUIRE(watch.begin());
+  fs::create_directory(place.top + "/made");
+  std::ofstream(place.top + "/made/f") << "x";
+  fs::rename(place.top + "/made", place / "made");
+  REQUIRE(watch.until([&] { return watch.view.last("/made/f") != nullptr; }));
+  REQUIRE_EQ(watch.view.last("/made/f")->row.atomic, "false");
+  fs::rename(place.root, place.top + "/away");
+  REQUIRE(watch.until([&] { return !watch.why_unavailable().empty(); }));
+  fs::rename(place.top + "/away", place.root);
+  CHECK(watch.until([&] { return watch.view.last("/made/f")->row.atomic == "true"; }));
+}
+
+// ---- permissions --------------------------------------------------------------------------------------------------------------------
+
+TEST("an unreadable directory keeps what is known of it, and is seen when it becomes readable") {
+  if (!is_root("becoming another user")) return;
+  in_child([] {
+    Place place;
+    fill(place);
+    place.make("never/below");
+    place.write("never/below/f");
+    become_nobody(place);
+    ::chmod((place / "never").c_str(), 0);
+    Watch watch(place.config());
+    REQUIRE(watch.begin());
+    CHECK(watch.view.rows.contains("/never"));
+    CHECK(watch.until([&] { return watch.engine->status().unreadable == 1; }));
+    ::chmod((place / "never").c_str(), 0755);
+    CHECK_EQ(watch.settle(), "");
+
+    // Known already; what happens below while it cannot be entered is found afterwards, also further down.
+    const fustor::UniqueFd deep(::open((place / "a/deep").c_str(), O_RDONLY | O_DIRECTORY));
+    const size_t before = deletes(watch.view);
+    ::chmod((place / "a").c_str(), 0);
+    fustor::UniqueFd(::openat(deep.get(), "hidden", O_WRONLY | O_CREAT, 0644));
+    CHECK(watch.until([&] { return watch.engine->status().unreadable >= 1; }));  // the one below: nobody had to open `a` itself
+    CHECK_EQ(deletes(watch.view), before);
+    CHECK(watch.view.rows.contains("/a/deep/g"));
+    ::chmod((place / "a").c_str(), 0755);
+    CHECK_EQ(watch.settle(), "");
+    CHECK(watch.until([&] { return watch.engine->status().unreadable == 0; }));
+  });
+}
+
+TEST("a directory that can be listed but not searched is seen when it can be") {
+  if (!is_root("becoming another user")) return;
+  in_child([] {
+    Place place;
+    place.make("d/sub");
+    place.write("d/f");
+    become_nobody(place);
+    ::chmod((place / "d").c_str(), 0444);
+    Watch watch(place.config());
+    REQUIRE(watch.begin());
+    ::chmod((place / "d").c_str(), 0755);
+    CHECK_EQ(watch.settle(), "");
+  });
+}
+
+// ---- mounts -------------------------------------------------------------------------------------------------------------------------
+
+TEST("a mount that vanishes below the root deletes nothing, and its return converges") {
+  if (!is_root("mounting")) return;
+  in_child([] {
+    if (!own_mounts()) return;
+    Place place;
+    fill(place);
+    place.make("m");
+    REQUIRE_EQ(::mount("tmpfs", (place / "m").c_str(), "tmpfs", 0, nullptr), 0);
+    fs::create_directory(place.top + "/keep");
+    REQUIRE_EQ(::mount((place / "m").c_str(), (place.top + "/keep").c_str(), nullptr, MS_BIND, nullptr), 0);
+    place.make("m/x/y");
+    place.write("m/x/f");
+    Watch watch(place.config());
+    REQUIRE(watch.begin());
+    CHECK_EQ(watch.settle(), "");
+    REQUIRE_EQ(::umount2((place / "m").c_str(), MNT_DETACH), 0);
+    place.write("a/f", "the rest goes on");
+    CHECK(watch.until([&] { return watch.view.count("update", "/a/f") > 0; }));
+    watch.engine->recheck("m", true, false);
+    place.write("a/later");
+    CHECK(watch.until([&] { return watch.view.rows.contains("/a/later"); }));
+    CHECK_EQ(deletes(watch.view), 0u);
+    CHECK(watch.view.rows.contains("/m/x/f"));
+    std::ofstream(place.top + "/keep/x/y/new") << "made meanwhile";
+    fs::remove(place.top + "/keep/x/f");
+    REQUIRE_EQ(::mount((place.top + "/keep").c_str(), (place / "m").c_str(), nullptr, MS_BIND, nullptr), 0);
+    CHECK_EQ(watch.settle(), "");
+    place.write("m/x/y/new", "watched again");
+    CHECK_EQ(watch.settle(), "");
+    ::umount2((place / "m").c_str(), MNT_DETACH);
+    ::umount2((place.top + "/keep").c_str(), MNT_DETACH);
+  });
+}
+
+TEST("the same directory seen twice through a bind mount has two sets of rows that follow each other") {
+  if (!is_root("mounting")) return;
+  in_child([] {
+    if (!own_mounts()) return;
+    Place place;
+    fill(place);
+    place.make("b");
+    place.write("b/under");
+    Watch watch(place.config());
+    REQUIRE(watch.begin());
+    REQUIRE_EQ(::mount((place / "a").c_str(), (place / "b").c_str(), nullptr, MS_BIND, nullptr), 0);
+    CHECK_EQ(watch.settle(), "");
+    CHECK(watch.view.rows.contains("/b/deep/g"));
+    place.write("a/deep/g", "through a");
+    place.write("b/new", "through b");
+    CHECK_EQ(watch.settle(), "");
+    place.remove("b/deep");
+    CHECK_EQ(watch.settle(), "");
+    REQUIRE_EQ(::umount((place / "b").c_str()), 0);
+    CHECK_EQ(watch.settle(), "");
+    place.write("b/under", "watched again");
+    place.write("a/new", "and so is this");
+    CHECK_EQ(watch.settle(), "");
+  });
+}
+
+TEST("a mount that is not to be entered shows no contents, and uncovers what it lay on") {
+  if (!is_root("mounting")) return;
+  in_child([] {
+    if (!own_mounts()) return;
+    Place place;
+    place.make("m");
+    place.write("m/under");
+    auto config = place.config();
+    config.cross_mounts = false;
+    Watch watch(config);
+    REQUIRE(watch.begin());
+    REQUIRE_EQ(::mount("tmpfs", (place / "m").c_str(), "tmpfs", 0, nullptr), 0);
+    place.write("m/other");
+    const auto enter = [](const std::string& path) { return path != "/m"; };
+    CHECK_EQ(watch.settle(kPatience, enter), "");
+    REQUIRE_EQ(::umount((place / "m").c_str()), 0);
+    CHECK_EQ(watch.settle(), "");
+  });
+}
