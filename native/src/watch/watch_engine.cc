@@ -129,7 +129,7 @@ bool WatchEngine::drain(LiveBatch& out) {
   Lock lock(mutex_);
   ChangeBatch batch;
   const bool was_full = changes_.full();
-  if (!changes_.take(batch)) {
+  if (config_.raw || !changes_.take(batch)) {  // raw: those there are at the moment will be dropped
     if (!changes_.has_raw()) readable_ = false;
     return false;
   }
