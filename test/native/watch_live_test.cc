@@ -202,6 +202,23 @@ TEST("while nobody drains the changes are bounded, and what is drained later end
   CHECK_EQ(watch.settle(std::chrono::seconds(120)), "");
 }
 
+TEST("one huge directory that moves in does not outgrow the bound of the changes nobody drains") {
+  Place place;
+  constexpr int kFiles = 60'000;
+  fs::create_directory(place.top + "/huge");
+  for (int i = 0; i < kFiles; i++) {
+    UniqueFd(::open((place.top + "/huge/" + std::to_string(i) + "-with-a-name-of-some-length").c_str(), O_WRONLY | O_CREAT, 0644));
+  }
+  Watch watch(place.config());
+  REQUIRE(watch.begin());
+  fs::rename(place.top + "/huge", place / "huge");
+  uint64_t most = 0;
+  for (const auto end = Clock::now() + std::chrono::seconds(2); Clock::now() < end && most < kFiles;) most = watch.engine->status().changes;
+  CHECK(most > 1'000);
+  CHECK(most < 45'000);
+  CHECK_EQ(watch.settle(std::chrono::seconds(120)), "");
+}
+
 TEST("a directory that is swapped for a link to the outside again and again shows nothing of the outside") {
   Place place;
   place.make("d/sub");
