@@ -169,6 +169,17 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
       engines.Set(i, fact);
     }
     result.Set("engines", engines);
+    Napi::Object kinds = Napi::Object::New(env);
+    for (const auto& [kind, count] : status.events_by_kind) kinds.Set(kind, static_cast<double>(count));
+    result.Set("eventsByKind", kinds);
+    Napi::Array lag = Napi::Array::New(env, status.lag_histogram.size());
+    for (uint32_t i = 0; i < status.lag_histogram.size(); i++) {
+      Napi::Object bucket = Napi::Object::New(env);
+      bucket.Set("atMostMs", i < WatchStatus::kLagLimitsMs.size() ? Napi::Number::New(env, WatchStatus::kLagLimitsMs[i]) : env.Null());
+      bucket.Set("batches", static_cast<double>(status.lag_histogram[i]));
+      lag.Set(i, bucket);
+    }
+    result.Set("lagHistogram", lag);
     result.Set("lastResyncReason", status.last_resync_reason);
     result.Set("lastError", status.last_error);
     return result;

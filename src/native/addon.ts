@@ -123,6 +123,10 @@ export interface WatchStatus {
   /** Directories that could not be read. */
   readonly unreadable: number;
   readonly rawEvents: number;
+  /** Kernel events by what they told: create, delete, movedFrom, movedTo, modify, closeWrite, attrib, deleteSelf, moveSelf. */
+  readonly eventsByKind: Readonly<Record<string, number>>;
+  /** Batches handed out, by the age of their oldest event; the last bucket has no limit (null). */
+  readonly lagHistogram: readonly { readonly atMostMs: number | null; readonly batches: number }[];
   readonly changes: number;
   readonly overflows: number;
   readonly resyncs: number;

@@ -1,6 +1,7 @@
 // Watching a tree: what the addon sees of it. Every method may be called from any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -54,6 +55,10 @@ struct WatchStatus {
   std::vector<EngineFact> engines;
   uint64_t unreadable = 0;
   uint64_t raw_events = 0;
+  std::map<std::string, uint64_t> events_by_kind;
+  /** Batches of changes handed out, by the age of their oldest hint: at most kLagLimitsMs[i], the last one without limit. */
+  std::array<uint64_t, 11> lag_histogram{};
+  static constexpr std::array<uint32_t, 10> kLagLimitsMs{1, 2, 5, 10, 25, 50, 100, 250, 1000, 10'000};
   uint64_t changes = 0;
   uint64_t overflows = 0;
   uint64_t resyncs = 0;

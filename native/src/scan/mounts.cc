@@ -76,6 +76,14 @@ bool is_pseudo_filesystem(int directory_fd) {
   return std::any_of(std::begin(kPseudo), std::end(kPseudo), [type](long pseudo) { return static_cast<unsigned long>(pseudo) == type; });
 }
 
+bool is_server_snapshot(int directory_fd, std::string_view name) {
+  if (name != ".snapshot" && name != ".zfs") return false;
+  constexpr unsigned long kZfs = 0x2fc12fc1;
+  struct statfs info;
+  if (::fstatfs(directory_fd, &info) != 0) return false;
+  return (static_cast<unsigned long>(info.f_type) & 0xffffffff) == (name == ".zfs" ? kZfs : NFS_SUPER_MAGIC);
+}
+
 std::vector<std::string> mounts_below(const std::string& root) {
   const std::string prefix = root == "/" ? "/" : root + "/";
   std::vector<std::string> paths;

@@ -182,7 +182,7 @@ class Scanner final : public BulkStream {
     uint32_t rows = 0;
     const auto on_entry = [&](std::string_view name, unsigned char d_type) {
       const EntryKind hint = kind_of_dirent(d_type);
-      if (!filter_.wants(work.path, name, hint)) return true;
+      if (!filter_.wants(work.path, name, hint) || is_server_snapshot(directory.get(), name)) return true;
       const bool new_group = rows++ % kGroupRows == 0;
       if (new_group) hand.sequence = next_sequence();
       FileStat stat;

@@ -20,20 +20,36 @@ DirtyDirectory& DirtySet::of(DirId id, int64_t now_ns) {
 void DirtySet::mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns) {
   DirtyDirectory& dirty = of(id, now_ns);
   dirty.quiet = false;
-  Mark& mark = dirty.names[std::string(name)];
-  mark.flags = merge_flags(mark.flags, flags);
-  // A collapsed directory forgets which of its files were closed; listing reports young ones as unsettled and confirms them later.
-  if (dirty.names.size() > kNamesPerDirectory) {
-    dirty.names.clear();
-    dirty.list = true;
+  const auto [found, is_new] = dirty.names.try_emplace(std::string(name));
+  found->second.flags = merge_flags(found->second.flags, flags);
+  names_ += is_new ? 1 : 0;
+  if (dirty.names.size() > kNamesPerDirectory) collapse(dirty);
+  if (names_ <= kNamesInAll) return;
+  for (auto& [other, directory] : directories_) {
+    if (!directory.names.empty()) collapse(directory);
   }
+}
+
+// A collapsed directory forgets which of its files were closed; listing reports young ones as unsettled and confirms them later.
+void DirtySet::collapse(DirtyDirectory& dirty) {
+  names_ -= dirty.names.size();
+  dirty.names.clear();
+  dirty.list = true;
 }
 
 DirtyDirectory DirtySet::take(DirId id) {
   const auto found = directories_.find(id);
   DirtyDirectory task = std::move(found->second);
   directories_.erase(found);
+  names_ -= task.names.size();
   return task;
+}
+
+void DirtySet::drop(DirId id) {
+  const auto found = directories_.find(id);
+  if (found == directories_.end()) return;
+  names_ -= found->second.names.size();
+  directories_.erase(found);
 }
 
 void DirtySet::put_back(DirId id, DirtyDirectory&& task, int64_t now_ns) {
@@ -46,7 +62,9 @@ void DirtySet::put_back(DirId id, DirtyDirectory&& task, int64_t now_ns) {
   dirty.pass = std::max(dirty.pass, task.pass);
   if (task.since_ns != 0) dirty.since_ns = std::min(dirty.since_ns, task.since_ns);
   for (auto& [name, mark] : task.names) {
-    Mark& now = dirty.names[name];
+    const auto [found, is_new] = dirty.names.try_emplace(name);
+    names_ += is_new ? 1 : 0;
+    Mark& now = found->second;
     now.flags = merge_flags(mark.flags, now.flags);
     if (now.contested_since == 0) now.contested_since = mark.contested_since;
   }
@@ -77,6 +95,7 @@ bool DirtySet::pop(DirId& id) {
 
 void DirtySet::clear() {
   directories_.clear();
+  names_ = 0;
   live_.clear();
   background_.clear();
 }

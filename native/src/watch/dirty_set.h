@@ -1,5 +1,6 @@
 // What has to be looked at again, per directory. Marks of one name merge, so the set is bounded by what exists, not by what happens;
-// past kNamesPerDirectory names a directory is listed as a whole instead. Not thread safe: the engine's mutex guards it.
+// past kNamesPerDirectory names a directory is listed as a whole instead, past kNamesInAll every dirty directory is: what is left is a
+// few words for each directory. Not thread safe: the engine's mutex guards it.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +47,7 @@ struct DirtyDirectory {
 class DirtySet {
  public:
   static constexpr size_t kNamesPerDirectory = 16'384;
+  static constexpr size_t kNamesInAll = 400'000;
   /** One turn in so many is for background work even under a steady stream of live marks: a pass has to end. */
   static constexpr uint32_t kBackgroundTurn = 8;
 
@@ -55,7 +57,8 @@ class DirtySet {
   DirtyDirectory take(DirId id);
   /** Merges an unfinished task back, older than what came since. */
   void put_back(DirId id, DirtyDirectory&& task, int64_t now_ns);
-  void drop(DirId id) { directories_.erase(id); }
+  void drop(DirId id);
+  size_t names() const { return names_; }
   size_t size() const { return directories_.size(); }
 
   /** Once per directory however many marks come. Queues hold ids that may be stale: whoever pops asks `has`. */
@@ -66,7 +69,10 @@ class DirtySet {
   void clear();
 
  private:
+  void collapse(DirtyDirectory& dirty);
+
   std::unordered_map<DirId, DirtyDirectory> directories_;
+  size_t names_ = 0;  // in all directories
   std::deque<DirId> live_;
   std::deque<DirId> background_;
   uint32_t turn_ = 0;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 
 #include "base/json_row.h"
@@ -97,6 +98,7 @@ bool WatchEngine::read_events() {
 
 void WatchEngine::digest(const KernelEvent& event, int64_t) {
   counts_.raw_events++;
+  for (uint32_t bits = event.mask & IN_ALL_EVENTS; bits != 0; bits &= bits - 1) kinds_[static_cast<size_t>(std::countr_zero(bits))]++;
   if (event.mask & IN_Q_OVERFLOW) {
     counts_.overflows++;
     if (config_.raw) changes_.raw(event.mask, "", 0, event.watch);

@@ -222,7 +222,8 @@ Sighting WatchEngine::look(int fd, const std::string& path, std::string name, Ma
   sighting.sequence = next_sequence();
   sighting.error = stat_at(fd, sighting.name.c_str(), sighting.stat);
   // What the filter leaves out does not exist for us, also when it did before it changed its kind.
-  if (sighting.error == 0 && !filter_.wants(path, sighting.name, sighting.stat.kind)) sighting.error = ENOENT;
+  if (sighting.error != 0) return sighting;
+  if (!filter_.wants(path, sighting.name, sighting.stat.kind) || is_server_snapshot(fd, sighting.name)) sighting.error = ENOENT;
   return sighting;
 }
 

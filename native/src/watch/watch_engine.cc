@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -20,6 +22,12 @@ constexpr int64_t kFreshPassNs = 60'000'000'000;  // a snapshot this soon after 
 constexpr int64_t kStatusWalkNs = 5'000'000'000;
 constexpr int64_t kSmallWalkNs = 200'000'000;
 constexpr size_t kSmallTable = 10'000;
+
+constexpr std::pair<uint32_t, const char*> kEventKinds[] = {
+    {IN_CREATE, "create"},     {IN_DELETE, "delete"},         {IN_MOVED_FROM, "movedFrom"},    {IN_MOVED_TO, "movedTo"},
+    {IN_MODIFY, "modify"},     {IN_CLOSE_WRITE, "closeWrite"}, {IN_ATTRIB, "attrib"},          {IN_DELETE_SELF, "deleteSelf"},
+    {IN_MOVE_SELF, "moveSelf"},
+};
 
 std::string refusal_name(int error) {
   switch (error) {
@@ -137,6 +145,8 @@ bool WatchEngine::drain(LiveBatch& out) {
   out.json = std::move(batch.json);
   out.count = batch.count;
   out.lag_ms = static_cast<double>(monotonic_ns() - batch.since_ns) / 1e6;
+  const auto& limits = WatchStatus::kLagLimitsMs;
+  counts_.lag_histogram[static_cast<size_t>(std::lower_bound(limits.begin(), limits.end(), out.lag_ms) - limits.begin())]++;
   return true;
 }
 
@@ -219,6 +229,7 @@ WatchStatus WatchEngine::status() const {
     }
   }
   status.table_bytes = walked_.table_bytes;
+  for (const auto& [bit, name] : kEventKinds) status.events_by_kind[name] = kinds_[static_cast<size_t>(std::countr_zero(bit))];
   status.engines = source_->facts();
   status.unwatched = walked_.unwatched;
   status.unreadable = walked_.unreadable;

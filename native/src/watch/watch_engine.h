@@ -208,6 +208,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   bool stopping_ = false;
   bool started_ = false;
   uint32_t busy_workers_ = 0;
+  std::array<uint64_t, 32> kinds_{};  // events by bit of their mask
   WatchStatus counts_;
   mutable WatchStatus walked_;      // what takes a walk to count, a few seconds old
   mutable int64_t walked_ns_ = 0;
