@@ -22,7 +22,7 @@ const casts = [["Python agent 0.8.17", { fusion: createRealFusion, agent: create
 if (!args.includes("--only-python")) casts.push(["fustor-agent", { fusion: createRealFusion, agent: createOurAgent }]);
 
 function describe(measurement) {
-  const down = measurement.agentAlive === false ? ", agent down" : "";
+  const down = measurement.outcome === "failed" || measurement.fate === "alive" ? "" : `, agent ${measurement.fate}`;
   switch (measurement.outcome) {
     case "equal":
       return `equal after ${inSeconds(measurement.tookMs)}${down}`;

@@ -19,6 +19,8 @@ export interface AgentProcess {
   thaw(): void;
   pid(): number;
   alive(): boolean;
+  /** How the last process ended; undefined while it lives. */
+  exit(): ExitReport | undefined;
   output(): string;
 }
 
@@ -57,6 +59,7 @@ export function createAgentChild(run: AgentCommand, home: string): AgentProcess 
     thaw: () => running().signal("SIGCONT"),
     pid: () => running().pid,
     alive: () => child !== undefined && child.exit() === undefined,
+    exit: () => child?.exit(),
     output: () => child?.output() ?? "",
   };
 }

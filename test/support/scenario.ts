@@ -63,9 +63,16 @@ function logTail(agent: AgentProcess): string {
   }
 }
 
+/** "alive", or the exit code or signal it ended with. */
+function fateOf(agent: AgentProcess): string {
+  const exit = agent.exit();
+  return exit === undefined ? "alive" : `down (${exit.signal ?? `exit code ${exit.code}`})`;
+}
+
 async function evidence(agent: AgentProcess, fusion: FusionProcess, status: unknown): Promise<string> {
   return [
-    `agent ${agent.alive() ? "alive" : "gone"}, status: ${JSON.stringify(status)}`,
+    `agent ${fateOf(agent)}, status: ${JSON.stringify(status)}`,
+    `agent's output:\n${agent.output().slice(-2000)}`,
     `agent's log:\n${logTail(agent)}`,
     `Fusion's output:\n${fusion.output().slice(-2000)}`,
   ].join("\n");
@@ -147,8 +154,8 @@ export function judge(scenario: Scenario, cast: Cast<OurAgentProcess>): Promise<
 }
 
 export type Measurement =
-  | { readonly outcome: "equal"; readonly tookMs: number; readonly agentAlive: boolean }
-  | { readonly outcome: "different"; readonly last: Comparison; readonly agentAlive: boolean }
+  | { readonly outcome: "equal"; readonly tookMs: number; readonly fate: string }
+  | { readonly outcome: "different"; readonly last: Comparison; readonly fate: string }
   | { readonly outcome: "failed"; readonly reason: string };
 
 /** Plays a scenario with any agent and only looks: equal means no missing entry, no ghost and no wrong kind. */
@@ -165,9 +172,9 @@ export function measure(scenario: Scenario, cast: Cast<AgentProcess>): Promise<M
     await scenario.act?.(stage);
     const timeoutMs = scenario.withinMs ?? WITHIN_MS;
     const convergence = await converge(fusion.view, root, { timeoutMs, namesOnly: true });
-    const agentAlive = agent.alive();
-    if (convergence.equal) return { outcome: "equal", tookMs: openedMs + convergence.tookMs, agentAlive };
-    return { outcome: "different", last: convergence.last, agentAlive };
+    const fate = fateOf(agent);
+    if (convergence.equal) return { outcome: "equal", tookMs: openedMs + convergence.tookMs, fate };
+    return { outcome: "different", last: convergence.last, fate };
   });
   return play.catch((error: unknown): Measurement => ({ outcome: "failed", reason: String(error) }));
 }
