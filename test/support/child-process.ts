@@ -40,9 +40,18 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-process.once("exit", () => {
+function killAll(): void {
   for (const child of living) signalGroup(child, "SIGKILL");
-});
+}
+
+process.once("exit", killAll);
+// Their groups are their own, so a Ctrl-C at the terminal does not reach them.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    killAll();
+    process.kill(process.pid, signal);
+  });
+}
 
 export function startChild(options: ChildOptions): Child {
   const child = spawn(options.command, [...options.args], {
@@ -96,6 +105,6 @@ export function startChild(options: ChildOptions): Child {
 /** SIGKILL for every child that still lives. For afterEach: resolves when all are gone. */
 export async function killChildren(): Promise<void> {
   const gone = [...living].map((child) => new Promise((resolve) => child.once("exit", resolve)));
-  for (const child of living) signalGroup(child, "SIGKILL");
+  killAll();
   await Promise.all(gone);
 }
