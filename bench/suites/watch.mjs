@@ -111,7 +111,8 @@ async function measureRates(contenders, plan, folder, budget) {
     for (const stage of stagesOf(plan).toReversed()) {
       for (const contender of stage.perSecond === 0 ? [{ name: NOBODY }, ...contenders] : contenders) {
         const what = `run ${turn}: ${stage.name}: ${contender.name}`;
-        if (!budget.leaves(what)) continue;
+        const hopeless = (one) => one.failed !== undefined && one.stage === stage.name && one.name === contender.name;
+        if (samples.some(hopeless) || !budget.leaves(what)) continue;
         const watcher = contender.name === NOBODY ? undefined : contender;
         const sample = await attempt(what, () => measureStage(watcher, stage, folder));
         samples.push({ turn, stage: stage.name, name: contender.name, ...sample });

@@ -13,7 +13,7 @@ const DIRECTORIES = 100;
 const WRITER_MS = 60_000;
 /** Longer than any of the libraries holds events back, also when its thread is busy. */
 const QUIET_MS = 1000;
-const SETTLE_MS = 8000;
+const SETTLE_MS = 10_000;
 /** Between a watcher's "ready" and the first file. */
 const CALM_MS = 200;
 

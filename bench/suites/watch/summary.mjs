@@ -19,7 +19,7 @@ function summaryOf(samples) {
   return {
     runs: good.length,
     ...medians,
-    files: samples[0].files,
+    files: good[0]?.files,
     /** Of the worst run: a median would hide a loss. */
     leastSeen: counted.length > 0 ? Math.min(...counted.map(({ seen }) => seen)) : undefined,
     trouble: good.find(({ trouble }) => trouble)?.trouble,
@@ -88,5 +88,5 @@ export function ratiosOf({ setups, rates }) {
 /** The writer's time beside a watcher divided by its time alone. */
 export function slowdownOf(rates, one) {
   const alone = rates.find(({ stage, name }) => stage === one.stage && name === NOBODY);
-  return alone?.writerSeconds > 0 ? one.writerSeconds / alone.writerSeconds : undefined;
+  return alone?.writerSeconds > 0 && one.writerSeconds > 0 ? one.writerSeconds / alone.writerSeconds : undefined;
 }

@@ -18,7 +18,13 @@ function shareSeen({ leastSeen, files }) {
   return leastSeen === files ? "all" : `${(Math.floor((leastSeen / files) * 1000) / 10).toFixed(1)} %`;
 }
 
-const mediansOf = ({ runs }) => (runs === 1 ? ", one run" : `, medians of ${runs} runs`);
+/** Runs that gave a number: fewer than were asked for when the time was up, or when one was enough. */
+function mediansOf(lines) {
+  const runs = lines.map((one) => one.runs).filter((count) => count > 0);
+  const [least, most] = [Math.min(...runs), Math.max(...runs)];
+  if (most === 1) return ", one run";
+  return least === most ? `, medians of ${most} runs` : `, medians of ${least} to ${most} runs`;
+}
 
 function setupTable({ summary: { setups }, plan }) {
   const head = [
@@ -45,7 +51,7 @@ function setupTable({ summary: { setups }, plan }) {
           megabytes(one.bytesBefore),
         ],
   );
-  const title = `Set-up on ${whole(plan.directories)} directories${mediansOf(plan)}`;
+  const title = `Set-up on ${whole(plan.directories)} directories${mediansOf(setups)}`;
   const note = [
     "Milliseconds since the start, while files are made in random deep directories all the time. First report: of any of them; with",
     "fanotify this is the mark. Says ready: the library's own word; with fanotify the end of the pass that primes the handle cache and",
@@ -55,7 +61,7 @@ function setupTable({ summary: { setups }, plan }) {
   return { title, rows: [head, ...rows], note };
 }
 
-function latencyTable({ summary: { rates }, plan }, stages) {
+function latencyTable({ summary: { rates } }, stages) {
   const paced = stages.filter(({ perSecond }) => perSecond > 0);
   const names = [...new Set(rates.map(({ name }) => name))].filter((name) => name !== NOBODY);
   const cell = (name, stage) => {
@@ -66,7 +72,7 @@ function latencyTable({ summary: { rates }, plan }, stages) {
   };
   const head = ["", ...paced.map(({ name }) => name)];
   return {
-    title: `From creation to the callback: p50 / p99, files seen in the worst run${mediansOf(plan)}`,
+    title: `From creation to the callback: p50 / p99, files seen in the worst run${mediansOf(rates)}`,
     rows: [head, ...names.map((name) => [name, ...paced.map((stage) => cell(name, stage))])],
   };
 }
@@ -80,7 +86,7 @@ function lossTable({ summary: { rates } }, stages) {
     one.stage,
     whole(one.files),
     one.filesPerSecond === undefined ? "-" : `${whole(one.filesPerSecond)}/s`,
-    one.leastSeen === one.files ? "all" : whole(one.leastSeen),
+    one.runs > 0 && one.leastSeen === one.files ? "all" : whole(one.leastSeen),
     number(one.writerSeconds, " s"),
     number(slowdownOf(rates, one)),
     number(one.watcherCpuSeconds, " s"),
@@ -124,7 +130,9 @@ export function reportOf(result, stages) {
     `${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}`,
     `commit ${commit.slice(0, 12)}${modified ? " with changes" : ""}, files in ${folder}, load before ${machine.loadBefore.toFixed(2)}`,
     ...skipped.map(({ name, reason }) => `skipped: ${name}: ${reason}`),
-    ...leftOut.map((what) => `left out for lack of time: ${what}`),
+    ...(leftOut.length > 0
+      ? [`left out for lack of time: ${leftOut.length} measurements from "${leftOut[0]}" on`]
+      : []),
   ];
   const notes = (one, prefix) => (one.note === undefined ? "" : `${prefix}${one.note}\n`);
   const text = tables.map((one) => `${one.title}\n\n${formatColumns(one.rows)}\n${notes(one, "\n")}`);

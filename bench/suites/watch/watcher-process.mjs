@@ -19,6 +19,7 @@ export class WatcherProcess {
   #wake = () => undefined;
   #stderr = "";
   #end;
+  #ended = false;
 
   /** Resolves when the library is loaded and nothing is watched yet. */
   static async spawn(contender, root, capacity) {
@@ -42,6 +43,7 @@ export class WatcherProcess {
     this.#end = new Promise((resolve) => {
       this.#child.once("close", (code, signal) => {
         living.delete(this.#child);
+        this.#ended = true;
         this.#said.set("failed", { message: `ended (${signal ?? code}) ${this.#stderr.trim().split("\n").at(-1)}` });
         this.#wake();
         resolve();
@@ -89,7 +91,7 @@ export class WatcherProcess {
   /** Until it has seen `wanted` paths, or nothing new for `quietMs`. Resolves with the last answer. */
   async settle(wanted, quietMs, mostMs) {
     const deadline = performance.now() + mostMs;
-    let last = await this.ask({ do: "count" }, "count");
+    let last = await this.#countAfterStorm(mostMs);
     let changed = performance.now();
     while (last.seen < wanted && performance.now() < Math.min(deadline, changed + quietMs)) {
       await pause(50);
@@ -98,6 +100,14 @@ export class WatcherProcess {
       last = next;
     }
     return last;
+  }
+
+  /** A library that is still at work on what it was told cannot answer, and nobody hears of the files either. */
+  async #countAfterStorm(mostMs) {
+    this.tell({ do: "count" });
+    return this.hear("count", mostMs).catch((error) => {
+      throw new Error(this.#ended ? error.message : `still busy ${mostMs / 1000} s after the last file`);
+    });
   }
 
   /** Nanoseconds per file at which the callback first had it, 0 = never. */
