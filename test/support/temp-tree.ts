@@ -20,6 +20,12 @@ export function removeTempFolders(): void {
 }
 
 process.once("exit", removeTempFolders);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    removeTempFolders();
+    process.kill(process.pid, signal);
+  });
+}
 
 /** Mulberry32: numbers in [0, 1) that depend on the seed alone. */
 export function seededRandom(seed: number): () => number {
