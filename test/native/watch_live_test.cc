@@ -252,7 +252,7 @@ TEST("closing while everything is busy ends at once") {
     watch.engine->start();
     std::atomic<bool> stop{false};
     std::thread writer([&] {
-      for (int i = 0; !stop; i++) place.write("d" + std::to_string(i % 200) + "/f" + std::to_string(i));
+      for (int i = 0; !stop; i++) place.write("d" + std::to_string(i % 200) + "/f" + std::to_string(i % 3000));
     });
     const size_t wanted = static_cast<size_t>(round) * 20;
     watch.until([&] { return watch.engine->status().directories > wanted; });
