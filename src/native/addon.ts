@@ -1,7 +1,7 @@
 /**
  * The typed face of the C++ addon: exactly what crosses the border. Nothing else in the project touches a .node file.
  *
- * Paths that cross are wire paths (PROTOCOL 4.4): relative to the root, leading slash, invalid bytes escaped; the root itself is given
+ * Paths that cross are wire paths (docs/protocol.md): relative to the root, leading slash, invalid bytes escaped; the root itself is given
  * as an absolute file system path.
  */
 
@@ -163,7 +163,7 @@ export interface Addon {
   createWatch(root: string, options: WatchOptions, onReadable: () => void): NativeWatch;
   /** Names of errno values and the like come from C++. flock: the returned handle's `unlock` closes it. null when somebody else holds it. */
   lockFile(path: string): { unlock(): void } | null;
-  /** PROTOCOL 4.4, for a path or a name. */
+  /** docs/protocol.md, for a path or a name. */
   encodeName(raw: Buffer): string;
   /** The raw bytes, or null when `text` does not encode back to itself. */
   decodeName(text: string): Buffer | null;

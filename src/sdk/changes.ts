@@ -8,7 +8,7 @@
 /** A row as it goes on the wire. For the fs schema see {@link FsRow}. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A full fs row (PROTOCOL 4.1). Times are seconds since 1970 with fraction. */
+/** A full fs row (docs/protocol.md). Times are seconds since 1970 with fraction. */
 export interface FsRow extends Record<string, unknown> {
   /** Relative to the root with a leading slash; the root itself is `/`. */
   readonly path: string;

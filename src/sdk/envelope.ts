@@ -1,4 +1,4 @@
-/** What a pipe hands to a sender: events in wire order plus the envelope's own members. PROTOCOL sections 3, 4 and 8.2. */
+/** What a pipe hands to a sender: events in wire order plus the envelope's own members. docs/protocol.md*/
 import type { ChangeOperation, Row } from "./changes.ts";
 
 /** The phase a batch belongs to; `message` is what the code calls realtime. */
@@ -19,7 +19,7 @@ export interface EnvelopeEvent {
   /** The keys of the first row. */
   readonly fields: readonly string[];
   readonly rows: RowData;
-  /** Strictly increasing integer of epoch milliseconds (PROTOCOL 4.3). */
+  /** Strictly increasing integer of epoch milliseconds (docs/protocol.md). */
   readonly index: number;
   readonly messageSource: MessageSource;
 }

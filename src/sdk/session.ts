@@ -1,4 +1,4 @@
-/** A session with the far side, its role and the commands that come back with heartbeats. PROTOCOL sections 2 and 6. */
+/** A session with the far side, its role and the commands that come back with heartbeats. docs/protocol.md*/
 
 export type Role = "leader" | "follower";
 
