@@ -1,4 +1,4 @@
-/** What a pipe hands to a sender: events in wire order plus the envelope's own members. docs/protocol.md*/
+/** What a pipe hands to a sender: events in wire order plus the envelope's own members. See docs/protocol.md. */
 import type { ChangeOperation, Row } from "./changes.ts";
 
 /** The phase a batch belongs to; `message` is what the code calls realtime. */

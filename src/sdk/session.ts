@@ -1,4 +1,4 @@
-/** A session with the far side, its role and the commands that come back with heartbeats. docs/protocol.md*/
+/** A session with the far side, its role and the commands that come back with heartbeats. See docs/protocol.md. */
 
 export type Role = "leader" | "follower";
 
