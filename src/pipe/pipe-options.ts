@@ -37,6 +37,39 @@ export interface PipeMemory {
   /** The session of a run that did not end cleanly, to be deleted at start. */
   rememberedSession(): Promise<string | undefined>;
   rememberSession(sessionId: string | undefined): Promise<void>;
+  /** Absent: forgotten with the process. */
+  readonly deleted?: DeletedMemory;
+  /**
+   * When an earlier run last knew its session to be alive, epoch milliseconds; undefined = nobody knows. Asked once, before the first
+   * `noteHeartbeat`.
+   */
+  lastGoodHeartbeat?(): Promise<number | undefined>;
+  /** Called at each good heartbeat; how often it is written down is the memory's affair, its last value may be some seconds old. */
+  noteHeartbeat?(epochMs: number): void;
+}
+
+/** Keys whose delete was sent: see RevivalSet. */
+export interface DeletedKeys {
+  readonly keys: readonly string[];
+  /** Directories whose keys are no longer known one by one. */
+  readonly directories: readonly string[];
+  /** Nothing is known one by one any more. */
+  readonly everything: boolean;
+}
+
+/**
+ * The deleted keys on disk. What `note` was given has to survive the death of the process (a write without fsync does), not that of
+ * the machine. Calls never wait and never throw; their order counts.
+ */
+export interface DeletedMemory {
+  /** What earlier runs left, asked once before the first `note`. Undefined = it could not be read: nobody knows. */
+  load(): Promise<DeletedKeys | undefined>;
+  /** Deletes of these keys are about to be sent. */
+  note(keys: readonly string[]): void;
+  /** Revived rows of these keys were accepted. */
+  forget(keys: readonly string[]): void;
+  /** From now on this is all there is (what was known one by one has collapsed into directories). */
+  replace(all: DeletedKeys): void;
 }
 
 /** Carries out what the far side asks for with its heartbeats. Called one command after the other; a throw is logged. */
