@@ -66,7 +66,7 @@ const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info
   info,
   snapshot: "none",
   snapshotRows: 0,
-  rowsSent: { message: 0, snapshot: 0 },
+  rowsSent: { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 },
   batchesSent: 0,
   failures: 0,
   poisonRows: 0,

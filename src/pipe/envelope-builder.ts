@@ -3,6 +3,7 @@ import type { Change, Envelope, EnvelopeEvent, MessageSource, Row, SourceType } 
 import type { FieldMapper } from "./field-mapper.ts";
 import { liftingRow } from "./revival.ts";
 import { parseRow, type RowRange, rangeRows, rangeSlice } from "./row-ranges.ts";
+import type { BulkPhase } from "./shipment.ts";
 
 /** A live change ready to be sent. */
 export interface LiveItem {
@@ -64,18 +65,18 @@ export class EnvelopeBuilder {
   }
 
   /** Bulk rows, then rows that need a revival. */
-  bulk(ranges: readonly RowRange[], revived: readonly Row[], index: number): Envelope {
+  bulk(phase: BulkPhase, ranges: readonly RowRange[], revived: readonly Row[], index: number): Envelope {
     const events = this.#parts.mapper.isIdentity
-      ? this.#encodedEvents(ranges, index)
-      : this.#mappedEvents(ranges, index);
+      ? this.#encodedEvents(phase, ranges, index)
+      : this.#mappedEvents(phase, ranges, index);
     for (let from = 0; from < revived.length; from += this.#parts.eventRows) {
       events.push(...this.#revivalPair(revived.slice(from, from + this.#parts.eventRows), index));
     }
-    return this.#envelope("snapshot", events, false);
+    return this.#envelope(phase, events, false);
   }
 
-  snapshotEnd(): Envelope {
-    return this.#envelope("snapshot", [], true);
+  end(phase: "snapshot" | "audit"): Envelope {
+    return this.#envelope(phase, [], true);
   }
 
   #envelope(sourceType: SourceType, events: readonly EnvelopeEvent[], isEnd: boolean): Envelope {
@@ -116,7 +117,7 @@ export class EnvelopeBuilder {
   }
 
   /** Slices of the chunks' own buffers, up to `eventRows` rows an event. */
-  #encodedEvents(ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
+  #encodedEvents(phase: BulkPhase, ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
     const { schema, table, fields, eventRows } = this.#parts;
     const events: EnvelopeEvent[] = [];
     let slices: Uint8Array[] = [];
@@ -124,7 +125,7 @@ export class EnvelopeBuilder {
     const flush = (): void => {
       if (count === 0) return;
       const rows = { kind: "encoded", slices, count } as const;
-      events.push({ eventType: "update", schema, table, fields, rows, index, messageSource: "snapshot" });
+      events.push({ eventType: "update", schema, table, fields, rows, index, messageSource: phase });
       slices = [];
       count = 0;
     };
@@ -141,13 +142,13 @@ export class EnvelopeBuilder {
     return events;
   }
 
-  #mappedEvents(ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
+  #mappedEvents(phase: BulkPhase, ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
     const rows = ranges.flatMap((range) =>
       Array.from({ length: rangeRows(range) }, (_, i) => parseRow(range.chunk, range.from + i)),
     );
     const events: EnvelopeEvent[] = [];
     for (let from = 0; from < rows.length; from += this.#parts.eventRows) {
-      events.push(...this.#objectEvents("update", rows.slice(from, from + this.#parts.eventRows), index, "snapshot"));
+      events.push(...this.#objectEvents("update", rows.slice(from, from + this.#parts.eventRows), index, phase));
     }
     return events;
   }

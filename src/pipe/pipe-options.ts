@@ -3,6 +3,7 @@
 import type { BusClock } from "../bus/bus-clock.ts";
 import type { BusSubscription } from "../bus/event-bus.ts";
 import type { Command, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
+import type { ShipmentPhase } from "./shipment.ts";
 
 /** One rule of `fields_mapping`; docs/protocol.md has the rules of mapping. */
 export interface FieldMappingRule {
@@ -82,7 +83,7 @@ export interface CommandHandler {
 export interface PoisonRow {
   /** Its key, or where it was when the key cannot be told. */
   readonly key: string;
-  readonly phase: "message" | "snapshot";
+  readonly phase: ShipmentPhase;
   readonly reason: string;
 }
 

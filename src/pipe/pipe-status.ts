@@ -30,7 +30,12 @@ export interface PipeStatus {
   readonly snapshotRows: number;
   readonly snapshotExpectedRows?: number;
   /** Rows accepted by the far side, by phase. */
-  readonly rowsSent: { readonly message: number; readonly snapshot: number };
+  readonly rowsSent: {
+    readonly message: number;
+    readonly snapshot: number;
+    readonly audit: number;
+    readonly on_demand_job: number;
+  };
   readonly batchesSent: number;
   readonly bytesSent?: number;
   /** Calls to the far side that failed: sessions, heartbeats and pushes. */

@@ -1,9 +1,10 @@
 import type { BusBatch } from "../bus/event-bus.ts";
 import { describeError } from "../sdk/index.ts";
+import type { ShipmentPhase } from "./shipment.ts";
 
 /** What a pipe counts over all its sessions, for its status. */
 export class PipeTally {
-  readonly rowsSent = { message: 0, snapshot: 0 };
+  readonly rowsSent: Record<ShipmentPhase, number> = { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 };
   batchesSent = 0;
   failures = 0;
   poisonRows = 0;

@@ -17,7 +17,7 @@ import { RevivalSet } from "./revival.ts";
 import { type OpenSession, SessionKeeper, shortId } from "./session-keeper.ts";
 import { type SessionEnd, SessionRun } from "./session-run.ts";
 import type { ShipmentContext } from "./shipment.ts";
-import { TouchedKeys } from "./touched-keys.ts";
+import { TouchedByActivity } from "./touched-keys.ts";
 
 export interface StopOptions {
   /** How long what is queued may still be sent. Closing the session takes up to 5 s on top. Default 5 s. */
@@ -33,6 +33,7 @@ export class Pipe {
   readonly #keeper: SessionKeeper;
   readonly #history = new History();
   readonly #tally = new PipeTally();
+  readonly #touched = new TouchedByActivity();
   readonly #builder: EnvelopeBuilder;
   readonly #context: ShipmentContext;
   readonly #commands: CommandQueue;
@@ -60,7 +61,7 @@ export class Pipe {
     this.#context = {
       builder: this.#builder,
       revival: new RevivalSet(),
-      touched: new TouchedKeys(),
+      touched: this.#touched,
       onRows: (phase, rows) => {
         this.#tally.rowsSent[phase] += rows;
       },
@@ -159,6 +160,7 @@ export class Pipe {
       limits: { events: settings.batchEvents, eventRows: settings.eventRows, bytes: settings.batchBytes },
       builder: this.#builder,
       context: this.#context,
+      touched: this.#touched,
       history: this.#history,
       tally: this.#tally,
       connectBackoff: this.#backoff,

@@ -14,6 +14,7 @@ import type { PipeParts } from "./pipe-options.ts";
 import type { PipeTally } from "./pipe-tally.ts";
 import type { OpenSession } from "./session-keeper.ts";
 import type { ShipmentContext } from "./shipment.ts";
+import type { TouchedByActivity } from "./touched-keys.ts";
 
 /** How a session ended. */
 export type SessionEnd =
@@ -29,6 +30,7 @@ export interface SessionRunParts {
   readonly limits: ParcelLimits;
   readonly builder: EnvelopeBuilder;
   readonly context: ShipmentContext;
+  readonly touched: TouchedByActivity;
   readonly history: History;
   readonly tally: PipeTally;
   /** For sessions; a snapshot that waits for its source uses it too. */
@@ -113,11 +115,12 @@ export class SessionRun {
   }
 
   #makeSnapshot(): SnapshotActivity {
-    const { pipe, limits, context, builder, history, connectBackoff } = this.#parts;
+    const { pipe, limits, context, touched, builder, history, connectBackoff } = this.#parts;
     return new SnapshotActivity({
       source: pipe.source,
       limits,
       context,
+      touched: touched.snapshot,
       builder,
       revives: this.#revives,
       ambience: pipe.ambience,

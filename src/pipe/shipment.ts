@@ -5,8 +5,13 @@ import type { RevivalSet } from "./revival.ts";
 import { halveRanges, type RowRange, rangeRows, rowPath } from "./row-ranges.ts";
 import type { TouchedKeys } from "./touched-keys.ts";
 
+/** Phases whose rows come in bulk; the words of the wire. */
+export type BulkPhase = "snapshot" | "audit" | "on_demand_job";
+
+export type ShipmentPhase = "message" | BulkPhase;
+
 export interface Shipment {
-  readonly phase: "message" | "snapshot";
+  readonly phase: ShipmentPhase;
   /** Rows of the source; a revived one counts once although it goes out twice. */
   readonly rowCount: number;
   /** The same object at every attempt. */
@@ -23,8 +28,9 @@ export interface Shipment {
 export interface ShipmentContext {
   readonly builder: EnvelopeBuilder;
   readonly revival: RevivalSet;
-  readonly touched: TouchedKeys;
-  readonly onRows: (phase: "message" | "snapshot", rows: number) => void;
+  /** Told of every live change right before it is sent. */
+  readonly touched: Pick<TouchedKeys, "note">;
+  readonly onRows: (phase: ShipmentPhase, rows: number) => void;
 }
 
 export class LiveShipment implements Shipment {
@@ -83,14 +89,21 @@ export class LiveShipment implements Shipment {
 const isTombstoned = (row: Row): boolean => typeof row.path === "string";
 
 export class BulkShipment implements Shipment {
-  readonly phase = "snapshot";
+  readonly phase: BulkPhase;
   readonly #ranges: readonly RowRange[];
   readonly #revived: readonly Row[];
   readonly #index: number;
   readonly #context: ShipmentContext;
   #envelope: Envelope | undefined;
 
-  constructor(ranges: readonly RowRange[], revived: readonly Row[], index: number, context: ShipmentContext) {
+  constructor(
+    phase: BulkPhase,
+    ranges: readonly RowRange[],
+    revived: readonly Row[],
+    index: number,
+    context: ShipmentContext,
+  ) {
+    this.phase = phase;
     this.#ranges = ranges;
     this.#revived = revived;
     this.#index = index;
@@ -102,7 +115,7 @@ export class BulkShipment implements Shipment {
   }
 
   envelope(): Envelope {
-    this.#envelope ??= this.#context.builder.bulk(this.#ranges, this.#revived, this.#index);
+    this.#envelope ??= this.#context.builder.bulk(this.phase, this.#ranges, this.#revived, this.#index);
     return this.#envelope;
   }
 
@@ -124,16 +137,16 @@ export class BulkShipment implements Shipment {
   }
 
   sending(): void {
-    // Nothing to note: snapshot rows supersede nothing.
+    // Nothing to note: rows in bulk supersede nothing.
   }
 
   accepted(): void {
     for (const row of this.#revived) if (typeof row.path === "string") this.#context.revival.noteRevived(row.path);
-    this.#context.onRows("snapshot", this.rowCount);
+    this.#context.onRows(this.phase, this.rowCount);
   }
 
   #part(ranges: readonly RowRange[], revived: readonly Row[]): BulkShipment {
-    return new BulkShipment(ranges, revived, this.#index, this.#context);
+    return new BulkShipment(this.phase, ranges, revived, this.#index, this.#context);
   }
 }
 
@@ -146,14 +159,15 @@ function pathOf(range: RowRange): string | undefined {
   }
 }
 
-/** The end signal of a snapshot. */
+/** The end signal of a phase. */
 export class EndShipment implements Shipment {
-  readonly phase = "snapshot";
+  readonly phase: BulkPhase;
   readonly rowCount = 0;
   readonly #envelope: Envelope;
   readonly #onAccepted: () => void;
 
-  constructor(envelope: Envelope, onAccepted: () => void) {
+  constructor(phase: BulkPhase, envelope: Envelope, onAccepted: () => void) {
+    this.phase = phase;
     this.#envelope = envelope;
     this.#onAccepted = onAccepted;
   }
@@ -167,7 +181,7 @@ export class EndShipment implements Shipment {
   }
 
   key(): string {
-    return "the end of the snapshot";
+    return `the end (${this.phase})`;
   }
 
   sending(): void {

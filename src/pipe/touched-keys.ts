@@ -26,6 +26,19 @@ import { KeyTable } from "./key-table.ts";
 const MAX_KEYS = 500_000;
 const MAX_CONTAINERS = 100_000;
 
+/** Each bulk activity has its own, for they begin and end at different times; a live change is noted in all of them. */
+export class TouchedByActivity {
+  readonly snapshot = new TouchedKeys();
+  readonly audit = new TouchedKeys();
+  readonly scan = new TouchedKeys();
+
+  note(change: Change): void {
+    this.snapshot.note(change);
+    this.audit.note(change);
+    this.scan.note(change);
+  }
+}
+
 export class TouchedKeys {
   #young = new KeyTable();
   #old = new KeyTable();

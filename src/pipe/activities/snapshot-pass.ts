@@ -5,7 +5,7 @@
  * or when the pass is dropped, but never while a parcel with rows of it is in flight.
  */
 import { Bell } from "../../bus/bell.ts";
-import type { BulkRows, Row, RowChunk, SourceDriver } from "../../sdk/index.ts";
+import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
 import { directoryOf } from "../key-table.ts";
 import type { RevivalSet } from "../revival.ts";
 import { fitRows, parseRow, type RowRange, rangeBytes, rowPath } from "../row-ranges.ts";
@@ -37,7 +37,7 @@ interface Opened {
 }
 
 export interface PassParts {
-  readonly source: SourceDriver;
+  readonly open: (options: CallOptions) => BulkRows;
   readonly limits: ParcelLimits;
   readonly touched: TouchedKeys;
   readonly revival: RevivalSet | undefined;
@@ -103,7 +103,7 @@ export class SnapshotPass {
     try {
       await after;
       if (signal.aborted) return;
-      this.#bulk = this.#parts.source.getSnapshotIterator({ signal });
+      this.#bulk = this.#parts.open({ signal });
       for await (const chunk of this.#bulk.chunks) {
         if (signal.aborted || chunk.rowCount === 0) chunk.release();
         else this.#queue.push({ chunk, row: 0, group: 0 });

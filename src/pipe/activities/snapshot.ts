@@ -7,12 +7,20 @@
  * starts anew.
  */
 import { Bell } from "../../bus/bell.ts";
-import { describeError, isFustorError, type Logger, type SourceDriver } from "../../sdk/index.ts";
+import {
+  type BulkRows,
+  type CallOptions,
+  describeError,
+  isFustorError,
+  type Logger,
+  type SourceDriver,
+} from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
 import type { EnvelopeBuilder } from "../envelope-builder.ts";
 import type { Ambience } from "../pipe-options.ts";
 import type { SnapshotState } from "../pipe-status.ts";
 import { BulkShipment, EndShipment, type ShipmentContext } from "../shipment.ts";
+import type { TouchedKeys } from "../touched-keys.ts";
 import type { Parcel, ParcelLimits } from "./parcel.ts";
 import { SnapshotPass } from "./snapshot-pass.ts";
 
@@ -20,6 +28,7 @@ export interface SnapshotParts {
   readonly source: SourceDriver;
   readonly limits: ParcelLimits;
   readonly context: ShipmentContext;
+  readonly touched: TouchedKeys;
   readonly builder: EnvelopeBuilder;
   readonly revives: boolean;
   readonly ambience: Ambience;
@@ -90,7 +99,7 @@ export class SnapshotActivity {
     const work = this.#work;
     this.#work = { kind: "none" };
     this.#trouble = undefined;
-    this.#parts.context.touched.end();
+    this.#parts.touched.end();
     if (work.kind === "pausing") work.cancelTimer();
     if (work.kind !== "pass") return;
     this.#lastProgress = work.pass.progress();
@@ -119,7 +128,7 @@ export class SnapshotActivity {
     const work = this.#work;
     if (work.kind === "end_only") return this.#endParcel(work);
     if (work.kind !== "pass") return undefined;
-    if (this.#parts.context.touched.isOverrun) {
+    if (this.#parts.touched.isOverrun) {
       this.#parts.logger.warn({}, "too many directories were deleted during the snapshot: it starts anew");
       this.begin(true);
       return undefined;
@@ -133,13 +142,14 @@ export class SnapshotActivity {
   }
 
   #beginPass(): void {
-    const { source, limits, context, revives } = this.#parts;
-    context.touched.begin();
+    const { source, limits, context, touched, revives } = this.#parts;
+    const open = (options: CallOptions): BulkRows => source.getSnapshotIterator(options);
+    touched.begin();
     const revival = revives ? context.revival : undefined;
     const onProgress = (): void => this.#bell.ring();
     this.#work = {
       kind: "pass",
-      pass: new SnapshotPass({ source, limits, touched: context.touched, revival, onProgress }, this.#dropped),
+      pass: new SnapshotPass({ open, limits, touched, revival, onProgress }, this.#dropped),
     };
   }
 
@@ -169,7 +179,7 @@ export class SnapshotActivity {
     this.#trouble = undefined;
     const { context, index } = this.#parts;
     return {
-      shipments: [new BulkShipment(cut.ranges, cut.revived, index(), context)],
+      shipments: [new BulkShipment("snapshot", cut.ranges, cut.revived, index(), context)],
       isCancelled: () => this.#work !== work,
       delivered: cut.settle,
       abandoned: cut.settle,
@@ -177,7 +187,7 @@ export class SnapshotActivity {
   }
 
   #endParcel(work: Work): Parcel {
-    const shipment = new EndShipment(this.#parts.builder.snapshotEnd(), () => this.#ended(work));
+    const shipment = new EndShipment("snapshot", this.#parts.builder.end("snapshot"), () => this.#ended(work));
     return {
       shipments: [shipment],
       isCancelled: () => this.#work !== work,
@@ -195,7 +205,7 @@ export class SnapshotActivity {
     if (work.kind !== "pass") return;
     this.#lastProgress = work.pass.progress();
     this.#drop(work.pass);
-    this.#parts.context.touched.end();
+    this.#parts.touched.end();
     this.#endedAt = this.#parts.ambience.now();
     this.#parts.onComplete();
   }

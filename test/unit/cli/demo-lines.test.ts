@@ -25,7 +25,11 @@ test("a live pipe shows its role, the entries of the view, its events and its la
 });
 
 test("until the view is ready the snapshot's progress is shown, also when the last row was sent", () => {
-  const pipe = { snapshot: "running", rowsSent: { message: 0, snapshot: 500 }, snapshotExpectedRows: 1000 } as const;
+  const pipe = {
+    snapshot: "running",
+    rowsSent: { message: 0, snapshot: 500, audit: 0, on_demand_job: 0 },
+    snapshotExpectedRows: 1000,
+  } as const;
   expect(demoLine(moment(pipe))).toBe("snapshot  500 rows of about 1,000, 250 rows/s");
   expect(demoLine(moment({}, { viewReady: false }))).toContain("snapshot");
 });

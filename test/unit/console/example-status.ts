@@ -8,7 +8,7 @@ export const examplePipe: PipeReport = {
   session: "99d2f67b",
   snapshot: "complete",
   snapshotRows: 104_233,
-  rowsSent: { message: 8_731, snapshot: 104_233 },
+  rowsSent: { message: 8_731, snapshot: 104_233, audit: 0, on_demand_job: 0 },
   batchesSent: 190,
   failures: 0,
   poisonRows: 0,
@@ -52,7 +52,7 @@ export const exampleStatus: AgentStatus = {
       info: "/mnt/archive is not there; waiting for it",
       snapshot: "none",
       snapshotRows: 0,
-      rowsSent: { message: 0, snapshot: 0 },
+      rowsSent: { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 },
     },
     {
       ...examplePipe,
@@ -63,7 +63,7 @@ export const exampleStatus: AgentStatus = {
       failures: 7,
       snapshot: "none",
       snapshotRows: 0,
-      rowsSent: { message: 0, snapshot: 0 },
+      rowsSent: { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 },
     },
   ],
   sources: [

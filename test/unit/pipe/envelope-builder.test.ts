@@ -120,7 +120,7 @@ describe("bulk rows in an envelope", () => {
       { chunk, from: 0, to: 2 },
       { chunk, from: 4, to: 10 },
     ];
-    const envelope = builderOf().bulk(ranges, [], 7);
+    const envelope = builderOf().bulk("snapshot", ranges, [], 7);
     expect(shape(envelope)).toEqual(["snapshot update /0 /1 /4", "snapshot update /5 /6 /7", "snapshot update /8 /9"]);
     expect(envelopeRowCount(envelope)).toBe(8);
     for (const { rows } of envelope.events) {
@@ -133,7 +133,12 @@ describe("bulk rows in an envelope", () => {
 
   it("are mapped one by one when there is a mapping", () => {
     const chunk = chunkOf(4);
-    const envelope = builderOf(3, [{ to: "path", source: ["path"] }]).bulk([{ chunk, from: 1, to: 3 }], [], 7);
+    const envelope = builderOf(3, [{ to: "path", source: ["path"] }]).bulk(
+      "snapshot",
+      [{ chunk, from: 1, to: 3 }],
+      [],
+      7,
+    );
     expect(envelope.events.map(({ rows, fields }) => [rowsOf(rows), fields])).toEqual([
       [[{ path: "/1" }, { path: "/2" }], ["path"]],
     ]);
@@ -141,7 +146,7 @@ describe("bulk rows in an envelope", () => {
 
   it("that need a revival follow in pairs of events", () => {
     const rows = ["/a", "/b"].map((path) => ({ path, modified_time: 5 }));
-    expect(shape(builderOf(1).bulk([], rows, 7))).toEqual([
+    expect(shape(builderOf(1).bulk("snapshot", [], rows, 7))).toEqual([
       "snapshot update /a",
       "realtime update /a",
       "snapshot update /b",
@@ -152,7 +157,7 @@ describe("bulk rows in an envelope", () => {
 
 describe("the end of a snapshot", () => {
   it("holds no events and suggests nothing", () => {
-    const end = builderOf(3, [], true).snapshotEnd();
+    const end = builderOf(3, [], true).end("snapshot");
     expect(end).toEqual({ sourceType: "snapshot", events: [], isEnd: true, snapshotSyncSuggested: false });
     expect(builderOf(3, [], true).live([item("update", "/a")]).snapshotSyncSuggested).toBe(true);
   });
