@@ -8,25 +8,22 @@ export interface AgentTask {
   /** Absolute path of the tree to watch. */
   readonly root: string;
   readonly receiver: ReceiverAddress;
+  /** Further keys as a user writes them, for our agent. */
+  readonly source?: object;
+  readonly driverParams?: object;
+  readonly sender?: object;
+  readonly pipe?: object;
 }
 
-function configText({ root, receiver }: AgentTask): string {
-  return `sources:
-  src-1:
-    driver: fs
-    uri: ${JSON.stringify(root)}
-    driver_params: {}
-senders:
-  snd-1:
-    driver: fusion
-    uri: ${receiver.url}
-    credential: {key: ${receiver.pushKey}}
-    driver_params: {}
-pipes:
-  ${receiver.pipeId}:
-    source: src-1
-    sender: snd-1
-`;
+/** A JSON text is a YAML text. */
+function configText({ root, receiver, source, driverParams, sender, pipe }: AgentTask): string {
+  const { url, pushKey, pipeId } = receiver;
+  const config = {
+    sources: { "src-1": { driver: "fs", uri: root, driver_params: { ...driverParams }, ...source } },
+    senders: { "snd-1": { driver: "fusion", uri: url, credential: { key: pushKey }, driver_params: {}, ...sender } },
+    pipes: { [pipeId]: { source: "src-1", sender: "snd-1", ...pipe } },
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** Writes `agent-config/default.yaml` into a new home; resolves with the home. */

@@ -14,6 +14,8 @@ export interface FusionOptions {
   readonly sessionTimeoutSeconds?: number;
   /** Default 0: no audit may help. */
   readonly auditIntervalSeconds?: number;
+  /** Default 0. */
+  readonly sentinelIntervalSeconds?: number;
   /** Default: free ones. */
   readonly ports?: { readonly view: number; readonly receiver: number };
 }
@@ -83,7 +85,7 @@ pipes:
     receiver: http-receiver
     views: [${VIEW_ID}]
     audit_interval_sec: ${options.auditIntervalSeconds ?? 0}
-    sentinel_interval_sec: 0
+    sentinel_interval_sec: ${options.sentinelIntervalSeconds ?? 0}
     session_timeout_seconds: ${options.sessionTimeoutSeconds ?? 30}
     allow_concurrent_push: true
 `;
