@@ -329,7 +329,8 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
 
 int WatchEngine::list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
   thread_local DirLister lister;
-  std::vector<Sighting> sightings;
+  thread_local std::vector<Sighting> sightings;
+  sightings.clear();
   const int error = lister.list(
       fd,
       [&](std::string_view name, unsigned char d_type) {

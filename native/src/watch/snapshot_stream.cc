@@ -46,7 +46,7 @@ void SnapshotStream::offer(DirId id) {
   if (offered_[id]) return;
   offered_[id] = true;
   pending_.push_back(id);
-  ready_.notify_one();
+  if (pending_.size() == 1 || pending_.size() == kWorthWaking) ready_.notify_one();
 }
 
 // The id is given out again: the directory that gets it has been neither offered nor visited.
@@ -71,11 +71,13 @@ void SnapshotStream::fail(int error) {
 // ---- the copying thread ---------------------------------------------------------------------------------------------------------
 
 void SnapshotStream::produce() {
-  DirId id;
+  Slice slice;
   bool whole = true;
-  while (whole && next_directory(id)) whole = copy_directory(id);
+  while (whole && gather(slice)) whole = write_rows(slice);
   {
     std::unique_lock lock(engine_->mutex_);
+    count(slice);
+    if (reading_ != kNoDir) stop_reading();
     summary_.complete = whole && error_ == 0 && !cancelled_;
     ended_ns_ = monotonic_ns();
   }
@@ -89,72 +91,82 @@ void SnapshotStream::produce() {
   if (on_ready) on_ready();
 }
 
-bool SnapshotStream::next_directory(DirId& id) {
+/** Copies entries of the next directories; false at the end. Their JSON is written later, without the mutex. */
+bool SnapshotStream::gather(Slice& slice) {
   std::unique_lock lock(engine_->mutex_);
-  ready_.wait(lock, [this] { return cancelled_ || !pending_.empty() || pass_ended_; });
-  if (cancelled_ || pending_.empty()) return false;
-  id = pending_.front();
-  pending_.pop_front();
+  count(slice);
+  slice.clear();
+  if (reading_ == kNoDir) wait_for_directories(lock);
+  if (cancelled_ || (reading_ == kNoDir && pending_.empty())) return false;
+  while (slice.entries.size() < kSliceRows && (reading_ != kNoDir || !pending_.empty())) {
+    if (reading_ == kNoDir) {
+      begin_reading(pending_.front());
+      pending_.pop_front();
+    }
+    if (reading_ != kNoDir) copy_piece(slice);
+  }
   return true;
 }
 
-/** False when cancelled. Rows of a directory that moved meanwhile go out under the name it has at that moment. */
-bool SnapshotStream::copy_directory(DirId id) {
-  std::string rows;
-  std::vector<uint32_t> ends;
-  std::unique_lock lock(engine_->mutex_);
-  TreeTable& table = engine_->table_;
-  // What waits for the other half of a rename has no path; once it is found, its rows come as changes.
-  if (!table.valid(id) || !table.at(id).listed || !table.reachable(id)) return true;
-  table.at(id).readers++;
-  bool alive = true;
-  bool fits = true;
-  size_t slot = 0;
-  do {
-    rows.clear();
-    ends.clear();
-    const uint64_t sequence = next_sequence();
-    if (id == kRootDir && !root_sent_) {
-      append_root_row(rows, table.root_entry().to_stat());
-      ends.push_back(static_cast<uint32_t>(rows.size()));
-      root_sent_ = true;
-      summary_.directories++;
-    }
-    slot = copy_slice(id, slot, rows, ends);
-    summary_.rows += ends.size();
-    summary_.bytes += rows.size() + ends.size();
-    lock.unlock();
-    fits = write_rows(rows, ends, sequence);
-    lock.lock();
-    alive = table.valid(id) && table.reachable(id);
-  } while (alive && fits && slot < table.at(id).slots().size());
-  Directory& directory = table.at(id);
-  directory.readers--;
-  if (!directory.alive && !directory.busy && directory.readers == 0) table.recycle(id);
-  if (alive && fits) visit_children(id);
-  return fits && !cancelled_;
+// A wake-up for each directory would cost more than copying it, so a few of them are waited for.
+void SnapshotStream::wait_for_directories(std::unique_lock<std::mutex>& lock) {
+  ready_.wait(lock, [this] { return cancelled_ || !pending_.empty() || pass_ended_; });
+  ready_.wait_for(lock, kPatience, [this] { return cancelled_ || pending_.size() >= kWorthWaking || pass_ended_; });
 }
 
-size_t SnapshotStream::copy_slice(DirId id, size_t slot, std::string& rows, std::vector<uint32_t>& ends) {
-  const Directory& directory = engine_->table_.at(id);
+void SnapshotStream::begin_reading(DirId id) {
+  TreeTable& table = engine_->table_;
+  // What waits for the other half of a rename has no path; once it is found, its rows come as changes.
+  if (!table.valid(id) || !table.at(id).listed || !table.reachable(id)) return;
+  table.at(id).readers++;
+  reading_ = id;
+  slot_ = 0;
+}
+
+void SnapshotStream::stop_reading() {
+  TreeTable& table = engine_->table_;
+  Directory& directory = table.at(reading_);
+  directory.readers--;
+  if (!directory.alive && !directory.busy && directory.readers == 0) table.recycle(reading_);
+  reading_ = kNoDir;
+}
+
+/** Rows of a directory that moved meanwhile go out under the name it has at that moment. */
+void SnapshotStream::copy_piece(Slice& slice) {
+  TreeTable& table = engine_->table_;
+  const DirId id = reading_;
+  if (slot_ > 0 && !(table.valid(id) && table.reachable(id))) return stop_reading();
+  const bool with_root = id == kRootDir && !root_sent_;
+  Piece piece{engine_->json_dir(id), next_sequence(), slice.entries.size(), with_root, table.root_entry().to_stat()};
+  root_sent_ = root_sent_ || with_root;
+  const Directory& directory = table.at(id);
   const std::vector<Entry>& slots = directory.slots();
-  const std::string& json_dir = engine_->json_dir(id);
-  for (; slot < slots.size() && ends.size() < kSliceRows; slot++) {
-    const Entry& entry = slots[slot];
-    if (entry.flags & kDead) continue;
-    append_fs_row(rows, json_dir, directory.name_of(entry), entry.to_stat(), AtomicFlag::absent);
-    ends.push_back(static_cast<uint32_t>(rows.size()));
-    if (entry.kind == EntryKind::directory) {
-      summary_.directories++;
-    } else if (entry.kind == EntryKind::file) {
-      summary_.files++;
-    } else if (entry.kind == EntryKind::symlink) {
-      summary_.symlinks++;
-    } else {
-      summary_.others++;
+  for (; slot_ < slots.size() && slice.entries.size() < kSliceRows; slot_++) {
+    if (slots[slot_].flags & kDead) continue;
+    slice.entries.push_back(slots[slot_]);
+    slice.entries.back().name_offset = static_cast<uint32_t>(slice.names.size());
+    slice.names.append(directory.name_of(slots[slot_]));
+  }
+  piece.end = slice.entries.size();
+  slice.pieces.push_back(std::move(piece));
+  if (slot_ < slots.size()) return;
+  stop_reading();
+  visit_children(id);
+}
+
+/** What was written of it, for the summary; with the engine's mutex held. */
+void SnapshotStream::count(const Slice& slice) {
+  summary_.rows += slice.written_rows;
+  summary_.bytes += slice.written_bytes;
+  for (const Piece& piece : slice.pieces) summary_.directories += piece.with_root ? 1 : 0;
+  for (const Entry& entry : slice.entries) {
+    switch (entry.kind) {
+      case EntryKind::directory: summary_.directories++; break;
+      case EntryKind::file: summary_.files++; break;
+      case EntryKind::symlink: summary_.symlinks++; break;
+      default: summary_.others++;
     }
   }
-  return slot;
 }
 
 void SnapshotStream::visit_children(DirId id) {
@@ -171,23 +183,39 @@ void SnapshotStream::visit_children(DirId id) {
 // ---- chunks ---------------------------------------------------------------------------------------------------------------------
 
 /** Waits for a free chunk when there is none; false when cancelled. */
-bool SnapshotStream::write_rows(const std::string& rows, const std::vector<uint32_t>& ends, uint64_t sequence) {
-  uint32_t begin = 0;
-  bool new_group = true;
-  for (const uint32_t end : ends) {
-    const std::string_view row(rows.data() + begin, end - begin);
-    begin = end;
-    if (chunk_ != nullptr && !chunk_->fits(row.size())) hand_over();
-    if (chunk_ == nullptr) {
-      chunk_ = pool_.acquire();
-      if (chunk_ == nullptr) return false;
-      new_group = true;
+bool SnapshotStream::write_rows(Slice& slice) {
+  size_t at = 0;
+  for (const Piece& piece : slice.pieces) {
+    bool new_group = true;
+    if (piece.with_root) {
+      row_.clear();
+      append_root_row(row_, piece.root);
+      if (!append_row(slice, piece.sequence, new_group)) return false;
+      new_group = false;
     }
-    if (new_group) chunk_->begin_group(sequence);
-    new_group = false;
-    chunk_->append(row);
+    for (; at < piece.end; at++) {
+      const Entry& entry = slice.entries[at];
+      row_.clear();
+      append_fs_row(row_, piece.json_dir, {slice.names.data() + entry.name_offset, entry.name_length}, entry.to_stat(), AtomicFlag::absent);
+      if (!append_row(slice, piece.sequence, new_group)) return false;
+      new_group = false;
+    }
   }
   return !cancelled_;
+}
+
+bool SnapshotStream::append_row(Slice& slice, uint64_t sequence, bool new_group) {
+  if (chunk_ != nullptr && !chunk_->fits(row_.size())) hand_over();
+  if (chunk_ == nullptr) {
+    chunk_ = pool_.acquire();
+    if (chunk_ == nullptr) return false;
+    new_group = true;
+  }
+  if (new_group) chunk_->begin_group(sequence);
+  chunk_->append(row_);
+  slice.written_rows++;
+  slice.written_bytes += row_.size() + 1;
+  return true;
 }
 
 void SnapshotStream::hand_over() {

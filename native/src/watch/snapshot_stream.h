@@ -1,10 +1,12 @@
 // The rows of the whole tree, copied out of the table directory by directory behind the pass that lists them.
 //
 // Not written by the pass itself: a slow consumer (an empty chunk pool) must hold up neither the arming of watches nor a resync.
-// A directory is copied in slices of kSliceRows rows under the engine's mutex, each slice a group with a sequence of its own.
+// Entries are copied in slices of kSliceRows under the engine's mutex, a slice of many small directories or of a part of one; each
+// directory's share is a group with a sequence of its own. The JSON is written afterwards, without the mutex.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -44,12 +46,42 @@ class SnapshotStream final : public BulkStream {
   const ChunkPool& pool() const override { return pool_; }
 
  private:
-  static constexpr uint32_t kSliceRows = 512;
+  static constexpr size_t kSliceRows = 512;
+  static constexpr size_t kWorthWaking = 32;  // directories
+  static constexpr std::chrono::milliseconds kPatience{10};
+
+  /** The share of one directory in a slice. */
+  struct Piece {
+    std::string json_dir;
+    uint64_t sequence;
+    size_t end;  // behind its last entry
+    bool with_root;
+    FileStat root;
+  };
+  struct Slice {
+    std::vector<Piece> pieces;
+    std::vector<Entry> entries;  // name_offset is into `names`
+    std::string names;
+    uint64_t written_rows = 0;
+    uint64_t written_bytes = 0;
+
+    void clear() {
+      pieces.clear();
+      entries.clear();
+      names.clear();
+      written_rows = written_bytes = 0;
+    }
+  };
+
   void produce();
-  bool next_directory(DirId& id);
-  bool copy_directory(DirId id);
-  size_t copy_slice(DirId id, size_t slot, std::string& rows, std::vector<uint32_t>& ends);
-  bool write_rows(const std::string& rows, const std::vector<uint32_t>& ends, uint64_t sequence);
+  bool gather(Slice& slice);
+  void wait_for_directories(std::unique_lock<std::mutex>& lock);
+  void begin_reading(DirId id);
+  void stop_reading();
+  void copy_piece(Slice& slice);
+  void count(const Slice& slice);
+  bool write_rows(Slice& slice);
+  bool append_row(Slice& slice, uint64_t sequence, bool new_group);
   void hand_over();
   void visit_children(DirId id);
   void offer(DirId id);
@@ -66,6 +98,8 @@ class SnapshotStream final : public BulkStream {
   uint32_t pass_ = 0;
   bool pass_ended_ = false;
   bool root_sent_ = false;
+  DirId reading_ = kNoDir;  // copied in part; its slots stay where they are (Directory::readers)
+  size_t slot_ = 0;         // the next of it
   int error_ = 0;
   ScanSummary summary_;
   const int64_t begun_ns_;
@@ -73,6 +107,7 @@ class SnapshotStream final : public BulkStream {
 
   // the copying thread's own
   Chunk* chunk_ = nullptr;  // being filled
+  std::string row_;
 
   // guarded by its own
   mutable std::mutex chunks_mutex_;
