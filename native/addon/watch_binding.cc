@@ -63,6 +63,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
                        {InstanceMethod<&WatchObject::start>("start"), InstanceMethod<&WatchObject::drain>("drain"),
                         InstanceMethod<&WatchObject::drain_raw>("drainRaw"), InstanceMethod<&WatchObject::recheck>("recheck"),
                         InstanceMethod<&WatchObject::resync>("resync"), InstanceMethod<&WatchObject::open_snapshot>("openSnapshot"),
+                        InstanceMethod<&WatchObject::open_audit>("openAudit"),
                         InstanceMethod<&WatchObject::status>("status"), InstanceMethod<&WatchObject::root_state>("rootState"),
                         InstanceMethod<&WatchObject::close>("close")});
   }
@@ -134,6 +135,11 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
   Napi::Value open_snapshot(const Napi::CallbackInfo& info) {
     const BulkSize size = bulk_size_of(info[0].As<Napi::Object>());
     return wrap_bulk_stream(info.Env(), watcher_->open_snapshot(size.chunk_bytes, size.pool_chunks));
+  }
+
+  Napi::Value open_audit(const Napi::CallbackInfo& info) {
+    const BulkSize size = bulk_size_of(info[0].As<Napi::Object>());
+    return wrap_bulk_stream(info.Env(), watcher_->open_audit(size.chunk_bytes, size.pool_chunks));
   }
 
   Napi::Value root_state(const Napi::CallbackInfo& info) {

@@ -150,6 +150,11 @@ export interface NativeWatch {
   resync(reason: string): void;
   /** The rows of the whole tree from the table, each directory once it has been listed in this pass. */
   openSnapshot(options: BulkOptions): NativeScan;
+  /**
+   * The rows of the whole tree behind a pass of its own that lists and stats everything once more: each directory's row before the
+   * rows of what lies in it, with `audit_skipped` when it could not be listed to its end; files with `parent_path` and `parent_mtime`.
+   */
+  openAudit(options: BulkOptions): NativeScan;
   status(): WatchStatus;
   /** Root and reason of the status only: cheap. */
   rootState(): Pick<WatchStatus, "root" | "reason">;

@@ -90,6 +90,12 @@ class Watcher {
   virtual void resync(const std::string& reason) = 0;
   /** The rows of the whole tree out of the table, each directory once it was listed in this pass. */
   virtual std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) = 0;
+  /**
+   * For comparing with what somebody else knows: every directory is listed and every entry statted once more (differences come out as
+   * changes), and behind that come the rows of everything, each directory's own first, `audit_skipped` when it could not be listed to
+   * its end; files carry `parent_path` and `parent_mtime`.
+   */
+  virtual std::shared_ptr<BulkStream> open_audit(size_t chunk_bytes, uint32_t pool_chunks) = 0;
   virtual WatchStatus status() const = 0;
   /** The state alone: cheap. `reason` is why it is unavailable. */
   virtual RootState root_state(std::string& reason) const = 0;

@@ -103,6 +103,20 @@ void append_fs_row(std::string& out, std::string_view json_dir, std::string_view
   append_columns(out, stat, atomic);
 }
 
+void append_listed_in(std::string& row, std::string_view json_dir, Timestamp directory_mtime) {
+  row.pop_back();
+  row.append(R"(,"parent_path":")");
+  row.append(json_dir.empty() ? "/" : json_dir);
+  row.append(R"(","parent_mtime":)");
+  append_timestamp(directory_mtime, row);
+  row += '}';
+}
+
+void append_audit_skipped(std::string& row) {
+  row.pop_back();
+  row.append(R"(,"audit_skipped":true})");
+}
+
 void append_root_row(std::string& out, const FileStat& stat) {
   out.append(R"({"path":"/","file_name":")");
   append_columns(out, stat, AtomicFlag::absent);

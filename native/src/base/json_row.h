@@ -23,6 +23,12 @@ void append_json_dir(std::string_view raw, std::string& out);
 /** A whole row; `json_dir` as above. */
 void append_fs_row(std::string& out, std::string_view json_dir, std::string_view raw_name, const FileStat& stat, AtomicFlag atomic);
 
+/** Adds to a file's row which state of its directory it was read from. */
+void append_listed_in(std::string& row, std::string_view json_dir, Timestamp directory_mtime);
+
+/** Adds to a directory's row that what lies in it is not told in full. */
+void append_audit_skipped(std::string& row);
+
 /** The root's own row: path "/", file_name "". */
 void append_root_row(std::string& out, const FileStat& stat);
 

@@ -38,6 +38,12 @@ const std::string& WatchEngine::json_dir(DirId id) {
   return json_dir_;
 }
 
+/** The entry that stands for a reachable directory in its parent. */
+const Entry& WatchEngine::own_entry(DirId id) {
+  const Entry* entry = id == kRootDir ? nullptr : table_.at(table_.at(id).parent).find(table_.at(id).name);
+  return entry == nullptr ? table_.root_entry() : *entry;
+}
+
 // The sequence is taken here, with the mutex held: between changes and the groups of a snapshot there is one order.
 void WatchEngine::report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns) {
   table_.at(id).last_active = monotonic_seconds();

@@ -294,9 +294,11 @@ void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, i
 void WatchEngine::list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
   const bool unwatched = arm(id, fd) != 0;
   uint32_t pass;
+  bool was_unreadable;
   {
     Lock lock(mutex_);
     if (!table_.valid(id)) return;
+    was_unreadable = table_.at(id).unreadable != 0;
     table_.at(id).unreadable = 0;
     pass = pass_;  // whoever asked for this listing, it serves the pass that is running
     table_.at(id).seen_phase = !table_.at(id).seen_phase;
@@ -312,7 +314,8 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
     if (before.mtime.sec == after.mtime.sec && before.mtime.nsec == after.mtime.nsec) break;
   }
   if (error == 0) confirm_missing(id, fd, path, task);
-  refresh_own_row(id, fd, task.announce, task.quiet, task.since_ns);
+  // An audit may have said that it cannot be listed, which only a live row takes back.
+  refresh_own_row(id, fd, task.announce || (was_unreadable && error == 0), task.quiet, task.since_ns);
   Lock lock(mutex_);
   if (!table_.valid(id)) return;
   Directory& directory = table_.at(id);

@@ -9,8 +9,21 @@
 
 namespace fustor {
 
-SnapshotStream::SnapshotStream(std::shared_ptr<WatchEngine> engine, size_t chunk_bytes, uint32_t pool_chunks)
-    : engine_(std::move(engine)), pool_(chunk_bytes, pool_chunks), begun_ns_(monotonic_ns()) {}
+namespace {
+bool test(const std::vector<bool>& bits, DirId id) { return id < bits.size() && bits[id]; }
+
+void set(std::vector<bool>& bits, DirId id) {
+  if (bits.size() <= id) bits.resize(id + 1024);
+  bits[id] = true;
+}
+
+void clear(std::vector<bool>& bits, DirId id) {
+  if (id < bits.size()) bits[id] = false;
+}
+}  // namespace
+
+SnapshotStream::SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, size_t chunk_bytes, uint32_t pool_chunks)
+    : engine_(std::move(engine)), purpose_(purpose), pool_(chunk_bytes, pool_chunks), begun_ns_(monotonic_ns()) {}
 
 SnapshotStream::~SnapshotStream() {
   cancel();
@@ -24,8 +37,10 @@ SnapshotStream::~SnapshotStream() {
 // ---- for the engine -------------------------------------------------------------------------------------------------------------
 
 void SnapshotStream::begin(uint32_t pass, bool pass_has_ended) {
+  begun_ = true;
   pass_ = pass;
   pass_ended_ = pass_has_ended;
+  if (purpose_ == RowsFor::audit) return;  // only what is listed from now on counts
   if (engine_->table_.at(kRootDir).listed && (pass_has_ended || engine_->table_.at(kRootDir).pass >= pass)) offer(kRootDir);
 }
 
@@ -35,27 +50,27 @@ void SnapshotStream::run() {
 
 // A directory listed before the cursor passed its parent is offered by that passing; later ones offer themselves.
 void SnapshotStream::directory_listed(DirId id) {
-  if (error_ != 0 || !engine_->table_.valid(id)) return;
-  const Directory& directory = engine_->table_.at(id);
-  const bool parent_passed = id == kRootDir || (directory.parent < visited_.size() && visited_[directory.parent]);
-  if (parent_passed) offer(id);
+  if (!begun_ || error_ != 0 || !engine_->table_.valid(id)) return;
+  if (purpose_ == RowsFor::audit) set(settled_, id);
+  if (id == kRootDir || test(visited_, engine_->table_.at(id).parent)) offer(id);
 }
 
 void SnapshotStream::offer(DirId id) {
-  if (offered_.size() <= id) offered_.resize(id + 1024);
-  if (offered_[id]) return;
-  offered_[id] = true;
+  if (test(offered_, id)) return;
+  set(offered_, id);
   pending_.push_back(id);
   if (pending_.size() == 1 || pending_.size() == kWorthWaking) ready_.notify_one();
 }
 
 // The id is given out again: the directory that gets it has been neither offered nor visited.
 void SnapshotStream::forget(DirId id) {
-  if (id < offered_.size()) offered_[id] = false;
-  if (id < visited_.size()) visited_[id] = false;
+  clear(offered_, id);
+  clear(visited_, id);
+  clear(settled_, id);
 }
 
 void SnapshotStream::pass_ended() {
+  if (!begun_) return;
   pass_ended_ = true;
   ready_.notify_one();
 }
@@ -96,9 +111,12 @@ bool SnapshotStream::gather(Slice& slice) {
   std::unique_lock lock(engine_->mutex_);
   count(slice);
   slice.clear();
-  if (reading_ == kNoDir) wait_for_directories(lock);
+  if (reading_ == kNoDir) {
+    do wait_for_directories(lock);
+    while (!cancelled_ && pending_.empty() && purpose_ == RowsFor::audit && offer_rest(lock));
+  }
   if (cancelled_ || (reading_ == kNoDir && pending_.empty())) return false;
-  while (slice.entries.size() < kSliceRows && (reading_ != kNoDir || !pending_.empty())) {
+  while (slice.entries.size() + slice.pieces.size() < kSliceRows && (reading_ != kNoDir || !pending_.empty())) {
     if (reading_ == kNoDir) {
       begin_reading(pending_.front());
       pending_.pop_front();
@@ -114,10 +132,31 @@ void SnapshotStream::wait_for_directories(std::unique_lock<std::mutex>& lock) {
   ready_.wait_for(lock, kPatience, [this] { return cancelled_ || pending_.size() >= kWorthWaking || pass_ended_; });
 }
 
+/**
+ * The pass of an audit is over. Directories that appeared while it ran are listed in a moment and get that time; then whatever is left
+ * goes out too, as not listed. False when nothing is left.
+ */
+bool SnapshotStream::offer_rest(std::unique_lock<std::mutex>& lock) {
+  const TreeTable& table = engine_->table_;
+  bool any = false;
+  for (DirId id = 0; id < table.capacity(); id++) {
+    if (!table.valid(id) || test(offered_, id) || !table.reachable(id)) continue;
+    if (id != kRootDir && !test(visited_, table.at(id).parent)) continue;
+    any = true;
+    if (test(settled_, id) || waited_for_late_ns_ >= kLatePatienceNs) offer(id);
+  }
+  if (!any || !pending_.empty()) return any;
+  const int64_t begun = monotonic_ns();
+  ready_.wait_for(lock, kLatePause, [this] { return cancelled_ || !pending_.empty(); });
+  waited_for_late_ns_ += monotonic_ns() - begun;
+  return true;
+}
+
 void SnapshotStream::begin_reading(DirId id) {
   TreeTable& table = engine_->table_;
   // What waits for the other half of a rename has no path; once it is found, its rows come as changes.
-  if (!table.valid(id) || !table.at(id).listed || !table.reachable(id)) return;
+  if (!table.valid(id) || !table.reachable(id)) return;
+  if (!table.at(id).listed && purpose_ == RowsFor::snapshot) return;
   table.at(id).readers++;
   reading_ = id;
   slot_ = 0;
@@ -136,13 +175,17 @@ void SnapshotStream::copy_piece(Slice& slice) {
   TreeTable& table = engine_->table_;
   const DirId id = reading_;
   if (slot_ > 0 && !(table.valid(id) && table.reachable(id))) return stop_reading();
-  const bool with_root = id == kRootDir && !root_sent_;
-  Piece piece{engine_->json_dir(id), next_sequence(), slice.entries.size(), with_root, table.root_entry().to_stat()};
-  root_sent_ = root_sent_ || with_root;
+  Piece piece{engine_->json_dir(id), next_sequence(), {}, 0, {}};
+  if (slot_ == 0) piece.own = own_row(id);
+  if (purpose_ == RowsFor::audit) {
+    const FileStat own = engine_->own_entry(id).to_stat();
+    piece.listed_at = own.mtime;
+  }
   const Directory& directory = table.at(id);
   const std::vector<Entry>& slots = directory.slots();
   for (; slot_ < slots.size() && slice.entries.size() < kSliceRows; slot_++) {
     if (slots[slot_].flags & kDead) continue;
+    if (purpose_ == RowsFor::audit && slots[slot_].child != kNoDir) continue;  // its row leads its own rows
     slice.entries.push_back(slots[slot_]);
     slice.entries.back().name_offset = static_cast<uint32_t>(slice.names.size());
     slice.names.append(directory.name_of(slots[slot_]));
@@ -154,11 +197,28 @@ void SnapshotStream::copy_piece(Slice& slice) {
   visit_children(id);
 }
 
+SnapshotStream::OwnRow SnapshotStream::own_row(DirId id) {
+  OwnRow own;
+  own.wanted = purpose_ == RowsFor::audit || id == kRootDir;
+  if (!own.wanted) return own;
+  const Directory& directory = engine_->table_.at(id);
+  own.stat = engine_->own_entry(id).to_stat();
+  if (id != kRootDir) {
+    own.json_dir = engine_->json_dir(directory.parent);
+    own.name = directory.name;
+  }
+  own.skipped = purpose_ == RowsFor::audit && (directory.unreadable != 0 || !test(settled_, id));
+  return own;
+}
+
 /** What was written of it, for the summary; with the engine's mutex held. */
 void SnapshotStream::count(const Slice& slice) {
   summary_.rows += slice.written_rows;
   summary_.bytes += slice.written_bytes;
-  for (const Piece& piece : slice.pieces) summary_.directories += piece.with_root ? 1 : 0;
+  for (const Piece& piece : slice.pieces) {
+    summary_.directories += piece.own.wanted ? 1 : 0;
+    summary_.failed_directories += piece.own.skipped ? 1 : 0;
+  }
   for (const Entry& entry : slice.entries) {
     switch (entry.kind) {
       case EntryKind::directory: summary_.directories++; break;
@@ -170,13 +230,13 @@ void SnapshotStream::count(const Slice& slice) {
 }
 
 void SnapshotStream::visit_children(DirId id) {
-  if (visited_.size() <= id) visited_.resize(id + 1024);
-  visited_[id] = true;
+  set(visited_, id);
   const TreeTable& table = engine_->table_;
   for (const Entry& entry : table.at(id).slots()) {
     if ((entry.flags & kDead) || entry.child == kNoDir || !table.valid(entry.child)) continue;
     const Directory& child = table.at(entry.child);
-    if (child.listed && (pass_ended_ || child.pass >= pass_ || child.barred || child.unreadable != 0)) offer(entry.child);
+    const bool listed = child.listed && (pass_ended_ || child.pass >= pass_ || child.barred || child.unreadable != 0);
+    if (purpose_ == RowsFor::audit ? test(settled_, entry.child) : listed) offer(entry.child);
   }
 }
 
@@ -187,9 +247,14 @@ bool SnapshotStream::write_rows(Slice& slice) {
   size_t at = 0;
   for (const Piece& piece : slice.pieces) {
     bool new_group = true;
-    if (piece.with_root) {
+    if (piece.own.wanted) {
       row_.clear();
-      append_root_row(row_, piece.root);
+      if (piece.own.name.empty()) {
+        append_root_row(row_, piece.own.stat);
+      } else {
+        append_fs_row(row_, piece.own.json_dir, piece.own.name, piece.own.stat, AtomicFlag::absent);
+      }
+      if (piece.own.skipped) append_audit_skipped(row_);
       if (!append_row(slice, piece.sequence, new_group)) return false;
       new_group = false;
     }
@@ -197,6 +262,7 @@ bool SnapshotStream::write_rows(Slice& slice) {
       const Entry& entry = slice.entries[at];
       row_.clear();
       append_fs_row(row_, piece.json_dir, {slice.names.data() + entry.name_offset, entry.name_length}, entry.to_stat(), AtomicFlag::absent);
+      if (purpose_ == RowsFor::audit) append_listed_in(row_, piece.json_dir, piece.listed_at);
       if (!append_row(slice, piece.sequence, new_group)) return false;
       new_group = false;
     }

@@ -92,13 +92,13 @@ void WatchEngine::close() {
 
 // ---- passes ---------------------------------------------------------------------------------------------------------------------
 
-/** Lists every directory once more, parents first. A quiet pass finds what was there before: no changes. */
+/** Lists every directory once more, parents first. A quiet pass finds what was there before: no changes. Without a reason it is no resync. */
 void WatchEngine::begin_pass(bool quiet, const std::string& reason) {
   pass_++;
   pass_pending_ = 0;
   pass_quiet_ = quiet;
   resync_wanted_ = false;
-  if (!quiet) {
+  if (!quiet && !reason.empty()) {
     counts_.resyncs++;
     counts_.last_resync_reason = reason;
   }
@@ -115,8 +115,19 @@ void WatchEngine::finish_pass_if_done() {
   pass_ended_ns_ = monotonic_ns();
   root_state_ = RootState::available;
   for (SnapshotStream* snapshot : snapshots_) snapshot->pass_ended();
+  begin_audits();
   if (resync_wanted_) wake_reader();
   signal_state();
+}
+
+/** Those that waited for the end of a pass get one of their own: what that pass had listed already may have changed since. */
+void WatchEngine::begin_audits() {
+  const bool wanted = std::any_of(snapshots_.begin(), snapshots_.end(), [](const SnapshotStream* stream) { return !stream->has_begun(); });
+  if (!wanted) return;
+  begin_pass(false, "");
+  for (SnapshotStream* stream : snapshots_) {
+    if (!stream->has_begun()) stream->begin(pass_, false);
+  }
 }
 
 /** The state of the root is news even to one who has not drained since the last call. */
@@ -183,7 +194,7 @@ void WatchEngine::resync(const std::string& reason) {
 }
 
 std::shared_ptr<BulkStream> WatchEngine::open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) {
-  auto snapshot = std::make_shared<SnapshotStream>(shared_from_this(), chunk_bytes, pool_chunks);
+  auto snapshot = std::make_shared<SnapshotStream>(shared_from_this(), RowsFor::snapshot, chunk_bytes, pool_chunks);
   Lock lock(mutex_);
   if (root_state_ == RootState::unavailable || stopping_) {
     snapshot->fail(ENOENT);
@@ -197,6 +208,20 @@ std::shared_ptr<BulkStream> WatchEngine::open_snapshot(size_t chunk_bytes, uint3
   lock.unlock();
   snapshot->run();
   return snapshot;
+}
+
+std::shared_ptr<BulkStream> WatchEngine::open_audit(size_t chunk_bytes, uint32_t pool_chunks) {
+  auto audit = std::make_shared<SnapshotStream>(shared_from_this(), RowsFor::audit, chunk_bytes, pool_chunks);
+  Lock lock(mutex_);
+  if (root_state_ == RootState::unavailable || stopping_) {
+    audit->fail(ENOENT);
+  } else {
+    snapshots_.push_back(audit.get());
+    if (pass_ != 0 && pass_ended_ == pass_) begin_audits();
+  }
+  lock.unlock();
+  audit->run();
+  return audit;
 }
 
 RootState WatchEngine::root_state(std::string& reason) const {

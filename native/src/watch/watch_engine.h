@@ -60,6 +60,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void recheck(const std::string& path, bool recursive, bool announce) override;
   void resync(const std::string& reason) override;
   std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) override;
+  std::shared_ptr<BulkStream> open_audit(size_t chunk_bytes, uint32_t pool_chunks) override;
   WatchStatus status() const override;
   RootState root_state(std::string& reason) const override;
   void close() override;
@@ -89,6 +90,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void mounts_changed();
   void begin_pass(bool quiet, const std::string& reason);
   void finish_pass_if_done();
+  void begin_audits();
   void signal_readable();
   void signal_state();
   void wake_reader();
@@ -150,6 +152,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void wake_worker_for(DirId id, bool background);
   void hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark);
   const std::string& json_dir(DirId id);
+  const Entry& own_entry(DirId id);
 
   const WatchConfig config_;
   Filter filter_;
