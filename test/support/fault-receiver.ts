@@ -86,6 +86,10 @@ class GoBetween {
     const { message, response } = exchange;
     if (fault?.kind === "delay") await pause(fault.ms);
     if (fault?.kind === "moment" && fault.when === "before") await fault.run();
+    if (fault?.kind === "last_moment") {
+      await fault.run();
+      return void message.socket.resetAndDestroy();
+    }
     if (fault?.kind === "answer") return reply(response, fault.status, fault.headers ?? {}, bodyOf(fault.body ?? {}));
     if (fault?.kind === "reset" && fault.when === "after_request") return void message.socket.resetAndDestroy();
     if (fault?.kind === "silence" && !fault.reachesFusion) return;

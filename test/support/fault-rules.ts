@@ -56,7 +56,9 @@ export type Fault =
   /** Fusion's answer with other members. */
   | { readonly kind: "edit"; readonly edit: (answer: Record<string, unknown>) => Record<string, unknown> }
   /** Something happens before Fusion sees the request, or after it took it; the agent gets its answer only afterwards. */
-  | { readonly kind: "moment"; readonly when: "before" | "after"; readonly run: () => unknown };
+  | { readonly kind: "moment"; readonly when: "before" | "after"; readonly run: () => unknown }
+  /** As a moment before, and then Fusion never sees the request. */
+  | { readonly kind: "last_moment"; readonly run: () => unknown };
 
 export interface FaultRule {
   readonly on: RequestKind | readonly RequestKind[] | "ingest" | "any";

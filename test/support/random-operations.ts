@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { seededRandom } from "./temp-tree.ts";
 
 export interface RandomOptions {
@@ -64,7 +65,36 @@ const isPlain = (path: string): boolean => {
 };
 
 export function playRandomly(options: RandomOptions): void {
+  const done = playSteps(options, options.steps, seededRandom(options.seed));
+  if (done < options.steps / 10) throw new Error(`only ${done} of ${options.steps} random operations did anything`);
+}
+
+export interface Unrest {
+  /** Resolves when the last operation is over. */
+  stop(): Promise<void>;
+}
+
+/** The same careless user, a few operations at a time beside everything else, until it is stopped. */
+export function startUnrest(options: Omit<RandomOptions, "steps">): Unrest {
   const random = seededRandom(options.seed);
+  const over = new AbortController();
+  const work = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      playSteps(options, 1 + Math.floor(random() * 6), random);
+      await pause(5 + Math.floor(random() * 20));
+    }
+  };
+  const done = work();
+  return {
+    stop: () => {
+      over.abort();
+      return done;
+    },
+  };
+}
+
+/** Returns how many operations did anything. */
+function playSteps(options: Pick<RandomOptions, "root" | "outside">, steps: number, random: () => number): number {
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
   const pickPath = (): string => {
     const top = random() < 0.06 ? options.outside : options.root;
@@ -72,7 +102,7 @@ export function playRandomly(options: RandomOptions): void {
     return join(top, ...Array.from({ length: depth }, () => pick(NAMES)));
   };
   let done = 0;
-  for (let step = 0; step < options.steps; step++) {
+  for (let step = 0; step < steps; step++) {
     const operation = pickOperation(random());
     const path = pickPath();
     const other = pickPath();
@@ -87,5 +117,5 @@ export function playRandomly(options: RandomOptions): void {
       // Most names do not exist at that moment, or are of the wrong kind: that is the game.
     }
   }
-  if (done < options.steps / 10) throw new Error(`only ${done} of ${options.steps} random operations did anything`);
+  return done;
 }

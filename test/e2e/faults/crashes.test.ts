@@ -1,0 +1,90 @@
+/**
+ * The crash matrix: an agent is killed at a named point while things change, starts again, and the view equals the disk.
+ *
+ * CI plays the points for about a minute. `FUSTOR_CRASHES=500` plays that many instead, `FUSTOR_TEST_SEED` repeats a run,
+ * `FUSTOR_TEST_FUSION=real` takes the real Fusion.
+ */
+import { randomInt } from "node:crypto";
+import { expect, test } from "vitest";
+import { CRASH_MOMENTS, CRASH_POINTS, type CrashPoint, crashRule } from "../../support/crash-points.ts";
+import { type FaultStage, type Placed, withFaults } from "../../support/fault-stage.ts";
+import { startUnrest } from "../../support/random-operations.ts";
+import { growTree, seededRandom } from "../../support/temp-tree.ts";
+
+const CRASHES = process.env.FUSTOR_CRASHES === undefined ? undefined : Number(process.env.FUSTOR_CRASHES);
+const seed = Number(process.env.FUSTOR_TEST_SEED ?? randomInt(1 << 30));
+
+/** Paths that go and come back with old times, which the random operations rarely hit. */
+const TRASH = `mkdir -p trash; for i in 1 2 3 4; do echo $i > trash/$i; touch -d 2011-11-11 trash/$i; done
+  mv trash "$OUT/kept"; sleep 0.03; mv "$OUT/kept" trash; rm -rf trash`;
+
+type Dice = () => number;
+const pick = <T>(values: readonly T[], random: Dice): T => values[Math.floor(random() * values.length)] as T;
+
+/** Kills, starts again, compares. Resolves with what it did. */
+async function crash(stage: FaultStage, { agent, receiver }: Placed, point: CrashPoint, random: Dice): Promise<string> {
+  const moment = pick(CRASH_MOMENTS, random);
+  const nth = Math.floor(random() * point.among);
+  const what = `killed ${point.name} (number ${nth + 1}), ${moment}`;
+  const unrest = startUnrest({ ...stage, seed: Math.floor(random() * 1e9) });
+  if (point.during === "start") await agent.kill();
+  receiver.rule(crashRule(point, moment, nth, () => agent.kill()));
+  if (point.during === "start") agent.start();
+  const deadline = performance.now() + 30_000;
+  while (agent.alive() && performance.now() < deadline) await stage.shell(TRASH);
+  receiver.calm();
+  expect(agent.exit(), `${what}: the moment never came`).toEqual({ code: null, signal: "SIGKILL" });
+  if (random() < 0.5) await unrest.stop();
+  agent.start();
+  if (random() < 0.5) await stage.fusion.view.waitUntilOpen(20_000);
+  await unrest.stop();
+  await stage.settle(30_000).catch((error: Error) => {
+    throw new Error(`${what}: ${error.message}`);
+  });
+  return what;
+}
+
+interface Matrix {
+  readonly points: readonly CrashPoint[];
+  /** One is killed, the others are in its way. */
+  readonly agents: number;
+  readonly ciMs: number;
+  readonly auditSeconds: number;
+}
+
+function play({ points, agents, ciMs, auditSeconds }: Matrix): Promise<void> {
+  const random = seededRandom(seed);
+  const options = {
+    prepare: ({ root }: { readonly root: string }) => growTree(`${root}/grown`, { seed, files: 300 }),
+    sender: { batch_size: 8, event_rows: 10, timeout_sec: 1 },
+    fusion: { sessionTimeoutSeconds: 2, auditIntervalSeconds: auditSeconds },
+  };
+  return withFaults(options, async (stage) => {
+    const placed: Placed[] = [stage];
+    while (placed.length < agents) {
+      const next = await stage.place();
+      next.agent.start();
+      placed.push(next);
+    }
+    const end = performance.now() + ciMs;
+    const done: string[] = [];
+    const isOver = (): boolean => (CRASHES === undefined ? performance.now() > end : done.length >= CRASHES);
+    for (let left: CrashPoint[] = []; !isOver(); ) {
+      if (left.length === 0) left = [...points];
+      const [point] = left.splice(Math.floor(random() * left.length), 1);
+      if (point !== undefined) done.push(await crash(stage, pick(placed, random), point, random));
+    }
+    process.stdout.write(`${done.length} crashes with ${agents} agent(s), seed ${seed}\n`);
+    expect(done.length).toBeGreaterThan(0);
+  });
+}
+
+const timeout = CRASHES === undefined ? 180_000 : 60_000 + CRASHES * 60_000;
+
+test(
+  `an agent killed at any point and started again leaves the view equal to the disk (FUSTOR_TEST_SEED=${seed})`,
+  {
+    timeout,
+  },
+  () => play({ points: CRASH_POINTS, agents: 1, ciMs: 40_000, auditSeconds: 0 }),
+);

@@ -1,0 +1,60 @@
+/** A root whose file system goes away: nothing that was there is deleted from the view. */
+import { execFileSync } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
+
+const mount = (...args: readonly string[]): void => void execFileSync("mount", args, { stdio: "pipe" });
+const unmount = (path: string): void => void execFileSync("umount", ["-l", path], { stdio: "pipe" });
+
+/** Mounting takes root, and a container may forbid it even then. */
+function canMount(): boolean {
+  try {
+    execFileSync("unshare", ["-m", "mount", "-t", "tmpfs", "none", "/mnt"], { stdio: "ignore" });
+    return process.getuid?.() === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The root is a bind mount of a folder outside, so that the same file system can come back. */
+const mounted = {
+  fusion: { sessionTimeoutSeconds: 2, auditIntervalSeconds: 1 },
+  async prepare({ root, outside, shell }: { root: string; outside: string; shell(script: string): Promise<void> }) {
+    mount("-t", "tmpfs", "none", outside);
+    mount("--bind", outside, root);
+    await shell('cd "$OUT"; mkdir -p a/b; for i in $(seq 30); do echo $i > a/b/$i; done');
+  },
+};
+
+const deletes = ({ receiver }: FaultStage): string[] => receiver.seen.flatMap(({ deleted }) => deleted);
+
+function unmountAtTheEnd({ root, outside, onCleanup }: FaultStage): void {
+  for (const path of [outside, root]) {
+    onCleanup(() => {
+      try {
+        unmount(path);
+      } catch {
+        // Unmounted already.
+      }
+    });
+  }
+}
+
+test.skipIf(!canMount())(
+  "a root that is unmounted while the agent runs deletes nothing, and is taken up again when it is back",
+  () =>
+    withFaults(mounted, async (stage) => {
+      unmountAtTheEnd(stage);
+      const { root, outside, agent, fusion } = stage;
+      const entries = await fusion.view.itemCount();
+      unmount(root);
+      await agent.waitForStatus(({ pipes }) => pipes[0]?.state === "waiting_for_source", 15_000);
+      await pause(3000);
+      expect(deletes(stage)).toEqual([]);
+      expect(await fusion.view.itemCount()).toBe(entries);
+      mount("--bind", outside, root);
+      await stage.shell("rm a/b/7; echo more > a/more");
+      await stage.settle(30_000);
+    }),
+);
