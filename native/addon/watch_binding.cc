@@ -186,6 +186,10 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
       lag.Set(i, bucket);
     }
     result.Set("lagHistogram", lag);
+    Napi::Object setup = Napi::Object::New(env);
+    setup.Set("markMs", status.mark_ms < 0 ? env.Null() : Napi::Number::New(env, status.mark_ms));
+    setup.Set("primedMs", status.primed_ms < 0 ? env.Null() : Napi::Number::New(env, status.primed_ms));
+    result.Set("setup", setup);
     result.Set("lastResyncReason", status.last_resync_reason);
     result.Set("lastError", status.last_error);
     return result;

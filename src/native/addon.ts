@@ -127,6 +127,11 @@ export interface WatchStatus {
   readonly eventsByKind: Readonly<Record<string, number>>;
   /** Batches handed out, by the age of their oldest event; the last bucket has no limit (null). */
   readonly lagHistogram: readonly { readonly atMostMs: number | null; readonly batches: number }[];
+  /**
+   * Milliseconds from the start: `markMs` until the mark on the root's file system was set (fanotify; null with inotify), `primedMs` until
+   * the first pass had watched and listed every directory, and with fanotify had their handles in its cache (null before).
+   */
+  readonly setup: { readonly markMs: number | null; readonly primedMs: number | null };
   readonly changes: number;
   readonly overflows: number;
   readonly resyncs: number;

@@ -14,7 +14,7 @@ TEST("marks of one name merge, and the last word on being written counts") {
   CHECK_EQ(task.names.size(), 1u);
   CHECK_EQ(task.names["f"].flags, kMarkModified | kMarkClosed);
   CHECK_EQ(task.since_ns, 100);
-  CHECK(!task.quiet);
+  CHECK(task.quiet);  // that is the listing's: a mark asks for none
   dirty.mark(1, "f", kMarkClosed, 300);
   dirty.mark(1, "f", kMarkModified, 400);
   CHECK_EQ(dirty.take(1).names["f"].flags, kMarkModified);
@@ -28,6 +28,7 @@ TEST("a task that is put back is older than what came since") {
   DirtyDirectory task = dirty.take(1);
   task.names["contested"].contested_since = 42;
   task.list = task.recursive = true;
+  task.quiet = false;
   task.pass = 3;
   dirty.mark(1, "closed", kMarkModified, 200);
   dirty.put_back(1, std::move(task), 300);
@@ -39,7 +40,7 @@ TEST("a task that is put back is older than what came since") {
   CHECK_EQ(merged.since_ns, 100);
 }
 
-TEST("a quiet task that is put back stays quiet unless a hint came") {
+TEST("a quiet listing that is put back stays quiet, whatever names are marked besides, until those collapse into it") {
   DirtySet dirty;
   dirty.of(1, 10).list = true;
   DirtyDirectory task = dirty.take(1);
@@ -47,6 +48,8 @@ TEST("a quiet task that is put back stays quiet unless a hint came") {
   dirty.put_back(1, std::move(task), 20);
   CHECK(dirty.of(1, 0).quiet);
   dirty.mark(1, "f", kMarkCreated, 30);
+  CHECK(dirty.of(1, 0).quiet);
+  for (size_t i = 0; i <= DirtySet::kNamesPerDirectory; i++) dirty.mark(1, std::to_string(i), kMarkCreated, 40);
   CHECK(!dirty.of(1, 0).quiet);
 }
 

@@ -64,6 +64,8 @@ struct WatchStatus {
   uint64_t resyncs = 0;
   std::string last_resync_reason;
   uint64_t queue_depth = 0;
+  double mark_ms = -1;    // from the start until the root's file system was marked (fanotify); -1 = not yet, or never
+  double primed_ms = -1;  // from the start until every directory was watched and known; -1 = not yet
   std::string last_error;
 };
 

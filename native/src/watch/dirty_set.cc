@@ -1,15 +1,9 @@
 #include "watch/dirty_set.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fustor {
-
-namespace {
-uint16_t merge_flags(uint16_t old, uint16_t later) {
-  if (later & kMarkModified) old &= static_cast<uint16_t>(~kMarkClosed);
-  return old | later;
-}
-}  // namespace
 
 DirtyDirectory& DirtySet::of(DirId id, int64_t now_ns) {
   DirtyDirectory& dirty = directories_[id];
@@ -19,9 +13,8 @@ DirtyDirectory& DirtySet::of(DirId id, int64_t now_ns) {
 
 void DirtySet::mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns) {
   DirtyDirectory& dirty = of(id, now_ns);
-  dirty.quiet = false;
   const auto [found, is_new] = dirty.names.try_emplace(std::string(name));
-  found->second.flags = merge_flags(found->second.flags, flags);
+  found->second.flags = merge_marks(found->second.flags, flags);
   names_ += is_new ? 1 : 0;
   if (dirty.names.size() > kNamesPerDirectory) collapse(dirty);
   if (names_ <= kNamesInAll) return;
@@ -35,6 +28,7 @@ void DirtySet::collapse(DirtyDirectory& dirty) {
   names_ -= dirty.names.size();
   dirty.names.clear();
   dirty.list = true;
+  dirty.quiet = false;
 }
 
 DirtyDirectory DirtySet::take(DirId id) {
@@ -65,7 +59,7 @@ void DirtySet::put_back(DirId id, DirtyDirectory&& task, int64_t now_ns) {
     const auto [found, is_new] = dirty.names.try_emplace(name);
     names_ += is_new ? 1 : 0;
     Mark& now = found->second;
-    now.flags = merge_flags(mark.flags, now.flags);
+    now.flags = merge_marks(mark.flags, now.flags);
     if (now.contested_since == 0) now.contested_since = mark.contested_since;
   }
 }
@@ -80,17 +74,29 @@ void DirtySet::enqueue(DirId id, bool background) {
 bool DirtySet::pop(DirId& id) {
   if (live_.empty() && background_.empty()) return false;
   const bool background = live_.empty() || (!background_.empty() && ++turn_ % kBackgroundTurn == 0);
+  if (!background) return pop_live(id);
   // Background work goes depth first, so that the queue stays as long as the tree is deep and wide, not as it is large.
-  if (background) {
-    id = background_.back();
-    background_.pop_back();
-  } else {
-    id = live_.front();
-    live_.pop_front();
-  }
+  id = background_.back();
+  background_.pop_back();
   const auto found = directories_.find(id);
-  if (found != directories_.end()) (background ? found->second.in_background : found->second.in_live) = false;
+  if (found != directories_.end()) found->second.in_background = false;
   return true;
+}
+
+bool DirtySet::pop_live(DirId& id) {
+  if (live_.empty()) return false;
+  id = live_.front();
+  live_.pop_front();
+  const auto found = directories_.find(id);
+  if (found != directories_.end()) found->second.in_live = false;
+  return true;
+}
+
+std::unordered_map<std::string, Mark> DirtySet::take_names(DirId id) {
+  const auto found = directories_.find(id);
+  if (found == directories_.end()) return {};
+  names_ -= found->second.names.size();
+  return std::exchange(found->second.names, {});
 }
 
 void DirtySet::clear() {

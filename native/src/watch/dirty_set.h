@@ -25,6 +25,12 @@ enum MarkFlag : uint16_t {
   kMarkDue = 512,      // a held-back write may be reported now; whether the file is still open the other marks have said
 };
 
+/** Both marks of a name as one, the later one having the last word on whether the file is still open. */
+inline uint16_t merge_marks(uint16_t old, uint16_t later) {
+  if (later & kMarkModified) old &= static_cast<uint16_t>(~kMarkClosed);
+  return old | later;
+}
+
 struct Mark {
   uint16_t flags = 0;
   uint64_t contested_since = 0;  // the directory seen here is also known elsewhere: the sequence of the first such sighting
@@ -34,8 +40,9 @@ struct DirtyDirectory {
   bool list = false;       // every name
   bool announce = false;   // report what is unchanged, too
   bool recursive = false;  // hand list and announce on to the directories below
-  bool quiet = true;       // a first look: what is found was there before and is no change
+  bool quiet = true;       // the listing is a first look: what is found was there before and is no change
   bool self = false;       // the directory's own row
+  bool names_only = false; // leaves the listing to somebody else
   bool in_live = false;    // already in that queue
   bool in_background = false;
   bool parked = false;     // it could not be opened where it was known to be; its parent has been asked
@@ -64,6 +71,10 @@ class DirtySet {
   /** Once per directory however many marks come. Queues hold ids that may be stale: whoever pops asks `has`. */
   void enqueue(DirId id, bool background);
   bool pop(DirId& id);
+  /** Live marks only. */
+  bool pop_live(DirId& id);
+  /** The marked names of a directory that is listed at the moment. */
+  std::unordered_map<std::string, Mark> take_names(DirId id);
   bool queued() const { return !live_.empty() || !background_.empty(); }
   bool live_queued() const { return !live_.empty(); }
   void clear();

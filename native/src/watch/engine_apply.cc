@@ -199,9 +199,12 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
     report(id, sighting.name, sighting.stat, AtomicFlag::absent, task.since_ns);
   }
   // A moved directory is listed again, too: it may have changed on the way, and the far side needs every row under its new name.
-  DirtyDirectory from = task;
+  DirtyDirectory from;
+  from.pass = task.pass;
+  from.since_ns = task.since_ns;
   from.recursive = true;
-  mark_list(child, from, moved, task.quiet && !moved);
+  const bool made = moved || (sighting.flags & (kMarkCreated | kMarkMovedTo));
+  mark_list(child, from, moved, !made && (task.quiet || (sighting.flags != 0 && is_first_look(id))));
 }
 
 void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
@@ -252,7 +255,10 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
 void WatchEngine::mark(DirId id, std::string_view name, uint16_t flags) {
   if (!table_.valid(id)) return;
   const Directory& directory = table_.at(id);
-  if (!directory.listed && !directory.busy) return;  // the listing to come will see it
+  if (!directory.listed) {
+    if (!directory.busy && directory.watch == -1) return;  // the listing to come will see it
+    flags |= kMarkAnnounce;  // it may have been seen by then, and quietly
+  }
   dirty_.mark(id, name, flags, now_ns_ != 0 ? now_ns_ : monotonic_ns());
   wake_worker_for(id, false);
 }
@@ -271,6 +277,11 @@ void WatchEngine::mark_list(DirId id, const DirtyDirectory& from, bool announce,
   wake_worker_for(id, from.pass != 0);
 }
 
+/** Whether what is below this directory was there before the first pass and is no change: that pass has not got there yet. */
+bool WatchEngine::is_first_look(DirId parent) const {
+  return pass_quiet_ && pass_ended_ != pass_ && !table_.at(parent).listed;
+}
+
 /** It may be readable now. Hints from below were lost as well. */
 void WatchEngine::list_what_was_hidden(DirId id) {
   table_.at(id).hides = false;
@@ -282,7 +293,7 @@ void WatchEngine::list_what_was_hidden(DirId id) {
 void WatchEngine::wake_worker_for(DirId id, bool background) {
   if (table_.at(id).busy || dirty_.of(id, 0).parked) return;
   dirty_.enqueue(id, background);
-  work_.notify_one();
+  (!background && listing_workers_ >= worker_count_ ? scout_ : work_).notify_one();
 }
 
 void WatchEngine::hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark) {

@@ -62,6 +62,7 @@ int WatchEngine::arm(DirId id, int fd) {
       drop_owners(old);
     }
   }
+  if (id == kRootDir && watch < -1 && counts_.mark_ms < 0) counts_.mark_ms = static_cast<double>(monotonic_ns() - started_ns_) / 1e6;
   directory.watch = watch;
   std::vector<DirId>& owners = by_watch_[watch];
   if (owners.empty() && watch > 0) kernel_watches_++;

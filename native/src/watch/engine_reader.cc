@@ -27,6 +27,12 @@ constexpr int64_t kMaxBackoffNs = 10'000'000'000;
 constexpr size_t kBusyRead = 256;          // events in one read that show a storm
 constexpr unsigned kStormPauseUs = 1000;   // under a storm: larger reads cost writers and us less
 
+int timeout_ms(int64_t deadline_ns, int64_t now_ns) {
+  if (deadline_ns <= now_ns) return 0;
+  return static_cast<int>((deadline_ns - now_ns + 999'999) / 1'000'000);
+}
+}  // namespace
+
 uint16_t flags_of(uint32_t mask) {
   uint16_t flags = 0;
   if (mask & IN_CREATE) flags |= kMarkCreated;
@@ -37,12 +43,6 @@ uint16_t flags_of(uint32_t mask) {
   if (mask & IN_ATTRIB) flags |= kMarkAttrib;
   return flags;
 }
-
-int timeout_ms(int64_t deadline_ns, int64_t now_ns) {
-  if (deadline_ns <= now_ns) return 0;
-  return static_cast<int>((deadline_ns - now_ns + 999'999) / 1'000'000);
-}
-}  // namespace
 
 void WatchEngine::wake_reader() {
   const uint64_t one = 1;
@@ -97,6 +97,7 @@ bool WatchEngine::read_events() {
 }
 
 void WatchEngine::digest(const KernelEvent& event, int64_t) {
+  if (event.watch == kUnarmed) return meet(event);
   counts_.raw_events++;
   for (uint32_t bits = event.mask & IN_ALL_EVENTS; bits != 0; bits &= bits - 1) kinds_[static_cast<size_t>(std::countr_zero(bits))]++;
   if (event.mask & IN_Q_OVERFLOW) {
@@ -143,7 +144,6 @@ void WatchEngine::digest_own(DirId id, uint32_t mask) {
     } else if (directory.listed) {
       if ((directory.unreadable != 0 || directory.hides) && (mask & IN_ATTRIB)) list_what_was_hidden(id);
       dirty_.of(id, now_ns_).self = true;
-      dirty_.of(id, now_ns_).quiet = false;
       wake_worker_for(id, false);
     }
     return;

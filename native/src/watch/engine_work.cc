@@ -50,27 +50,35 @@ void WatchEngine::worker_loop() {
       continue;
     }
     DirId id;
-    if (!dirty_.pop(id) || !table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked) continue;
-    DirtyDirectory task = dirty_.take(id);
-    table_.at(id).busy = true;
-    busy_workers_++;
+    DirtyDirectory task;
+    if (!dirty_.pop(id) || !take_task(id, task)) continue;
     if (table_.reachable(id)) {
       lock.unlock();
       run_task(id, task);
       lock.lock();
     }
-    busy_workers_--;
     release(id, task.pass);
   }
+}
+
+/** The directory is ours until it is released. False when it is not to be had. */
+bool WatchEngine::take_task(DirId id, DirtyDirectory& task) {
+  if (!table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked) return false;
+  task = dirty_.take(id);
+  table_.at(id).busy = true;
+  busy_workers_++;
+  return true;
 }
 
 void WatchEngine::release(DirId id, uint32_t pass) {
   Directory& directory = table_.at(id);
   directory.busy = false;
+  busy_workers_--;
   if (!directory.alive) {
     if (directory.readers == 0) table_.recycle(id);
   } else if (dirty_.has(id)) {
-    wake_worker_for(id, false);
+    const DirtyDirectory& rest = dirty_.of(id, 0);
+    wake_worker_for(id, rest.pass != 0 && rest.names.empty());
   }
   if (pass != 0 && pass == pass_ && pass_pending_ > 0) pass_pending_--;
   finish_pass_if_done();
@@ -110,7 +118,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     }
     path = table_.path_of(id);
     expected = table_.at(id).identity;
-    list = task.list || !table_.at(id).listed;
+    list = task.list || (!table_.at(id).listed && !task.names_only);
     if (table_.at(id).listed) task.quiet = false;  // only a first look finds what nobody has to be told
   }
   UniqueFd directory;
@@ -129,8 +137,19 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   } else {
     // Names first, also before a listing: their flags say what a listing cannot see, that a file was closed or is to be announced.
     if (!list || !task.names.empty()) look_at_names(id, directory.get(), path, task);
-    if (list) list_directory(id, directory.get(), path, task);
+    if (list) list_while_others_look(id, directory.get(), path, task);
   }
+}
+
+/** A long job: when every worker is at one, the scout looks at what the kernel tells of. */
+void WatchEngine::list_while_others_look(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
+  {
+    Lock lock(mutex_);
+    if (++listing_workers_ >= worker_count_ && dirty_.live_queued()) scout_.notify_one();
+  }
+  list_directory(id, fd, path, task);
+  Lock lock(mutex_);
+  listing_workers_--;
 }
 
 bool WatchEngine::may_enter(DirId id, int fd, const FileStat& self) const {
@@ -227,10 +246,15 @@ Sighting WatchEngine::look(int fd, const std::string& path, std::string name, Ma
   return sighting;
 }
 
-void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& task) {
+void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& marked) {
   std::vector<Sighting> sightings;
-  bool own_row = task.self;
-  auto due = names_due(id, task);
+  bool own_row = marked.self;
+  auto due = names_due(id, marked);
+  DirtyDirectory task;  // what the marks ask for; the rest is the listing's
+  task.quiet = false;
+  task.announce = marked.announce;
+  task.pass = marked.pass;
+  task.since_ns = marked.since_ns;
   sightings.reserve(std::min(due.size(), kApplyBatch));
   for (auto& [name, mark] : due) {
     own_row = own_row || (mark.flags & kChangesDirectory);
@@ -241,6 +265,7 @@ void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, Dirty
   {
     Lock lock(mutex_);
     if (table_.valid(id)) table_.at(id).open_failures = 0;
+    if (!changes_.empty() && !config_.raw) signal_readable();  // a listing may follow, and take its time
   }
   if (own_row) refresh_own_row(id, fd, task.announce, task.quiet, task.since_ns);
 }
@@ -339,11 +364,27 @@ int WatchEngine::list_once(DirId id, int fd, const std::string& path, const Dirt
       [&](std::string_view name, unsigned char d_type) {
         if (!filter_.wants(path, name, kind_of_dirent(d_type))) return true;
         sightings.push_back(look(fd, path, std::string(name), Mark{}));
-        return sightings.size() < kApplyBatch || flush(id, sightings, task);
+        return sightings.size() < kApplyBatch || (flush(id, sightings, task) && look_meanwhile(id, fd, path, task));
       },
       nullptr);
   flush(id, sightings, task);
   return error;
+}
+
+/** What was marked since the listing began. False when there is no point in going on. */
+bool WatchEngine::look_meanwhile(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
+  DirtyDirectory marked;
+  {
+    Lock lock(mutex_);
+    if (!dirty_.has(id)) return true;
+    marked.since_ns = dirty_.of(id, 0).since_ns;
+    marked.names = dirty_.take_names(id);
+  }
+  if (marked.names.empty()) return true;
+  marked.pass = task.pass;
+  look_at_names(id, fd, path, marked);
+  Lock lock(mutex_);
+  return !stopping_ && table_.valid(id);
 }
 
 // Absence from a listing is a hint like any other: only a stat tells that something is gone.
@@ -365,68 +406,6 @@ void WatchEngine::confirm_missing(DirId id, int fd, const std::string& path, con
     if (sightings.size() >= kApplyBatch && !flush(id, sightings, task)) return;
   }
   flush(id, sightings, task);
-}
-
-// ---- the root -------------------------------------------------------------------------------------------------------------------
-
-void WatchEngine::check_root() {
-  if (!filter_.wants_root()) return root_lost("the root lies inside a path that is excluded");
-  if (engine_error_ != 0) return root_lost(std::string("the engine that was asked for cannot watch it: ") + std::strerror(engine_error_));
-  UniqueFd fd(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
-  if (fd.get() < 0) {
-    const int error = errno;
-    if (error == EMFILE || error == ENFILE) return;
-    root_lost(error == ENOENT    ? "the root is missing"
-              : error == ENOTDIR ? "the root is not a directory"
-                                 : std::string("the root cannot be read: ") + std::strerror(error));
-    return;
-  }
-  FileStat stat;
-  if (stat_at(fd.get(), "", stat) != 0) return;
-  Lock lock(mutex_);
-  const bool first = root_identity_ == Identity{};
-  const bool same = root_identity_ == identity_of(stat);
-  if (same && root_state_ != RootState::unavailable) return;
-  const bool other_disk = !first && root_identity_.dev != stat.dev;
-  const bool had_entries = table_.entry_count > 0;
-  lock.unlock();
-  if (other_disk && had_entries) {
-    bool empty = true;
-    DirLister lister;
-    lister.list(fd.get(), [&](std::string_view, unsigned char) { return empty = false; }, nullptr);
-    if (empty) {
-      root_lost("the root stands empty on another file system than before: it is probably not mounted");
-      return;
-    }
-  }
-  lock.lock();
-  if (root_identity_ == identity_of(stat) && root_state_ != RootState::unavailable) return;  // another worker was first
-  root_fd_ = nullptr;
-  root_found(identity_of(stat), first);
-}
-
-void WatchEngine::root_lost(const std::string& reason) {
-  Lock lock(mutex_);
-  root_fd_ = nullptr;
-  if (root_state_ == RootState::unavailable && root_reason_ == reason) return;
-  root_state_ = RootState::unavailable;
-  root_reason_ = reason;
-  pass_pending_ = 0;
-  dirty_.clear();
-  throttled_.clear();
-  for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ENOENT);
-  work_.notify_all();
-  signal_state();
-}
-
-/** With the mutex held. */
-void WatchEngine::root_found(Identity identity, bool first) {
-  root_identity_ = identity;
-  table_.set_identity(kRootDir, identity);
-  root_state_ = first ? RootState::starting : RootState::available;
-  root_reason_.clear();
-  begin_pass(first, first ? "" : "the root came back");
-  signal_state();
 }
 
 }  // namespace fustor

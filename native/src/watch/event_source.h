@@ -1,22 +1,35 @@
 // Where hints of change come from: inotify in earnest, a script in race tests. Masks are inotify's (sys/inotify.h).
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "fustor/watch.h"
 
 namespace fustor {
 
 using WatchId = int32_t;
 
+/** A directory in an event nobody armed: of a source that sees whole file systems, while it was asked to tell. */
+constexpr WatchId kUnarmed = 0;
+
+/** A handle as name_to_handle_at gives it and as fanotify reports it, on the file system number `fs` (the source's own count). */
+struct HandleRef {
+  uint16_t fs = 0;
+  uint8_t type = 0;
+  std::string_view bytes = {};  // at most MAX_HANDLE_SZ = 128
+};
+
 struct KernelEvent {
-  WatchId watch;  // -1 with IN_Q_OVERFLOW
+  WatchId watch;  // -1 with IN_Q_OVERFLOW; kUnarmed with a handle
   uint32_t mask;
   uint32_t cookie;
   std::string_view name;  // empty when the event is about the directory itself; valid until the next read
+  HandleRef handle = {};  // of a directory that is not armed; valid until the next read
 };
 
 class EventSource {
@@ -31,6 +44,15 @@ class EventSource {
   virtual void disarm(WatchId id) = 0;
   /** Appends what is queued, without waiting; false when there was nothing. One thread. */
   virtual bool read(std::vector<KernelEvent>& events) = 0;
+  /** Whether events of directories that are not armed are read as well (kUnarmed) where that is possible. Any thread. */
+  virtual void tell_unarmed(bool) {}
+  /**
+   * Opens (O_PATH) the directory behind a handle; `on_mount` is any descriptor, not O_PATH, on its file system. 0 or errno: ESTALE when it
+   * is gone, EPERM without the capability. Any thread.
+   */
+  virtual int open_unarmed(const HandleRef&, int /* on_mount */, UniqueFd&) { return ENOTSUP; }
+  /** The device number of a handle's file system, 0 when it is not known any more. Any thread. */
+  virtual uint64_t device_of(const HandleRef&) const { return 0; }
   /** How many watches the kernel grants this user, 0 = unknown. */
   virtual uint32_t limit() const = 0;
   /** Per file system met so far. Any thread. */

@@ -79,7 +79,7 @@ struct HandleBuffer {
 struct FanotifySource::Record {
   uint8_t kind;
   uint64_t fsid;
-  HandleRef handle;  // without its file system's number
+  HandleRef handle;  // without its file system's number until that is found
   std::string_view name;
 };
 
@@ -248,6 +248,22 @@ bool FanotifySource::read(std::vector<KernelEvent>& events) {
   return events.size() > before;
 }
 
+int FanotifySource::open_unarmed(const HandleRef& handle, int on_mount, UniqueFd& out) {
+  HandleBuffer buffer;
+  if (handle.bytes.size() > MAX_HANDLE_SZ) return EINVAL;
+  buffer.handle().handle_bytes = static_cast<unsigned>(handle.bytes.size());
+  buffer.handle().handle_type = handle.type;
+  std::memcpy(buffer.handle().f_handle, handle.bytes.data(), handle.bytes.size());
+  out.reset(::open_by_handle_at(on_mount, &buffer.handle(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return out ? 0 : errno;
+}
+
+uint64_t FanotifySource::device_of(const HandleRef& handle) const {
+  const std::lock_guard lock(mutex_);
+  if (handle.fs >= file_systems_.size() || file_systems_[handle.fs].state == MarkState::ended) return 0;
+  return file_systems_[handle.fs].identity.dev;
+}
+
 size_t FanotifySource::parse(size_t length, std::vector<KernelEvent>& events) {
   const std::lock_guard lock(mutex_);
   const size_t count = for_each_event(buffer_.data(), length, [&](const char* event) { translate(event, events); });
@@ -286,22 +302,26 @@ void FanotifySource::translate(const char* event, std::vector<KernelEvent>& even
   if (events.size() == before) counts_.foreign++;
 }
 
-WatchId FanotifySource::watch_of(const Record& record) const {
-  HandleRef handle = record.handle;
+bool FanotifySource::find_file_system(Record& record) const {
   for (size_t i = 0; i < file_systems_.size(); i++) {
     const FileSystem& fs = file_systems_[i];
     if (fs.state == MarkState::ended || fs.identity.fsid != record.fsid) continue;
-    handle.fs = static_cast<uint16_t>(i);
-    return table_.find(handle);
+    record.handle.fs = static_cast<uint16_t>(i);
+    return true;
   }
-  return HandleTable::kNone;
+  return false;
 }
 
-void FanotifySource::emit(const Record& record, uint32_t mask, uint32_t cookie, std::vector<KernelEvent>& events) {
-  const WatchId id = watch_of(record);
-  if (id == HandleTable::kNone) return;
+void FanotifySource::emit(Record& record, uint32_t mask, uint32_t cookie, std::vector<KernelEvent>& events) {
+  if (!find_file_system(record)) return;
   const bool itself = record.name.empty() || record.name == ".";
-  events.push_back({id, mask, cookie, itself ? std::string_view{} : record.name});
+  const std::string_view name = itself ? std::string_view{} : record.name;
+  const WatchId id = table_.find(record.handle);
+  if (id == HandleTable::kNone) {
+    if (tell_unarmed_ && !(mask & IN_DELETE_SELF)) events.push_back({kUnarmed, mask, cookie, name, record.handle});
+    return;
+  }
+  events.push_back({id, mask, cookie, name});
   if (!itself || !(mask & IN_DELETE_SELF)) return;
   table_.erase(id);
   events.push_back({id, IN_IGNORED, 0, {}});

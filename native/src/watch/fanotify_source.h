@@ -2,7 +2,7 @@
 //
 // A mark reports the whole file system. Every event names a directory by its file handle; `arm` remembers the handles of the
 // directories that were listed, and events of any other directory (outside the root, filtered, not yet listed) are dropped here after
-// one lookup. A handle belongs to one directory for ever (inode number and generation), so ids survive renames and a new directory
+// one lookup, or handed out with their handle while `tell_unarmed` asks for them. A handle belongs to one directory for ever (inode number and generation), so ids survive renames and a new directory
 // with an old inode number gets another id.
 //
 // What the kernel sends (observed on 6.18: ext4, xfs, btrfs, tmpfs alike; D/n = handle of directory D and name n):
@@ -87,6 +87,9 @@ class FanotifySource final : public EventSource {
   void disarm(WatchId id) override;
   bool read(std::vector<KernelEvent>& events) override;
   uint32_t limit() const override { return 0; }
+  void tell_unarmed(bool wanted) override { tell_unarmed_ = wanted; }
+  int open_unarmed(const HandleRef& handle, int on_mount, UniqueFd& out) override;
+  uint64_t device_of(const HandleRef& handle) const override;
   FanotifyStats stats() const;
 
  private:
@@ -109,8 +112,8 @@ class FanotifySource final : public EventSource {
   void find_ended();
   void report_ended(std::vector<KernelEvent>& events);
   void translate(const char* event, std::vector<KernelEvent>& events);
-  WatchId watch_of(const Record& record) const;
-  void emit(const Record& record, uint32_t mask, uint32_t cookie, std::vector<KernelEvent>& events);
+  bool find_file_system(Record& record) const;
+  void emit(Record& record, uint32_t mask, uint32_t cookie, std::vector<KernelEvent>& events);
 
   bool mounts_changed() const;
   ssize_t read_buffer();
@@ -127,6 +130,7 @@ class FanotifySource final : public EventSource {
   size_t unrested_ = 0;  // events since the queue was last seen empty
   size_t next_check_ = 0;
   uint32_t cookie_ = 0;
+  std::atomic<bool> tell_unarmed_{false};
 
   mutable std::mutex mutex_;
   HandleTable table_;

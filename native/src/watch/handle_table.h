@@ -16,13 +16,6 @@
 
 namespace fustor {
 
-/** A handle as name_to_handle_at gives it and as fanotify reports it, on the file system number `fs`. */
-struct HandleRef {
-  uint16_t fs;
-  uint8_t type;
-  std::string_view bytes;  // at most MAX_HANDLE_SZ = 128
-};
-
 class HandleTable {
  public:
   static constexpr WatchId kNone = -1;

@@ -1,7 +1,7 @@
 // The watch ladder: per file system the best engine that runs there. Found out by trying, never by version: the first directory of a
 // file system is armed with fanotify; if that is refused, the file system belongs to inotify.
 //
-// Ids of the two never meet: inotify's are positive, fanotify's below -1.
+// Ids of the two never meet: inotify's are positive, fanotify's below -1, 0 is kUnarmed.
 #pragma once
 
 #include <mutex>
@@ -45,6 +45,9 @@ class LadderSource final : public EventSource {
   bool read(std::vector<KernelEvent>& events) override;
   /** Of inotify, once it watches something. */
   uint32_t limit() const override;
+  void tell_unarmed(bool wanted) override { fanotify_.tell_unarmed(wanted); }
+  int open_unarmed(const HandleRef& handle, int on_mount, UniqueFd& out) override { return fanotify_.open_unarmed(handle, on_mount, out); }
+  uint64_t device_of(const HandleRef& handle) const override { return fanotify_.device_of(handle); }
 
   /** Of the file systems that are still mounted. Any thread. */
   std::vector<EngineChoice> choices() const;

@@ -59,6 +59,7 @@ void WatchEngine::start() {
   Lock lock(mutex_);
   if (started_ || stopping_) return;
   started_ = true;
+  started_ns_ = monotonic_ns();
   const int error = config_.mode == WatchMode::poll ? 0 : source_->open();
   if (error != 0) {
     root_state_ = RootState::unavailable;
@@ -72,7 +73,9 @@ void WatchEngine::start() {
   root_check_due_ = true;
   const unsigned threads = config_.threads > 0 ? config_.threads : std::max(2u, std::thread::hardware_concurrency());
   reader_ = std::thread([this] { reader_loop(); });
+  worker_count_ = threads;
   for (unsigned i = 0; i < threads; i++) workers_.emplace_back([this] { worker_loop(); });
+  workers_.emplace_back([this] { scout_loop(); });
 }
 
 void WatchEngine::close() {
@@ -80,6 +83,7 @@ void WatchEngine::close() {
     Lock lock(mutex_);
     stopping_ = true;
     work_.notify_all();
+    scout_.notify_all();
     for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ECANCELED);
     wake_reader();
   }
@@ -106,6 +110,7 @@ void WatchEngine::begin_pass(bool quiet, const std::string& reason) {
   from.recursive = true;
   from.pass = pass_;
   from.since_ns = monotonic_ns();
+  source_->tell_unarmed(scouting_ && !config_.raw);
   mark_list(kRootDir, from, false, quiet);
 }
 
@@ -113,6 +118,9 @@ void WatchEngine::finish_pass_if_done() {
   if (pass_pending_ > 0 || pass_ended_ == pass_ || root_state_ == RootState::unavailable) return;
   pass_ended_ = pass_;
   pass_ended_ns_ = monotonic_ns();
+  if (counts_.primed_ms < 0) counts_.primed_ms = static_cast<double>(pass_ended_ns_ - started_ns_) / 1e6;
+  source_->tell_unarmed(false);
+  strangers_.forget_elsewhere();
   root_state_ = RootState::available;
   for (SnapshotStream* snapshot : snapshots_) snapshot->pass_ended();
   begin_audits();
@@ -152,7 +160,10 @@ bool WatchEngine::drain(LiveBatch& out) {
     if (!changes_.has_raw()) readable_ = false;
     return false;
   }
-  if (was_full && !changes_.full()) work_.notify_all();
+  if (was_full && !changes_.full()) {
+    work_.notify_all();
+    scout_.notify_all();
+  }
   out.json = std::move(batch.json);
   out.count = batch.count;
   out.lag_ms = static_cast<double>(monotonic_ns() - batch.since_ns) / 1e6;

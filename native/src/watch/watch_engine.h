@@ -3,6 +3,8 @@
 //   reader thread      events -> marks ("look at name n in directory d"); never stats, never waits for anybody
 //   worker threads     take one dirty directory at a time, open it beneath the root, stat the marked names (or list it: arm the
 //                      watch first, then list), and apply what they saw to the table; each difference becomes a change
+//   scout thread       directories that events come from before the pass got there (engine_scout.cc), and marked names while every
+//                      worker is at a long listing: never lists itself
 //   snapshot cursors   copy rows out of the table, directory by directory, as the pass over the tree gets there
 //
 // Why this converges:
@@ -33,6 +35,7 @@
 #include "watch/change_queue.h"
 #include "watch/dirty_set.h"
 #include "watch/event_source.h"
+#include "watch/strangers.h"
 #include "watch/tree_table.h"
 
 namespace fustor {
@@ -48,6 +51,9 @@ struct Sighting {
   uint64_t sequence = 0;         // taken before the stat
   uint64_t contested_since = 0;  // see Mark
 };
+
+/** MarkFlags of an event. */
+uint16_t flags_of(uint32_t mask);
 
 class WatchEngine final : public Watcher, public std::enable_shared_from_this<WatchEngine> {
  public:
@@ -97,11 +103,14 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
 
   // engine_work.cc: one dirty directory
   void worker_loop();
+  bool take_task(DirId id, DirtyDirectory& task);
   void run_task(DirId id, DirtyDirectory& task);
   void park(DirId id, DirtyDirectory& task, int64_t retry_ns);
   void hidden_from_above(DirId id);
   void cannot_open(DirId id, DirtyDirectory& task, int error);
   void look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& task);
+  void list_while_others_look(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
+  bool look_meanwhile(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
   void list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
   int list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
   void confirm_missing(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
@@ -110,6 +119,15 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   Sighting look(int fd, const std::string& path, std::string name, Mark mark) const;
   std::shared_ptr<UniqueFd> root_fd();
   bool may_enter(DirId id, int fd, const FileStat& self) const;
+
+  // engine_scout.cc: what cannot wait for the pass
+  void scout_loop();
+  bool names_of(DirId id, DirtyDirectory& task);
+  void meet(const KernelEvent& event);
+  void adopt(const Stranger& stranger);
+  DirId adopt_chain(int root_fd, const std::string& path);
+  DirId adopt_one(DirId parent, const std::string& path, const Sighting& sighting);
+  std::shared_ptr<UniqueFd> open_on_device(const std::shared_ptr<UniqueFd>& root, uint64_t dev);
 
   // engine_coverage.cc: which directories are watched, and what happens to the others
   int arm(DirId id, int fd);
@@ -122,6 +140,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void poll_some(int64_t now_ns);
   void refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns);
   void release(DirId id, uint32_t pass);
+
+  // engine_root.cc
   void check_root();
   void root_lost(const std::string& reason);
   void root_found(Identity identity, bool first);
@@ -150,6 +170,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void mark(DirId id, std::string_view name, uint16_t flags);
   void list_what_was_hidden(DirId id);
   void wake_worker_for(DirId id, bool background);
+  bool is_first_look(DirId parent) const;
   void hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark);
   const std::string& json_dir(DirId id);
   const Entry& own_entry(DirId id);
@@ -163,6 +184,11 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::condition_variable work_;   // something is dirty, or there is room for changes again
   TreeTable table_;
   DirtySet dirty_;
+  Strangers strangers_;
+  bool scouting_ = true;           // false once the kernel refused to open handles
+  std::condition_variable scout_;  // strangers, or live work while every worker is at a listing
+  size_t worker_count_ = 0;
+  size_t listing_workers_ = 0;
   ChangeQueue changes_;
   std::unordered_map<WatchId, std::vector<DirId>> by_watch_;
   uint64_t kernel_watches_ = 0;  // of them, those that count against a limit
@@ -220,6 +246,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   UniqueFd mounts_fd_;
   std::thread reader_;
   std::vector<std::thread> workers_;
+  int64_t started_ns_ = 0;
 };
 
 }  // namespace fustor
