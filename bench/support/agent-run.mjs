@@ -1,0 +1,60 @@
+/** An agent as a child process before a sink that keeps or discards what it is sent. */
+import { mkdirSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import "../../scripts/load-ts.mjs";
+import { WatcherProcess } from "../suites/watch/watcher-process.mjs";
+
+const { createOurAgent } = await import("../../test/support/agent-process.ts");
+
+const SINK = fileURLToPath(new URL("./sink.mjs", import.meta.url));
+const MEMORY_FOLDER = "/dev/shm";
+const TMPFS_MAGIC = 0x01021994;
+const LEAST_FREE_BYTES = 1e9;
+const SNAPSHOT_MS = 120_000;
+
+/** /dev/shm where it is in memory and has room: a disk may not reach the rates. */
+export function memoryFolder() {
+  try {
+    const { type, bavail, bsize } = statfsSync(MEMORY_FOLDER);
+    return type === TMPFS_MAGIC && bavail * bsize > LEAST_FREE_BYTES ? MEMORY_FOLDER : tmpdir();
+  } catch {
+    return tmpdir();
+  }
+}
+
+export function makeDirectories(root, count) {
+  for (let directory = 0; directory < count; directory++) mkdirSync(join(root, `d${directory}`), { recursive: true });
+}
+
+/** Resolves when the agent has sent its first snapshot. Whoever called it ends both. */
+export async function startAgentBefore(root, { capacity, size }) {
+  const sink = new WatcherProcess([process.execPath, SINK, String(capacity), String(size)]);
+  const { port } = await sink.hear("listening");
+  const receiver = { url: `http://127.0.0.1:${port}`, pushKey: "bench", pipeId: "bench" };
+  const agent = createOurAgent({ root, receiver });
+  const end = async () => {
+    if (agent.alive()) await agent.terminate();
+    await sink.end();
+  };
+  try {
+    const begun = performance.now();
+    agent.start();
+    await firstSnapshot(agent, sink);
+    return { agent, sink, snapshotSeconds: (performance.now() - begun) / 1000, end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function firstSnapshot(agent, sink) {
+  const deadline = performance.now() + SNAPSHOT_MS;
+  while ((await sink.ask({ do: "count" }, "count")).snapshotEnds === 0) {
+    if (!agent.alive()) throw new Error(`the agent ended:\n${agent.output()}`);
+    if (performance.now() > deadline) throw new Error(`no snapshot within ${SNAPSHOT_MS / 1000} s:\n${agent.output()}`);
+    await pause(20);
+  }
+}
