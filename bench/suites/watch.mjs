@@ -19,15 +19,15 @@ import { lineOf, reportOf, writeMarkdown } from "./watch/tables.mjs";
 
 const { createTempFolder, removeTempFolders, seededRandom } = await import("../../test/support/temp-tree.ts");
 
+export const about = "watchers compared: latency, loss, set-up, the writer's slowdown (8 min; --quick 1 min)";
+
 export const options = {
-  /** Small numbers: shows that it works, not how fast. */
-  quick: { type: "boolean", default: false },
-  runs: { type: "string" },
-  directories: { type: "string" },
-  seed: { type: "string", default: "1" },
-  folder: { type: "string" },
-  /** `setup`, `rates`, or both. */
-  parts: { type: "string", default: "setup,rates" },
+  quick: { type: "boolean", default: false, help: "small numbers: shows that it works, not how fast" },
+  runs: { type: "string", help: "default 3, quick 1" },
+  directories: { type: "string", help: "of the tree for the set-up; default 100000, quick 10000" },
+  seed: { type: "string", default: "1", help: "of that tree" },
+  folder: { type: "string", help: "where files are made; default /dev/shm" },
+  parts: { type: "string", default: "setup,rates", help: "setup, rates, or both" },
 };
 
 const FULL = { runs: 3, directories: 100_000, seconds: [3, 2, 2, 3], flatOut: 150_000, budgetSeconds: 450 };

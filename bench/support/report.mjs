@@ -39,7 +39,14 @@ export function circumstances() {
   };
 }
 
-/** Resolves with the path of the file. */
+/** The circumstances in a line. */
+export function whereOf({ date, commit, modified, machine }) {
+  const { cpu, cores, kernel, node, loadBefore } = machine;
+  const build = `commit ${commit.slice(0, 12)}${modified ? " with changes" : ""}`;
+  return `${date.slice(0, 10)}, ${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, ${build}, load before ${loadBefore.toFixed(2)}`;
+}
+
+/** Returns the path of the file. */
 export function writeResult(suite, result) {
   const folder = `${root}bench/results/`;
   mkdirSync(folder, { recursive: true });
