@@ -46,9 +46,28 @@ const Entry& WatchEngine::own_entry(DirId id) {
 
 // The sequence is taken here, with the mutex held: between changes and the groups of a snapshot there is one order.
 void WatchEngine::report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns) {
+  if (json_dir_of_ != id) report_moved(id, since_ns);
   table_.at(id).last_active = monotonic_seconds();
   counts_.changes++;
   changes_.upsert(json_dir(id), name, stat, atomic, next_sequence(), since_ns);
+}
+
+void WatchEngine::report_directory(DirId parent, DirId child, std::string_view name, const FileStat& stat, int64_t since_ns) {
+  report(parent, name, stat, AtomicFlag::absent, since_ns);
+  table_.at(child).told_at = next_sequence();
+}
+
+/**
+ * A directory that came along with a renamed one gets its row from a listing, and a hint may be quicker: no row comes before that of its
+ * directory, so the row is sent now.
+ */
+void WatchEngine::report_moved(DirId id, int64_t since_ns) {
+  uint64_t moved = 0;
+  for (DirId at = id; at != kRootDir && table_.valid(at); at = table_.at(at).parent) moved = std::max(moved, table_.at(at).moved_at);
+  const Directory& directory = table_.at(id);
+  if (id == kRootDir || moved <= directory.told_at || !table_.valid(directory.parent)) return;
+  const Entry* entry = table_.at(directory.parent).find(directory.name);
+  if (entry != nullptr && entry->child == id) report_directory(directory.parent, id, directory.name, entry->to_stat(), since_ns);
 }
 
 void WatchEngine::report_gone(DirId id, std::string_view name, bool container, int64_t since_ns) {
@@ -143,9 +162,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
       table_.at(child).own_sequence = sighting.sequence;
       const bool changed = !entry->same_content(sighting.stat);
       entry->assign(sighting.stat);
-      if (announce || (changed && !task.quiet)) {
-        report(id, sighting.name, sighting.stat, AtomicFlag::absent, task.since_ns);
-      }
+      if (announce || (changed && !task.quiet)) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
     }
     const Directory& known = table_.at(child);
     const bool lost_watch = known.watch == -1 && !known.watch_refused && !known.barred && known.listed;
@@ -187,6 +204,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   if (moved) {
     std::erase_if(limbo_, [child](const Limbo& limbo) { return limbo.directory == child; });
     table_.attach(child, id, sighting.name);
+    table_.at(child).moved_at = next_sequence();
     json_dir_of_ = kNoDir;
   } else {
     child = table_.add(id, sighting.name, identity_of(sighting.stat), alias);
@@ -195,9 +213,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   table_.at(id).insert(sighting.name, sighting.stat).child = child;
   table_.entry_count++;
   if (sighting.stat.dev != table_.at(id).identity.dev) mounts_.insert(child);
-  if (!task.quiet || announce) {
-    report(id, sighting.name, sighting.stat, AtomicFlag::absent, task.since_ns);
-  }
+  if (!task.quiet || announce) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
   // A moved directory is listed again, too: it may have changed on the way, and the far side needs every row under its new name.
   DirtyDirectory from;
   from.pass = task.pass;

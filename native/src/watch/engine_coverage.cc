@@ -88,7 +88,7 @@ int WatchEngine::refuse(DirId id, int error) {
   directory.watch_error = error;
   unwatched_.insert(id);
   if (next_poll_ns_ == INT64_MAX) {
-    next_poll_ns_ = monotonic_ns() + kPollTickNs;
+    next_poll_ns_ = monotonic_ns() + std::min(kPollTickNs, config_.poll_ms * 1'000'000);
     wake_reader();
   }
   return error;

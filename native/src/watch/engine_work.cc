@@ -309,7 +309,7 @@ void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, i
     counts_.changes++;
     changes_.upsert_root(stat, next_sequence(), since_ns);
   } else {
-    report(directory.parent, directory.name, stat, AtomicFlag::absent, since_ns);
+    report_directory(directory.parent, id, directory.name, stat, since_ns);
   }
 }
 

@@ -77,6 +77,8 @@ class Directory {
   int32_t watch = -1;
   uint32_t pass = 0;            // the last pass that listed it
   uint64_t own_sequence = 0;    // when its own row was last read
+  uint64_t moved_at = 0;        // sequence of its last rename: everything in it needs new rows
+  uint64_t told_at = 0;         // sequence of its own row's last report
   int unreadable = 0;           // errno of the last attempt to read it, 0 = fine
   uint32_t last_active = 0;     // monotonic seconds of the last change in it
   bool hides = false;           // something below could not be reached: it, or a directory above that, may not be searched

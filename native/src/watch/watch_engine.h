@@ -154,6 +154,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void apply_directory(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns);
+  void report_directory(DirId parent, DirId child, std::string_view name, const FileStat& stat, int64_t since_ns);
+  void report_moved(DirId id, int64_t since_ns);
   void report_gone(DirId id, std::string_view name, bool container, int64_t since_ns);
   void leave(DirId id, Entry& entry, const DirtyDirectory& task);
   bool mount_vanished(DirId parent, const Entry& entry, const FileStat& stat) const;
