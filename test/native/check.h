@@ -5,6 +5,7 @@
 // A failed check is printed with its place and the test goes on; REQUIRE ends it. An argument runs only tests whose name contains it.
 #pragma once
 
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -12,13 +13,14 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace check {
 
 struct Test {
-  const char* name;
-  void (*body)();
+  std::string name;
+  std::function<void()> body;
 };
 
 struct Abandoned {};
@@ -35,7 +37,7 @@ inline int& failures() {
 }
 
 struct Registration {
-  Registration(const char* name, void (*body)()) { tests().push_back({name, body}); }
+  Registration(std::string name, std::function<void()> body) { tests().push_back({std::move(name), std::move(body)}); }
 };
 
 /** Control characters and what is not ASCII as \xNN: names in these tests are odd on purpose. */
@@ -83,13 +85,15 @@ inline int run(int argc, char** argv) {
   int passed = 0;
   int failed = 0;
   for (const Test& test : tests()) {
-    if (argc > 1 && std::string_view(test.name).find(argv[1]) == std::string_view::npos) continue;
+    if (argc > 1 && test.name.find(argv[1]) == std::string::npos) continue;
     failures() = 0;
+    const auto begun = std::chrono::steady_clock::now();
     try {
       test.body();
     } catch (const Abandoned&) {
     }
-    std::printf("%s %s\n", failures() == 0 ? "ok  " : "FAIL", test.name);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    std::printf("%s %s (%.1f s)\n", failures() == 0 ? "ok  " : "FAIL", test.name.c_str(), seconds);
     (failures() == 0 ? passed : failed)++;
   }
   std::printf("%d passed, %d failed\n", passed, failed);

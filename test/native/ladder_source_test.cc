@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "check.h"
+#include "stallable_source.h"
 #include "watch_judge.h"
 
 using namespace fustor;
@@ -244,30 +245,14 @@ TEST("two writers at random, on file systems of both engines: the view converges
   }
 }
 
-/** A reader that can be held up, as by a stopped process. */
-class Stalled final : public EventSource {
- public:
-  explicit Stalled(FanotifyOptions options) : ladder(EngineMode::fanotify, options) {}
-  int open() override { return ladder.open(); }
-  int poll_fd() const override { return ladder.poll_fd(); }
-  int arm(int directory_fd, WatchId& id) override { return ladder.arm(directory_fd, id); }
-  void disarm(WatchId id) override { ladder.disarm(id); }
-  bool read(std::vector<KernelEvent>& events) override {
-    const std::lock_guard held(hold);
-    return ladder.read(events);
-  }
-  uint32_t limit() const override { return ladder.limit(); }
-
-  LadderSource ladder;
-  std::mutex hold;
-};
-
 TEST("when more events waited than allowed, the view converges by itself") {
   const Place place;
   if (no_fanotify(place.root)) return;
-  auto source = std::make_unique<Stalled>(FanotifyOptions{.max_queued = 10'000});
-  Stalled& stalled = *source;
-  Watch watch(place.config(), std::move(source));
+  auto source = std::make_unique<LadderSource>(EngineMode::fanotify, FanotifyOptions{.max_queued = 10'000});
+  const LadderSource& ladder = *source;
+  auto stallable = std::make_unique<StallableSource>(std::move(source));
+  StallableSource& stalled = *stallable;
+  Watch watch(place.config(), std::move(stallable));
   for (int i = 0; i < 100; i++) place.make("d" + std::to_string(i));
   REQUIRE(watch.begin());
   {
@@ -277,7 +262,7 @@ TEST("when more events waited than allowed, the view converges by itself") {
   }
   CHECK_EQ(watch.settle(), std::string());
   CHECK_EQ(watch.engine->status().overflows, 1u);
-  CHECK(stalled.ladder.fanotify_stats().discarded > 10'000);
+  CHECK(ladder.fanotify_stats().discarded > 10'000);
   place.write("d0/new/below/f");
   CHECK_EQ(watch.settle(), std::string());
 }

@@ -24,8 +24,10 @@
 
 #include "base/chunk_pool.h"
 #include "base/name_codec.h"
+#include "each_engine.h"
 #include "fustor/watch.h"
 #include "watch/inotify_source.h"
+#include "watch/ladder_source.h"
 #include "watch/watch_engine.h"
 
 namespace watching {
@@ -218,6 +220,8 @@ class View {
  public:
   Tree rows;
   std::vector<Change> log;
+  bool complete = false;             // since a whole snapshot: from here on no row may come before that of its directory
+  std::vector<std::string> orphans;  // rows that did
 
   void apply(const std::string& json) {
     for (const JsonReader::Members& members : JsonReader(json).array()) {
@@ -261,6 +265,8 @@ class View {
   void apply(const Change& change) {
     touched_[change.key] = change.sequence;
     if (change.op == "update") {
+      const std::string parent = change.key.substr(0, change.key.rfind('/'));
+      if (complete && !parent.empty() && !rows.contains(parent)) orphans.push_back(change.key);
       rows[change.key] = change.row;
       return;
     }
@@ -292,11 +298,22 @@ class View {
 
 constexpr auto kPatience = std::chrono::seconds(20);
 
+inline std::unique_ptr<fustor::EventSource> source_for(fustor::WatchMode mode) {
+  switch (mode) {
+    case fustor::WatchMode::automatic: return std::make_unique<fustor::LadderSource>(fustor::EngineMode::automatic);
+    case fustor::WatchMode::fanotify: return std::make_unique<fustor::LadderSource>(fustor::EngineMode::fanotify);
+    case fustor::WatchMode::inotify:
+    case fustor::WatchMode::poll: break;  // polling never opens it
+  }
+  return std::make_unique<fustor::InotifySource>();
+}
+
 /** An engine on a root, and the view of one who drains it. Not thread safe: the test's thread does everything. */
 class Watch {
  public:
-  explicit Watch(fustor::WatchConfig config, std::unique_ptr<fustor::EventSource> source = std::make_unique<fustor::InotifySource>())
-      : root(config.root) {
+  /** With the real event source of the mode, unless one is given. */
+  explicit Watch(fustor::WatchConfig config, std::unique_ptr<fustor::EventSource> source = nullptr) : root(config.root) {
+    if (source == nullptr) source = source_for(config.mode);
     engine = std::make_shared<fustor::WatchEngine>(std::move(config), std::move(source), [bell = bell_] {
       std::lock_guard lock(bell->mutex);
       bell->rung = true;
@@ -365,7 +382,8 @@ class Watch {
   /** Start, first pass and a snapshot: the view equals the disk. */
   bool begin() {
     engine->start();
-    return until([this] { return available(); }) && take_snapshot();
+    view.complete = until([this] { return available(); }) && take_snapshot();
+    return view.complete;
   }
 
   /** What still differs when the patience has run out, "" when view and disk are equal and the engine is at rest. */
@@ -378,6 +396,7 @@ class Watch {
           return quiet && rest.empty() && !drain();
         },
         patience);
+    for (const std::string& key : view.orphans) rest += "    before its directory " + key + "\n";
     return rest;
   }
 
@@ -423,6 +442,12 @@ class Place {
     fustor::WatchConfig config;
     config.root = root;
     config.threads = 2;
+    return config;
+  }
+  fustor::WatchConfig config(const Engine& engine) const {
+    fustor::WatchConfig config = this->config();
+    config.mode = engine.mode;
+    if (engine.polls()) config.poll_ms = 100;
     return config;
   }
 };

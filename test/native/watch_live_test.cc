@@ -22,9 +22,9 @@ void append(int fd, const std::string& text) {
 
 // ---- files being written ------------------------------------------------------------------------------------------------------------
 
-TEST("a file that is being written is told at once, at most once per throttle time, and as whole when it is closed") {
+EACH_ENGINE("a file that is being written is told at once, at most once per throttle time, and as whole when it is closed") {
   Place place;
-  auto config = place.config();
+  auto config = place.config(engine);
   config.throttle_ms = 200;
   Watch watch(config);
   REQUIRE(watch.begin());
@@ -38,7 +38,7 @@ TEST("a file that is being written is told at once, at most once per throttle ti
   }
   CHECK(watch.until([&] { return watch.view.rows["/log"].size == std::to_string(size); }));  // the trailing look
   const auto elapsed = Clock::now() - begun;
-  const auto most = static_cast<size_t>(elapsed / std::chrono::milliseconds(200)) + 3;
+  const auto most = static_cast<size_t>(elapsed / std::chrono::milliseconds(engine.polls() ? config.poll_ms : config.throttle_ms)) + 3;
   CHECK(watch.view.count("update", "/log") >= 3);
   CHECK(watch.view.count("update", "/log") <= most);
   for (const Change& change : watch.view.log) CHECK(change.key != "/log" || change.row.atomic == "false");
@@ -47,9 +47,9 @@ TEST("a file that is being written is told at once, at most once per throttle ti
   CHECK_EQ(watch.settle(), "");
 }
 
-TEST("a temporary file without a name appears under the name it is linked to, and under no other") {
+EACH_ENGINE("a temporary file without a name appears under the name it is linked to, and under no other") {
   Place place;
-  auto config = place.config();
+  auto config = place.config(engine);
   config.settle_ms = 100;
   Watch watch(config);
   REQUIRE(watch.begin());
@@ -67,10 +67,10 @@ TEST("a temporary file without a name appears under the name it is linked to, an
   for (const Change& change : watch.view.log) CHECK(change.key == "/" || change.key == "/linked");
 }
 
-TEST("a write through a mapping is seen when the file is closed") {
+EACH_ENGINE("a write through a mapping is seen when the file is closed") {
   Place place;
   place.write("mapped", std::string(4096, 'a'));
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   UniqueFd fd(::open((place / "mapped").c_str(), O_RDWR));
   void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
@@ -83,10 +83,10 @@ TEST("a write through a mapping is seen when the file is closed") {
   CHECK(watch.view.last("/mapped") != nullptr);
 }
 
-TEST("a file that is unlinked while it is open is gone, and writing on into it says nothing") {
+EACH_ENGINE("a file that is unlinked while it is open is gone, and writing on into it says nothing") {
   Place place;
   place.write("open");
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   UniqueFd fd(::open((place / "open").c_str(), O_WRONLY | O_APPEND));
   place.remove("open");
@@ -101,12 +101,12 @@ TEST("a file that is unlinked while it is open is gone, and writing on into it s
 
 // ---- hard links ---------------------------------------------------------------------------------------------------------------------
 
-TEST("every name of a hard linked file follows what is done through one of them") {
+EACH_ENGINE("every name of a hard linked file follows what is done through one of them") {
   Place place;
   place.make("a");
   place.make("b");
   place.write("a/one", "content");
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   fs::create_hard_link(place / "a/one", place / "b/two");
   CHECK_EQ(watch.settle(), "");
@@ -129,10 +129,10 @@ TEST("every name of a hard linked file follows what is done through one of them"
 
 // ---- names --------------------------------------------------------------------------------------------------------------------------
 
-TEST("a path longer than PATH_MAX is watched to its end") {
+EACH_ENGINE("a path longer than PATH_MAX is watched to its end") {
   Place place;
   const std::string name(200, 'n');
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   int fd = ::open(place.root.c_str(), O_RDONLY | O_DIRECTORY);
   for (int depth = 0; depth < 30; depth++) {
@@ -152,10 +152,10 @@ TEST("a path longer than PATH_MAX is watched to its end") {
   CHECK_EQ(watch.settle(), "");
 }
 
-TEST("names that are no text, or full of control characters, go out and come back as themselves") {
+EACH_ENGINE("names that are no text, or full of control characters, go out and come back as themselves") {
   Place place;
   const char* names[] = {"\xff\xfe", "a\nb", "tab\there", "\"quoted\"", "back\\slash", "\xe2\x80\x9b", "\xc3\xa4", "\x01\x7f", " ", "\xed\xa0\x80"};
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   for (const char* name : names) {
     place.write(name);
@@ -172,9 +172,9 @@ TEST("names that are no text, or full of control characters, go out and come bac
 
 // ---- size and speed -----------------------------------------------------------------------------------------------------------------
 
-TEST("20,000 files made in one directory while it is listed are all there") {
+EACH_ENGINE("20,000 files made in one directory while it is listed are all there") {
   Place place;
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   std::thread writer([&] {
     place.make("large");
@@ -187,9 +187,9 @@ TEST("20,000 files made in one directory while it is listed are all there") {
   CHECK_EQ(watch.view.rows.size(), 20'002u);
 }
 
-TEST("while nobody drains the changes are bounded, and what is drained later ends equal to the disk") {
+EACH_ENGINE("while nobody drains the changes are bounded, and what is drained later ends equal to the disk") {
   Place place;
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   constexpr int kFiles = 60'000;
   for (const char* name : {"a", "b"}) place.make(name);
@@ -202,14 +202,14 @@ TEST("while nobody drains the changes are bounded, and what is drained later end
   CHECK_EQ(watch.settle(std::chrono::seconds(120)), "");
 }
 
-TEST("one huge directory that moves in does not outgrow the bound of the changes nobody drains") {
+EACH_ENGINE("one huge directory that moves in does not outgrow the bound of the changes nobody drains") {
   Place place;
   constexpr int kFiles = 60'000;
   fs::create_directory(place.top + "/huge");
   for (int i = 0; i < kFiles; i++) {
     UniqueFd(::open((place.top + "/huge/" + std::to_string(i) + "-with-a-name-of-some-length").c_str(), O_WRONLY | O_CREAT, 0644));
   }
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   fs::rename(place.top + "/huge", place / "huge");
   uint64_t most = 0;
@@ -219,14 +219,14 @@ TEST("one huge directory that moves in does not outgrow the bound of the changes
   CHECK_EQ(watch.settle(std::chrono::seconds(120)), "");
 }
 
-TEST("a directory that is swapped for a link to the outside again and again shows nothing of the outside") {
+EACH_ENGINE("a directory that is swapped for a link to the outside again and again shows nothing of the outside") {
   Place place;
   place.make("d/sub");
   fs::create_directories(place.top + "/outside/sub");
   std::ofstream(place.top + "/outside/secret") << "x";
   std::ofstream(place.top + "/outside/sub/secret") << "x";
   fs::create_directory_symlink(place.top + "/outside", place / "link");
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   std::atomic<bool> stop{false};
   std::thread swapper([&] {
@@ -244,11 +244,11 @@ TEST("a directory that is swapped for a link to the outside again and again show
   for (const Change& change : watch.view.log) CHECK(change.key.find("secret") == std::string::npos);
 }
 
-TEST("closing while everything is busy ends at once") {
+EACH_ENGINE("closing while everything is busy ends at once") {
   for (int round = 0; round < 10; round++) {
     Place place;
     for (int i = 0; i < 200; i++) place.make("d" + std::to_string(i) + "/e");
-    Watch watch(place.config());
+    Watch watch(place.config(engine));
     watch.engine->start();
     std::atomic<bool> stop{false};
     std::thread writer([&] {
@@ -267,10 +267,10 @@ TEST("closing while everything is busy ends at once") {
   }
 }
 
-TEST("hints in raw mode name every path, and no changes pile up") {
+EVENT_ENGINES("hints in raw mode name every path, and no changes pile up") {
   Place place;
   place.make("d");
-  auto config = place.config();
+  auto config = place.config(engine);
   config.raw = true;
   Watch watch(config);
   watch.engine->start();

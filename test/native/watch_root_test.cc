@@ -1,6 +1,8 @@
 // The root itself, permissions and mounts: what is not there at the moment was not deleted.
+#include <linux/capability.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -42,12 +44,19 @@ bool is_root(const char* what) {
   return false;
 }
 
-void become_nobody(const Place& place) {
+void become_nobody(const Place& place, fustor::WatchMode mode) {
   constexpr uid_t kNobody = 65534;
   for (const auto& entry : fs::recursive_directory_iterator(place.top)) REQUIRE_EQ(::lchown(entry.path().c_str(), kNobody, kNobody), 0);
   REQUIRE_EQ(::chown(place.top.c_str(), kNobody, kNobody), 0);
+  ::prctl(PR_SET_KEEPCAPS, 1);
   REQUIRE_EQ(::setgid(kNobody), 0);
   REQUIRE_EQ(::setuid(kNobody), 0);
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct capabilities[2]{};
+  if (mode == fustor::WatchMode::fanotify) {  // which needs it, and which does not read for it what the user may not
+    capabilities[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective = capabilities[CAP_TO_INDEX(CAP_SYS_ADMIN)].permitted = CAP_TO_MASK(CAP_SYS_ADMIN);
+  }
+  REQUIRE_EQ(::syscall(SYS_capset, &header, capabilities), 0);
 }
 
 /** Mounts of our own, seen by nobody else. */
@@ -73,10 +82,10 @@ size_t deletes(const View& view) {
 
 // ---- the root -----------------------------------------------------------------------------------------------------------------------
 
-TEST("a root that is renamed away deletes nothing, and its return converges") {
+EACH_ENGINE("a root that is renamed away deletes nothing, and its return converges") {
   Place place;
   fill(place);
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   fs::rename(place.root, place.top + "/away");
   CHECK(watch.until([&] { return !watch.why_unavailable().empty(); }));
@@ -90,10 +99,10 @@ TEST("a root that is renamed away deletes nothing, and its return converges") {
   CHECK_EQ(watch.settle(), "");
 }
 
-TEST("a root that is replaced by another directory converges to that one") {
+EACH_ENGINE("a root that is replaced by another directory converges to that one") {
   Place place;
   fill(place);
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   REQUIRE(watch.begin());
   fs::create_directories(place.top + "/other/a/deep");
   std::ofstream(place.top + "/other/a/deep/h") << "x";
@@ -104,11 +113,11 @@ TEST("a root that is replaced by another directory converges to that one") {
   CHECK_EQ(watch.settle(), "");
 }
 
-TEST("a root that is removed and made again converges, and so does one that comes late") {
+EACH_ENGINE("a root that is removed and made again converges, and so does one that comes late") {
   Place place;
   fill(place);
   fs::remove_all(place.root);
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   watch.engine->start();
   CHECK(watch.until([&] { return !watch.why_unavailable().empty(); }));
   fs::create_directory(place.root);
@@ -126,24 +135,24 @@ TEST("a root that is removed and made again converges, and so does one that come
   }
 }
 
-TEST("a root that is no directory, or excluded as a whole, is unavailable and says why") {
+EACH_ENGINE("a root that is no directory, or excluded as a whole, is unavailable and says why") {
   Place place;
   fs::remove(place.root);
   std::ofstream(place.root) << "a file";
-  Watch watch(place.config());
+  Watch watch(place.config(engine));
   watch.engine->start();
   CHECK(watch.until([&] { return watch.why_unavailable() == "the root is not a directory"; }));
   Place other;
-  auto config = other.config();
+  auto config = other.config(engine);
   config.filter.exclude_paths = {other.top};
   Watch excluded(config);
   excluded.engine->start();
   CHECK(excluded.until([&] { return excluded.why_unavailable().find("excluded") != std::string::npos; }));
 }
 
-TEST("a file that was unsettled when the root went away settles after its return") {
+EACH_ENGINE("a file that was unsettled when the root went away settles after its return") {
   Place place;
-  auto config = place.config();
+  auto config = place.config(engine);
   config.settle_ms = 1500;
   Watch watch(config);
   REQUIRE(watch.begin());
@@ -160,16 +169,16 @@ TEST("a file that was unsettled when the root went away settles after its return
 
 // ---- permissions --------------------------------------------------------------------------------------------------------------------
 
-TEST("an unreadable directory keeps what is known of it, and is seen when it becomes readable") {
+EACH_ENGINE("an unreadable directory keeps what is known of it, and is seen when it becomes readable") {
   if (!is_root("becoming another user")) return;
-  in_child([] {
+  in_child([&] {
     Place place;
     fill(place);
     place.make("never/below");
     place.write("never/below/f");
-    become_nobody(place);
+    become_nobody(place, engine.mode);
     ::chmod((place / "never").c_str(), 0);
-    Watch watch(place.config());
+    Watch watch(place.config(engine));
     REQUIRE(watch.begin());
     CHECK(watch.view.rows.contains("/never"));
     CHECK(watch.until([&] { return watch.engine->status().unreadable == 1; }));
@@ -190,15 +199,15 @@ TEST("an unreadable directory keeps what is known of it, and is seen when it bec
   });
 }
 
-TEST("a directory that can be listed but not searched is seen when it can be") {
+EACH_ENGINE("a directory that can be listed but not searched is seen when it can be") {
   if (!is_root("becoming another user")) return;
-  in_child([] {
+  in_child([&] {
     Place place;
     place.make("d/sub");
     place.write("d/f");
-    become_nobody(place);
+    become_nobody(place, engine.mode);
     ::chmod((place / "d").c_str(), 0444);
-    Watch watch(place.config());
+    Watch watch(place.config(engine));
     REQUIRE(watch.begin());
     ::chmod((place / "d").c_str(), 0755);
     CHECK_EQ(watch.settle(), "");
@@ -207,9 +216,9 @@ TEST("a directory that can be listed but not searched is seen when it can be") {
 
 // ---- mounts -------------------------------------------------------------------------------------------------------------------------
 
-TEST("a mount that vanishes below the root deletes nothing, and its return converges") {
+EACH_ENGINE("a mount that vanishes below the root deletes nothing, and its return converges") {
   if (!is_root("mounting")) return;
-  in_child([] {
+  in_child([&] {
     if (!own_mounts()) return;
     Place place;
     fill(place);
@@ -219,7 +228,7 @@ TEST("a mount that vanishes below the root deletes nothing, and its return conve
     REQUIRE_EQ(::mount((place / "m").c_str(), (place.top + "/keep").c_str(), nullptr, MS_BIND, nullptr), 0);
     place.make("m/x/y");
     place.write("m/x/f");
-    Watch watch(place.config());
+    Watch watch(place.config(engine));
     REQUIRE(watch.begin());
     CHECK_EQ(watch.settle(), "");
     REQUIRE_EQ(::umount2((place / "m").c_str(), MNT_DETACH), 0);
@@ -241,15 +250,15 @@ TEST("a mount that vanishes below the root deletes nothing, and its return conve
   });
 }
 
-TEST("the same directory seen twice through a bind mount has two sets of rows that follow each other") {
+EACH_ENGINE("the same directory seen twice through a bind mount has two sets of rows that follow each other") {
   if (!is_root("mounting")) return;
-  in_child([] {
+  in_child([&] {
     if (!own_mounts()) return;
     Place place;
     fill(place);
     place.make("b");
     place.write("b/under");
-    Watch watch(place.config());
+    Watch watch(place.config(engine));
     REQUIRE(watch.begin());
     REQUIRE_EQ(::mount((place / "a").c_str(), (place / "b").c_str(), nullptr, MS_BIND, nullptr), 0);
     CHECK_EQ(watch.settle(), "");
@@ -267,14 +276,14 @@ TEST("the same directory seen twice through a bind mount has two sets of rows th
   });
 }
 
-TEST("a mount that is not to be entered shows no contents, and uncovers what it lay on") {
+EACH_ENGINE("a mount that is not to be entered shows no contents, and uncovers what it lay on") {
   if (!is_root("mounting")) return;
-  in_child([] {
+  in_child([&] {
     if (!own_mounts()) return;
     Place place;
     place.make("m");
     place.write("m/under");
-    auto config = place.config();
+    auto config = place.config(engine);
     config.cross_mounts = false;
     Watch watch(config);
     REQUIRE(watch.begin());
