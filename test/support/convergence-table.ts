@@ -26,7 +26,7 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-export function createConvergenceTable(fusion: string): ConvergenceTable {
+export function createConvergenceTable(fusion: string, part: string): ConvergenceTable {
   const outcomes = new Map<string, number | "failed">();
   return {
     note: (scenario, outcome) => void outcomes.set(scenario, outcome),
@@ -39,8 +39,8 @@ export function createConvergenceTable(fusion: string): ConvergenceTable {
         scenario,
         ...(outcome === "failed" ? { failed: true } : { convergedMs: Math.round(outcome) }),
       }));
-      const text = JSON.stringify({ fusion, date: new Date().toISOString(), results }, null, 2);
-      writeFileSync(`${RESULTS}convergence-${fusion}.json`, `${text}\n`);
+      const text = JSON.stringify({ fusion, part, date: new Date().toISOString(), results }, null, 2);
+      writeFileSync(`${RESULTS}convergence-${fusion}-${part}.json`, `${text}\n`);
     },
   };
 }

@@ -1,12 +1,16 @@
 import { afterAll, describe, test } from "vitest";
 import type { OurAgentProcess } from "./agent-process.ts";
 import { createConvergenceTable } from "./convergence-table.ts";
-import { type Cast, judge } from "./scenario.ts";
-import { scenarios } from "./scenarios.ts";
+import { type Cast, judge, type Scenario } from "./scenario.ts";
 
-/** One test per scenario: our agent against the given Fusion, no audit, view equal to disk in time. */
-export function describeScenarios(fusion: "embedded" | "real", cast: Cast<OurAgentProcess>): void {
-  const table = createConvergenceTable(fusion);
+/** One test per scenario: our agent against the given Fusion, view equal to disk in time. */
+export function describeScenarios(
+  fusion: "embedded" | "real",
+  part: string,
+  scenarios: readonly Scenario[],
+  cast: Cast<OurAgentProcess>,
+): void {
+  const table = createConvergenceTable(fusion, part);
   afterAll(() => table.finish());
   describe(`view equals disk (${fusion} Fusion)`, () => {
     for (const scenario of scenarios) {

@@ -24,6 +24,8 @@ export interface Site {
 export interface Stage extends Site {
   readonly fusion: FusionProcess;
   readonly agent: AgentProcess;
+  /** Another agent on the same tree with a home of its own, not started; it is gone at the end at the latest. */
+  addAgent(): AgentProcess;
   /** View and disk have to be equal at this point; a rival that fails here goes on all the same. */
   settle(): Promise<void>;
   /** Runs before the processes end, in reverse order. */
@@ -96,10 +98,11 @@ async function withStage<Agent extends AgentProcess, Result>(
     await scenario.prepare?.(site);
     const fusion = await cast.fusion(scenario.fusion);
     await fusion.start();
-    const agent = cast.agent({ root: site.root, receiver: fusion.receiver });
+    const addAgent = (): Agent => cast.agent({ root: site.root, receiver: fusion.receiver });
+    const agent = addAgent();
     agent.start();
     const onCleanup = (undo: () => void | Promise<void>): void => void undos.push(undo);
-    return await play({ ...site, fusion, agent, onCleanup, settle: () => settle(fusion, site.root) });
+    return await play({ ...site, fusion, agent, addAgent, onCleanup, settle: () => settle(fusion, site.root) });
   } finally {
     for (const undo of undos.reverse()) await undo();
     await killChildren();
