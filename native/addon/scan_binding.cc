@@ -3,15 +3,25 @@
 #include <cerrno>
 #include <new>
 #include <system_error>
+#include <vector>
 
 #include "bulk_binding.h"
 #include "errors.h"
 #include "options.h"
 #include "scan/scanner.h"
+#include "wire_names.h"
 
 namespace fustor {
 
 namespace {
+
+std::vector<Napi::Value> paths_of(const Napi::Value& value) {
+  std::vector<Napi::Value> paths;
+  if (!value.IsArray()) return paths;
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) paths.push_back(array.Get(i));
+  return paths;
+}
 
 Napi::Value create_scan(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -22,6 +32,15 @@ Napi::Value create_scan(const Napi::CallbackInfo& info) {
   config.filter = filter_of(options);
   config.threads = threads_of(options);
   config.cross_mounts = flag_or(options, "crossMounts", true);
+  config.recursive = flag_or(options, "recursive", true);
+  for (const Napi::Value path : paths_of(options.Get("paths"))) {
+    std::string raw;
+    if (!raw_of(path.ToString(), raw)) {
+      Napi::Error::New(env, "the path is not a wire path").ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
+    config.paths.push_back(raw.starts_with('/') ? raw.substr(1) : raw);
+  }
   config.chunk_bytes = size.chunk_bytes;
   config.pool_chunks = size.pool_chunks;
   try {

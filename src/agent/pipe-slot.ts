@@ -56,6 +56,8 @@ function pipeSettings(pipe: PipeConfig, sender: SenderConfig, agentId: string): 
     batchEvents: pipe.batchEvents ?? sender.batchEvents,
     eventRows: sender.eventRows,
     batchBytes: sender.batchBytes,
+    auditIntervalMs: pipe.auditIntervalMs,
+    sentinelIntervalMs: pipe.sentinelIntervalMs,
   };
 }
 
@@ -66,6 +68,9 @@ const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info
   info,
   snapshot: "none",
   snapshotRows: 0,
+  audit: { state: "off", runs: 0, cutShort: 0 },
+  sentinel: { rounds: 0, checked: 0, missing: 0, failures: 0 },
+  scans: { done: 0, failed: 0, refused: 0 },
   rowsSent: { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 },
   batchesSent: 0,
   failures: 0,

@@ -30,6 +30,10 @@ export interface ScanOptions extends FilterOptions, BulkOptions {
   readonly threads?: number;
   /** Follow into other mounted file systems (never pseudo file systems). Default true. */
   readonly crossMounts?: boolean;
+  /** Only these wire paths, the root by default; what is not there has no row. Throws for what is no wire path. */
+  readonly paths?: readonly string[];
+  /** With everything below. Default true. */
+  readonly recursive?: boolean;
 }
 
 /** As it crosses the border; src/native/bulk.ts turns it into a RowChunk. */

@@ -1,7 +1,7 @@
 /**
  * The one ordered lane of a session: live changes and snapshot rows, one parcel at a time.
  *
- * Live goes first. Snapshot rows fill the capacity that is left: after a parcel of live changes that emptied the bus, or after
+ * Live goes first. Rows in bulk (one snapshot, else one audit) fill the capacity that is left: after a parcel of live changes that emptied the bus, or after
  * {@link LIVE_IN_A_ROW} full ones, so that a stream that never pauses delays a snapshot but cannot starve it. A parcel that fails
  * is repeated before anything else is sent.
  */
@@ -9,6 +9,7 @@
 import { Bell } from "../bus/bell.ts";
 import type { BusBatch, BusSubscription } from "../bus/event-bus.ts";
 import { describeError, isFustorError, type Logger, type Role, type SenderDriver } from "../sdk/index.ts";
+import type { AuditActivity } from "./activities/audit.ts";
 import type { Parcel } from "./activities/parcel.ts";
 import type { RealtimeActivity } from "./activities/realtime.ts";
 import type { SnapshotActivity } from "./activities/snapshot.ts";
@@ -26,6 +27,7 @@ export interface LaneParts {
   readonly bus: BusSubscription;
   readonly realtime: RealtimeActivity;
   readonly snapshot: SnapshotActivity;
+  readonly audit: AuditActivity;
   readonly delivery: Delivery;
   readonly history: History;
   readonly ambience: Ambience;
@@ -60,6 +62,7 @@ export class Lane {
     this.#owesSnapshot = role === "leader";
     if (role === "follower") {
       this.#parts.snapshot.cancel();
+      this.#parts.audit.cancel();
       this.#parts.delivery.wake();
     }
     this.#bell.ring();
@@ -70,15 +73,23 @@ export class Lane {
     if (this.#role !== "leader" || this.#owesSnapshot || this.#toDrain !== undefined) return;
     if (!this.#parts.snapshot.request(askedAt)) return;
     this.#parts.logger.info({}, "the far side asks for a snapshot");
+    this.#parts.audit.cancel();
     this.#parts.history.lose();
     this.#bell.ring();
+  }
+
+  /** A snapshot ended, of everything or of nothing. */
+  snapshotEnded(): void {
+    if (this.#role === "leader" && this.#toDrain === undefined) this.#parts.audit.begin();
   }
 
   /** Changes are gone for good. */
   lostChanges(reason: string): void {
     this.#parts.logger.warn({}, `changes were lost, a snapshot has to repair it: ${reason}`);
     this.#parts.history.lose();
-    if (this.#role === "leader" && !this.#owesSnapshot && this.#toDrain === undefined) this.#parts.snapshot.begin(true);
+    if (this.#role !== "leader" || this.#owesSnapshot || this.#toDrain !== undefined) return;
+    this.#parts.audit.cancel();
+    this.#parts.snapshot.begin(true);
   }
 
   /** Sends what is queued now and then ends `run`; the first failure ends it too. */
@@ -87,6 +98,7 @@ export class Lane {
     this.#toDrain = this.#parts.bus.backlog;
     this.#owesSnapshot = false;
     this.#parts.snapshot.cancel();
+    this.#parts.audit.cancel();
     this.#parts.delivery.failFast();
     this.#bell.ring();
   }
@@ -111,7 +123,7 @@ export class Lane {
         `what is queued was not sent: ${describeError(error)}`,
       );
     } finally {
-      await this.#parts.snapshot.close();
+      await Promise.all([this.#parts.snapshot.close(), this.#parts.audit.close()]);
     }
   }
 
@@ -125,11 +137,11 @@ export class Lane {
   }
 
   #nextParcel(): Parcel | undefined {
-    const { bus, realtime, snapshot } = this.#parts;
-    const snapshotsTurn = this.#liveInARow > 0 && (bus.isEmpty || this.#liveInARow >= LIVE_IN_A_ROW);
-    if (snapshotsTurn) {
+    const { bus, realtime } = this.#parts;
+    const bulksTurn = this.#liveInARow > 0 && (bus.isEmpty || this.#liveInARow >= LIVE_IN_A_ROW);
+    if (bulksTurn) {
       this.#liveInARow = 0;
-      const parcel = snapshot.next();
+      const parcel = this.#nextBulk();
       if (parcel !== undefined) return parcel;
     }
     const live = realtime.next();
@@ -138,7 +150,14 @@ export class Lane {
       this.#liveInARow++;
       return live;
     }
-    return snapshot.next();
+    return this.#nextBulk();
+  }
+
+  /** One at a time: a snapshot leaves no room for an audit. */
+  #nextBulk(): Parcel | undefined {
+    const { snapshot, audit } = this.#parts;
+    const parcel = snapshot.next();
+    return parcel !== undefined || snapshot.state === "running" ? parcel : audit.next();
   }
 
   async #deliver(parcel: Parcel, signal: AbortSignal): Promise<void> {
@@ -158,6 +177,7 @@ export class Lane {
     const held = this.#parts.history.isHeldAt(committedIndex);
     if (!held) this.#parts.history.lose();
     this.#parts.logger.info({ full: !held }, held ? "the far side holds the history" : "a snapshot begins");
+    this.#parts.audit.cancel();
     this.#parts.snapshot.begin(!held);
   }
 
@@ -185,8 +205,9 @@ export class Lane {
     const end = (): void => over.abort();
     signal.addEventListener("abort", end);
     if (!signal.aborted) {
-      const { bus, snapshot } = this.#parts;
-      await Promise.race([bus.readable(over.signal), snapshot.readable(over.signal), this.#bell.wait(over.signal)]);
+      const { bus, snapshot, audit } = this.#parts;
+      const news = [bus, snapshot, audit].map((part) => part.readable(over.signal));
+      await Promise.race([...news, this.#bell.wait(over.signal)]);
     }
     over.abort();
     signal.removeEventListener("abort", end);

@@ -28,6 +28,10 @@ export interface PipeSettings {
   readonly eventRows: number;
   /** Bytes of one POST, about. */
   readonly batchBytes: number;
+  /** Between two audits of a leader; the far side's answer overrides it. 0 = none, not even after a take-over. */
+  readonly auditIntervalMs: number;
+  /** Between two questions of a leader for suspects; the far side's answer overrides it. 0 = none. */
+  readonly sentinelIntervalMs: number;
 }
 
 /** The clock and the dice, so that tests own them. `systemAmbience` is the real one. */

@@ -18,6 +18,35 @@ export type PipeState =
 
 export type SnapshotState = "none" | "running" | "complete";
 
+/** `waiting`: for its time; `pausing`: after a failure. */
+export type AuditState = "off" | "waiting" | "running" | "pausing";
+
+export interface AuditStatus {
+  readonly state: AuditState;
+  readonly lastCompleteAgoMs?: number;
+  /** Audits whose end was accepted. */
+  readonly runs: number;
+  /** Audits given up before their end: they ended nothing. */
+  readonly cutShort: number;
+}
+
+export interface SentinelStatus {
+  /** Questions for suspects that were answered. */
+  readonly rounds: number;
+  /** Paths looked at, and how many of them were gone. */
+  readonly checked: number;
+  readonly missing: number;
+  readonly failures: number;
+}
+
+/** Scans that the far side asked for. */
+export interface ScanStatus {
+  readonly done: number;
+  readonly failed: number;
+  /** Outside the root, or too many at once. */
+  readonly refused: number;
+}
+
 export interface PipeStatus {
   readonly id: string;
   readonly state: PipeState;
@@ -29,6 +58,9 @@ export interface PipeStatus {
   readonly snapshot: SnapshotState;
   readonly snapshotRows: number;
   readonly snapshotExpectedRows?: number;
+  readonly audit: AuditStatus;
+  readonly sentinel: SentinelStatus;
+  readonly scans: ScanStatus;
   /** Rows accepted by the far side, by phase. */
   readonly rowsSent: {
     readonly message: number;

@@ -2,9 +2,20 @@ import type { BusBatch } from "../bus/event-bus.ts";
 import { describeError } from "../sdk/index.ts";
 import type { ShipmentPhase } from "./shipment.ts";
 
+/** Audits over all sessions. */
+export interface AuditTally {
+  runs: number;
+  cutShort: number;
+  /** Monotonic ms. */
+  lastCompleteAt: number | undefined;
+}
+
 /** What a pipe counts over all its sessions, for its status. */
 export class PipeTally {
   readonly rowsSent: Record<ShipmentPhase, number> = { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 };
+  readonly audit: AuditTally = { runs: 0, cutShort: 0, lastCompleteAt: undefined };
+  readonly sentinel = { rounds: 0, checked: 0, missing: 0, failures: 0 };
+  readonly scans = { done: 0, failed: 0, refused: 0 };
   batchesSent = 0;
   failures = 0;
   poisonRows = 0;

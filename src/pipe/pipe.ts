@@ -11,7 +11,7 @@ import { FieldMapper } from "./field-mapper.ts";
 import { History } from "./history.ts";
 import type { PipeParts } from "./pipe-options.ts";
 import { describePhase, nextPipePhase, type PipeEvent, type PipePhase } from "./pipe-state.ts";
-import type { PipeStatus } from "./pipe-status.ts";
+import type { AuditStatus, PipeStatus } from "./pipe-status.ts";
 import { PipeTally } from "./pipe-tally.ts";
 import { RevivalSet } from "./revival.ts";
 import { type OpenSession, SessionKeeper, shortId } from "./session-keeper.ts";
@@ -100,6 +100,9 @@ export class Pipe {
       ...describePhase(phase),
       snapshot: snapshot?.state ?? "none",
       snapshotRows: progress.rows,
+      audit: this.#auditStatus(),
+      sentinel: { ...this.#tally.sentinel },
+      scans: { ...this.#tally.scans },
       rowsSent: { ...rowsSent },
       batchesSent,
       failures,
@@ -116,6 +119,13 @@ export class Pipe {
         clockSkewMs: this.#clockSkewMs,
       }),
     };
+  }
+
+  #auditStatus(): AuditStatus {
+    const { runs, cutShort, lastCompleteAt } = this.#tally.audit;
+    const state = this.#session?.audit.state ?? "off";
+    if (lastCompleteAt === undefined) return { state, runs, cutShort };
+    return { state, lastCompleteAgoMs: Math.round(this.#parts.ambience.now() - lastCompleteAt), runs, cutShort };
   }
 
   get #role(): Role | undefined {
@@ -247,7 +257,9 @@ export class Pipe {
 
   #onAvailability(availability: SourceAvailability): void {
     this.#refreshSource();
-    if (availability.state === "available") this.#session?.snapshot.wake();
+    if (availability.state !== "available") return;
+    this.#session?.snapshot.wake();
+    this.#session?.audit.wake();
   }
 
   /** What keeps the source from delivering, as far as anybody says. */

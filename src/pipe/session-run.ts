@@ -1,6 +1,7 @@
 /** One session from its creation to its end: heartbeat and lane side by side, until one of them ends. */
 import type { BusBatch } from "../bus/event-bus.ts";
 import { type HeartbeatAnswer, isFustorError, type Role } from "../sdk/index.ts";
+import { AuditActivity } from "./activities/audit.ts";
 import type { ParcelLimits } from "./activities/parcel.ts";
 import { RealtimeActivity } from "./activities/realtime.ts";
 import { SnapshotActivity } from "./activities/snapshot.ts";
@@ -44,6 +45,7 @@ const LONGEST_PUSH_RETRY_MS = 10_000;
 
 export class SessionRun {
   readonly snapshot: SnapshotActivity;
+  readonly audit: AuditActivity;
   readonly #parts: SessionRunParts;
   readonly #abort = new AbortController();
   readonly #delivery: Delivery;
@@ -56,6 +58,7 @@ export class SessionRun {
     this.#parts = parts;
     this.#delivery = this.#makeDelivery();
     this.snapshot = this.#makeSnapshot();
+    this.audit = this.#makeAudit();
     this.#lane = this.#makeLane(parts.open.session.role);
     this.#heartbeat = this.#makeHeartbeat();
   }
@@ -109,6 +112,7 @@ export class SessionRun {
       },
       onPoison: (row) => {
         tally.poisonRows++;
+        if (row.phase === "audit") this.audit.spoil();
         pipe.onPoison?.(row);
       },
     });
@@ -131,6 +135,30 @@ export class SessionRun {
         history.complete();
         pipe.logger.info({ rows: this.snapshot.progress.rows }, "the snapshot is complete");
       },
+      onEnded: () => this.#lane.snapshotEnded(),
+    });
+  }
+
+  #makeAudit(): AuditActivity {
+    const { open, pipe, limits, context, touched, builder, tally, connectBackoff } = this.#parts;
+    const { auditIntervalMs } = pipe.settings;
+    return new AuditActivity({
+      source: pipe.source,
+      settings: {
+        intervalMs: open.session.auditIntervalMs ?? auditIntervalMs,
+        afterTakeOver: auditIntervalMs > 0,
+        secondAfterMs: open.session.sessionTimeoutMs,
+      },
+      limits,
+      context,
+      touched: touched.audit,
+      builder,
+      revives: this.#revives,
+      ambience: pipe.ambience,
+      backoff: connectBackoff,
+      logger: pipe.logger,
+      tally: tally.audit,
+      index: () => pipe.bus.committedIndex,
     });
   }
 
@@ -152,6 +180,7 @@ export class SessionRun {
       bus,
       realtime: new RealtimeActivity({ bus, limits, context, revives: this.#revives, onLoss, onDelivered }),
       snapshot: this.snapshot,
+      audit: this.audit,
       delivery: this.#delivery,
       history,
       ambience,

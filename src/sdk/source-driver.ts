@@ -1,10 +1,20 @@
-import type { ChangeBatch, RowChunk } from "./changes.ts";
+import type { ChangeBatch, Row, RowChunk } from "./changes.ts";
 import type { Logger } from "./observer.ts";
 
 export interface CallOptions {
   /** Aborting ends the call; an iterable then ends or throws FUSTOR_ABORTED, soon. */
   readonly signal: AbortSignal;
 }
+
+export interface AuditOptions extends CallOptions {
+  /** Resolves when the far side took the first chunk; never, when it does not come to that. */
+  readonly opened: Promise<void>;
+}
+
+/** What a look at one key said. Keys about which nothing can be said are left out. */
+export type Verified =
+  | { readonly key: string; readonly exists: true; readonly row: Row }
+  | { readonly key: string; readonly exists: false };
 
 /** Whether the thing that is watched is there. Changes only by the driver's own looking. */
 export type SourceAvailability =
@@ -69,6 +79,30 @@ export interface SourceDriver {
 
   /** Everything there is, as rows, concurrent with the live stream. Waits while the source is starting. */
   getSnapshotIterator(options: CallOptions): BulkRows;
+
+  /**
+   * Everything there is, for an audit: the far side removes what it holds in a container that was told about and what was not told.
+   *
+   *   - The first chunk holds the root's row alone; everything else is read after `opened` resolved.
+   *   - A container's row precedes those of its children. One that could not be read to its end carries `audit_skipped: true`.
+   *   - Rows that differ from what was reported last come as live changes, too.
+   *   - Unless everything was covered the iteration throws (FUSTOR_SOURCE_UNAVAILABLE, retryable); it never just ends.
+   *
+   * Absent: the source knows no audits.
+   */
+  getAuditIterator?(options: AuditOptions): BulkRows;
+
+  /**
+   * Looks at some keys now, without waiting for one that hangs longer than it must; what differs from what was reported last comes as
+   * live changes. A key outside the source is left out.
+   */
+  verify?(keys: readonly string[], options: CallOptions): Promise<readonly Verified[]>;
+
+  /**
+   * The rows of a key, with everything below if `recursive`; none when there is no such key. The iteration throws
+   * FUSTOR_SOURCE_PATH_REFUSED for a key that leads out of the source.
+   */
+  scan?(key: string, recursive: boolean, options: CallOptions): BulkRows;
 
   status(): SourceStatus;
 

@@ -141,6 +141,36 @@ TEST("a directory's row comes before those of its children, whichever threads wr
   }
 }
 
+TEST("of named paths only these and what is below them are rows, and what is not there is none") {
+  TempTree tree;
+  tree.directory("d");
+  tree.directory("d/e");
+  tree.file("d/e/f");
+  tree.file("d/g");
+  tree.file("h");
+  tree.link("d", "link");
+  const auto paths = [&](std::vector<std::string> wanted, bool recursive) {
+    Reader reader({.root = tree.path(), .filter = {.exclude = {"g"}}, .paths = std::move(wanted), .recursive = recursive});
+    std::string joined;
+    for (const auto& [path, row] : by_path(reader.rows())) joined += path + " ";
+    CHECK(reader.stream().summary().complete);
+    return joined;
+  };
+  CHECK_EQ(paths({"d"}, true), "/d /d/e /d/e/f ");
+  CHECK_EQ(paths({"d"}, false), "/d ");
+  CHECK_EQ(paths({""}, false), "/ ");
+  CHECK_EQ(paths({"h", "d/e/f", "d/g", "gone", "gone/deeper", "h/below", "link"}, true), "/d/e/f /h /link ");
+}
+
+TEST("a path that leads through a symbolic link is not followed") {
+  TempTree tree;
+  TempTree outside;
+  outside.file("secret");
+  tree.link(outside.path(), "link");
+  Reader reader({.root = tree.path(), .paths = {"link/secret"}});
+  CHECK(reader.rows().empty());
+}
+
 TEST("with a single chunk everything still comes, because releasing it is all that a scan waits for") {
   TempTree tree;
   for (int i = 0; i < 3000; i++) tree.file("a name of some length, so that a few chunks are filled " + std::to_string(i));

@@ -43,6 +43,8 @@ export const testSettings: PipeSettings = {
   batchEvents: 10,
   eventRows: 10,
   batchBytes: 1_000_000,
+  auditIntervalMs: 0,
+  sentinelIntervalMs: 0,
 };
 
 const open: PipeHarness[] = [];

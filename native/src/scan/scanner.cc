@@ -119,12 +119,63 @@ class Scanner final : public BulkStream {
       cancel();
       return;
     }
+    if (config_.paths.empty()) begin_at(hand, "");
+    for (const std::string& path : config_.paths) begin_at(hand, path);
+    merge(hand);
+  }
+
+  /** The row of one place, and what is below it as work. A place that is not there is no error. */
+  void begin_at(Hand& hand, const std::string& path) {
+    if (cancelled_) return;
     hand.sequence = next_sequence();
     hand.row.clear();
-    append_root_row(hand.row, root_stat_);
-    hand.counts.directories++;
+    if (path.empty()) {
+      append_root_row(hand.row, root_stat_);
+      hand.counts.directories++;
+      append(hand, true);
+      if (config_.recursive) hand.todo.push_back({"", root_stat_.dev});
+      return;
+    }
+    const size_t slash = path.rfind('/');
+    const std::string parent = slash == std::string::npos ? "" : path.substr(0, slash);
+    const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+    UniqueFd directory;
+    FileStat above;
+    FileStat stat;
+    int error = open_path_beneath(root_.get(), parent, directory);
+    if (error == 0) error = stat_at(directory.get(), "", above);
+    if (error == 0) error = stat_at(directory.get(), name.c_str(), stat);
+    if (error == ENOTDIR && is_link(parent)) error = ELOOP;
+    if (error == ENOENT || error == ENOTDIR) return;
+    if (error != 0) return fail(hand, path, error, "open");
+    if (!wants_whole(path, stat.kind) || (!config_.cross_mounts && above.dev != root_stat_.dev)) return;
+    std::string json_dir;
+    append_json_dir(parent, json_dir);
+    append_fs_row(hand.row, json_dir, name, stat, AtomicFlag::absent);
     append(hand, true);
-    hand.todo.push_back({"", root_stat_.dev});
+    count(hand.counts, stat.kind);
+    const bool enter = config_.recursive && stat.kind == EntryKind::directory;
+    if (enter && (stat.dev == above.dev || may_cross(directory.get(), name.c_str()))) hand.todo.push_back({path, above.dev});
+  }
+
+  bool is_link(const std::string& path) const {
+    const size_t slash = path.rfind('/');
+    UniqueFd directory;
+    FileStat stat;
+    const int error = open_path_beneath(root_.get(), slash == std::string::npos ? "" : path.substr(0, slash), directory);
+    return error == 0 && stat_at(directory.get(), path.c_str() + (slash == std::string::npos ? 0 : slash + 1), stat) == 0 &&
+           stat.kind == EntryKind::symlink;
+  }
+
+  /** Whether a walk from the root would get to this path. */
+  bool wants_whole(const std::string& path, EntryKind kind) const {
+    for (size_t from = 0, slash; (slash = path.find('/', from)) != std::string::npos; from = slash + 1) {
+      const std::string_view above = from == 0 ? std::string_view{} : std::string_view(path).substr(0, from - 1);
+      if (!filter_.wants(above, std::string_view(path).substr(from, slash - from), EntryKind::directory)) return false;
+    }
+    const size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return filter_.wants("", path, kind);
+    return filter_.wants(std::string_view(path).substr(0, slash), std::string_view(path).substr(slash + 1), kind);
   }
 
   // ---- work ----

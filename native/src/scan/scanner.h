@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/filter.h"
 #include "fustor/bulk_stream.h"
@@ -19,6 +20,8 @@ struct ScanConfig {
   FilterSpec filter;
   unsigned threads = 0;  // 0 = number of cores
   bool cross_mounts = true;
+  std::vector<std::string> paths;  // raw, relative, "" = the root: only these; none = the root
+  bool recursive = true;           // with everything below
   size_t chunk_bytes = 512 << 10;
   uint32_t pool_chunks = 8;
 };

@@ -38,6 +38,8 @@ export interface SnapshotParts {
   readonly index: () => number;
   /** A full pass was ended and the end accepted. */
   readonly onComplete: () => void;
+  /** An end was accepted, of a full pass or of none; after `onComplete`. */
+  readonly onEnded: () => void;
 }
 
 type Work =
@@ -202,11 +204,13 @@ export class SnapshotActivity {
     this.#work = { kind: "none" };
     this.#complete = true;
     this.#trouble = undefined;
-    if (work.kind !== "pass") return;
-    this.#lastProgress = work.pass.progress();
-    this.#drop(work.pass);
-    this.#parts.touched.end();
-    this.#endedAt = this.#parts.ambience.now();
-    this.#parts.onComplete();
+    if (work.kind === "pass") {
+      this.#lastProgress = work.pass.progress();
+      this.#drop(work.pass);
+      this.#parts.touched.end();
+      this.#endedAt = this.#parts.ambience.now();
+      this.#parts.onComplete();
+    }
+    this.#parts.onEnded();
   }
 }

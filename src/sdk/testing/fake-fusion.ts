@@ -35,6 +35,7 @@ export interface ViewNode {
   readonly modifiedTime: number;
   readonly size: number;
   readonly isDirectory: boolean;
+  readonly auditSkipped: boolean;
 }
 
 interface OpenSession {
@@ -63,11 +64,18 @@ export class FakeFusion {
   /** The view may be asked: its leader ended a snapshot. */
   isComplete = false;
   resets = 0;
+  /** Audits that were ended, and the paths that they removed. */
+  audits = 0;
+  readonly removedByAudits: string[] = [];
+  /** Paths an audit told about, and those that live rows touched since it began; undefined = none has begun. */
+  #audit: { readonly seen: Set<string>; readonly touched: Set<string> } | undefined;
   /** Added to every heartbeat answer. */
   clockSkewMs: number | undefined;
   /** Refuses further sessions as if another agent held the pipe. */
   isTaken = false;
   asksForSnapshotOnce = false;
+  /** Told with each session. */
+  intervals: Pick<Session, "auditIntervalMs" | "sentinelIntervalMs"> = {};
 
   constructor(options: FakeFusionOptions = {}) {
     this.#timeoutMs = options.sessionTimeoutMs ?? 30_000;
@@ -104,7 +112,8 @@ export class FakeFusion {
     const sessionId = `session-${++this.#created}-of-${request.taskId}`;
     this.#sessions.set(sessionId, { taskId: request.taskId, lastBeat: performance.now() });
     this.#leader ??= sessionId;
-    return { sessionId, role: this.#roleOf(sessionId), sessionTimeoutMs: this.#timeoutMs };
+    this.#audit?.seen.clear();
+    return { sessionId, role: this.#roleOf(sessionId), sessionTimeoutMs: this.#timeoutMs, ...this.intervals };
   }
 
   heartbeat(sessionId: string): HeartbeatAnswer {
@@ -138,6 +147,7 @@ export class FakeFusion {
       this.ends++;
       this.isComplete = true;
     }
+    if (envelope.sourceType === "audit" && envelope.isEnd) this.#endAudit();
     const snapshotNeeded = this.#needsSnapshot(envelope.sessionId);
     this.asksForSnapshotOnce = false;
     return { snapshotNeeded };
@@ -147,8 +157,28 @@ export class FakeFusion {
     return sessionId === this.#leader && (this.asksForSnapshotOnce || (this.#asks && !this.isComplete));
   }
 
+  /** As Fusion does it: every child of a directory that was told about goes when nobody spoke of it. */
+  #endAudit(): void {
+    const audit = this.#audit;
+    this.#audit = undefined;
+    this.audits++;
+    if (audit === undefined) return;
+    for (const [path, node] of [...this.view]) {
+      const above = parentOf(path);
+      const directory = above === undefined ? undefined : this.view.get(above);
+      if (above === undefined || directory === undefined || directory.auditSkipped || !audit.seen.has(above)) continue;
+      if (audit.seen.has(path) || audit.touched.has(path) || this.#tombstones.has(path)) continue;
+      this.#remove(path);
+      this.removedByAudits.push(`${path}${node.isDirectory ? "/" : ""}`);
+    }
+  }
+
   #applyRow(event: IncomingEvent, row: Row): void {
     const path = String(row.path);
+    if (event.messageSource === "audit") {
+      this.#audit ??= { seen: new Set(), touched: new Set() };
+      this.#audit.seen.add(path);
+    }
     if (event.eventType === "delete") {
       this.#remove(path);
       this.#tombstones.set(path, Date.now() / 1000);
@@ -158,15 +188,18 @@ export class FakeFusion {
     if (modifiedTime <= (this.#tombstones.get(path) ?? Number.NEGATIVE_INFINITY)) return;
     this.#tombstones.delete(path);
     const known = this.view.get(path);
-    if (event.messageSource === "snapshot" && known !== undefined && known.modifiedTime >= modifiedTime) return;
-    this.#put(path, { modifiedTime, size: Number(row.size), isDirectory: row.is_directory === true });
+    const isLive = event.messageSource === "realtime";
+    const auditSkipped = row.audit_skipped === true;
+    if (!isLive && !auditSkipped && known !== undefined && known.modifiedTime >= modifiedTime) return;
+    if (isLive) this.#audit?.touched.add(path);
+    this.#put(path, { modifiedTime, size: Number(row.size), isDirectory: row.is_directory === true, auditSkipped });
   }
 
   #put(path: string, node: ViewNode): void {
     if (this.view.get(path)?.isDirectory === true && !node.isDirectory) this.#remove(path);
     for (let above = parentOf(path); above !== undefined; above = parentOf(above)) {
       if (this.view.get(above)?.isDirectory !== true)
-        this.view.set(above, { modifiedTime: 0, size: 0, isDirectory: true });
+        this.view.set(above, { modifiedTime: 0, size: 0, isDirectory: true, auditSkipped: false });
     }
     this.view.set(path, node);
   }
@@ -199,6 +232,7 @@ export class FakeFusion {
     this.isComplete = false;
     this.view.clear();
     this.#tombstones.clear();
+    this.#audit = undefined;
     this.#indexes.clear();
   }
 }

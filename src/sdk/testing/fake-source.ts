@@ -5,6 +5,7 @@
 import type { Change, ChangeBatch, FsRow, RowChunk } from "../changes.ts";
 import { FustorError } from "../errors.ts";
 import type {
+  AuditOptions,
   BulkRows,
   CallOptions,
   MessageStream,
@@ -52,6 +53,9 @@ export class FakeSource implements SourceDriver {
   /** Positions that streams were opened at. */
   readonly streams: number[] = [];
   snapshots = 0;
+  audits = 0;
+  /** Directories that cannot be listed. */
+  readonly unlistable = new Set<string>();
   /** Chunks released twice or after the source forgot them: always a defect of the consumer. */
   wrongReleases = 0;
 
@@ -99,7 +103,12 @@ export class FakeSource implements SourceDriver {
     this.#wake();
   }
 
-  /** The next snapshot throws after so many chunks. */
+  /** Gone, and nobody is told. */
+  removeQuietly(path: string): void {
+    for (const key of [...this.#tree.keys()]) if (key === path || isBelow(key, path)) this.#tree.delete(key);
+  }
+
+  /** The next snapshot or audit throws after so many chunks. */
   breakSnapshot(error: Error, afterChunks: number): void {
     this.#snapshotFault = { error, afterChunks };
   }
@@ -127,6 +136,15 @@ export class FakeSource implements SourceDriver {
       rows += added;
     };
     return { chunks: this.#chunks(options.signal, count), progress: () => ({ rows }) };
+  }
+
+  getAuditIterator(options: AuditOptions): BulkRows {
+    this.audits++;
+    let rows = 0;
+    const count = (added: number): void => {
+      rows += added;
+    };
+    return { chunks: this.#auditChunks(options, count), progress: () => ({ rows }) };
   }
 
   status(): SourceStatus {
@@ -226,6 +244,35 @@ export class FakeSource implements SourceDriver {
       await new Promise<void>((resolve) =>
         directoryPauseMs > 0 ? setTimeout(resolve, directoryPauseMs) : setImmediate(resolve),
       );
+    }
+  }
+
+  async *#auditChunks({ signal, opened }: AuditOptions, count: (rows: number) => void): AsyncGenerator<RowChunk> {
+    let chunks = 0;
+    this.#throwIfFaulty(chunks++);
+    count(1);
+    yield this.#chunk([this.#tree.get("/") as FsRow], ++this.#sequence);
+    await Promise.race([opened, new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()))]);
+    for (const pending = ["/"]; pending.length > 0 && !signal.aborted; ) {
+      const directory = pending.shift() as string;
+      const own = this.#tree.get(directory);
+      if (own === undefined) continue;
+      const skipped = this.unlistable.has(directory);
+      const children = skipped ? [] : [...this.#tree.values()].filter(({ path }) => parentOf(path) === directory);
+      for (const child of children) if (child.is_directory) pending.push(child.path);
+      const files = children.filter(({ is_directory }) => !is_directory);
+      const listed = files.map((row) => ({ ...row, parent_path: directory, parent_mtime: own.modified_time }));
+      const rows = [skipped ? { ...own, audit_skipped: true } : own, ...listed];
+      const sequence = ++this.#sequence;
+      for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
+        while (this.#chunksOut >= this.#options.poolChunks && !signal.aborted) await this.#poolFreed(signal);
+        if (signal.aborted) return;
+        this.#throwIfFaulty(chunks++);
+        const part = rows.slice(from, from + this.#options.chunkRows);
+        count(part.length);
+        yield this.#chunk(part, sequence);
+      }
+      await new Promise((resolve) => setTimeout(resolve, this.#options.directoryPauseMs));
     }
   }
 

@@ -2,9 +2,10 @@
  * The file system source: one watch engine per root. Live changes and snapshot rows come from the same tree table, so the two agree
  * about what was seen when (see native/src/watch/watch_engine.h).
  */
-import type { Addon, NativeWatch, WatchStatus } from "../../native/addon.ts";
+import type { Addon, NativeScan, NativeWatch, WatchStatus } from "../../native/addon.ts";
 import { rowChunks } from "../../native/bulk.ts";
 import {
+  type AuditOptions,
   type BulkRows,
   type CallOptions,
   describeError,
@@ -15,11 +16,14 @@ import {
   type SourceDriver,
   type SourceDriverContext,
   type SourceStatus,
+  type Verified,
 } from "../../sdk/index.ts";
 import { coverageNotes } from "./coverage-notes.ts";
 import type { FsSourceOptions } from "./fs-config.ts";
+import { type Looker, rowsAt, verifyKeys } from "./look.ts";
 import { type ParcelHints, startParcelHints } from "./parcel-hints.ts";
 import { Doorbell, liveBatches } from "./realtime.ts";
+import { sourceKey } from "./source-key.ts";
 
 const ROW_FIELDS = ["path", "file_name", "size", "modified_time", "created_time", "is_directory"] as const;
 
@@ -31,6 +35,8 @@ export class FsSource implements SourceDriver {
   readonly #context: SourceDriverContext;
   readonly #options: FsSourceOptions;
   readonly #watch: NativeWatch;
+  readonly #looker: Looker;
+  readonly #decodes: (key: string) => boolean;
   readonly #doorbell = new Doorbell();
   readonly #listeners = new Set<(availability: SourceAvailability) => void>();
   readonly #closed = new AbortController();
@@ -41,6 +47,9 @@ export class FsSource implements SourceDriver {
     this.#context = context;
     this.#options = options;
     this.uri = options.root;
+    const { root, filePattern, exclude, excludePaths, crossMounts, scanThreads: threads } = options;
+    this.#looker = { addon, root, options: { filePattern, exclude, excludePaths, crossMounts, threads } };
+    this.#decodes = (key) => addon.decodeName(key) !== null;
     this.#watch = addon.createWatch(
       options.root,
       {
@@ -83,30 +92,67 @@ export class FsSource implements SourceDriver {
   }
 
   getMessageIterator(_startPosition: number, { signal }: CallOptions): MessageStream {
-    const ended = AbortSignal.any([signal, this.#closed.signal]);
+    const ended = this.#ended(signal);
     // A watch knows nothing of the time before it: history always needs a look at the tree.
     return { batches: liveBatches(this.#watch, this.#doorbell, ended), positionLost: true };
   }
 
   getSnapshotIterator({ signal }: CallOptions): BulkRows {
-    let rows = 0;
-    const expected = this.#watch.rootState().root === "available" ? this.#watch.status().entries : undefined;
-    const counted = async function* (chunks: AsyncIterable<RowChunk>): AsyncGenerator<RowChunk> {
-      for await (const chunk of chunks) {
-        rows += chunk.rowCount;
-        yield chunk;
-      }
-    };
-    return {
-      chunks: counted(this.#snapshotChunks(AbortSignal.any([signal, this.#closed.signal]))),
-      progress: () => (expected === undefined ? { rows } : { rows, expectedRows: expected }),
-    };
+    const chunks = this.#snapshotChunks(() => this.#watch.openSnapshot({}), this.#ended(signal));
+    return countedRows(chunks, this.#expectedRows);
   }
 
-  async *#snapshotChunks(signal: AbortSignal): AsyncGenerator<RowChunk> {
-    const { state } = this.#availability;
-    if (state === "unavailable") throw this.#unavailable(this.#availability.reason);
-    const stream = this.#watch.openSnapshot({});
+  getAuditIterator({ signal, opened }: AuditOptions): BulkRows {
+    return countedRows(this.#auditChunks(opened, this.#ended(signal)), this.#expectedRows);
+  }
+
+  scan(asked: string, recursive: boolean, { signal }: CallOptions): BulkRows {
+    return countedRows(this.#scanChunks(asked, recursive, this.#ended(signal)), undefined);
+  }
+
+  async verify(asked: readonly string[], { signal }: CallOptions): Promise<readonly Verified[]> {
+    this.#assertAvailable();
+    const keys = asked.filter((key) => this.#isKey(key));
+    const verified = await verifyKeys(this.#looker, keys, this.#ended(signal));
+    for (const { key } of verified) this.#watch.recheck(key, false, false);
+    return verified;
+  }
+
+  #isKey(asked: string): boolean {
+    try {
+      return sourceKey(this.#options.root, asked, this.#decodes) === asked;
+    } catch {
+      return false;
+    }
+  }
+
+  #ended(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#closed.signal]);
+  }
+
+  get #expectedRows(): number | undefined {
+    return this.#watch.rootState().root === "available" ? this.#watch.status().entries : undefined;
+  }
+
+  async *#auditChunks(opened: Promise<void>, signal: AbortSignal): AsyncGenerator<RowChunk> {
+    yield* this.#scanChunks("/", false, signal);
+    await Promise.race([opened, aborted(signal)]);
+    yield* this.#snapshotChunks(() => this.#watch.openAudit({}), signal);
+  }
+
+  async *#scanChunks(asked: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<RowChunk> {
+    const key = sourceKey(this.#options.root, asked, this.#decodes);
+    this.#assertAvailable();
+    yield* rowsAt(this.#looker, key, recursive, signal);
+  }
+
+  #assertAvailable(): void {
+    if (this.#availability.state === "unavailable") throw this.#unavailable(this.#availability.reason);
+  }
+
+  async *#snapshotChunks(open: () => NativeScan, signal: AbortSignal): AsyncGenerator<RowChunk> {
+    this.#assertAvailable();
+    const stream = open();
     try {
       yield* rowChunks(stream, signal);
     } catch (error) {
@@ -158,6 +204,23 @@ export class FsSource implements SourceDriver {
     for (const note of coverageNotes(this.#watch.status())) this.#context.logger.info({ root }, note);
   }
 }
+
+function countedRows(source: AsyncIterable<RowChunk>, expectedRows: number | undefined): BulkRows {
+  let rows = 0;
+  async function* counted(): AsyncGenerator<RowChunk> {
+    for await (const chunk of source) {
+      rows += chunk.rowCount;
+      yield chunk;
+    }
+  }
+  return { chunks: counted(), progress: () => (expectedRows === undefined ? { rows } : { rows, expectedRows }) };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 
 const describe = (availability: SourceAvailability): string =>
   availability.state === "unavailable" ? availability.reason : "";

@@ -174,7 +174,6 @@ describe("keys", () => {
     expect(warnings.map((line) => line.split(": ")[0])).toEqual([
       "a.yaml:5:5 sources.src-1.max_retries",
       "a.yaml:6:21 sources.src-1.driver_params.max_sync_delay_seconds",
-      "a.yaml:16:5 pipes.pipe-1.audit_interval_sec",
       "a.yaml:17:25 logging.format",
     ]);
     expect(configOf(text).sources.get("src-1")?.driverParams).toEqual({ file_pattern: "*.c" });

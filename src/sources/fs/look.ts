@@ -1,0 +1,70 @@
+/** A look at parts of the tree beside the watch: what somebody asks for by path. The system calls run on the scan's own threads. */
+import type { Addon, ScanOptions, ScanSummary } from "../../native/addon.ts";
+import { rowChunks } from "../../native/bulk.ts";
+import { FustorError, type RowChunk, type Verified } from "../../sdk/index.ts";
+
+export interface Looker {
+  readonly addon: Addon;
+  readonly root: string;
+  readonly options: ScanOptions;
+}
+
+/** Most of what a look at many paths can tell apart, see ScanSummary.errors. */
+const MOST_ERRORS = 100;
+
+const failure = (root: string, what: string, cause?: unknown): FustorError =>
+  new FustorError("FUSTOR_SOURCE_UNAVAILABLE", `${root}: ${what}`, { retryable: true, cause });
+
+/** The rows of one key. Throws FUSTOR_SOURCE_PATH_REFUSED when a symbolic link stands above it, FUSTOR_ABORTED when cancelled. */
+export async function* rowsAt(
+  { addon, root, options }: Looker,
+  key: string,
+  recursive: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<RowChunk> {
+  const threads = recursive ? {} : { threads: 1 };
+  const scan = addon.createScan(root, { ...options, ...threads, paths: [key], recursive });
+  try {
+    yield* rowChunks(scan, signal);
+  } catch (error) {
+    throw failure(root, "the root cannot be read", error);
+  }
+  if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "the scan was cancelled");
+  const summary = scan.summary();
+  const own = summary.errors.find(({ path }) => path === key);
+  if (own?.code === "ELOOP") {
+    throw new FustorError("FUSTOR_SOURCE_PATH_REFUSED", `${key} is refused: it leads through a symbolic link`);
+  }
+  if (own !== undefined) throw failure(root, `${key} cannot be read (${own.code})`);
+  if (!summary.complete) throw failure(root, "the root went away during the scan");
+}
+
+/** What can be said about each key; nothing about those that could not be looked at. */
+export async function verifyKeys(
+  { addon, root, options }: Looker,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<Verified[]> {
+  if (keys.length === 0) return [];
+  const scan = addon.createScan(root, { ...options, threads: 1, paths: keys, recursive: false });
+  const found = new Map<string, Record<string, unknown>>();
+  const decoder = new TextDecoder();
+  for await (const chunk of rowChunks(scan, signal)) {
+    const end = (chunk.rowOffsets[chunk.rowCount] as number) - 1;
+    for (const row of JSON.parse(`[${decoder.decode(chunk.buffer.subarray(0, end))}]`) as Record<string, unknown>[]) {
+      found.set(String(row.path), row);
+    }
+    chunk.release();
+  }
+  const summary = scan.summary();
+  if (signal.aborted || !summary.complete) throw failure(root, "the paths could not be looked at");
+  const unknown = new Set(summary.errors.map(({ path }) => path));
+  const tellsAll = countOf(summary) < MOST_ERRORS;
+  return keys.flatMap((key): Verified[] => {
+    const row = found.get(key);
+    if (row !== undefined) return [{ key, exists: true, row }];
+    return tellsAll && !unknown.has(key) ? [{ key, exists: false }] : [];
+  });
+}
+
+const countOf = ({ errorsByCode }: ScanSummary): number => Object.values(errorsByCode).reduce((a, b) => a + b, 0);

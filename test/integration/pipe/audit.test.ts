@@ -1,0 +1,229 @@
+import { describe, expect, it } from "vitest";
+import { FustorError } from "../../../src/sdk/index.ts";
+import type { ReceivedEnvelope } from "../../../src/sdk/testing/fake-sender.ts";
+import { PipeHarness, until } from "../../support/pipe-harness.ts";
+
+const HOUR = 3_600_000;
+/** Old enough for no tombstone to be in the way. */
+const OLD = 1_700_000_000;
+
+function withTree(harness: PipeHarness): PipeHarness {
+  const { source } = harness;
+  for (const directory of ["/a", "/b"]) {
+    source.mkdir(directory, OLD, true);
+    for (let i = 0; i < 30; i++) source.write(`${directory}/f${i}`, i, OLD, true);
+  }
+  return harness;
+}
+
+const auditing = (options: ConstructorParameters<typeof PipeHarness>[0] = {}): PipeHarness =>
+  withTree(
+    new PipeHarness({
+      fusion: { sessionTimeoutMs: 600, ...options.fusion },
+      ...options,
+      settings: { auditIntervalMs: HOUR, ...options.settings },
+    }),
+  );
+
+const isAudit = (envelope?: ReceivedEnvelope): boolean => envelope?.sourceType === "audit";
+const ends = (harness: PipeHarness): number =>
+  harness.sender.pushes.filter((push) => isAudit(push) && push.isEnd).length;
+const auditsDone = (harness: PipeHarness): number => harness.pipe.status().audit.runs;
+
+describe("audits of a leader", () => {
+  it("follow the snapshot twice, tell everything, and remove what is not there", async () => {
+    const harness = auditing();
+    const { fusion } = harness;
+    fusion.view.set("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+    fusion.view.set("/a/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+    await harness.start();
+    await until(() => auditsDone(harness) === 2);
+    expect(fusion.removedByAudits).toEqual(["/ghost", "/a/ghost"]);
+    expect(harness.differences()).toEqual([]);
+    expect(harness.pipe.status().audit).toMatchObject({ state: "waiting", runs: 2, cutShort: 0 });
+    expect(harness.source.chunksOut).toBe(0);
+  });
+
+  it("begin with the root's row alone, and each directory's row comes before those in it", async () => {
+    const harness = auditing();
+    await harness.start();
+    await until(() => auditsDone(harness) === 1);
+    const pushes = harness.sender.accepted.filter(isAudit);
+    const rows = pushes.map((push) => push.events.flatMap((event) => event.rows.map((row) => String(row.path))));
+    expect(rows[0]).toEqual(["/"]);
+    expect(rows.at(-1)).toEqual([]);
+    expect(pushes.map(({ isEnd }) => isEnd).lastIndexOf(false)).toBe(pushes.length - 2);
+    const order = rows.flat();
+    for (const [at, path] of order.entries()) {
+      if (path.lastIndexOf("/") > 0) expect(order.indexOf(path.slice(0, path.lastIndexOf("/")))).toBeLessThan(at);
+    }
+    const file = pushes
+      .flatMap((push) => push.events)
+      .flatMap((event) => event.rows)
+      .find(({ path }) => path === "/a/f1");
+    expect(file).toMatchObject({ parent_path: "/a", parent_mtime: OLD });
+  });
+
+  it("go on at the interval that the far side names", async () => {
+    const harness = auditing();
+    harness.fusion.intervals = { auditIntervalMs: 30 };
+    await harness.start();
+    await until(() => auditsDone(harness) >= 4);
+  });
+
+  it("do not happen when the configuration turns them off", async () => {
+    const harness = auditing({ settings: { auditIntervalMs: 0 } });
+    await harness.start();
+    await until(() => harness.pipe.status().snapshot === "complete");
+    harness.source.write("/later", 1);
+    await until(() => harness.fusion.view.has("/later"));
+    expect(harness.source.audits).toBe(0);
+    expect(harness.pipe.status().audit.state).toBe("off");
+  });
+
+  it("are not for followers", async () => {
+    const harness = auditing();
+    harness.fusion.createSession({ taskId: "other", sourceType: "fs", sourceUri: "/" });
+    await harness.start();
+    await until(() => harness.pipe.status().role === "follower");
+    harness.source.write("/later", 1);
+    await until(() => harness.fusion.view.has("/later"));
+    expect(harness.source.audits).toBe(0);
+  });
+
+  it("send a refused batch again before anything else, and delete nothing", async () => {
+    const harness = auditing();
+    let failures = 0;
+    harness.sender.setFaults((call, envelope) => {
+      if (call !== "push" || !isAudit(envelope) || envelope?.events.length === 0 || failures > 20) return undefined;
+      return failures++ % 2 === 0 ? { kind: "fail", code: "FUSTOR_SENDER_UNREACHABLE" } : undefined;
+    });
+    await harness.start();
+    await until(() => auditsDone(harness) === 1);
+    expect(failures).toBeGreaterThan(3);
+    expect(harness.fusion.removedByAudits).toEqual([]);
+    expect(harness.differences()).toEqual([]);
+  });
+
+  it("never end while their batches fail", async () => {
+    const harness = auditing();
+    let attempts = 0;
+    harness.sender.setFaults((call, envelope) => {
+      if (call !== "push" || !isAudit(envelope)) return undefined;
+      attempts++;
+      return attempts > 2 ? { kind: "fail", code: "FUSTOR_SENDER_UNREACHABLE" } : undefined;
+    });
+    await harness.start();
+    await until(() => attempts > 6);
+    expect(ends(harness)).toBe(0);
+    expect(harness.fusion.removedByAudits).toEqual([]);
+  });
+
+  it("get no end when the far side refuses one of their rows", async () => {
+    const harness = auditing({ settings: { auditIntervalMs: 30 } });
+    let poisonous = true;
+    harness.sender.setFaults((call, envelope) =>
+      call === "push" &&
+      poisonous &&
+      isAudit(envelope) &&
+      envelope?.events.some((event) => event.rows.some(({ path }) => path === "/a/f7"))
+        ? { kind: "fail", code: "FUSTOR_BATCH_REFUSED" }
+        : undefined,
+    );
+    await harness.start();
+    await until(() => harness.pipe.status().audit.cutShort >= 2);
+    expect(ends(harness)).toBe(0);
+    expect(harness.fusion.view.has("/a/f7")).toBe(true);
+    poisonous = false;
+    await until(() => auditsDone(harness) >= 1);
+    expect(harness.differences()).toEqual([]);
+  });
+
+  it("start anew when the source fails in the middle, without an end", async () => {
+    const harness = auditing({ source: { chunkRows: 5 } });
+    let broken = false;
+    harness.sender.setFaults((call, envelope) => {
+      if (call === "push" && isAudit(envelope) && !broken) {
+        broken = true;
+        harness.source.breakSnapshot(new FustorError("FUSTOR_SOURCE_UNAVAILABLE", "unmounted", { retryable: true }), 3);
+      }
+      return undefined;
+    });
+    await harness.start();
+    await until(() => auditsDone(harness) >= 1);
+    expect(harness.source.audits).toBeGreaterThan(1);
+    expect(harness.pipe.status().audit.cutShort).toBe(1);
+    expect(harness.fusion.removedByAudits).toEqual([]);
+  });
+
+  it("spare what is in a directory that could not be listed", async () => {
+    const harness = auditing();
+    harness.source.unlistable.add("/a");
+    await harness.start();
+    await until(() => auditsDone(harness) === 2);
+    expect(harness.fusion.removedByAudits).toEqual([]);
+    expect(harness.differences()).toEqual([]);
+  });
+
+  it("stop at once when another agent takes the lead, and begin anew with the next promotion", async () => {
+    const harness = auditing({ source: { chunkRows: 2, directoryPauseMs: 5 } });
+    let demoted = false;
+    harness.sender.setFaults((call, envelope) => {
+      if (call === "push" && isAudit(envelope) && !demoted && envelope?.events.some(({ rows }) => rows.length > 1)) {
+        demoted = true;
+        harness.fusion.appoint("somebody else");
+      }
+      return call === "push" && isAudit(envelope) ? { kind: "slow", delayMs: demoted ? 150 : 1 } : undefined;
+    });
+    await harness.start();
+    await until(() => demoted && harness.pipe.status().role === "follower");
+    const sent = harness.sender.pushes.filter(isAudit).length;
+    harness.source.write("/later", 1);
+    await until(() => harness.fusion.view.has("/later"));
+    expect(harness.sender.pushes.filter(isAudit).length - sent).toBeLessThanOrEqual(1);
+    expect(ends(harness)).toBe(0);
+    harness.fusion.appoint(harness.fusion.sessions[0]);
+    await until(() => auditsDone(harness) === 1);
+    expect(harness.differences()).toEqual([]);
+  });
+
+  it("spare what is written while they run", async () => {
+    const harness = auditing({ source: { chunkRows: 3, directoryPauseMs: 2 }, settings: { auditIntervalMs: 5 } });
+    await harness.start();
+    await until(() => harness.pipe.status().snapshot === "complete");
+    for (let i = 0; i < 300; i++) {
+      const directory = i % 2 === 0 ? "/a" : `/new${i % 9}`;
+      if (!harness.source.tree.has(directory)) harness.source.mkdir(directory);
+      harness.source.write(`${directory}/w${i % 23}`, i);
+      if (i % 5 === 0) harness.source.remove(`${directory}/w${(i + 7) % 23}`);
+      if (i % 37 === 0) harness.source.remove(`/new${i % 9}`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await until(
+      () => harness.pipe.status().backlog === 0 && harness.differences().length === 0,
+      () => harness.differences(),
+    );
+    expect(harness.fusion.removedByAudits).toEqual([]);
+    const { runs } = harness.pipe.status().audit;
+    await until(() => auditsDone(harness) > runs);
+    expect(harness.differences()).toEqual([]);
+  });
+
+  it("do not run when the session is given up in their middle, nor end afterwards", async () => {
+    const harness = auditing({ source: { chunkRows: 2 } });
+    let lost = false;
+    harness.sender.setFaults((call, envelope) => {
+      if (call === "push" && isAudit(envelope) && !lost && envelope?.events.some(({ rows }) => rows.length > 1)) {
+        lost = true;
+        return { kind: "fail", code: "FUSTOR_SESSION_LOST" };
+      }
+      return undefined;
+    });
+    await harness.start();
+    await until(() => auditsDone(harness) >= 1);
+    expect(lost).toBe(true);
+    const first = harness.sender.pushes.find(isAudit)?.sessionId;
+    expect(harness.sender.pushes.filter((push) => isAudit(push) && push.sessionId === first && push.isEnd)).toEqual([]);
+    expect(harness.differences()).toEqual([]);
+  });
+});

@@ -1,0 +1,115 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type BulkRows, type Change, type FsRow, silentLogger } from "../../../src/sdk/index.ts";
+import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
+import { createSource } from "../../../src/sources/registry.ts";
+
+const { signal } = new AbortController();
+
+async function* rowsOf({ chunks }: BulkRows): AsyncGenerator<readonly FsRow[]> {
+  for await (const chunk of chunks) {
+    const end = chunk.rowOffsets[chunk.rowCount] as number;
+    yield JSON.parse(`[${Buffer.from(chunk.buffer.subarray(0, end - 1)).toString("utf8")}]`) as FsRow[];
+    chunk.release();
+  }
+}
+
+async function pathsIn(rows: AsyncIterable<readonly FsRow[]>): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const batch of rows) paths.push(...batch.map(({ path }) => path));
+  return paths;
+}
+
+const pathsOf = (rows: BulkRows): Promise<string[]> => pathsIn(rowsOf(rows));
+
+describe("what the fs source tells when it is asked", () => {
+  let base: string;
+  let root: string;
+  let source: FsSource;
+
+  beforeEach(async () => {
+    base = mkdtempSync(join(tmpdir(), "fustor-audit-"));
+    root = join(base, "root");
+    mkdirSync(join(root, "d/e"), { recursive: true });
+    for (const file of ["f", "d/g", "d/e/h", "d/left out"]) writeFileSync(join(root, file), file);
+    const settings = { uri: root, driverParams: { engine: "poll", exclude: ["left out"] }, excludePaths: [] };
+    source = createSource("fs", { id: "test", logger: silentLogger }, settings) as FsSource;
+    await source.open();
+    for (const deadline = Date.now() + 10_000; source.status().availability.state !== "available"; ) {
+      if (Date.now() > deadline) throw new Error("the source did not become available");
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  });
+
+  afterEach(async () => {
+    await source.close();
+    rmSync(base, { recursive: true, force: true });
+  });
+
+  it("the root's row opens an audit, and nothing else is read before it is open", async () => {
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const rows = rowsOf(source.getAuditIterator({ signal, opened }));
+    expect((await rows.next()).value).toMatchObject([{ path: "/" }]);
+    const rest = pathsIn(rows);
+    writeFileSync(join(root, "d/new"), "written before the audit was open");
+    open();
+    const paths = await rest;
+    expect([...paths].sort()).toEqual(["/", "/d", "/d/e", "/d/e/h", "/d/g", "/d/new", "/f"]);
+    expect(paths.indexOf("/d")).toBeLessThan(paths.indexOf("/d/g"));
+  });
+
+  it("an audit of a root that is gone throws and never ends", async () => {
+    rmSync(root, { recursive: true });
+    const audit = source.getAuditIterator({ signal, opened: Promise.resolve() });
+    await expect(pathsOf(audit)).rejects.toMatchObject({ code: "FUSTOR_SOURCE_UNAVAILABLE", retryable: true });
+  });
+
+  it("a scan gives what is at a path, by relative or absolute name, and nothing for what is not there", async () => {
+    const scan = async (path: string, recursive = true): Promise<string[]> =>
+      (await pathsOf(source.scan(path, recursive, { signal }))).sort();
+    expect(await scan("/d")).toEqual(["/d", "/d/e", "/d/e/h", "/d/g"]);
+    expect(await scan(join(root, "d"), false)).toEqual(["/d"]);
+    expect(await scan("/d/./e/../g")).toEqual(["/d/g"]);
+    expect(await scan("f")).toEqual(["/f"]);
+    expect(await scan("/")).toHaveLength(6);
+    expect(await scan("/d/left out")).toEqual([]);
+    expect(await scan("/gone/deeper")).toEqual([]);
+  });
+
+  it("a scan never leaves the root, neither by dots nor through links", async () => {
+    writeFileSync(join(base, "secret"), "");
+    symlinkSync(base, join(root, "out"));
+    for (const path of ["/../secret", "..", `${root}/../secret`, "/d/../../secret", "/out/secret", "/\0"]) {
+      const scan = pathsOf(source.scan(path, true, { signal }));
+      await expect(scan, path).rejects.toMatchObject({ code: "FUSTOR_SOURCE_PATH_REFUSED" });
+    }
+    expect(await pathsOf(source.scan("/out", true, { signal }))).toEqual(["/out"]);
+    expect(await pathsOf(source.scan(`${root}2/secret`, true, { signal }))).toEqual([]);
+  });
+
+  it("a look at paths tells which are there, leaves out what is outside, and reports what had not been seen", async () => {
+    const changes: Change[] = [];
+    const abort = new AbortController();
+    const pump = (async () => {
+      for await (const batch of source.getMessageIterator(-1, abort).batches) changes.push(...batch.changes);
+    })();
+    unlinkSync(join(root, "d/g"));
+    const seen = await source.verify(["/f", "/d/g", "/../secret", "/gone"], { signal });
+    expect(seen.map(({ key, exists }) => [key, exists])).toEqual([
+      ["/f", true],
+      ["/d/g", false],
+      ["/gone", false],
+    ]);
+    for (const deadline = Date.now() + 10_000; !changes.some(({ op, key }) => op === "delete" && key === "/d/g"); ) {
+      if (Date.now() > deadline) throw new Error("the delete was not reported");
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    abort.abort();
+    await pump;
+  });
+});
