@@ -29,12 +29,12 @@ export function makeDirectories(root, count) {
   for (let directory = 0; directory < count; directory++) mkdirSync(join(root, `d${directory}`), { recursive: true });
 }
 
-/** Resolves when the agent has sent its first snapshot. Whoever called it ends both. */
-export async function startAgentBefore(root, { capacity, size }) {
+/** Resolves when the agent has sent its first snapshot. Whoever called it ends both. `pipe`: further keys of the pipe's entry. */
+export async function startAgentBefore(root, { capacity, size, pipe = {} }) {
   const sink = new WatcherProcess([process.execPath, SINK, String(capacity), String(size)]);
   const { port } = await sink.hear("listening");
   const receiver = { url: `http://127.0.0.1:${port}`, pushKey: "bench", pipeId: "bench" };
-  const agent = createOurAgent({ root, receiver });
+  const agent = createOurAgent({ root, receiver, pipe });
   const end = async () => {
     if (agent.alive()) await agent.terminate();
     await sink.end();

@@ -1,0 +1,60 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterEach, describe, expect, test } from "vitest";
+import { createTempFolder, removeTempFolders } from "../support/temp-tree.ts";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Runs a suite; the answer is what it wrote. */
+async function bench(...args: string[]): Promise<{ readonly result: Record<string, unknown>; readonly page: string }> {
+  const { stdout } = await run(process.execPath, ["bench/run.mjs", ...args], { cwd: ROOT, timeout: 110_000 });
+  const [json, page] = stdout.trim().split("\n").slice(-2);
+  return {
+    result: JSON.parse(readFileSync(json ?? "", "utf8")) as Record<string, unknown>,
+    page: readFileSync(page ?? "", "utf8"),
+  };
+}
+
+afterEach(removeTempFolders);
+
+describe("the benchmarks that read a tree", { timeout: 120_000 }, () => {
+  test("the scan suite counts the same entries through Node, with find and without Node, and removes its tree", async () => {
+    const dir = createTempFolder("bench-dir");
+    const small = ["--files", "300", "--runs", "1", "--dir", dir];
+    const { result, page } = await bench("scan", ...small, "--only", "find,readdirsync");
+    const [tree] = result.trees as {
+      entries: number;
+      medians: { name: string; entries?: number; seconds: number }[];
+    }[];
+    const names = tree?.medians.map(({ name }) => name);
+    expect(names).toEqual(["bare C++ scan", "fustor, through Node", "find -printf", "node readdirSync + lstatSync"]);
+    for (const one of tree?.medians ?? []) expect(one, one.name).toMatchObject({ runs: 1, entries: tree?.entries });
+    expect(readdirSync(dir)).toEqual([]);
+    expect(page).toContain("fustor, through Node");
+  });
+
+  test("a tree of the user's own is measured and left as it was", async () => {
+    const tree = createTempFolder("bench-own");
+    mkdirSync(join(tree, "d"));
+    writeFileSync(join(tree, "d", "f"), "mine");
+    const before = [tree, join(tree, "d"), join(tree, "d", "f")].map(
+      (path) => statSync(path, { bigint: true }).ctimeNs,
+    );
+    const { result } = await bench("scan", "--tree", tree, "--runs", "1", "--only", "find");
+    const [measured] = result.trees as { name: string; entries: number }[];
+    expect(measured).toMatchObject({ name: "own tree", entries: 3 });
+    expect(JSON.stringify(result), "where the user's tree is stays with the user").not.toContain(basename(tree));
+    const after = [tree, join(tree, "d"), join(tree, "d", "f")].map((path) => statSync(path, { bigint: true }).ctimeNs);
+    expect(after).toEqual(before);
+  });
+
+  test("an option that a suite does not know is refused before anything is measured", async () => {
+    await expect(bench("scan", "--fils", "10")).rejects.toMatchObject({ code: 64 });
+    await expect(bench("scan", "--files", "many")).rejects.toMatchObject({ code: 64 });
+    await expect(bench("nothing")).rejects.toMatchObject({ code: 64 });
+  });
+});
