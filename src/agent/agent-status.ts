@@ -27,6 +27,8 @@ export interface SenderReport {
 export interface PipeReport extends PipeStatus {
   readonly source: string;
   readonly sender: SenderReport;
+  /** File of the rows that the far side refuses; there once there is one. */
+  readonly deadLetterFile: string;
 }
 
 export interface AgentStatus {

@@ -24,6 +24,7 @@ export function ownPaths(config: Pick<AgentConfig, "home" | "configDir" | "loggi
     paths.socket,
     `${paths.socket}.path`,
     paths.stateDir,
+    paths.deadLetterDir,
     paths.logFile,
     paths.configFile,
     paths.configFolder,

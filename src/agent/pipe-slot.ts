@@ -1,16 +1,20 @@
 /** One pipe of the configuration with everything it holds: its share of the source, its sender, and itself. */
+import { join } from "node:path";
 import type { BusLease, BusPool } from "../bus/bus-pool.ts";
+import { homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig, SenderConfig, SourceConfig } from "../config/model.ts";
 import { Pipe } from "../pipe/pipe.ts";
-import type { Ambience, PipeSettings } from "../pipe/pipe-options.ts";
+import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
 import type { PipeStatus } from "../pipe/pipe-status.ts";
 import { describeError, FustorError, type Logger, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
 import { createSender, type SenderCredential, type SenderSettings } from "../senders/registry.ts";
 import { createSource } from "../sources/registry.ts";
 import { type PipeReport, publicUri, type SourceReport } from "./agent-status.ts";
+import { DeadLetterFile } from "./dead-letter-file.ts";
+import { fileNameOf } from "./file-name.ts";
 import { excludedPaths } from "./own-files.ts";
 import { sourceSignature } from "./source-signature.ts";
-import type { StateStore } from "./state-store.ts";
+import type { StateStore, StoredMemory } from "./state-store.ts";
 
 export interface SlotContext {
   readonly config: AgentConfig;
@@ -25,6 +29,8 @@ interface Running {
   readonly lease: BusLease;
   readonly sender: SenderDriver;
   readonly pipe: Pipe;
+  readonly memory: StoredMemory;
+  readonly deadLetter: DeadLetterFile;
 }
 
 type SlotState =
@@ -135,8 +141,11 @@ export class PipeSlot {
       const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
       const lease = await pool.acquire(this.signature, create, limits);
       const memory = state.memoryOf(this.id, this.#sender.uri);
-      const pipe = new Pipe({ settings, source: lease.source, sender, bus: lease.bus, memory, logger, ambience });
-      return { lease, sender, pipe };
+      const deadLetter = new DeadLetterFile({ path: this.#deadLetterPath, logger, wallClock: ambience.wallClock });
+      const onPoison = (row: PoisonRow): void => deadLetter.add(row);
+      const { source, bus } = lease;
+      const pipe = new Pipe({ settings, source, sender, bus, memory, logger, ambience, onPoison });
+      return { lease, sender, pipe, memory, deadLetter };
     } catch (error) {
       await sender.close();
       throw error;
@@ -146,18 +155,30 @@ export class PipeSlot {
   /** Sends what is queued, for so long at most, ends the session and frees everything. Never rejects. */
   async stop(deadlineMs: number): Promise<void> {
     if (this.#state.kind !== "running") return;
-    const { pipe, sender, lease } = this.#state;
+    const { pipe, sender, lease, memory, deadLetter } = this.#state;
     const orSay = (what: string) => (error: unknown) =>
       this.#context.logger.warn({ pipe: this.id, err: error }, `${what} did not end cleanly`);
     await pipe.stop({ deadlineMs }).catch(orSay("the pipe"));
     await sender.close().catch(orSay("the sender"));
+    await memory.close().catch(orSay("the journal of deleted keys"));
+    await deadLetter.close();
     await lease.release();
     this.#state = { kind: "stopped", last: pipe.status() };
   }
 
   report(): PipeReport {
     const { id, driver, uri } = this.#sender;
-    return { ...this.#status(), source: this.source.id, sender: { id, driver, uri: publicUri(uri) } };
+    return {
+      ...this.#status(),
+      source: this.source.id,
+      sender: { id, driver, uri: publicUri(uri) },
+      deadLetterFile: this.#deadLetterPath,
+    };
+  }
+
+  get #deadLetterPath(): string {
+    const { home, configDir } = this.#context.config;
+    return join(homePaths(home, configDir).deadLetterDir, `${fileNameOf(this.id)}.jsonl`);
   }
 
   #status(): PipeStatus {

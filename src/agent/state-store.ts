@@ -1,57 +1,25 @@
 /**
- * What the agent must know after a crash: `state/pipes.json` in the home.
+ * What the agent must know after a crash: `state/` in the home.
  *
- * Only a session so far. It is handed back only on the same host, for the same receiver and the same pipe: deleting a session that
+ * `pipes.json` holds per pipe the session, the last good heartbeat and the size of the last snapshot, and per source what its
+ * root was; the previous generation lies beside it. `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
+ *
+ * What belongs to a session is handed back only on the same host, for the same receiver and the same pipe: deleting a session that
  * belongs to somebody else (a home copied to a second machine, a receiver moved) would throw out a healthy agent.
+ *
+ * Pending changes are not kept: the snapshot after a restart repairs what they would have told.
  */
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { PipeMemory } from "../pipe/pipe-options.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
+import { DeletedJournal } from "./deleted-journal.ts";
 import { writeDurably } from "./durable-file.ts";
+import { fileNameOf } from "./file-name.ts";
+import { type AgentMemory, formatState, parseState, type Reading, type RememberedPipe } from "./state-file.ts";
 
-export const STATE_VERSION = 1;
-
-export interface RememberedPipe {
-  readonly session: string;
-  readonly hostId: string;
-  /** URI of the far side the session belongs to. */
-  readonly receiver: string;
-  readonly pipe: string;
-}
-
-type Reading =
-  | { readonly kind: "absent" }
-  | { readonly kind: "unusable"; readonly reason: string }
-  | { readonly kind: "good"; readonly pipes: Map<string, RememberedPipe> };
-
-const isRemembered = (value: unknown): value is RememberedPipe => {
-  const entry = value as Partial<Record<keyof RememberedPipe, unknown>> | null;
-  return (
-    typeof entry === "object" &&
-    entry !== null &&
-    [entry.session, entry.hostId, entry.receiver, entry.pipe].every((member) => typeof member === "string")
-  );
-};
-
-/** Pure part of reading, for any text whatever. */
-export function parseState(text: string): Reading {
-  if (text.trim() === "") return { kind: "unusable", reason: "it is empty" };
-  let document: { readonly version?: unknown; readonly pipes?: unknown } | null;
-  try {
-    document = JSON.parse(text) as typeof document;
-  } catch (error) {
-    return { kind: "unusable", reason: `it is no JSON: ${describeError(error)}` };
-  }
-  if (typeof document !== "object" || document === null) return { kind: "unusable", reason: "it is no JSON object" };
-  if (document.version !== STATE_VERSION) {
-    return { kind: "unusable", reason: `its version is ${JSON.stringify(document.version)}, not ${STATE_VERSION}` };
-  }
-  if (typeof document.pipes !== "object" || document.pipes === null) {
-    return { kind: "unusable", reason: "it has no pipes" };
-  }
-  return { kind: "good", pipes: new Map(Object.entries(document.pipes).filter(([, entry]) => isRemembered(entry))) };
-}
+/** A heartbeat is worth a write to the disk this often, for all pipes together. */
+const HEARTBEAT_WRITE_MS = 10_000;
 
 async function readState(path: string): Promise<Reading> {
   try {
@@ -62,6 +30,28 @@ async function readState(path: string): Promise<Reading> {
   }
 }
 
+/** The newest generation that can be used. One that cannot is moved to `<name>.bad`, where the next one takes its place. */
+async function recall(folder: string, logger: Logger): Promise<AgentMemory> {
+  for (const name of ["pipes.json", "pipes.json.bak"]) {
+    const file = join(folder, name);
+    const reading = await readState(file);
+    if (reading.kind === "good") return reading.memory;
+    if (reading.kind === "absent") continue;
+    logger.warn({ file }, `a state file cannot be used and is set aside as ${name}.bad: ${reading.reason}`);
+    await rename(file, `${file}.bad`).catch((error: unknown) => {
+      logger.warn({ file }, `it could not be set aside: ${describeError(error)}`);
+    });
+  }
+  return { pipes: new Map(), sources: new Map() };
+}
+
+/** A pipe's memory with a file of its own. */
+export interface StoredMemory extends PipeMemory {
+  readonly deleted: DeletedJournal;
+  /** Once the pipe has ended. */
+  close(): Promise<void>;
+}
+
 /** One per agent. Any number of pipes may use it at once; writes are put in a row and the newest state wins. */
 export class StateStore {
   readonly folder: string;
@@ -69,57 +59,109 @@ export class StateStore {
   readonly #previous: string;
   readonly #logger: Logger;
   readonly #hostId: string;
-  readonly #pipes: Map<string, RememberedPipe>;
-  #lastWrite: Promise<void> = Promise.resolve();
+  readonly #memory: AgentMemory;
+  readonly #now: () => number;
+  #heartbeatWrittenAt = Number.NEGATIVE_INFINITY;
+  #writing: Promise<void> = Promise.resolve();
+  /** A write that has not begun yet: it will hold what is changed until then. */
+  #queued: Promise<void> | undefined;
 
-  private constructor(folder: string, hostId: string, logger: Logger, pipes: Map<string, RememberedPipe>) {
+  private constructor(folder: string, hostId: string, logger: Logger, memory: AgentMemory, now: () => number) {
     this.folder = folder;
     this.#path = join(folder, "pipes.json");
     this.#previous = join(folder, "pipes.json.bak");
     this.#hostId = hostId;
     this.#logger = logger;
-    this.#pipes = pipes;
+    this.#memory = memory;
+    this.#now = now;
   }
 
-  /** Never fails because of what the files hold; says so instead. */
-  static async open(home: string, hostId: string, logger: Logger): Promise<StateStore> {
+  /** Never fails because of what the files hold; says so instead. `now`: milliseconds that never go back. */
+  static async open(
+    home: string,
+    hostId: string,
+    logger: Logger,
+    now: () => number = () => performance.now(),
+  ): Promise<StateStore> {
     const folder = join(home, "state");
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const name of ["pipes.json", "pipes.json.bak"]) {
-      const reading = await readState(join(folder, name));
-      if (reading.kind === "good") return new StateStore(folder, hostId, logger, reading.pipes);
-      if (reading.kind === "unusable") {
-        logger.warn({ file: join(folder, name) }, `a state file cannot be used and is passed over: ${reading.reason}`);
-      }
-    }
-    return new StateStore(folder, hostId, logger, new Map());
+    return new StateStore(folder, hostId, logger, await recall(folder, logger), now);
   }
 
   /** The memory of one pipe towards one receiver. */
-  memoryOf(pipe: string, receiver: string): PipeMemory {
+  memoryOf(pipe: string, receiver: string): StoredMemory {
+    const known = (): RememberedPipe | undefined => {
+      const entry = this.#memory.pipes.get(pipe);
+      return entry?.hostId === this.#hostId && entry.receiver === receiver && entry.pipe === pipe ? entry : undefined;
+    };
+    const update = (change: Partial<Record<keyof RememberedPipe, string | number | undefined>>): void => {
+      const entry = { ...known(), ...change, pipe, hostId: this.#hostId, receiver };
+      const present = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
+      this.#memory.pipes.set(pipe, present as unknown as RememberedPipe);
+    };
+    const deleted = new DeletedJournal({
+      path: join(this.folder, "deleted", `${fileNameOf(pipe)}.journal`),
+      receiver,
+      logger: this.#logger.child({ pipe }),
+      now: this.#now,
+    });
     return {
-      rememberedSession: async () => {
-        const known = this.#pipes.get(pipe);
-        const ours = known?.hostId === this.#hostId && known.receiver === receiver && known.pipe === pipe;
-        return ours ? known.session : undefined;
-      },
+      deleted,
+      close: () => deleted.close(),
+      rememberedSession: async () => known()?.session,
       rememberSession: async (session) => {
-        if (session === undefined) this.#pipes.delete(pipe);
-        else this.#pipes.set(pipe, { session, hostId: this.#hostId, receiver, pipe });
+        update({ session });
         await this.#write();
+      },
+      lastGoodHeartbeat: async () => known()?.lastGoodHeartbeat,
+      noteHeartbeat: (epochMs) => {
+        update({ lastGoodHeartbeat: epochMs });
+        this.#writeHeartbeats();
+      },
+      lastSnapshotRows: () => known()?.snapshotRows,
+      noteSnapshot: (rows) => {
+        update({ snapshotRows: rows });
+        void this.#write();
       },
     };
   }
 
+  /** What the root of a source was when it was last known to be the right one; only on the same host. */
+  rootIdentityOf(source: string): string | undefined {
+    const entry = this.#memory.sources.get(source);
+    return entry?.hostId === this.#hostId ? entry.rootIdentity : undefined;
+  }
+
+  async noteRootIdentity(source: string, rootIdentity: string): Promise<void> {
+    if (this.rootIdentityOf(source) === rootIdentity) return;
+    this.#memory.sources.set(source, { hostId: this.#hostId, rootIdentity });
+    await this.#write();
+  }
+
+  /** Resolves when everything noted so far is written. */
+  flush(): Promise<void> {
+    return this.#write();
+  }
+
+  #writeHeartbeats(): void {
+    if (this.#now() - this.#heartbeatWrittenAt < HEARTBEAT_WRITE_MS) return;
+    this.#heartbeatWrittenAt = this.#now();
+    void this.#write();
+  }
+
+  /** Never rejects. */
   #write(): Promise<void> {
-    this.#lastWrite = this.#lastWrite.then(async () => {
-      const text = `${JSON.stringify({ version: STATE_VERSION, pipes: Object.fromEntries(this.#pipes) }, null, 2)}\n`;
+    if (this.#queued !== undefined) return this.#queued;
+    const queued = this.#writing.then(async () => {
+      this.#queued = undefined;
       try {
-        await writeDurably(this.#path, text, this.#previous);
+        await writeDurably(this.#path, formatState(this.#memory), this.#previous);
       } catch (error) {
         this.#logger.warn({ file: this.#path }, `the state was not saved: ${describeError(error)}`);
       }
     });
-    return this.#lastWrite;
+    this.#queued = queued;
+    this.#writing = queued;
+    return queued;
   }
 }

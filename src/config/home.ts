@@ -26,6 +26,8 @@ export interface HomePaths {
   readonly socket: string;
   /** What pipes remember between runs. */
   readonly stateDir: string;
+  /** Rows that a far side refuses. */
+  readonly deadLetterDir: string;
 }
 
 export function homePaths(home: string, configDir: string = home, logDir: string = configDir): HomePaths {
@@ -40,6 +42,7 @@ export function homePaths(home: string, configDir: string = home, logDir: string
     lockFile: join(home, "agent.lock"),
     socket: join(home, "agent.sock"),
     stateDir: join(home, "state"),
+    deadLetterDir: join(home, "dead-letter"),
   };
 }
 

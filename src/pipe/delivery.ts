@@ -159,7 +159,13 @@ export class Delivery {
       return true;
     }
     this.#poisonRun++;
-    const row: PoisonRow = { key: shipment.key(), phase: shipment.phase, reason };
+    const text = shipment.row();
+    const row: PoisonRow = {
+      key: shipment.key(),
+      phase: shipment.phase,
+      reason,
+      ...(text === undefined ? {} : { row: text }),
+    };
     this.#parts.logger.error(
       { key: row.key, phase: row.phase },
       `a row was set aside, the far side refuses it: ${reason}`,

@@ -51,6 +51,9 @@ export interface PipeMemory {
   lastGoodHeartbeat?(): Promise<number | undefined>;
   /** Called at each good heartbeat; how often it is written down is the memory's affair, its last value may be some seconds old. */
   noteHeartbeat?(epochMs: number): void;
+  /** Rows of the last snapshot that was completed, by any run: what the next one may expect. */
+  lastSnapshotRows?(): number | undefined;
+  noteSnapshot?(rows: number): void;
 }
 
 /** Keys whose delete was sent: see RevivalSet. */
@@ -89,6 +92,8 @@ export interface PoisonRow {
   readonly key: string;
   readonly phase: ShipmentPhase;
   readonly reason: string;
+  /** The row as JSON text, as the source made it (not mapped); hardly ever broken JSON. */
+  readonly row?: string;
 }
 
 export interface PipeParts {

@@ -113,7 +113,7 @@ export class Pipe {
       ...withoutUndefined({
         role: this.#role,
         session: sessionId === undefined ? undefined : shortId(sessionId),
-        snapshotExpectedRows: progress.expectedRows,
+        snapshotExpectedRows: progress.expectedRows ?? this.#parts.memory.lastSnapshotRows?.(),
         lastError,
         lagMs,
         clockSkewMs: this.#clockSkewMs,

@@ -132,8 +132,10 @@ export class SessionRun {
       logger: pipe.logger,
       index: () => pipe.bus.committedIndex,
       onComplete: () => {
+        const { rows } = this.snapshot.progress;
         history.complete();
-        pipe.logger.info({ rows: this.snapshot.progress.rows }, "the snapshot is complete");
+        pipe.memory.noteSnapshot?.(rows);
+        pipe.logger.info({ rows }, "the snapshot is complete");
       },
       onEnded: () => this.#lane.snapshotEnded(),
     });

@@ -2,7 +2,7 @@
 import type { Envelope, Row } from "../sdk/index.ts";
 import type { EnvelopeBuilder, LiveItem } from "./envelope-builder.ts";
 import type { RevivalSet } from "./revival.ts";
-import { halveRanges, type RowRange, rangeRows, rowPath } from "./row-ranges.ts";
+import { halveRanges, type RowRange, rangeRows, rowPath, rowText } from "./row-ranges.ts";
 import type { TouchedKeys } from "./touched-keys.ts";
 
 /** Phases whose rows come in bulk; the words of the wire. */
@@ -20,6 +20,8 @@ export interface Shipment {
   halve(): readonly [Shipment, Shipment] | undefined;
   /** Keys for the log, of a shipment that cannot be halved. */
   key(): string;
+  /** The row itself as JSON text, of a shipment that cannot be halved; undefined when it has none. */
+  row(): string | undefined;
   /** Right before each attempt. */
   sending(): void;
   accepted(): void;
@@ -65,6 +67,11 @@ export class LiveShipment implements Shipment {
 
   key(): string {
     return this.#items.map((item) => item.change.key).join(", ");
+  }
+
+  row(): string | undefined {
+    const [item] = this.#items;
+    return item === undefined ? undefined : JSON.stringify(item.change.row);
   }
 
   sending(): void {
@@ -136,6 +143,11 @@ export class BulkShipment implements Shipment {
     return typeof path === "string" ? path : "a row without a path";
   }
 
+  row(): string | undefined {
+    const range = this.#ranges[0];
+    return range === undefined ? JSON.stringify(this.#revived[0]) : rowText(range.chunk, range.from);
+  }
+
   sending(): void {
     // Nothing to note: rows in bulk supersede nothing.
   }
@@ -182,6 +194,10 @@ export class EndShipment implements Shipment {
 
   key(): string {
     return `the end (${this.phase})`;
+  }
+
+  row(): undefined {
+    return undefined;
   }
 
   sending(): void {

@@ -53,7 +53,10 @@ function sourceLine(source: SourceReport): string {
 
 function pipeLines(pipe: PipeReport): string[] {
   const lines = [`  ${pipe.id}: ${printable(pipe.info)} (${pipe.source} -> ${pipe.sender.id}, ${pipe.sender.uri})`];
-  if (pipe.poisonRows > 0) lines.push(`    rows the far side refuses: ${formatCount(pipe.poisonRows)}`);
+  if (pipe.poisonRows > 0)
+    lines.push(
+      `    rows the far side refuses: ${formatCount(pipe.poisonRows)}, kept in ${printable(pipe.deadLetterFile)}`,
+    );
   if (pipe.changesLost > 0) lines.push(`    times it fell behind: ${formatCount(pipe.changesLost)}`);
   if (pipe.lastError !== undefined && !pipe.info.includes(pipe.lastError))
     lines.push(`    last error: ${printable(pipe.lastError)}`);

@@ -1,9 +1,12 @@
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseState, StateStore } from "../../../src/agent/state-store.ts";
+import { formatState, parseState } from "../../../src/agent/state-file.ts";
+import { StateStore } from "../../../src/agent/state-store.ts";
 import type { Logger } from "../../../src/sdk/index.ts";
 import { silentLogger } from "../../../src/sdk/index.ts";
+import { waitFor } from "../../support/wait-for.ts";
 import { freshFolder } from "./folder.ts";
 
 const HOST = "machine:m1";
@@ -79,6 +82,10 @@ test.each([
   const again = await StateStore.open(home, HOST, logger);
   expect(await again.memoryOf("p1", RECEIVER).rememberedSession()).toBe("older");
   expect(warnings).toHaveLength(1);
+  expect(await readFile(`${stateFile(home)}.bad`, "utf8")).toBe(damage);
+  const { logger: later, warnings: laterWarnings } = recordingLogger();
+  await StateStore.open(home, HOST, later);
+  expect(laterWarnings).toEqual([]);
 });
 
 test("two damaged generations leave an empty state that works", async () => {
@@ -106,5 +113,76 @@ test("a state that cannot be written is said and harms nobody", async () => {
 test("an entry of the wrong shape is dropped and the others stay", () => {
   const good = { session: "s", hostId: HOST, receiver: RECEIVER, pipe: "p2" };
   const reading = parseState(JSON.stringify({ version: 1, pipes: { p1: { session: 5 }, p2: good, p3: null } }));
-  expect(reading.kind === "good" && [...reading.pipes]).toEqual([["p2", good]]);
+  expect(reading.kind === "good" && [...reading.memory.pipes]).toEqual([["p2", good]]);
+});
+
+test("any text is either understood or refused with a reason, and what is understood survives being written", () => {
+  const almost = fc.record({ version: fc.constantFrom(1, 2, 3), pipes: fc.jsonValue(), sources: fc.jsonValue() });
+  const entry = fc.record({
+    pipe: fc.string(),
+    hostId: fc.string(),
+    receiver: fc.string(),
+    session: fc.oneof(fc.string(), fc.integer()),
+    lastGoodHeartbeat: fc.oneof(fc.double(), fc.constant(null)),
+  });
+  const nearly = fc.record({ version: fc.constant(2), pipes: fc.dictionary(fc.string(), entry) });
+  const text = fc.oneof(
+    fc.string(),
+    almost.map((value) => JSON.stringify(value)),
+    nearly.map((value) => JSON.stringify(value)),
+    fc.uint8Array().map((bytes) => Buffer.from(bytes).toString("utf8")),
+  );
+  fc.assert(
+    fc.property(text, (written) => {
+      const reading = parseState(written);
+      if (reading.kind !== "good") {
+        expect(reading).toMatchObject({ kind: "unusable", reason: expect.stringMatching(/./) });
+        return;
+      }
+      expect(parseState(formatState(reading.memory))).toEqual(reading);
+    }),
+  );
+});
+
+test("heartbeats are written down once in ten seconds, and the newest one with whatever else is written", async () => {
+  const home = await freshFolder();
+  let now = 0;
+  const store = await StateStore.open(home, HOST, silentLogger, () => now);
+  const memory = store.memoryOf("p1", RECEIVER);
+  const onDisk = async (): Promise<number | undefined> => {
+    const again = await StateStore.open(home, HOST, silentLogger);
+    return again.memoryOf("p1", RECEIVER).lastGoodHeartbeat?.();
+  };
+  memory.noteHeartbeat?.(1000);
+  await waitFor(async () => (await onDisk()) === 1000, { timeoutMs: 5000, what: "the first one" });
+  now = 9_999;
+  memory.noteHeartbeat?.(2000);
+  expect(await onDisk()).toBe(1000);
+  now = 10_000;
+  memory.noteHeartbeat?.(3000);
+  await waitFor(async () => (await onDisk()) === 3000, { timeoutMs: 5000, what: "the third one" });
+  memory.noteHeartbeat?.(4000);
+  await memory.rememberSession("s-1");
+  expect(await onDisk()).toBe(4000);
+});
+
+test("a closed session leaves the heartbeat and the rows of the last snapshot", async () => {
+  const home = await freshFolder();
+  const memory = (await StateStore.open(home, HOST, silentLogger)).memoryOf("p1", RECEIVER);
+  await memory.rememberSession("s-1");
+  memory.noteHeartbeat?.(5000);
+  memory.noteSnapshot?.(77);
+  await memory.rememberSession(undefined);
+  const again = (await StateStore.open(home, HOST, silentLogger)).memoryOf("p1", RECEIVER);
+  expect(await again.rememberedSession()).toBeUndefined();
+  expect(await again.lastGoodHeartbeat?.()).toBe(5000);
+  expect(again.lastSnapshotRows?.()).toBe(77);
+});
+
+test("what a root was is handed out on its own host only", async () => {
+  const home = await freshFolder();
+  const store = await StateStore.open(home, HOST, silentLogger);
+  await store.noteRootIdentity("fs:/data", "dev 1 inode 2");
+  expect((await StateStore.open(home, HOST, silentLogger)).rootIdentityOf("fs:/data")).toBe("dev 1 inode 2");
+  expect((await StateStore.open(home, "machine:m2", silentLogger)).rootIdentityOf("fs:/data")).toBeUndefined();
 });

@@ -21,6 +21,7 @@ export const examplePipe: PipeReport = {
   committedIndex: 1_790_000_000_123,
   source: "lab-files",
   sender: { id: "to-fusion", driver: "fusion", uri: "http://localhost:8102" },
+  deadLetterFile: "/home/agent/dead-letter/p1.jsonl",
 };
 
 export const exampleStatus: AgentStatus = {
