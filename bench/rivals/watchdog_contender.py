@@ -31,6 +31,7 @@ class Handler(FileSystemEventHandler):
 
 
 def start():
+    global observer
     say(kind="begun", at=time.monotonic_ns())
     observer = Observer()
     observer.schedule(Handler(), root, recursive=True)
@@ -38,6 +39,16 @@ def start():
     say(kind="ready", at=time.monotonic_ns())
 
 
+def stop():
+    global seen, count
+    observer.stop()
+    observer.join()
+    seen = array.array("d", bytes(8 * capacity))
+    count = 0
+    say(kind="stopped")
+
+
+observer = None
 say(kind="loaded")
 for text in sys.stdin:
     order = json.loads(text)
@@ -46,6 +57,8 @@ for text in sys.stdin:
             start()
         except OSError as error:
             say(kind="failed", message=str(error))
+    elif order["do"] == "stop":
+        stop()
     elif order["do"] == "count":
         say(kind="count", seen=count, troubles=0, trouble="")
     elif order["do"] == "save":

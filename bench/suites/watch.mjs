@@ -1,43 +1,52 @@
 /**
  * Questions, each asked of our engine and of its rivals in turns within one run:
  *  1. how long from the creation of a file to the JavaScript callback, at several rates, and how many files arrive at all;
- *  2. are 50,000 files a second, and files as fast as they can be made, all seen;
+ *  2. are 50,000 files a second, and files as fast as they can be made, all seen; what is the greatest rate without loss;
  *  3. how long from the start on a large tree until a change anywhere is reported, and how much memory that takes;
  *  4. how much slower is the writer for being watched.
  *
- * Files are made in memory where /dev/shm is (a disk may not reach the rates, and hides what watching costs); `--folder` moves them.
+ * Files are made in memory where /dev/shm is (a disk may not reach the rates, and hides what watching costs); `--dir` moves them.
  */
-import { statfsSync } from "node:fs";
-import { tmpdir } from "node:os";
 import "../../scripts/load-ts.mjs";
 import { gatherContenders } from "../rivals/contenders.mjs";
-import { circumstances, writeResult } from "../support/report.mjs";
+import { memoryFolder } from "../support/agent-run.mjs";
+import { writePage } from "../support/chart.mjs";
+import { numberOption, textOption } from "../support/options.mjs";
+import { circumstances, whereOf, writeResult } from "../support/report.mjs";
 import { measureStage } from "./watch/rates.mjs";
 import { growDirectories, measureSetup } from "./watch/setup.mjs";
-import { NOBODY, ratiosOf, summarize, summarizeSetups } from "./watch/summary.mjs";
+import { measureSlowdown } from "./watch/slowdown.mjs";
+import { greatestRates, ratiosOf, summarize, summarizeSetups } from "./watch/summary.mjs";
 import { lineOf, reportOf, writeMarkdown } from "./watch/tables.mjs";
 
 const { createTempFolder, removeTempFolders, seededRandom } = await import("../../test/support/temp-tree.ts");
 
-export const about = "watchers compared: latency, loss, set-up, the writer's slowdown (8 min; --quick 1 min)";
+export const about =
+  "watchers compared: latency, loss, set-up, the writer's slowdown (4 min; --quick 1 min; --budget 900 for all of it)";
 
 export const options = {
   quick: { type: "boolean", default: false, help: "small numbers: shows that it works, not how fast" },
-  runs: { type: "string", help: "default 3, quick 1" },
+  runs: { type: "string", help: "turns at most; default 3, quick 1" },
   directories: { type: "string", help: "of the tree for the set-up; default 100000, quick 10000" },
   seed: { type: "string", default: "1", help: "of that tree" },
-  folder: { type: "string", help: "where files are made; default /dev/shm" },
-  parts: { type: "string", default: "setup,rates", help: "setup, rates, or both" },
+  dir: { type: "string", help: "where files are made; default /dev/shm" },
+  parts: { type: "string", default: "setup,rates,writer", help: "any of setup, rates, writer" },
+  budget: { type: "string", help: "seconds; what does not fit is left out and said to be; default 225, quick 60" },
 };
 
-const FULL = { runs: 3, directories: 100_000, seconds: [3, 2, 2, 3], flatOut: 150_000, budgetSeconds: 450 };
-const QUICK = { runs: 1, directories: 10_000, seconds: [0.3, 0.3, 0.2, 0.2], flatOut: 10_000, budgetSeconds: 50 };
+const FULL = {
+  ...{ runs: 3, directories: 100_000, seconds: [3, 2, 2, 2], flatOut: 150_000 },
+  ...{ pairs: 15, blockFiles: 4000, budgetSeconds: 225 },
+};
+const QUICK = {
+  ...{ runs: 1, directories: 10_000, seconds: [0.3, 0.3, 0.2, 0.2], flatOut: 10_000 },
+  ...{ pairs: 5, blockFiles: 1000, budgetSeconds: 60 },
+};
+/** How the time is shared; what a part leaves over is for those after it. */
+const SHARES = { setup: 0.45, rates: 0.35, writer: 0.2 };
 /** Once is enough then. */
 const SLOW_SETUP_MS = 10_000;
 const RATES = [20, 1000, 10_000, 50_000];
-const MEMORY_FOLDER = "/dev/shm";
-const TMPFS_MAGIC = 0x01021994;
-const LEAST_FREE_BYTES = 1e9;
 
 function stagesOf({ seconds, flatOut }) {
   const paced = RATES.map((perSecond, at) => ({
@@ -48,23 +57,21 @@ function stagesOf({ seconds, flatOut }) {
   return [...paced, { name: "flat out", perSecond: 0, files: flatOut }];
 }
 
-function memoryFolder() {
-  try {
-    const { type, bavail, bsize } = statfsSync(MEMORY_FOLDER);
-    return type === TMPFS_MAGIC && bavail * bsize > LEAST_FREE_BYTES ? MEMORY_FOLDER : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Never longer than promised: what does not fit any more is left out, and said to be. */
-function createBudget(seconds) {
+function createBudget(seconds, parts) {
   const begun = performance.now();
+  const total = parts.reduce((sum, part) => sum + SHARES[part], 0);
+  let allowed = 0;
   const leftOut = [];
   return {
     leftOut,
+    /** The next part may use its share. */
+    begin(part) {
+      allowed += (SHARES[part] / total) * seconds;
+    },
+    leftSeconds: () => Math.max(0, allowed - (performance.now() - begun) / 1000),
     leaves(what) {
-      if ((performance.now() - begun) / 1000 < seconds) return true;
+      if (this.leftSeconds() > 0) return true;
       leftOut.push(what);
       return false;
     },
@@ -109,12 +116,11 @@ async function measureRates(contenders, plan, folder, budget) {
   for (let turn = 1; turn <= plan.runs; turn++) {
     // The questions about loss first: they are the ones that must not be left out.
     for (const stage of stagesOf(plan).toReversed()) {
-      for (const contender of stage.perSecond === 0 ? [{ name: NOBODY }, ...contenders] : contenders) {
+      for (const contender of contenders) {
         const what = `run ${turn}: ${stage.name}: ${contender.name}`;
         const hopeless = (one) => one.failed !== undefined && one.stage === stage.name && one.name === contender.name;
         if (samples.some(hopeless) || !budget.leaves(what)) continue;
-        const watcher = contender.name === NOBODY ? undefined : contender;
-        const sample = await attempt(what, () => measureStage(watcher, stage, folder));
+        const sample = await attempt(what, () => measureStage(contender, stage, folder));
         samples.push({ turn, stage: stage.name, name: contender.name, ...sample });
       }
     }
@@ -122,32 +128,60 @@ async function measureRates(contenders, plan, folder, budget) {
   return samples;
 }
 
+async function measureSlowdowns(contenders, plan, folder, budget) {
+  const samples = [];
+  for (const [at, contender] of contenders.entries()) {
+    const what = `the writer beside ${contender.name}`;
+    if (!budget.leaves(what)) continue;
+    const until = performance.now() + (budget.leftSeconds() * 1000) / (contenders.length - at);
+    const setting = { ...plan, leaves: () => performance.now() < until };
+    samples.push({ name: contender.name, ...(await attempt(what, () => measureSlowdown(contender, setting, folder))) });
+  }
+  return samples;
+}
+
+const withoutRatios = ({ cpuRatios: _cpu, wallRatios: _wall, ...rest }) => rest;
+
 export async function run(values) {
   const preset = values.quick ? QUICK : FULL;
+  const chosen = (name, initial) => (values[name] === undefined ? initial : numberOption(values, name, 1));
   const plan = {
     ...preset,
-    runs: Number(values.runs ?? preset.runs),
-    directories: Number(values.directories ?? preset.directories),
+    runs: chosen("runs", preset.runs),
+    directories: chosen("directories", preset.directories),
+    budgetSeconds: chosen("budget", preset.budgetSeconds),
   };
-  const base = values.folder ?? memoryFolder() ?? tmpdir();
+  const parts = textOption(values, "parts", Object.keys(SHARES));
+  const base = values.dir ?? memoryFolder();
   process.env.FUSTOR_TEST_DIR = base;
-  const budget = createBudget(plan.budgetSeconds);
+  const budget = createBudget(plan.budgetSeconds, parts);
   const setting = circumstances();
   const { contenders, skipped } = gatherContenders();
   for (const { name, reason } of skipped) say(`skipped: ${name}: ${reason}`);
-  const parts = values.parts.split(",");
+  const measurePart = async (part, measure) => {
+    if (!parts.includes(part)) return [];
+    budget.begin(part);
+    return await measure();
+  };
   try {
     const folder = createTempFolder("bench-watch");
     const seed = Number(values.seed);
-    const setups = parts.includes("setup") ? await measureSetups(contenders, plan, seed, folder, budget) : [];
-    const rates = parts.includes("rates") ? await measureRates(contenders, plan, folder, budget) : [];
+    const setups = await measurePart("setup", () => measureSetups(contenders, plan, seed, folder, budget));
+    const rates = await measurePart("rates", () => measureRates(contenders, plan, folder, budget));
+    const slowdowns = await measurePart("writer", () => measureSlowdowns(contenders, plan, folder, budget));
     const stages = stagesOf(plan);
-    const summary = { setups: summarizeSetups(setups), rates: summarize(rates, stages) };
+    const summary = {
+      setups: summarizeSetups(setups),
+      rates: summarize(rates, stages),
+      greatest: greatestRates(summarize(rates, stages)),
+      slowdowns: slowdowns.map(withoutRatios),
+    };
     const result = { ...setting, plan, seed, folder: base, skipped, leftOut: budget.leftOut, summary };
     const report = reportOf(result, stages);
     say(`\n${report.text}`);
-    const path = writeResult("watch", { ...result, ratios: ratiosOf(summary), samples: { setups, rates } });
-    say(`\n${path}\n${writeMarkdown(report.markdown)}`);
+    const path = writeResult("watch", { ...result, ratios: ratiosOf(summary), samples: { setups, rates, slowdowns } });
+    const page = writePage(path, { title: "Watching a tree", where: whereOf(setting), sections: report.sections });
+    say(`\n${path}\n${page}\n${writeMarkdown(report.markdown)}`);
   } finally {
     removeTempFolders();
   }

@@ -1,6 +1,6 @@
 /**
  * One watcher in a process of its own: `node contender.mjs MODULE ROOT CAPACITY MODE`. Orders come as JSON lines on stdin
- * (`start`, `count`, `save`), answers go to stdout. Files are called f0, f1, ...: it keeps when the callback first had each of them.
+ * (`start`, `stop`, `count`, `save`), answers go to stdout. Files are called f0, f1, ...: it keeps when the callback first had each of them.
  */
 import { writeFileSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -36,6 +36,13 @@ const orders = {
     say({ kind: "begun", at: now() });
     watcher = await begin(root, see, trouble);
     say({ kind: "ready", at: now() });
+  },
+  async stop() {
+    await watcher.stop();
+    watcher = undefined;
+    seen.fill(0);
+    count = 0;
+    say({ kind: "stopped" });
   },
   async count() {
     const status = watcher?.status?.();

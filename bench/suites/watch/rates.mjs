@@ -1,4 +1,4 @@
-/** One writer, one watcher: how late and how many of the writer's files reach JavaScript, and what that costs the writer. */
+/** One writer, one watcher: how late and how many of the writer's files reach JavaScript. */
 import { execFile } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ async function write(root, { files, perSecond }, timesFile) {
   return { writerSeconds: seconds, filesPerSecond: files / seconds };
 }
 
-/** Without a contender nobody watches. The stage's folder is removed when nobody watches it any more. */
+/** The stage's folder is removed when nobody watches it any more. */
 export async function measureStage(contender, stage, folder) {
   const root = join(folder, "watched");
   const [created, seen] = [join(folder, "created"), join(folder, "seen")];
@@ -45,7 +45,6 @@ export async function measureStage(contender, stage, folder) {
     mkdirSync(join(root, `d${directory}`), { recursive: true });
   let watcher;
   try {
-    if (contender === undefined) return { files: stage.files, ...(await write(root, stage, created)) };
     watcher = await WatcherProcess.spawn(contender, root, stage.files);
     watcher.tell({ do: "start" });
     await watcher.hear("ready");

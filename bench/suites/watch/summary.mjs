@@ -3,8 +3,6 @@ import { median } from "../../support/report.mjs";
 
 const METRICS = ["p50Ms", "p99Ms", "maxMs", "filesPerSecond", "writerSeconds", "watcherCpuSeconds"];
 const OURS = "fustor, inotify";
-/** The writer alone. */
-export const NOBODY = "nobody";
 
 function medianOf(samples, metric) {
   const numbers = samples.map((sample) => sample[metric]).filter((value) => value !== undefined);
@@ -48,6 +46,14 @@ const SETUP_METRICS = [
   "bytesBefore",
 ];
 
+/** What the engine's status tells of its set-up; an engine that has no such part tells nothing. */
+function partsOf(samples) {
+  const parts = samples.map(({ status }) => status?.setup ?? {});
+  const of = (part) => parts.map((one) => one[part]).filter((value) => typeof value === "number");
+  const named = ["markMs", "primedMs"].filter((part) => of(part).length > 0);
+  return Object.fromEntries(named.map((part) => [part, median(of(part))]));
+}
+
 export function summarizeSetups(samples) {
   return [...new Set(samples.map(({ name }) => name))].map((name) => {
     const all = samples.filter((one) => one.name === name);
@@ -56,6 +62,7 @@ export function summarizeSetups(samples) {
       name,
       runs: good.length,
       ...Object.fromEntries(SETUP_METRICS.map((metric) => [metric, medianOf(good, metric)])),
+      ...partsOf(good),
       missedAfterReady: Math.max(0, ...good.map(({ lostAfterReady }) => lostAfterReady)),
       trouble: good.find(({ trouble }) => trouble)?.trouble,
       failed: all.find(({ failed }) => failed !== undefined)?.failed,
@@ -70,7 +77,7 @@ function ratiosAgainstOurs(theirs, ours, metrics) {
 
 /** Theirs divided by ours (inotify): above 1, ours is better. */
 export function ratiosOf({ setups, rates }) {
-  const others = (list) => list.filter(({ name }) => name !== OURS && name !== NOBODY);
+  const others = (list) => list.filter(({ name }) => name !== OURS);
   const ours = (list, stage) => list.find((one) => one.name === OURS && one.stage === stage);
   return {
     setups: others(setups).map((one) => ({
@@ -80,13 +87,15 @@ export function ratiosOf({ setups, rates }) {
     rates: others(rates).map((one) => ({
       stage: one.stage,
       name: one.name,
-      ...ratiosAgainstOurs(one, ours(rates, one.stage), ["p50Ms", "p99Ms", "writerSeconds", "watcherCpuSeconds"]),
+      ...ratiosAgainstOurs(one, ours(rates, one.stage), ["p50Ms", "p99Ms", "watcherCpuSeconds"]),
     })),
   };
 }
 
-/** The writer's time beside a watcher divided by its time alone. */
-export function slowdownOf(rates, one) {
-  const alone = rates.find(({ stage, name }) => stage === one.stage && name === NOBODY);
-  return alone?.writerSeconds > 0 && one.writerSeconds > 0 ? one.writerSeconds / alone.writerSeconds : undefined;
+/** Per watcher the highest rate that a writer reached in a stage of which every file was seen, in every run. */
+export function greatestRates(rates) {
+  return [...new Set(rates.map(({ name }) => name))].map((name) => {
+    const whole = rates.filter((one) => one.name === name && one.runs > 0 && one.leastSeen === one.files);
+    return { name, filesPerSecond: whole.length === 0 ? 0 : Math.max(...whole.map((one) => one.filesPerSecond)) };
+  });
 }

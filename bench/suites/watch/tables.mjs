@@ -1,7 +1,7 @@
 /** The numbers for people: on stdout in columns, in bench/results/watch.md as Markdown. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { NOBODY, ratiosOf, slowdownOf } from "./summary.mjs";
+import { greatestRates, ratiosOf } from "./summary.mjs";
 
 const { formatColumns } = await import("../../../test/support/convergence-table.ts");
 const MARKDOWN = fileURLToPath(new URL("../../results/watch.md", import.meta.url));
@@ -30,6 +30,8 @@ function setupTable({ summary: { setups }, plan }) {
   const head = [
     "",
     "first report",
+    "mark",
+    "primed",
     "says ready",
     "all seen from",
     "reported",
@@ -43,6 +45,8 @@ function setupTable({ summary: { setups }, plan }) {
       : [
           one.name,
           milliseconds(one.firstReportedMs),
+          milliseconds(one.markMs),
+          milliseconds(one.primedMs),
           milliseconds(one.readyMs),
           milliseconds(one.coveredFromMs),
           milliseconds(one.coveredReportedMs),
@@ -53,17 +57,29 @@ function setupTable({ summary: { setups }, plan }) {
   );
   const title = `Set-up on ${whole(plan.directories)} directories${mediansOf(setups)}`;
   const note = [
-    "Milliseconds since the start, while files are made in random deep directories all the time. First report: of any of them; with",
-    "fanotify this is the mark. Says ready: the library's own word; with fanotify the end of the pass that primes the handle cache and",
-    "fills the table. All seen from: every file made later came as a change (earlier ones are part of the first listing), and when the",
+    "Time since the start, while files are made in random deep directories all the time. First report: of any of them. Mark: the file",
+    "system is marked (fanotify, by the engine's own clock). Primed: every directory has its watch or is in the handle cache. Says ready:",
+    "the library's own word. All seen from: every file made later came as a change (earlier ones are part of the first listing), and when the",
     "first of these was reported. Memory: of the process, and before it watched; the kernel's memory for watches is not in it.",
   ].join("\n");
-  return { title, rows: [head, ...rows], note };
+  return { title, rows: [head, ...rows], note, bars: barsOf(setups, "coveredReportedMs", milliseconds) };
+}
+
+/** Those that have the number, as bars of a chart. */
+function barsOf(list, metric, format) {
+  const known = list.filter((one) => one[metric] > 0);
+  if (known.length === 0) return undefined;
+  return known.map((one) => ({
+    label: one.name,
+    value: one[metric],
+    text: format(one[metric]),
+    ours: one.name.startsWith("fustor"),
+  }));
 }
 
 function latencyTable({ summary: { rates } }, stages) {
   const paced = stages.filter(({ perSecond }) => perSecond > 0);
-  const names = [...new Set(rates.map(({ name }) => name))].filter((name) => name !== NOBODY);
+  const names = [...new Set(rates.map(({ name }) => name))];
   const cell = (name, stage) => {
     const one = rates.find((each) => each.name === name && each.stage === stage.name);
     if (one === undefined) return "-";
@@ -71,7 +87,9 @@ function latencyTable({ summary: { rates } }, stages) {
     return `${milliseconds(one.p50Ms)} / ${milliseconds(one.p99Ms)}, ${shareSeen(one)}`;
   };
   const head = ["", ...paced.map(({ name }) => name)];
+  const fastest = rates.filter(({ stage }) => stage === paced.at(-1)?.name);
   return {
+    bars: barsOf(fastest, "p50Ms", (value) => `${milliseconds(value)} at ${paced.at(-1).name}`),
     title: `From creation to the callback: p50 / p99, files seen in the worst run${mediansOf(rates.filter(({ stage }) => paced.some(({ name }) => name === stage)))}`,
     rows: [head, ...names.map((name) => [name, ...paced.map((stage) => cell(name, stage))])],
   };
@@ -80,19 +98,36 @@ function latencyTable({ summary: { rates } }, stages) {
 function lossTable({ summary: { rates } }, stages) {
   const last = stages.slice(-2).map(({ name }) => name);
   const shown = rates.filter(({ stage }) => last.includes(stage));
-  const head = ["", "asked for", "files", "reached", "seen", "writer", "writer / alone", "watcher's CPU", "trouble"];
+  const head = ["", "asked for", "files", "reached", "seen", "watcher's CPU", "trouble"];
   const rows = shown.map((one) => [
     one.name,
     one.stage,
     whole(one.files),
     one.filesPerSecond === undefined ? "-" : `${whole(one.filesPerSecond)}/s`,
     one.runs > 0 && one.leastSeen === one.files ? "all" : whole(one.leastSeen),
-    number(one.writerSeconds, " s"),
-    number(slowdownOf(rates, one)),
     number(one.watcherCpuSeconds, " s"),
     one.failed ?? one.trouble ?? "",
   ]);
-  return { title: "Files created and closed: loss, and what watching costs the writer", rows: [head, ...rows] };
+  return { title: "Files created and closed: loss", rows: [head, ...rows] };
+}
+
+function greatestTable({ summary: { rates } }) {
+  const rows = greatestRates(rates).map(({ name, filesPerSecond }) => [name, `${whole(filesPerSecond)}/s`]);
+  const note = "The writer's own limit where the last stage was seen as a whole: then no loss was found at all.";
+  const bars = barsOf(greatestRates(rates), "filesPerSecond", (value) => `${whole(value)}/s`);
+  return { title: "Greatest rate without loss", rows: [["", "files"], ...rows], note, bars };
+}
+
+function slowdownTable({ summary: { slowdowns } }) {
+  const spread = ({ median, lower, upper }) => `${median.toFixed(2)} (${lower.toFixed(2)} to ${upper.toFixed(2)})`;
+  const rows = slowdowns.map((one) =>
+    one.failed !== undefined
+      ? [one.name, one.failed, "-", "-"]
+      : [one.name, spread(one.cpu), spread(one.wall), String(one.pairs)],
+  );
+  const note =
+    "The writer's time with the watcher divided by its time without: median of the pairs and their middle half.";
+  return { title: "What watching costs the writer", rows: [["", "its CPU", "its time", "pairs"], ...rows], note };
 }
 
 function ratioTable({ summary }, stages) {
@@ -108,6 +143,8 @@ function ratioTable({ summary }, stages) {
 
 /** One measurement, for those who wait. */
 export function lineOf(sample) {
+  if (sample.cpu !== undefined)
+    return `writer's CPU x ${sample.cpu.median.toFixed(2)}, its time x ${sample.wall.median.toFixed(2)}, ${sample.pairs} pairs`;
   if (sample.readyMs !== undefined)
     return `ready ${milliseconds(sample.readyMs)}, all seen from ${milliseconds(sample.coveredFromMs)}, ${megabytes(sample.residentBytes)}`;
   const writing = `${whole(sample.filesPerSecond)}/s`;
@@ -124,7 +161,13 @@ export function reportOf(result, stages) {
   const tables = [];
   if (result.summary.setups.length > 0) tables.push(setupTable(result));
   if (result.summary.rates.length > 0)
-    tables.push(latencyTable(result, stages), lossTable(result, stages), ratioTable(result, stages));
+    tables.push(
+      latencyTable(result, stages),
+      lossTable(result, stages),
+      greatestTable(result),
+      ratioTable(result, stages),
+    );
+  if (result.summary.slowdowns.length > 0) tables.push(slowdownTable(result));
   const { machine, date, commit, modified, folder, skipped, leftOut } = result;
   const where = [
     `${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}`,
@@ -138,6 +181,7 @@ export function reportOf(result, stages) {
   const text = tables.map((one) => `${one.title}\n\n${formatColumns(one.rows)}\n${notes(one, "\n")}`);
   const markdown = tables.map((one) => `### ${one.title}\n\n${markdownTable(one.rows)}\n${notes(one, "\n")}`);
   return {
+    sections: tables.map(({ title, rows, note, bars }) => ({ title, rows, note, bars })),
     text: [...text, where.join("\n")].join("\n"),
     markdown: `${[where.join("  \n"), ...markdown].join("\n\n").trim()}\n`,
   };
