@@ -8,22 +8,24 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import "../../scripts/load-ts.mjs";
 import { memoryFolder, startAgentBefore } from "../support/agent-run.mjs";
+import { writePage } from "../support/chart.mjs";
+import { numberOption } from "../support/options.mjs";
 import { cpuSeconds, peakBytes, residentBytes } from "../support/process-usage.mjs";
-import { circumstances, median, writeResult } from "../support/report.mjs";
+import { circumstances, median, whereOf, writeResult } from "../support/report.mjs";
 import { fitLine } from "../support/statistics.mjs";
 import { WatcherProcess } from "./watch/watcher-process.mjs";
 
 const { formatColumns } = await import("../../test/support/convergence-table.ts");
 const { createTempFolder, removeTempFolders } = await import("../../test/support/temp-tree.ts");
 
+export const about = "the agent's memory while files come, change, move and go (3 min; --minutes 60)";
+
 export const options = {
-  minutes: { type: "string", default: "3" },
-  /** Operations a second. */
-  rate: { type: "string", default: "500" },
-  /** Files that live at any moment, about. */
-  files: { type: "string", default: "20000" },
-  seed: { type: "string", default: "1" },
-  dir: { type: "string" },
+  minutes: { type: "string", default: "3", help: "of writing" },
+  rate: { type: "string", default: "500", help: "operations a second" },
+  files: { type: "string", default: "20000", help: "files that live at any moment, about" },
+  seed: { type: "string", default: "1", help: "of the operations" },
+  dir: { type: "string", help: "where files are made; default /dev/shm" },
 };
 
 const WRITER = fileURLToPath(new URL("./churn/writer.mjs", import.meta.url));
@@ -71,9 +73,9 @@ function slopeOf(samples, minutes) {
   };
 }
 
-function print(summary) {
+function rowsOf(summary) {
   const { slopeKilobytesPerMinute: slope, slopeError } = summary;
-  const rows = [
+  return [
     ["slope of the resident memory", `${slope.toFixed(1)} KB/min, standard error ${slopeError.toFixed(1)}`],
     ["first tenth, last tenth", `${megabytes(summary.firstBytes)}, ${megabytes(summary.lastBytes)}`],
     ["peak", megabytes(summary.peakBytes)],
@@ -81,11 +83,13 @@ function print(summary) {
     ["rows sent", String(summary.rowsSent)],
     ["agent's CPU", `${((summary.agentCpuSeconds / summary.seconds) * 100).toFixed(1)} % of a core`],
   ];
-  say(`\n${formatColumns(rows)}`);
 }
 
 export async function run(values) {
-  const [minutes, rate, files, seed] = [values.minutes, values.rate, values.files, values.seed].map(Number);
+  const minutes = numberOption(values, "minutes", 0.01);
+  const rate = numberOption(values, "rate", 1);
+  const files = numberOption(values, "files", 1);
+  const seed = numberOption(values, "seed", 0);
   process.env.FUSTOR_TEST_DIR = values.dir ?? memoryFolder();
   const setting = circumstances();
   let running;
@@ -114,10 +118,13 @@ export async function run(values) {
       peakBytes: peakBytes(running.agent.pid()),
       agentCpuSeconds: cpuSeconds(running.agent.pid()) - cpuBefore,
     };
-    print(summary);
+    const rows = rowsOf(summary);
+    say(`\n${formatColumns(rows)}`);
     const plan = { minutes, rate, files, seed, folder: process.env.FUSTOR_TEST_DIR };
     const path = writeResult("churn", { ...setting, options: plan, summary, samples });
-    say(`\n${path}`);
+    const lines = { points: samples.map(([at, bytes]) => [at, bytes / 1e6]), x: "minutes", y: "MB resident" };
+    const sections = [{ title: "Resident memory of the agent", lines, rows: [["", ""], ...rows] }];
+    say(`\n${path}\n${writePage(path, { title: "Memory under churn", where: whereOf(setting), sections })}`);
   } finally {
     await writer?.end();
     await running?.end();

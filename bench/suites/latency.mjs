@@ -13,23 +13,25 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import "../../scripts/load-ts.mjs";
 import { makeDirectories, memoryFolder, startAgentBefore } from "../support/agent-run.mjs";
+import { writePage } from "../support/chart.mjs";
+import { numberOption } from "../support/options.mjs";
 import { cpuSeconds } from "../support/process-usage.mjs";
-import { circumstances, median, writeResult } from "../support/report.mjs";
+import { circumstances, median, whereOf, writeResult } from "../support/report.mjs";
 import { quantile } from "../support/statistics.mjs";
 import { readTimes } from "./watch/watcher-process.mjs";
 
 const { formatColumns } = await import("../../test/support/convergence-table.ts");
 const { createTempFolder, growTree, removeTempFolders } = await import("../../test/support/temp-tree.ts");
 
+export const about = "from a closed file to the body at the far side, alone and beside a snapshot (3 min)";
+
 export const options = {
-  /** Files of the tree whose snapshots are sent. */
-  files: { type: "string", default: "200000" },
-  rate: { type: "string", default: "1000" },
-  /** Of each segment. */
-  seconds: { type: "string", default: "8" },
-  runs: { type: "string", default: "5" },
-  seed: { type: "string", default: "1" },
-  dir: { type: "string" },
+  files: { type: "string", default: "200000", help: "files of the tree whose snapshots are sent" },
+  rate: { type: "string", default: "1000", help: "files a second" },
+  seconds: { type: "string", default: "8", help: "of each segment" },
+  runs: { type: "string", default: "5", help: "pairs of segments" },
+  seed: { type: "string", default: "1", help: "of the tree" },
+  dir: { type: "string", help: "where the tree is made; default /dev/shm" },
 };
 
 const WRITER = fileURLToPath(new URL("../support/paced-writer.mjs", import.meta.url));
@@ -41,6 +43,14 @@ const SETTLE_MS = 20_000;
 /** After the last snapshot of a segment. */
 const CALM_MS = 500;
 const TARGETS = { p50Ms: 5, p99Ms: 25, p99Ratio: 2 };
+
+const LEAST = [
+  ["files", 1],
+  ["rate", 1],
+  ["seconds", 0.1],
+  ["runs", 1],
+  ["seed", 0],
+];
 
 const execute = promisify(execFile);
 const say = (line) => process.stdout.write(`${line}\n`);
@@ -113,6 +123,13 @@ function judge({ alone, beside, p99Ratios }) {
   ];
 }
 
+const targetRow = ({ what, limit, value, met }) => [
+  what,
+  String(limit),
+  value?.toFixed(2) ?? "-",
+  met ? "met" : "missed",
+];
+
 function print({ alone, beside }, targets, runs) {
   const head = ["", "p50", "p99", "max", "files/s", "counted", "lost", "agent's CPU"];
   const line = (name, one) => [
@@ -125,19 +142,25 @@ function print({ alone, beside }, targets, runs) {
   ];
   say(`\nFrom the close of a file to the body at the far side, medians of ${runs} segments\n`);
   say(formatColumns([head, line("alone", alone), line("beside snapshots", beside)]));
-  const rows = targets.map(({ what, limit, value, met }) => [
-    what,
-    `at most ${limit}`,
-    value?.toFixed(2) ?? "-",
-    met ? "met" : "missed",
+  say(`\n${formatColumns([["target", "at most", "measured", ""], ...targets.map(targetRow)])}`);
+}
+
+function pageOf(setting, summary, targets) {
+  const parts = [
+    ["alone", summary.alone],
+    ["beside snapshots", summary.beside],
+  ];
+  const bars = parts.flatMap(([name, one]) => [
+    { label: `${name}, p50`, value: one.p50Ms ?? 0, text: milliseconds(one.p50Ms), ours: true },
+    { label: `${name}, p99`, value: one.p99Ms ?? 0, text: milliseconds(one.p99Ms) },
   ]);
-  say(`\n${formatColumns([["target", "", "measured", ""], ...rows])}`);
+  const rows = [["target", "at most", "measured", ""], ...targets.map(targetRow)];
+  const title = "From a closed file to the body at the far side";
+  return { title, where: whereOf(setting), sections: [{ title: "Latency", bars, rows }] };
 }
 
 export async function run(values) {
-  const [files, rate, seconds, runs, seed] = ["files", "rate", "seconds", "runs", "seed"].map((name) =>
-    Number(values[name]),
-  );
+  const [files, rate, seconds, runs, seed] = LEAST.map(([name, least]) => numberOption(values, name, least));
   process.env.FUSTOR_TEST_DIR = values.dir ?? memoryFolder();
   const setting = circumstances();
   let running;
@@ -169,7 +192,7 @@ export async function run(values) {
     print(summary, targets, runs);
     const plan = { files, rate, seconds, runs, seed, folder: process.env.FUSTOR_TEST_DIR };
     const path = writeResult("latency", { ...setting, options: plan, summary, targets, samples });
-    say(`\n${path}`);
+    say(`\n${path}\n${writePage(path, pageOf(setting, summary, targets))}`);
   } finally {
     await running?.end();
     removeTempFolders();

@@ -11,18 +11,22 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import "../../scripts/load-ts.mjs";
 import { makeDirectories, memoryFolder, startAgentBefore } from "../support/agent-run.mjs";
+import { writePage } from "../support/chart.mjs";
+import { numberOption } from "../support/options.mjs";
 import { cpuSeconds, peakBytes } from "../support/process-usage.mjs";
-import { circumstances, median, writeResult } from "../support/report.mjs";
+import { circumstances, median, whereOf, writeResult } from "../support/report.mjs";
 import { readTimes } from "./watch/watcher-process.mjs";
 
 const { formatColumns } = await import("../../test/support/convergence-table.ts");
 const { createTempFolder, removeTempFolders } = await import("../../test/support/temp-tree.ts");
 
+export const about = "50,000 files a second through to a far side that counts the paths (1 min)";
+
 export const options = {
-  rate: { type: "string", default: "50000" },
-  seconds: { type: "string", default: "4" },
-  runs: { type: "string", default: "5" },
-  dir: { type: "string" },
+  rate: { type: "string", default: "50000", help: "files a second" },
+  seconds: { type: "string", default: "4", help: "of writing" },
+  runs: { type: "string", default: "5", help: "times, each with a new agent" },
+  dir: { type: "string", help: "where files are made; default /dev/shm" },
 };
 
 const WRITER = fileURLToPath(new URL("../support/paced-writer.mjs", import.meta.url));
@@ -103,16 +107,15 @@ const COLUMNS = [
   ["overflows", ({ overflows }) => String(overflows ?? "-")],
 ];
 
-function print(samples, targets) {
-  const rows = samples.map((sample, at) => [`run ${at + 1}`, ...COLUMNS.map(([, show]) => show(sample))]);
-  say(`\n${formatColumns([["", ...COLUMNS.map(([name]) => name)], ...rows])}\n`);
-  say(
-    formatColumns([
-      ["target", "", "measured", ""],
-      ...targets.map((one) => [one.what, one.limitText, one.text, one.met ? "met" : "missed"]),
-    ]),
-  );
-}
+const rowsOf = (samples) => [
+  ["", ...COLUMNS.map(([name]) => name)],
+  ...samples.map((sample, at) => [`run ${at + 1}`, ...COLUMNS.map(([, show]) => show(sample))]),
+];
+
+const targetRows = (targets) => [
+  ["target", "", "measured", ""],
+  ...targets.map((one) => [one.what, one.limitText, one.text, one.met ? "met" : "missed"]),
+];
 
 /** A writer that did not reach the rate proves nothing about it: 2 % for the start of its process. */
 const REACHED = 0.98;
@@ -137,8 +140,22 @@ function judge(summary, rate, files) {
   ];
 }
 
+function pageOf(setting, samples, targets) {
+  const bars = samples.flatMap((one, at) => [
+    { label: `run ${at + 1}: written`, value: one.filesPerSecond, text: `${whole(one.filesPerSecond)}/s` },
+    { label: "through", value: one.throughPerSecond, text: `${whole(one.throughPerSecond)}/s`, ours: true },
+  ]);
+  const sections = [
+    { title: "Files a second", bars, rows: rowsOf(samples) },
+    { title: "Targets", rows: targetRows(targets) },
+  ];
+  return { title: "Files through to the far side", where: whereOf(setting), sections };
+}
+
 export async function run(values) {
-  const [rate, seconds, runs] = [values.rate, values.seconds, values.runs].map(Number);
+  const rate = numberOption(values, "rate", 1);
+  const seconds = numberOption(values, "seconds", 0.01);
+  const runs = numberOption(values, "runs", 1);
   process.env.FUSTOR_TEST_DIR = values.dir ?? memoryFolder();
   const setting = circumstances();
   const count = Math.max(1, Math.round(rate * seconds));
@@ -153,10 +170,10 @@ export async function run(values) {
     }
     const summary = summarize(samples);
     const targets = judge(summary, rate, count * runs);
-    print(samples, targets);
+    say(`\n${formatColumns(rowsOf(samples))}\n\n${formatColumns(targetRows(targets))}`);
     const plan = { rate, seconds, runs, folder: process.env.FUSTOR_TEST_DIR };
     const path = writeResult("throughput", { ...setting, options: plan, summary, targets, samples });
-    say(`\n${path}`);
+    say(`\n${path}\n${writePage(path, pageOf(setting, samples, targets))}`);
   } finally {
     removeTempFolders();
   }

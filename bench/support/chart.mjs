@@ -19,6 +19,8 @@ p { color: var(--soft) }
 .bar span { color: var(--soft); white-space: nowrap; font-variant-numeric: tabular-nums }
 table { border-collapse: collapse; margin-top: 1rem; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line) }
+svg { width: 100%; border-left: 1px solid var(--line); border-bottom: 1px solid var(--line) }
+polyline { fill: none; stroke: var(--ours); stroke-width: 1.5 }
 th { font-weight: 600; color: var(--soft) }
 `;
 
@@ -37,11 +39,23 @@ function tableOf([head, ...rows]) {
   return `<table>${cells("th", head)}\n${rows.map((row) => cells("td", row)).join("\n")}</table>`;
 }
 
-/** `sections`: `{ title, note?, bars?, rows? }`. Writes the page beside the JSON file and returns its path. */
+/** `lines`: `{ points: [[x, y], ...], x, y }` with what the axes show; x begins at 0, y a little below the least. */
+function linesOf({ points, x, y }) {
+  const [width, height] = [900, 240];
+  const ys = points.map(([, value]) => value);
+  const [least, most] = [Math.min(...ys) * 0.95, Math.max(...ys) * 1.02];
+  const last = points.at(-1)[0];
+  const place = ([across, up]) =>
+    `${((across / last) * width).toFixed(1)},${(height - ((up - least) / (most - least)) * height).toFixed(1)}`;
+  const from = `${markup(y)}: ${least.toFixed(1)} to ${most.toFixed(1)}; ${markup(x)}: 0 to ${last.toFixed(1)}`;
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${from}"><polyline points="${points.map(place).join(" ")}"/></svg><p>${from}</p>`;
+}
+
+/** `sections`: `{ title, note?, bars?, lines?, rows? }`. Writes the page beside the JSON file and returns its path. */
 export function writePage(jsonPath, { title, where, sections }) {
   const parts = sections.map(
-    ({ title: heading, note, bars, rows }) =>
-      `<h2>${markup(heading)}</h2>${bars ? barsOf(bars) : ""}${note ? `<p>${markup(note)}</p>` : ""}${rows ? tableOf(rows) : ""}`,
+    ({ title: heading, note, bars, lines, rows }) =>
+      `<h2>${markup(heading)}</h2>${bars ? barsOf(bars) : ""}${lines ? linesOf(lines) : ""}${note ? `<p>${markup(note)}</p>` : ""}${rows ? tableOf(rows) : ""}`,
   );
   const path = jsonPath.replace(/\.json$/, ".html");
   const page = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
