@@ -9,11 +9,11 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import "../../scripts/load-ts.mjs";
 import { makeDirectories, memoryFolder, startAgentBefore } from "../support/agent-run.mjs";
 import { writePage } from "../support/chart.mjs";
+import { nativeTool } from "../support/native-tools.mjs";
 import { numberOption } from "../support/options.mjs";
 import { cpuSeconds } from "../support/process-usage.mjs";
 import { circumstances, median, whereOf, writeResult } from "../support/report.mjs";
@@ -34,7 +34,6 @@ export const options = {
   dir: { type: "string", help: "where the tree is made; default /dev/shm" },
 };
 
-const WRITER = fileURLToPath(new URL("../support/paced-writer.mjs", import.meta.url));
 const DIRECTORIES = 100;
 const SIZE_BYTES = 64;
 const WARM_UP_SECONDS = 2;
@@ -78,7 +77,7 @@ function latencyOf(closed, arrived, inside) {
 async function write(stage, count) {
   const times = join(stage.folder, "closed");
   const numbers = [DIRECTORIES, stage.next, count, stage.rate, SIZE_BYTES].map(String);
-  const { stdout } = await execute(process.execPath, [WRITER, join(stage.root, "live"), ...numbers, times]);
+  const { stdout } = await execute(nativeTool("pace"), [join(stage.root, "live"), ...numbers, times]);
   return { closed: readTimes(times), filesPerSecond: count / (Number(stdout) / 1e9) };
 }
 
@@ -163,6 +162,8 @@ export async function run(values) {
   const [files, rate, seconds, runs, seed] = LEAST.map(([name, least]) => numberOption(values, name, least));
   process.env.FUSTOR_TEST_DIR = values.dir ?? memoryFolder();
   const setting = circumstances();
+  // Built now and not while something is measured.
+  nativeTool("pace");
   let running;
   try {
     const [folder, root] = [createTempFolder("bench"), createTempFolder("bench-tree")];

@@ -7,11 +7,11 @@
  */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import "../../scripts/load-ts.mjs";
 import { makeDirectories, memoryFolder, startAgentBefore } from "../support/agent-run.mjs";
 import { writePage } from "../support/chart.mjs";
+import { nativeTool } from "../support/native-tools.mjs";
 import { numberOption } from "../support/options.mjs";
 import { cpuSeconds, peakBytes } from "../support/process-usage.mjs";
 import { circumstances, median, whereOf, writeResult } from "../support/report.mjs";
@@ -29,7 +29,6 @@ export const options = {
   dir: { type: "string", help: "where files are made; default /dev/shm" },
 };
 
-const WRITER = fileURLToPath(new URL("../support/paced-writer.mjs", import.meta.url));
 const DIRECTORIES = 100;
 const QUIET_MS = 5000;
 const SETTLE_MS = 60_000;
@@ -49,7 +48,7 @@ async function measure(count, rate) {
     const before = Object.fromEntries(cpu());
     const times = join(folder, "closed");
     const numbers = [DIRECTORIES, 0, count, rate, 0].map(String);
-    const { stdout } = await execute(process.execPath, [WRITER, root, ...numbers, times]);
+    const { stdout } = await execute(nativeTool("pace"), [root, ...numbers, times]);
     const { seen, bodies, liveRows } = await sink.settle(count, QUIET_MS, SETTLE_MS);
     const used = Object.fromEntries(cpu().map(([name, seconds]) => [name, seconds - before[name]]));
     const [closed, arrived] = [readTimes(times), await sink.seenTimes(join(folder, "arrived"))];
@@ -158,6 +157,8 @@ export async function run(values) {
   const runs = numberOption(values, "runs", 1);
   process.env.FUSTOR_TEST_DIR = values.dir ?? memoryFolder();
   const setting = circumstances();
+  // Built now and not while something is measured.
+  nativeTool("pace");
   const count = Math.max(1, Math.round(rate * seconds));
   const samples = [];
   try {

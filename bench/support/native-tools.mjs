@@ -15,7 +15,7 @@ function cmake(...args) {
 
 let built = false;
 
-/** @param {"bare_scan" | "grow" | "measure"} name */
+/** @param {"bare_scan" | "grow" | "measure" | "pace"} name */
 export function nativeTool(name) {
   if (!built) {
     cmake("-S", "native", "-B", FOLDER, "-DFUSTOR_BENCH=ON");
