@@ -110,7 +110,7 @@ export const fsParamsSchema = z.object({
   exclude: patterns.optional(),
   max_scan_workers: wholeNumber(0, 256).optional(),
   throttle_interval_sec: interval.optional(),
-  startup_mode: text.optional(),
+  startup_mode: z.enum(["full", "message-only"], { error: "is not a mode; write full or message-only" }).optional(),
   engine: z
     .enum(["auto", "fanotify", "inotify", "parcel", "poll"], {
       error: "is not an engine; use auto, fanotify, inotify, parcel or poll",

@@ -80,3 +80,22 @@ test.each([
     expect(stateOf(agent.home)).toMatchObject({ version: 2 });
   }),
 );
+
+test("in message-only mode what stood there before is not sent, the view is open and changes arrive", () =>
+  withFaults(
+    {
+      startsStill: true,
+      driverParams: { startup_mode: "message-only" },
+      pipe: { audit_interval_sec: 0 },
+      fusion: { sessionTimeoutSeconds: 30 },
+    },
+    async ({ agent, fusion, receiver, shell }) => {
+      await shell("echo 1 > before");
+      agent.start();
+      await fusion.view.waitUntilOpen(10_000);
+      await shell("echo 2 > after");
+      await receiver.waitForSeen(({ upserted }) => upserted.includes("/after"), "the change");
+      expect(receiver.seen.filter(({ kind }) => kind === "snapshot_end")).toHaveLength(1);
+      expect(receiver.seen.some(({ upserted }) => upserted.includes("/before"))).toBe(false);
+    },
+  ));

@@ -7,10 +7,15 @@ import { FustorError } from "../../sdk/index.ts";
 export const ENGINES = ["auto", "fanotify", "inotify", "parcel", "poll"] as const;
 export type FsEngine = (typeof ENGINES)[number];
 
+/** `message-only`: snapshots hold no rows; their end is sent all the same. Audits bring what stood there before. */
+export const STARTUP_MODES = ["full", "message-only"] as const;
+export type StartupMode = (typeof STARTUP_MODES)[number];
+
 export interface FsSourceOptions {
   /** Absolute path of the tree. */
   readonly root: string;
   readonly engine: FsEngine;
+  readonly startupMode: StartupMode;
   readonly filePattern: string;
   readonly exclude: readonly string[];
   /** Absolute paths that are left out exactly: the agent's own files. */
@@ -41,6 +46,7 @@ export function parseFsOptions({ uri, driverParams: params, excludePaths }: FsSo
   return {
     root: parseRoot(uri),
     engine: parseEngine(params.engine),
+    startupMode: parseStartupMode(params.startup_mode),
     filePattern: parseText("file_pattern", params.file_pattern, "*"),
     exclude: parseTexts("exclude", params.exclude),
     excludePaths,
@@ -65,6 +71,12 @@ function parseEngine(value: unknown): FsEngine {
   if (value === undefined || value === null) return "auto";
   const engine = ENGINES.find((name) => name === value);
   return engine ?? refuse("engine", `one of ${ENGINES.join(", ")}`);
+}
+
+function parseStartupMode(value: unknown): StartupMode {
+  if (value === undefined || value === null) return "full";
+  const mode = STARTUP_MODES.find((name) => name === value);
+  return mode ?? refuse("startup_mode", `one of ${STARTUP_MODES.join(", ")}`);
 }
 
 function parseText(key: string, value: unknown, fallback: string): string {
