@@ -37,6 +37,12 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   { name: "with a heartbeat", during: "live", rule: { on: "heartbeat" }, among: 2 },
 ];
 
+/** The same for agents that audit. */
+export const AUDIT_CRASH_POINTS: readonly CrashPoint[] = [
+  { name: "with a batch of an audit", during: "live", rule: { on: "audit" }, among: 4 },
+  { name: "with the end of an audit", during: "live", rule: { on: "audit_end" }, among: 1 },
+];
+
 /** The rule that kills at this point. */
 export function crashRule(point: CrashPoint, moment: CrashMoment, nth: number, kill: () => unknown): FaultRule {
   const rule = { ...point.rule, skip: nth };

@@ -128,7 +128,7 @@ interface Exchange {
   readonly raw: Buffer;
 }
 
-const NOTHING_READ = { at: 0, bytes: 0, rows: 0, deleted: [], upserted: [] };
+const NOTHING_READ = { at: 0, members: {}, bytes: 0, rows: 0, deleted: [], upserted: [] };
 
 async function readAll(stream: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];

@@ -20,6 +20,10 @@ export interface SeenRequest {
   /** Milliseconds since the receiver's start at which it was complete. */
   readonly at: number;
   readonly sessionId: string | undefined;
+  /** With its query. */
+  readonly path: string;
+  /** Members of its body, without the events; empty when it has none. */
+  readonly members: Readonly<Record<string, unknown>>;
   readonly bytes: number;
   readonly rows: number;
   /** Paths of its delete rows. */
@@ -137,12 +141,12 @@ const ROUTES: readonly (readonly [RequestKind, string, RegExp])[] = [
 ];
 
 /** By its first line alone; every ingest counts as live. */
-export function routeOf(method: string, path: string): Pick<SeenRequest, "kind" | "sessionId"> {
+export function routeOf(method: string, path: string): Pick<SeenRequest, "kind" | "sessionId" | "path"> {
   for (const [kind, wanted, pattern] of ROUTES) {
     const match = wanted === method ? pattern.exec(path) : null;
-    if (match !== null) return { kind, sessionId: match[1] };
+    if (match !== null) return { kind, sessionId: match[1], path };
   }
-  return { kind: "other", sessionId: undefined };
+  return { kind: "other", sessionId: undefined, path };
 }
 
 interface IngestBody {
@@ -159,9 +163,15 @@ function ingestKind({ source_type: type, is_end: isEnd, events }: IngestBody): R
   return type === "message" || (events ?? []).length > 0 ? "live" : "job_complete";
 }
 
+function membersOf(body: Buffer): Record<string, unknown> {
+  if (body.length === 0) return {};
+  const { events: _, ...members } = JSON.parse(body.toString("utf8")) as IngestBody;
+  return members;
+}
+
 export function describeRequest(method: string, path: string, body: Buffer, at: number): SeenRequest {
   const route = routeOf(method, path);
-  const seen = { ...route, at, bytes: body.length, rows: 0, deleted: [], upserted: [] };
+  const seen = { ...route, at, members: membersOf(body), bytes: body.length, rows: 0, deleted: [], upserted: [] };
   if (route.kind !== "live") return seen;
   const parsed = JSON.parse(body.toString("utf8")) as IngestBody;
   const deleted: string[] = [];

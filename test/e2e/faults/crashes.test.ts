@@ -6,7 +6,13 @@
  */
 import { randomInt } from "node:crypto";
 import { expect, test } from "vitest";
-import { CRASH_MOMENTS, CRASH_POINTS, type CrashPoint, crashRule } from "../../support/crash-points.ts";
+import {
+  AUDIT_CRASH_POINTS,
+  CRASH_MOMENTS,
+  CRASH_POINTS,
+  type CrashPoint,
+  crashRule,
+} from "../../support/crash-points.ts";
 import { type FaultStage, type Placed, withFaults } from "../../support/fault-stage.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { growTree, seededRandom } from "../../support/temp-tree.ts";
@@ -87,4 +93,12 @@ test(
     timeout,
   },
   () => play({ points: CRASH_POINTS, agents: 1, ciMs: 40_000, auditSeconds: 0 }),
+);
+
+test(
+  `an agent killed in an audit and started again leaves the view equal to the disk (FUSTOR_TEST_SEED=${seed})`,
+  {
+    timeout,
+  },
+  () => play({ points: AUDIT_CRASH_POINTS, agents: 1, ciMs: 8000, auditSeconds: 1 }),
 );
