@@ -13,7 +13,8 @@ const SINK = fileURLToPath(new URL("./sink.mjs", import.meta.url));
 const MEMORY_FOLDER = "/dev/shm";
 const TMPFS_MAGIC = 0x01021994;
 const LEAST_FREE_BYTES = 1e9;
-const SNAPSHOT_MS = 120_000;
+/** Enough for tens of millions of entries on a busy machine: whoever waits for less has a limit of their own. */
+const SNAPSHOT_MS = 1_200_000;
 
 /** /dev/shm where it is in memory and has room: a disk may not reach the rates. */
 export function memoryFolder() {

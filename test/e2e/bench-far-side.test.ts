@@ -1,14 +1,14 @@
 /** The benchmarks of the agent before a far side, in the smallest form: that they measure at all, not how fast anything is. */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { BENCH, BUILD_TIMEOUT_MS, buildBenchTools } from "../support/bench-tools.ts";
 import { createTempFolder, removeTempFolders } from "../support/temp-tree.ts";
 
-const BENCH = fileURLToPath(new URL("../../bench/run.mjs", import.meta.url));
 const execute = promisify(execFile);
 
+beforeAll(buildBenchTools, BUILD_TIMEOUT_MS);
 afterEach(removeTempFolders);
 
 interface Result {
@@ -29,6 +29,7 @@ async function bench(suite: string, ...options: string[]): Promise<Result> {
     return JSON.parse(readFileSync(path, "utf8")) as Result;
   } finally {
     rmSync(path);
+    rmSync(path.replace(/json$/, "html"));
   }
 }
 
