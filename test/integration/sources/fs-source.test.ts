@@ -277,9 +277,9 @@ describe("the fs source", () => {
     expect([...seen.judge.view.keys()].sort()).toEqual(["/", "/keep", "/keep/a.txt", "/keep/d.txt"]);
   });
 
-  const seconds = Number(process.env.FUSTOR_TEST_SECONDS ?? 6);
+  const seconds = Number(process.env.FUSTOR_RANDOM_SECONDS ?? 6);
   it("equals the disk after random operations", { timeout: seconds * 1000 + 60_000 }, async () => {
-    const seed = Number(process.env.FUSTOR_TEST_SEED ?? randomInt(1 << 30));
+    const seed = Number(process.env.FUSTOR_RANDOM_SEED ?? randomInt(1 << 30));
     process.stdout.write(`random operations: seed ${seed}, ${seconds} s\n`);
     const seen = await watching();
     const random = mulberry32(seed);
