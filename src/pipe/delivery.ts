@@ -87,14 +87,16 @@ export class Delivery {
       if (options.isCancelled?.() === true) return { kind: "cancelled" };
       this.#assertMaySend(options.signal);
       const envelope = shipment.envelope();
-      if (envelope.events.length === 0 && !envelope.isEnd) return this.#done(shipment);
+      if (envelope.events.length === 0 && !envelope.isEnd && envelope.metadata === undefined)
+        return this.#done(shipment);
       shipment.sending();
       const sentAt = this.#parts.ambience.now();
       let answer: Acknowledgement;
       try {
         answer = await this.#parts.sender.push(this.#parts.sessionId, envelope, { signal: options.signal });
       } catch (error) {
-        if (isContentRefusal(error) && shipment.rowCount > 0) return { kind: "refused", error };
+        if (isContentRefusal(error) && (shipment.rowCount > 0 || shipment.isExpendable === true))
+          return { kind: "refused", error };
         await this.#pause(error, options.signal);
         continue;
       }

@@ -79,6 +79,11 @@ export class EnvelopeBuilder {
     return this.#envelope(phase, [], true);
   }
 
+  /** Neither an end nor a batch: the far side drops the events of whatever carries metadata. */
+  jobComplete(metadata: Readonly<Record<string, unknown>>): Envelope {
+    return { sourceType: "job_complete", events: [], isEnd: false, snapshotSyncSuggested: false, metadata };
+  }
+
   #envelope(sourceType: SourceType, events: readonly EnvelopeEvent[], isEnd: boolean): Envelope {
     return { sourceType, events, isEnd, snapshotSyncSuggested: !isEnd && this.#parts.suggestSnapshot() };
   }

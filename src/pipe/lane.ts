@@ -12,6 +12,7 @@ import { describeError, isFustorError, type Logger, type Role, type SenderDriver
 import type { AuditActivity } from "./activities/audit.ts";
 import type { Parcel } from "./activities/parcel.ts";
 import type { RealtimeActivity } from "./activities/realtime.ts";
+import type { ScanActivity } from "./activities/scans.ts";
 import type { SnapshotActivity } from "./activities/snapshot.ts";
 import type { Delivery } from "./delivery.ts";
 import type { History } from "./history.ts";
@@ -28,6 +29,7 @@ export interface LaneParts {
   readonly realtime: RealtimeActivity;
   readonly snapshot: SnapshotActivity;
   readonly audit: AuditActivity;
+  readonly scans: ScanActivity;
   readonly delivery: Delivery;
   readonly history: History;
   readonly ambience: Ambience;
@@ -54,6 +56,10 @@ export class Lane {
   /** The stream was polled at least once in this session. */
   get hasPolled(): boolean {
     return this.#polled;
+  }
+
+  get role(): Role {
+    return this.#role;
   }
 
   setRole(role: Role): void {
@@ -99,6 +105,7 @@ export class Lane {
     this.#owesSnapshot = false;
     this.#parts.snapshot.cancel();
     this.#parts.audit.cancel();
+    this.#parts.scans.cancel();
     this.#parts.delivery.failFast();
     this.#bell.ring();
   }
@@ -123,7 +130,9 @@ export class Lane {
         `what is queued was not sent: ${describeError(error)}`,
       );
     } finally {
-      await Promise.all([this.#parts.snapshot.close(), this.#parts.audit.close()]);
+      await Promise.all(
+        [this.#parts.snapshot, this.#parts.audit, this.#parts.scans].map((activity) => activity.close()),
+      );
     }
   }
 
@@ -153,10 +162,10 @@ export class Lane {
     return this.#nextBulk();
   }
 
-  /** One at a time: a snapshot leaves no room for an audit. */
+  /** A scan that somebody waits for goes first. A snapshot leaves no room for an audit. */
   #nextBulk(): Parcel | undefined {
-    const { snapshot, audit } = this.#parts;
-    const parcel = snapshot.next();
+    const { snapshot, audit, scans } = this.#parts;
+    const parcel = scans.next() ?? snapshot.next();
     return parcel !== undefined || snapshot.state === "running" ? parcel : audit.next();
   }
 
@@ -205,8 +214,8 @@ export class Lane {
     const end = (): void => over.abort();
     signal.addEventListener("abort", end);
     if (!signal.aborted) {
-      const { bus, snapshot, audit } = this.#parts;
-      const news = [bus, snapshot, audit].map((part) => part.readable(over.signal));
+      const { bus, snapshot, audit, scans } = this.#parts;
+      const news = [bus, snapshot, audit, scans].map((part) => part.readable(over.signal));
       await Promise.race([...news, this.#bell.wait(over.signal)]);
     }
     over.abort();

@@ -10,12 +10,25 @@ export interface AuditTally {
   lastCompleteAt: number | undefined;
 }
 
+export interface SentinelTally {
+  rounds: number;
+  checked: number;
+  missing: number;
+  failures: number;
+}
+
+export interface ScanTally {
+  done: number;
+  failed: number;
+  refused: number;
+}
+
 /** What a pipe counts over all its sessions, for its status. */
 export class PipeTally {
   readonly rowsSent: Record<ShipmentPhase, number> = { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 };
   readonly audit: AuditTally = { runs: 0, cutShort: 0, lastCompleteAt: undefined };
-  readonly sentinel = { rounds: 0, checked: 0, missing: 0, failures: 0 };
-  readonly scans = { done: 0, failed: 0, refused: 0 };
+  readonly sentinel: SentinelTally = { rounds: 0, checked: 0, missing: 0, failures: 0 };
+  readonly scans: ScanTally = { done: 0, failed: 0, refused: 0 };
   batchesSent = 0;
   failures = 0;
   poisonRows = 0;

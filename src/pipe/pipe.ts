@@ -241,7 +241,7 @@ export class Pipe {
       this.#parts.logger.info({ role: answer.role }, "the role changed");
       this.#apply({ kind: "role_changed", role: answer.role });
     }
-    this.#commands.add(answer.commands);
+    this.#commands.add(answer.commands.filter(({ type }) => type !== "scan"));
     this.#noteSkew(answer.clockSkewMs);
     this.#refreshSource();
   }

@@ -4,6 +4,8 @@ import { type HeartbeatAnswer, isFustorError, type Role } from "../sdk/index.ts"
 import { AuditActivity } from "./activities/audit.ts";
 import type { ParcelLimits } from "./activities/parcel.ts";
 import { RealtimeActivity } from "./activities/realtime.ts";
+import { ScanActivity } from "./activities/scans.ts";
+import { SentinelActivity } from "./activities/sentinel.ts";
 import { SnapshotActivity } from "./activities/snapshot.ts";
 import type { BackoffSettings } from "./backoff.ts";
 import { Delivery } from "./delivery.ts";
@@ -46,6 +48,8 @@ const LONGEST_PUSH_RETRY_MS = 10_000;
 export class SessionRun {
   readonly snapshot: SnapshotActivity;
   readonly audit: AuditActivity;
+  readonly #scans: ScanActivity;
+  readonly #sentinel: SentinelActivity;
   readonly #parts: SessionRunParts;
   readonly #abort = new AbortController();
   readonly #delivery: Delivery;
@@ -59,6 +63,8 @@ export class SessionRun {
     this.#delivery = this.#makeDelivery();
     this.snapshot = this.#makeSnapshot();
     this.audit = this.#makeAudit();
+    this.#scans = this.#makeScans();
+    this.#sentinel = this.#makeSentinel();
     this.#lane = this.#makeLane(parts.open.session.role);
     this.#heartbeat = this.#makeHeartbeat();
   }
@@ -66,6 +72,7 @@ export class SessionRun {
   /** Once. Resolves when nothing of the session is in flight any more. Never rejects. */
   async run(): Promise<SessionEnd> {
     const { signal } = this.#abort;
+    const sentinel = this.#sentinel.run(signal);
     const tasks = [this.#lane.run(signal), this.#heartbeat.run(signal)];
     // Only how the first one ends counts: the other is cancelled because of it.
     const end = await Promise.race(tasks).then(
@@ -73,7 +80,7 @@ export class SessionRun {
       (error: unknown): SessionEnd => this.#endOf(error),
     );
     this.#abort.abort();
-    await Promise.allSettled(tasks);
+    await Promise.allSettled([...tasks, sentinel]);
     this.#cancelDeadline();
     return end;
   }
@@ -164,6 +171,36 @@ export class SessionRun {
     });
   }
 
+  #makeScans(): ScanActivity {
+    const { pipe, limits, context, touched, builder, tally } = this.#parts;
+    return new ScanActivity({
+      source: pipe.source,
+      limits,
+      context,
+      touched: touched.scan,
+      builder,
+      revives: this.#revives,
+      logger: pipe.logger,
+      tally: tally.scans,
+      index: () => pipe.bus.committedIndex,
+    });
+  }
+
+  #makeSentinel(): SentinelActivity {
+    const { open, pipe, tally } = this.#parts;
+    const { source, sender, ambience, logger, settings } = pipe;
+    return new SentinelActivity({
+      source,
+      sender,
+      sessionId: open.session.sessionId,
+      intervalMs: open.session.sentinelIntervalMs ?? settings.sentinelIntervalMs,
+      ambience,
+      logger,
+      tally: tally.sentinel,
+      mayAct: () => this.#lane.role === "leader" && !this.#stopping && this.#heartbeat.isFresh(),
+    });
+  }
+
   #makeLane(role: Role): Lane {
     const { open, pipe, limits, context, history, tally } = this.#parts;
     const { sender, bus, ambience, logger } = pipe;
@@ -183,6 +220,7 @@ export class SessionRun {
       realtime: new RealtimeActivity({ bus, limits, context, revives: this.#revives, onLoss, onDelivered }),
       snapshot: this.snapshot,
       audit: this.audit,
+      scans: this.#scans,
       delivery: this.#delivery,
       history,
       ambience,
@@ -202,6 +240,7 @@ export class SessionRun {
       onAnswer: (answer, sentAt, recovered) => {
         if (recovered) this.#delivery.wake();
         onHeartbeat(answer);
+        for (const command of answer.commands) if (command.type === "scan") this.#scans.add(command);
         this.#lane.setRole(answer.role);
         if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
       },

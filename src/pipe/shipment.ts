@@ -18,6 +18,8 @@ export interface Shipment {
   envelope(): Envelope;
   /** Two halves in order, or undefined when it is one row or none. */
   halve(): readonly [Shipment, Shipment] | undefined;
+  /** Given up when the far side refuses it, although it holds no rows. */
+  readonly isExpendable?: boolean;
   /** Keys for the log, of a shipment that cannot be halved. */
   key(): string;
   /** The row itself as JSON text, of a shipment that cannot be halved; undefined when it has none. */
@@ -206,5 +208,43 @@ export class EndShipment implements Shipment {
 
   accepted(): void {
     this.#onAccepted();
+  }
+}
+
+/** That a scan is over. Without rows, but not worth blocking the lane for when the far side does not like it. */
+export class CompletionShipment implements Shipment {
+  readonly phase = "on_demand_job";
+  readonly rowCount = 0;
+  readonly isExpendable = true;
+  readonly #envelope: Envelope;
+  readonly #path: string;
+
+  constructor(envelope: Envelope, path: string) {
+    this.#envelope = envelope;
+    this.#path = path;
+  }
+
+  envelope(): Envelope {
+    return this.#envelope;
+  }
+
+  halve(): undefined {
+    return undefined;
+  }
+
+  key(): string {
+    return `the completion of the scan of ${this.#path}`;
+  }
+
+  row(): undefined {
+    return undefined;
+  }
+
+  sending(): void {
+    // Holds no rows.
+  }
+
+  accepted(): void {
+    // Nothing to count.
   }
 }

@@ -3,6 +3,20 @@ import type { Logger } from "./observer.ts";
 import type { HeartbeatAnswer, HeartbeatRequest, Session, SessionRequest } from "./session.ts";
 import type { CallOptions } from "./source-driver.ts";
 
+/** A task of the far side's sentinel; unknown types are possible. */
+export interface SentinelTask {
+  readonly type: string;
+  readonly paths: readonly string[];
+}
+
+export interface SentinelUpdate {
+  readonly path: string;
+  /** Seconds since 1970. */
+  readonly mtime: number;
+  readonly size: number;
+  readonly status: "exists";
+}
+
 /**
  * Carries sessions and envelopes to a far side. Every call is one attempt: retrying is the pipe's work.
  *
@@ -17,6 +31,10 @@ export interface SenderDriver {
   getLatestCommittedIndex(sessionId: string, options: CallOptions): Promise<number | undefined>;
   heartbeat(sessionId: string, request: HeartbeatRequest, options: CallOptions): Promise<HeartbeatAnswer>;
   push(sessionId: string, envelope: Envelope, options: CallOptions): Promise<Acknowledgement>;
+  /** What the far side wants looked at, undefined when nothing. Absent: it never asks. */
+  getSentinelTasks?(sessionId: string, options: CallOptions): Promise<SentinelTask | undefined>;
+  /** What was seen of it. */
+  sendSentinelFeedback?(sessionId: string, updates: readonly SentinelUpdate[], options: CallOptions): Promise<void>;
   /** Ends a session, ours or one remembered from a crashed run. A session that is already gone is no error. */
   closeSession(sessionId: string, options: CallOptions): Promise<void>;
   /** Frees connections; idempotent. */

@@ -5,12 +5,19 @@
 import type { Row } from "../changes.ts";
 import { type Acknowledgement, type Envelope, envelopeRowCount, type RowData } from "../envelope.ts";
 import { FustorError, type FustorErrorCode } from "../errors.ts";
-import type { SenderDriver } from "../sender-driver.ts";
+import type { SenderDriver, SentinelTask, SentinelUpdate } from "../sender-driver.ts";
 import type { HeartbeatAnswer, HeartbeatRequest, Session, SessionRequest } from "../session.ts";
 import type { CallOptions } from "../source-driver.ts";
 import { FakeFusion } from "./fake-fusion.ts";
 
-export type SenderCall = "createSession" | "getLatestCommittedIndex" | "heartbeat" | "push" | "closeSession";
+export type SenderCall =
+  | "createSession"
+  | "getLatestCommittedIndex"
+  | "heartbeat"
+  | "push"
+  | "getSentinelTasks"
+  | "sendSentinelFeedback"
+  | "closeSession";
 
 /** What happens to a call instead of, or besides, being answered. */
 export type SenderFault =
@@ -62,6 +69,9 @@ export class FakeSender implements SenderDriver {
   readonly fusion: FakeFusion;
   readonly calls: RecordedCall[] = [];
   closes = 0;
+  /** What the far side's sentinel asks for, and what it was told. */
+  suspects: readonly string[] = [];
+  readonly feedback: SentinelUpdate[] = [];
   #plan: FaultPlan = () => undefined;
 
   constructor(fusion: FakeFusion = new FakeFusion()) {
@@ -119,6 +129,18 @@ export class FakeSender implements SenderDriver {
 
   closeSession(sessionId: string, { signal }: CallOptions): Promise<void> {
     return this.#call({ call: "closeSession", sessionId }, signal, () => this.fusion.closeSession(sessionId));
+  }
+
+  getSentinelTasks(sessionId: string, { signal }: CallOptions): Promise<SentinelTask | undefined> {
+    const task = (): SentinelTask | undefined =>
+      this.suspects.length === 0 ? undefined : { type: "suspect_check", paths: this.suspects };
+    return this.#call({ call: "getSentinelTasks", sessionId }, signal, task);
+  }
+
+  sendSentinelFeedback(sessionId: string, updates: readonly SentinelUpdate[], { signal }: CallOptions): Promise<void> {
+    return this.#call({ call: "sendSentinelFeedback", sessionId }, signal, () => {
+      this.feedback.push(...updates);
+    });
   }
 
   async close(): Promise<void> {

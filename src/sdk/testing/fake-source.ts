@@ -12,6 +12,7 @@ import type {
   SourceAvailability,
   SourceDriver,
   SourceStatus,
+  Verified,
 } from "../source-driver.ts";
 
 export interface FakeSourceOptions {
@@ -147,6 +148,21 @@ export class FakeSource implements SourceDriver {
     return { chunks: this.#auditChunks(options, count), progress: () => ({ rows }) };
   }
 
+  async verify(keys: readonly string[]): Promise<readonly Verified[]> {
+    return keys.map((key) => {
+      const row = this.#tree.get(key);
+      return row === undefined ? { key, exists: false } : { key, exists: true, row };
+    });
+  }
+
+  scan(key: string, recursive: boolean, options: CallOptions): BulkRows {
+    let rows = 0;
+    const count = (added: number): void => {
+      rows += added;
+    };
+    return { chunks: this.#scanChunks(key, recursive, options.signal, count), progress: () => ({ rows }) };
+  }
+
   status(): SourceStatus {
     return { availability: this.#availability, entries: this.#tree.size };
   }
@@ -273,6 +289,25 @@ export class FakeSource implements SourceDriver {
         yield this.#chunk(part, sequence);
       }
       await new Promise((resolve) => setTimeout(resolve, this.#options.directoryPauseMs));
+    }
+  }
+
+  async *#scanChunks(
+    key: string,
+    recursive: boolean,
+    signal: AbortSignal,
+    count: (rows: number) => void,
+  ): AsyncGenerator<RowChunk> {
+    if (key.includes("..")) throw new FustorError("FUSTOR_SOURCE_PATH_REFUSED", `${key} is refused`);
+    const rows = [...this.#tree.values()].filter(({ path }) => path === key || (recursive && isBelow(path, key)));
+    const sequence = ++this.#sequence;
+    for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
+      while (this.#chunksOut >= this.#options.poolChunks && !signal.aborted) await this.#poolFreed(signal);
+      if (signal.aborted) return;
+      this.#throwIfFaulty(from / this.#options.chunkRows);
+      const part = rows.slice(from, from + this.#options.chunkRows);
+      count(part.length);
+      yield this.#chunk(part, sequence);
     }
   }
 

@@ -5,6 +5,7 @@ import {
   FustorError,
   type HeartbeatAnswer,
   type Role,
+  type SentinelTask,
   type Session,
 } from "../../sdk/index.ts";
 
@@ -70,6 +71,13 @@ export function readHeartbeat(members: Members, source: string, knownRole: Role)
 export function readAcknowledgement(members: Members, source: string): Acknowledgement {
   if (members.status === "error") throw badAnswer(`${source} answers with an error and a status of success`);
   return { snapshotNeeded: members.snapshot_needed === true };
+}
+
+/** An empty object is no task. */
+export function readSentinelTask(members: Members): SentinelTask | undefined {
+  const { type, paths } = members;
+  if (typeof type !== "string" || !Array.isArray(paths)) return undefined;
+  return { type, paths: paths.filter((path) => typeof path === "string") };
 }
 
 /** 0 and -1 both stand for "nothing received yet". */

@@ -12,6 +12,8 @@ import {
   type Role,
   type SenderDriver,
   type SenderDriverContext,
+  type SentinelTask,
+  type SentinelUpdate,
   type Session,
   type SessionRequest,
 } from "../../sdk/index.ts";
@@ -22,6 +24,7 @@ import {
   readAcknowledgement,
   readHeartbeat,
   readPosition,
+  readSentinelTask,
   readSession,
 } from "./answers.ts";
 import { BodyBuffer } from "./body-buffer.ts";
@@ -49,6 +52,7 @@ const LANES: Readonly<Record<Route, Lane>> = {
   heartbeat: "heartbeat",
   ingest: "bulk",
   delete: "session",
+  sentinel: "session",
 };
 
 interface Call {
@@ -144,6 +148,22 @@ export class FusionSender implements SenderDriver {
     // After a failure the buffer is let go of instead: the socket may still hold on to it.
     if (gzipped || this.#exchange.bulkFlushed()) this.#bodies.giveBack(plain);
     return readAcknowledgement(this.#members(answer, "ingest"), this.#source("ingest"));
+  }
+
+  async getSentinelTasks(_sessionId: string, { signal }: CallOptions): Promise<SentinelTask | undefined> {
+    const path = `${API}/consistency/sentinel/tasks`;
+    const answer = await this.#succeed({ route: "sentinel", method: "GET", path, signal });
+    return readSentinelTask(this.#members(answer, "sentinel"));
+  }
+
+  async sendSentinelFeedback(
+    _sessionId: string,
+    updates: readonly SentinelUpdate[],
+    { signal }: CallOptions,
+  ): Promise<void> {
+    const body = JSON.stringify({ type: "suspect_update", updates });
+    const path = `${API}/consistency/sentinel/feedback`;
+    await this.#succeed({ route: "sentinel", method: "POST", path, body, signal });
   }
 
   async closeSession(sessionId: string, { signal }: CallOptions): Promise<void> {

@@ -1,0 +1,180 @@
+/**
+ * Scans that the far side asks for with its heartbeats: the rows at a path as `on_demand_job` batches, then one `job_complete`, whatever
+ * became of it. One scan at a time, the others wait in a short queue; leaders and followers alike. The session's end ends them all.
+ */
+import { Bell } from "../../bus/bell.ts";
+import {
+  type BulkRows,
+  type CallOptions,
+  type Command,
+  describeError,
+  type Logger,
+  type SourceDriver,
+} from "../../sdk/index.ts";
+import type { EnvelopeBuilder } from "../envelope-builder.ts";
+import type { ScanTally } from "../pipe-tally.ts";
+import { BulkShipment, CompletionShipment, type ShipmentContext } from "../shipment.ts";
+import type { TouchedKeys } from "../touched-keys.ts";
+import type { Parcel, ParcelLimits } from "./parcel.ts";
+import { SnapshotPass } from "./snapshot-pass.ts";
+
+/** Waiting beside the one that runs; further ones are refused. */
+const MAX_WAITING = 16;
+/** Refused ones whose completion is still to be sent; beyond that they are only logged. */
+const MAX_REFUSED = 64;
+
+interface Job {
+  readonly path: string;
+  readonly recursive: boolean;
+  readonly id: unknown;
+}
+
+export interface ScanParts {
+  readonly source: SourceDriver;
+  readonly limits: ParcelLimits;
+  readonly context: ShipmentContext;
+  readonly touched: TouchedKeys;
+  readonly builder: EnvelopeBuilder;
+  readonly revives: boolean;
+  readonly logger: Logger;
+  readonly tally: ScanTally;
+  readonly index: () => number;
+}
+
+type Work =
+  | { readonly kind: "none" }
+  | { readonly kind: "scanning"; readonly job: Job; readonly pass: SnapshotPass }
+  | { readonly kind: "completing"; readonly job: Job; readonly error: string | undefined };
+
+export class ScanActivity {
+  readonly #parts: ScanParts;
+  readonly #bell = new Bell();
+  readonly #waiting: Job[] = [];
+  readonly #refused: { readonly job: Job; readonly error: string }[] = [];
+  #dropped: Promise<void> = Promise.resolve();
+  #work: Work = { kind: "none" };
+  #closed = false;
+
+  constructor(parts: ScanParts) {
+    this.#parts = parts;
+  }
+
+  /** A `scan` command. */
+  add({ path, recursive, job_id: id }: Command): void {
+    const { logger, tally } = this.#parts;
+    if (this.#closed) return;
+    if (typeof path !== "string" || path === "") {
+      logger.warn({}, "the far side asks for a scan without a path");
+      return;
+    }
+    const job: Job = { path, recursive: recursive !== false, id };
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(job);
+    else {
+      tally.refused++;
+      logger.warn({ path }, "a scan is refused: too many wait already");
+      if (this.#refused.length < MAX_REFUSED) this.#refused.push({ job, error: "too many scans are waiting" });
+    }
+    this.#bell.ring();
+  }
+
+  readable(signal: AbortSignal): Promise<void> {
+    return this.#bell.wait(signal);
+  }
+
+  /** Nothing more is sent, and no scan is taken any more. */
+  cancel(): void {
+    this.#closed = true;
+    this.#waiting.length = 0;
+    this.#refused.length = 0;
+    const work = this.#work;
+    this.#work = { kind: "none" };
+    if (work.kind === "scanning") this.#drop(work.pass);
+  }
+
+  /** Resolves when the source is left alone. */
+  async close(): Promise<void> {
+    this.cancel();
+    await this.#dropped;
+  }
+
+  next(): Parcel | undefined {
+    if (this.#work.kind === "none") this.#begin();
+    const work = this.#work;
+    if (work.kind === "none") return undefined;
+    if (work.kind === "completing") return this.#completion(work);
+    const { job, pass } = work;
+    if (this.#parts.touched.isOverrun) return this.#finish(job, pass, "too many directories were deleted meanwhile");
+    const cut = pass.reading.kind === "failed" ? undefined : pass.cut();
+    if (cut !== undefined) {
+      const { context, index } = this.#parts;
+      return {
+        shipments: [new BulkShipment("on_demand_job", cut.ranges, cut.revived, index(), context)],
+        isCancelled: () => this.#work !== work,
+        delivered: cut.settle,
+        abandoned: cut.settle,
+      };
+    }
+    if (pass.reading.kind === "reading") return undefined;
+    return this.#finish(job, pass, pass.reading.kind === "failed" ? describeError(pass.reading.error) : undefined);
+  }
+
+  #begin(): void {
+    const refused = this.#refused.shift();
+    if (refused !== undefined) {
+      this.#work = { kind: "completing", ...refused };
+      return;
+    }
+    const job = this.#waiting.shift();
+    if (job === undefined) return;
+    const { source, limits, context, touched, revives } = this.#parts;
+    const open = (options: CallOptions): BulkRows => {
+      if (source.scan === undefined) throw new Error("the source knows no scans");
+      return source.scan(job.path, job.recursive, options);
+    };
+    touched.begin();
+    const revival = revives ? context.revival : undefined;
+    const onProgress = (): void => this.#bell.ring();
+    const pass = new SnapshotPass({ open, limits, touched, revival, onProgress }, this.#dropped);
+    this.#work = { kind: "scanning", job, pass };
+  }
+
+  #finish(job: Job, pass: SnapshotPass, error: string | undefined): Parcel | undefined {
+    const { logger, tally } = this.#parts;
+    const { rows } = pass.progress();
+    this.#drop(pass);
+    if (error === undefined) tally.done++;
+    else tally.failed++;
+    const facts = { path: job.path, rows };
+    if (error === undefined) logger.info(facts, "a scan that the far side asked for is complete");
+    else logger.warn(facts, `a scan that the far side asked for failed: ${error}`);
+    this.#work = { kind: "completing", job, error };
+    return this.#completion(this.#work);
+  }
+
+  #completion(work: Extract<Work, { kind: "completing" }>): Parcel {
+    const { job, error } = work;
+    const metadata = {
+      scan_path: job.path,
+      ...(job.id === undefined ? {} : { job_id: job.id }),
+      ...(error === undefined ? {} : { error }),
+    };
+    const over = (): void => {
+      if (this.#work === work) this.#work = { kind: "none" };
+      this.#bell.ring();
+    };
+    return {
+      shipments: [new CompletionShipment(this.#parts.builder.jobComplete(metadata), job.path)],
+      isCancelled: () => this.#work !== work,
+      delivered: over,
+      abandoned: () => undefined,
+    };
+  }
+
+  #drop(pass: SnapshotPass): void {
+    this.#parts.touched.end();
+    const dropped = pass.drop().catch((error: unknown) => {
+      this.#parts.logger.error({}, `the source did not take its buffers back: ${describeError(error)}`);
+    });
+    this.#dropped = Promise.all([this.#dropped, dropped]).then(() => undefined);
+  }
+}
