@@ -41,6 +41,14 @@ BulkSize bulk_size_of(const Napi::Object& options) {
   };
 }
 
+Politeness politeness_of(const Napi::Object& options) {
+  return {
+      static_cast<int>(number_or(options, "scanNice", 0, 0, 19)),
+      static_cast<int>(number_or(options, "scanIoPriority", 0, 0, 0xffff)),
+      number_or(options, "scanEntriesPerSecond", 0, 0, 1e9),
+  };
+}
+
 unsigned threads_of(const Napi::Object& options) { return static_cast<unsigned>(number_or(options, "threads", 0, 0, 256)); }
 
 }  // namespace fustor

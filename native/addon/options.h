@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/filter.h"
+#include "base/politeness.h"
 
 namespace fustor {
 
@@ -21,6 +22,7 @@ struct BulkSize {
   uint32_t pool_chunks;
 };
 BulkSize bulk_size_of(const Napi::Object& options);
+Politeness politeness_of(const Napi::Object& options);
 /** 0 = number of cores. */
 unsigned threads_of(const Napi::Object& options);
 

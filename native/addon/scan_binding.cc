@@ -41,6 +41,8 @@ Napi::Value create_scan(const Napi::CallbackInfo& info) {
     }
     config.paths.push_back(raw.starts_with('/') ? raw.substr(1) : raw);
   }
+  config.max_depth = static_cast<uint32_t>(number_or(options, "maxDepth", 0, 0, 1e9));
+  config.politeness = politeness_of(options);
   config.chunk_bytes = size.chunk_bytes;
   config.pool_chunks = size.pool_chunks;
   try {

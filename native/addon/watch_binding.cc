@@ -25,6 +25,7 @@ WatchConfig to_config(const std::string& root, const Napi::Object& options) {
   config.cross_mounts = flag_or(options, "crossMounts", true);
   config.settle_ms = static_cast<int64_t>(number_or(options, "settleMs", 2000, 0, kMostMs));
   config.throttle_ms = static_cast<int64_t>(number_or(options, "throttleMs", 1000, 0, kMostMs));
+  config.politeness = politeness_of(options);
   config.raw = flag_or(options, "raw", false);
   const std::string mode = options.Get("mode").IsString() ? options.Get("mode").ToString().Utf8Value() : "inotify";
   if (mode == "auto") config.mode = WatchMode::automatic;

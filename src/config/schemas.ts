@@ -105,6 +105,9 @@ const patterns = z.preprocess(
   z.array(text, { error: "is not a list of patterns; write one pattern per line after a dash" }),
 );
 
+/** The same as src/sources/fs/fs-config.ts reads. */
+const IO_PRIORITY = /^(idle|best-effort:[0-7])$/;
+
 export const fsParamsSchema = z.object({
   file_pattern: text.optional(),
   exclude: patterns.optional(),
@@ -119,6 +122,11 @@ export const fsParamsSchema = z.object({
   poll_interval_sec: interval.optional(),
   cross_mounts: flag.optional(),
   max_watches: wholeNumber(1).optional(),
+  scan_nice: wholeNumber(0, 19).optional(),
+  scan_ionice: text
+    .regex(IO_PRIORITY, { error: "is no io priority; write idle or best-effort:0 (first) to best-effort:7 (last)" })
+    .optional(),
+  scan_entries_per_second: wholeNumber(0).optional(),
 });
 
 /** `gzip: false` means what it says. */

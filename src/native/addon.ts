@@ -18,6 +18,16 @@ export interface FilterOptions {
   readonly excludePaths?: readonly string[];
 }
 
+/** How little whoever reads a whole tree gets in others' way. */
+export interface PolitenessOptions {
+  /** Weaker than other threads, 1..19. Default 0 = as the process. */
+  readonly scanNice?: number;
+  /** Class and level as of ioprio_set(2): class << 13 | level. Default 0 = as the process. */
+  readonly scanIoPriority?: number;
+  /** Entries looked at in a second, over all threads. Default 0 = no limit. */
+  readonly scanEntriesPerSecond?: number;
+}
+
 export interface BulkOptions {
   /** Target size of a chunk. Default 512 KiB. */
   readonly chunkBytes?: number;
@@ -25,9 +35,11 @@ export interface BulkOptions {
   readonly poolChunks?: number;
 }
 
-export interface ScanOptions extends FilterOptions, BulkOptions {
-  /** 0 = number of cores. */
+export interface ScanOptions extends FilterOptions, BulkOptions, PolitenessOptions {
+  /** 0 (default) = number of cores, and more (up to the chunks of the pool, 16 at most) while they wait for storage. */
   readonly threads?: number;
+  /** Levels that are listed: 1 = only the root. Default 0 = all. */
+  readonly maxDepth?: number;
   /** Follow into other mounted file systems (never pseudo file systems). Default true. */
   readonly crossMounts?: boolean;
   /** Only these wire paths, the root by default; what is not there has no row. Throws for what is no wire path. */
@@ -85,7 +97,8 @@ export interface NativeScan {
   summary(): ScanSummary;
 }
 
-export interface WatchOptions extends FilterOptions {
+/** Politeness is that of passes over the whole tree; live changes are always looked at at full speed. */
+export interface WatchOptions extends FilterOptions, PolitenessOptions {
   readonly threads?: number;
   readonly crossMounts?: boolean;
   /** A file found by a listing only and younger than this is reported as not atomic, then confirmed. Default 2000. */
@@ -171,10 +184,35 @@ export interface NativeWatch {
   close(): Promise<void>;
 }
 
+/** One rule of `fields_mapping`: a constant (JSON text), or a member of the row and what it becomes. */
+export interface NativeMappingStep {
+  /** Segments of the dotted target. */
+  readonly target: readonly string[];
+  readonly constant?: string;
+  readonly source?: string;
+  readonly type?: "string" | "integer" | "number" | "boolean";
+}
+
+export interface NativeMappedRows {
+  /** The row to go on with: one that needs a full parser, or `to`. */
+  readonly end: number;
+  /** Mapped rows separated by single commas, in memory of their own. Rows of which nothing is left are not there. */
+  readonly buffer: Buffer;
+  readonly rowOffsets: Uint32Array;
+  /** Steps that were left out because something above their target is a plain value. */
+  readonly conflicts: Uint32Array;
+}
+
+export interface NativeRowMapper {
+  /** Maps rows `[from, to)` of a chunk, which stays as it is. */
+  map(buffer: Uint8Array, rowOffsets: Uint32Array, from: number, to: number): NativeMappedRows;
+}
+
 export interface Addon {
   readonly engineVersion: string;
   createScan(root: string, options: ScanOptions): NativeScan;
   createWatch(root: string, options: WatchOptions, onReadable: () => void): NativeWatch;
+  createRowMapper(steps: readonly NativeMappingStep[]): NativeRowMapper;
   /** Names of errno values and the like come from C++. flock: the returned handle's `unlock` closes it. null when somebody else holds it. */
   lockFile(path: string): { unlock(): void } | null;
   /** docs/protocol.md, for a path or a name. */

@@ -1,11 +1,14 @@
 #include "scan/scanner.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <set>
@@ -280,4 +283,61 @@ TEST("the sequence of a group is older than anything read after it") {
     reader.stream().release(chunk->slot);
   }
   CHECK(last > 0);
+}
+
+TEST("a depth limit lists so many levels and no more") {
+  TempTree tree;
+  grow(tree, "", 2, 3);
+  const std::pair<uint32_t, size_t> cases[] = {{1, 1 + 4}, {2, 1 + 4 + 8}, {0, 1 + 4 + 8 + 16 + 16}};
+  for (const auto& [depth, expected] : cases) {
+    Reader reader({.root = tree.path(), .max_depth = depth});
+    CHECK_EQ(reader.rows().size(), expected);
+    CHECK(reader.stream().summary().complete);
+  }
+}
+
+TEST("a scan's threads have the priorities that were asked for, and nobody else has") {
+  constexpr int kIdle = 3 << 13;
+  TempTree tree;
+  for (int i = 0; i < 3000; i++) tree.file("a name of some length, so that a few chunks are filled " + std::to_string(i));
+  const Politeness politeness{.nice = 7, .io_priority = kIdle};
+  Reader reader({.root = tree.path(), .threads = 2, .politeness = politeness, .chunk_bytes = 1, .pool_chunks = 1});
+  Chunk* chunk = nullptr;
+  REQUIRE(reader.next(chunk) == Poll::chunk);  // one thread at least lives and waits for it to be released
+  int polite = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const auto id = static_cast<id_t>(std::stoul(task.path().filename()));
+    const bool is_nice = ::getpriority(PRIO_PROCESS, id) == 7;
+    CHECK_EQ(::syscall(SYS_ioprio_get, 1, id) == kIdle, is_nice);
+    polite += is_nice ? 1 : 0;
+  }
+  CHECK(polite >= 1 && polite <= 2);
+  CHECK(::getpriority(PRIO_PROCESS, 0) != 7);
+  reader.stream().cancel();
+}
+
+TEST("a limit on entries a second holds over all threads") {
+  TempTree tree;
+  for (int d = 0; d < 10; d++) {
+    const std::string directory = "d" + std::to_string(d);
+    tree.directory(directory);
+    for (int i = 0; i < 100; i++) tree.file(directory + '/' + std::to_string(i));
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  Reader reader({.root = tree.path(), .threads = 4, .politeness = {.entries_per_second = 2000}});
+  CHECK_EQ(reader.rows().size(), 1011u);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  // All but what each of the threads has not paid for at the end.
+  CHECK(took.count() >= (1010.0 - 4 * 64) / 2000);
+}
+
+TEST("cancelling ends a scan that waits for its limit at once") {
+  TempTree tree;
+  for (int i = 0; i < 3000; i++) tree.file(std::to_string(i));
+  Reader reader({.root = tree.path(), .threads = 2, .politeness = {.entries_per_second = 0.001}});
+  Chunk* chunk = nullptr;
+  REQUIRE(reader.next(chunk) == Poll::chunk);
+  reader.stream().cancel();
+  while (reader.next(chunk) == Poll::chunk) continue;
+  CHECK(reader.next(chunk) == Poll::end);
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/filter.h"
+#include "base/politeness.h"
 #include "fustor/bulk_stream.h"
 
 namespace fustor {
@@ -32,6 +33,7 @@ struct WatchConfig {
   WatchMode mode = WatchMode::inotify;
   uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
   int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
+  Politeness politeness;        // of passes over the whole tree; never of live work
 };
 
 enum class RootState { starting, available, unavailable };

@@ -59,8 +59,9 @@ ChunkPool::ChunkPool(size_t chunk_bytes, uint32_t chunks) {
   std::reverse(free_.begin(), free_.end());
 }
 
-Chunk* ChunkPool::acquire() {
+Chunk* ChunkPool::acquire(bool* waited) {
   std::unique_lock lock(mutex_);
+  if (waited != nullptr) *waited = free_.empty();
   freed_.wait(lock, [this] { return cancelled_ || !free_.empty(); });
   if (cancelled_) return nullptr;
   Chunk* chunk = chunks_[free_.back()].get();

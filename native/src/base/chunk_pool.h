@@ -41,8 +41,8 @@ class ChunkPool {
   /** `chunk_bytes` is raised to what all but absurdly long paths need. */
   ChunkPool(size_t chunk_bytes, uint32_t chunks);
 
-  /** An empty chunk; waits until one is free. nullptr once cancelled. */
-  Chunk* acquire();
+  /** An empty chunk; waits until one is free, and says whether it had to. nullptr once cancelled. */
+  Chunk* acquire(bool* waited = nullptr);
   /** Back into the pool. The memory stays valid as long as the pool, also when the chunk has grown since. */
   void release(uint32_t slot);
   void cancel();

@@ -9,12 +9,14 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "base/json_row.h"
 #include "base/name_codec.h"
 #include "base/open_beneath.h"
 #include "fustor/clock.h"
+#include "scan/block_meter.h"
 #include "scan/dir_lister.h"
 #include "scan/mounts.h"
 
@@ -24,30 +26,38 @@ namespace {
 
 constexpr uint32_t kGroupRows = 1024;  // a long directory gets a new reading of the clock this often
 constexpr size_t kWorthSharing = 2;    // directories a thread has to have before it gives some away
+constexpr uint32_t kPayRows = 64;      // a limit on entries a second is heeded this often
+constexpr unsigned kMostThreads = 16;  // measured: beyond it not even a cold cache gains
+constexpr auto kNoticeable = std::chrono::milliseconds(50);  // rows do not lie in a chunk for longer than that
+constexpr int kSureAfter = 2;          // windows in a row that say the same
 
 using Clock = std::chrono::steady_clock;
 
 struct Work {
   std::string path;   // raw, relative
   uint64_t dev = 0;   // of its parent
+  uint32_t depth = 0;
 };
 
 class Scanner final : public BulkStream {
  public:
   explicit Scanner(ScanConfig config)
-      : config_(std::move(config)), filter_(config_.filter, config_.root), pool_(config_.chunk_bytes, config_.pool_chunks) {}
+      : config_(std::move(config)), filter_(config_.filter, config_.root), pool_(config_.chunk_bytes, config_.pool_chunks),
+        limit_(config_.politeness.entries_per_second) {}
 
   ~Scanner() override {
-    cancel();
+    cancel();  // from here on no thread starts another one
     for (std::thread& thread : threads_) thread.join();
   }
 
   void start() {
-    const unsigned count = config_.threads > 0 ? config_.threads : std::max(1u, std::thread::hardware_concurrency());
-    running_ = count;
-    active_ = count;
-    threads_.reserve(count);
-    for (unsigned i = 0; i < count; i++) threads_.emplace_back([this, i] { run(i == 0); });
+    const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+    least_ = config_.threads > 0 ? config_.threads : cores;
+    most_ = config_.threads > 0 || limit_.limits() ? least_ : std::max(least_, std::min(kMostThreads, pool_.size()));
+    running_ = active_ = workers_ = least_;
+    std::lock_guard lock(mutex_);
+    threads_.reserve(most_);
+    for (unsigned i = 0; i < least_; i++) threads_.emplace_back([this, i] { run(i == 0); });
   }
 
   Poll poll_next(Chunk*& out) override {
@@ -96,19 +106,70 @@ class Scanner final : public BulkStream {
     std::string row;
     std::string json_dir;
     ScanSummary counts;
+    uint32_t unpaid = 0;  // rows
+    BlockMeter meter;
+    int storage_windows = 0;  // in a row
+    int processor_windows = 0;
   };
 
   void run(bool first) {
+    apply_politeness(config_.politeness);
     Hand hand;
     if (first) begin(hand);
     Work work;
-    while (next(hand, work)) {
+    bool retired = false;
+    while (!retired && next(hand, work)) {
       scan_directory(hand, work);
       merge(hand);
       if (idle_.load(std::memory_order_relaxed) > 0 && hand.todo.size() >= kWorthSharing) share(hand);
+      if (most_ > least_) retired = !is_needed(hand);
     }
     hand_over(hand);
     if (--running_ == 0) finish();
+  }
+
+  // ---- how many threads ----
+
+  /** Starts another thread when this one waits for storage; false when this one is more than the processors need. */
+  bool is_needed(Hand& hand) {
+    const Bottleneck bottleneck = hand.meter.judge();
+    if (bottleneck == Bottleneck::undecided) return true;
+    hand.storage_windows = bottleneck == Bottleneck::storage ? hand.storage_windows + 1 : 0;
+    hand.processor_windows = bottleneck == Bottleneck::processor ? hand.processor_windows + 1 : 0;
+    if (hand.storage_windows >= kSureAfter && hand.todo.size() >= kWorthSharing) {
+      hand.storage_windows = 0;
+      start_another();
+    }
+    return hand.processor_windows < kSureAfter || !retire(hand);
+  }
+
+  void start_another() {
+    std::lock_guard lock(mutex_);
+    if (cancelled_ || workers_ >= most_ || idle_ > 0) return;
+    try {
+      threads_.emplace_back([this] { run(false); });
+    } catch (const std::system_error&) {
+      return;  // the machine has no more
+    }
+    workers_++;
+    running_++;
+    active_++;
+  }
+
+  /** What it still has to do goes to the others. */
+  bool retire(Hand& hand) {
+    {
+      std::lock_guard lock(mutex_);
+      if (workers_ <= least_) return false;
+      workers_--;
+    }
+    hand_over(hand);
+    std::lock_guard lock(mutex_);
+    shared_.insert(shared_.end(), std::make_move_iterator(hand.todo.begin()), std::make_move_iterator(hand.todo.end()));
+    hand.todo.clear();
+    active_--;
+    offered_.notify_all();
+    return true;
   }
 
   void begin(Hand& hand) {
@@ -133,7 +194,7 @@ class Scanner final : public BulkStream {
       append_root_row(hand.row, root_stat_);
       hand.counts.directories++;
       append(hand, true);
-      if (config_.recursive) hand.todo.push_back({"", root_stat_.dev});
+      if (config_.recursive) hand.todo.push_back({"", root_stat_.dev, 1});
       return;
     }
     const size_t slash = path.rfind('/');
@@ -155,7 +216,7 @@ class Scanner final : public BulkStream {
     append(hand, true);
     count(hand.counts, stat.kind);
     const bool enter = config_.recursive && stat.kind == EntryKind::directory;
-    if (enter && (stat.dev == above.dev || may_cross(directory.get(), name.c_str()))) hand.todo.push_back({path, above.dev});
+    if (enter && (stat.dev == above.dev || may_cross(directory.get(), name.c_str()))) hand.todo.push_back({path, above.dev, 1});
   }
 
   bool is_link(const std::string& path) const {
@@ -197,7 +258,18 @@ class Scanner final : public BulkStream {
     active_++;
     work = std::move(shared_.front());
     shared_.pop_front();
+    hand.meter.restart();
     return true;
+  }
+
+  /** Waits as long as the limit wants; not while anything is owned that others wait for. */
+  void pay(Hand& hand) {
+    const auto wait = limit_.take(hand.unpaid, Clock::now());
+    hand.unpaid = 0;
+    if (wait <= Clock::duration::zero()) return;
+    if (wait > kNoticeable) hand_over(hand);
+    std::unique_lock lock(mutex_);
+    offered_.wait_for(lock, wait, [this] { return cancelled_.load(); });
   }
 
   /** The older half: nearer to the root, so the larger subtrees. */
@@ -253,14 +325,17 @@ class Scanner final : public BulkStream {
       append_fs_row(hand.row, hand.json_dir, name, stat, AtomicFlag::absent);
       if (!append(hand, new_group)) return false;
       count(hand.counts, stat.kind);
-      if (stat.kind == EntryKind::directory && (stat.dev == self.dev || may_cross(directory.get(), name.data()))) {
-        hand.todo.push_back({work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), self.dev});
+      if (limit_.limits() && ++hand.unpaid >= kPayRows) pay(hand);
+      if (stat.kind == EntryKind::directory && is_listed(work.depth + 1) && (stat.dev == self.dev || may_cross(directory.get(), name.data()))) {
+        hand.todo.push_back({work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), self.dev, work.depth + 1});
       }
       return !cancelled_.load(std::memory_order_relaxed);
     };
     error = hand.lister.list(directory.get(), on_entry, &cancelled_);
     if (error != 0 && error != ECANCELED) fail(hand, work.path, error, "list");
   }
+
+  bool is_listed(uint32_t depth) const { return config_.max_depth == 0 || depth <= config_.max_depth; }
 
   /** Asked before the directory is opened: opening an automount point for listing mounts it, and waits for whoever has to. */
   bool may_cross(int directory_fd, const char* name) const {
@@ -297,7 +372,9 @@ class Scanner final : public BulkStream {
   bool append(Hand& hand, bool new_group) {
     if (hand.chunk != nullptr && !hand.chunk->fits(hand.row.size())) hand_over(hand);
     const bool new_chunk = hand.chunk == nullptr;
-    if (new_chunk) hand.chunk = pool_.acquire();
+    bool waited = false;
+    if (new_chunk) hand.chunk = pool_.acquire(&waited);
+    if (waited) hand.meter.restart();
     if (hand.chunk == nullptr) return false;
     if (new_chunk || new_group) hand.chunk->begin_group(hand.sequence);
     hand.chunk->append(hand.row);
@@ -362,6 +439,9 @@ class Scanner final : public BulkStream {
   const ScanConfig config_;
   const Filter filter_;
   ChunkPool pool_;
+  RateLimit limit_;
+  unsigned least_ = 1;  // threads
+  unsigned most_ = 1;
   UniqueFd root_;
   FileStat root_stat_{};
   std::atomic<int> root_error_{0};
@@ -374,6 +454,7 @@ class Scanner final : public BulkStream {
   std::condition_variable offered_;
   std::deque<Work> shared_;
   unsigned active_ = 0;
+  unsigned workers_ = 0;  // threads that have not retired
   ScanSummary summary_;
   Clock::time_point ended_{};
 

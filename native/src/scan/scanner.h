@@ -4,6 +4,10 @@
 // chunk that holds the directories' own rows was handed over: so in the stream a directory's row always precedes those of its children,
 // whichever threads wrote them. A thread hands its chunk over when it is full, when it runs out of work, and when others are idle while it
 // has something to give away.
+//
+// How many threads: while they find everything in the kernel's caches, more of them than processors only get in each other's way; while
+// they wait for a disk or a server, more of them keep more requests under way. Unless a number was asked for, the scan begins with one
+// a processor; a thread that finds itself waiting for storage starts another one, and one that no longer does retires.
 #pragma once
 
 #include <memory>
@@ -11,6 +15,7 @@
 #include <vector>
 
 #include "base/filter.h"
+#include "base/politeness.h"
 #include "fustor/bulk_stream.h"
 
 namespace fustor {
@@ -18,10 +23,12 @@ namespace fustor {
 struct ScanConfig {
   std::string root;  // absolute path
   FilterSpec filter;
-  unsigned threads = 0;  // 0 = number of cores
+  unsigned threads = 0;  // 0 = number of cores, and up to as many as there are chunks while they wait for storage
   bool cross_mounts = true;
   std::vector<std::string> paths;  // raw, relative, "" = the root: only these; none = the root
   bool recursive = true;           // with everything below
+  uint32_t max_depth = 0;  // levels below the root that are listed, 1 = only the root; 0 = all
+  Politeness politeness;
   size_t chunk_bytes = 512 << 10;
   uint32_t pool_chunks = 8;
 };

@@ -71,9 +71,10 @@ void DirtySet::enqueue(DirId id, bool background) {
   (background ? background_ : live_).push_back(id);
 }
 
-bool DirtySet::pop(DirId& id) {
-  if (live_.empty() && background_.empty()) return false;
-  const bool background = live_.empty() || (!background_.empty() && ++turn_ % kBackgroundTurn == 0);
+bool DirtySet::pop(DirId& id, Duty duty) {
+  if (!queued(duty)) return false;
+  const bool turn = duty == Duty::any && (live_.empty() || (!background_.empty() && ++turn_ % kBackgroundTurn == 0));
+  const bool background = duty == Duty::background || turn;
   if (!background) return pop_live(id);
   // Background work goes depth first, so that the queue stays as long as the tree is deep and wide, not as it is large.
   id = background_.back();

@@ -51,6 +51,9 @@ struct DirtyDirectory {
   std::unordered_map<std::string, Mark> names;
 };
 
+/** What a worker takes. */
+enum class Duty : uint8_t { any, live, background };
+
 class DirtySet {
  public:
   static constexpr size_t kNamesPerDirectory = 16'384;
@@ -70,12 +73,14 @@ class DirtySet {
 
   /** Once per directory however many marks come. Queues hold ids that may be stale: whoever pops asks `has`. */
   void enqueue(DirId id, bool background);
-  bool pop(DirId& id);
+  bool pop(DirId& id, Duty duty = Duty::any);
   /** Live marks only. */
   bool pop_live(DirId& id);
   /** The marked names of a directory that is listed at the moment. */
   std::unordered_map<std::string, Mark> take_names(DirId id);
-  bool queued() const { return !live_.empty() || !background_.empty(); }
+  bool queued(Duty duty = Duty::any) const {
+    return (duty != Duty::background && !live_.empty()) || (duty != Duty::live && !background_.empty());
+  }
   bool live_queued() const { return !live_.empty(); }
   void clear();
 

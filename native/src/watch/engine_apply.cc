@@ -309,7 +309,11 @@ void WatchEngine::list_what_was_hidden(DirId id) {
 void WatchEngine::wake_worker_for(DirId id, bool background) {
   if (table_.at(id).busy || dirty_.of(id, 0).parked) return;
   dirty_.enqueue(id, background);
-  (!background && listing_workers_ >= worker_count_ ? scout_ : work_).notify_one();
+  if (background && config_.politeness.asks_for_anything()) {
+    pass_work_.notify_one();
+  } else {
+    (!background && listing_workers_ >= worker_count_ ? scout_ : work_).notify_one();
+  }
 }
 
 void WatchEngine::hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark) {

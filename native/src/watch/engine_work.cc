@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/open_beneath.h"
 #include "fustor/clock.h"
@@ -24,17 +25,29 @@ constexpr int64_t kRetryNs = 5'000'000'000;
 constexpr int64_t kSoonNs = 50'000'000;
 constexpr uint16_t kChangesDirectory = kMarkCreated | kMarkGone | kMarkMovedTo | kMarkVerify;
 
+thread_local uint64_t entries_listed = 0;
+
 bool is_stale(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ESTALE || error == EXDEV; }
 bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 }  // namespace
 
-void WatchEngine::worker_loop() {
+// A pass that is to be polite has threads of its own: what they gave up in priority they do not get back for live work.
+void WatchEngine::worker_loop(Duty duty) {
+  const bool only_passes = duty == Duty::background;
+  if (only_passes) apply_politeness(config_.politeness);
+  std::condition_variable& wake = only_passes ? pass_work_ : work_;
   Lock lock(mutex_);
   for (;;) {
-    work_.wait(lock, [this] {
-      return stopping_ || root_check_due_ || link_walk_due_ || (dirty_.queued() && root_state_ != RootState::unavailable && !changes_.full());
+    wake.wait(lock, [this, duty, only_passes] {
+      if (stopping_ || (!only_passes && (root_check_due_ || link_walk_due_))) return true;
+      return dirty_.queued(duty) && root_state_ != RootState::unavailable && !changes_.full();
     });
     if (stopping_) return;
+    if (only_passes) {
+      work_through(lock, duty);
+      pay_for_listing(lock);
+      continue;
+    }
     if (root_check_due_) {
       root_check_due_ = false;
       lock.unlock();
@@ -49,16 +62,28 @@ void WatchEngine::worker_loop() {
       lock.lock();
       continue;
     }
-    DirId id;
-    DirtyDirectory task;
-    if (!dirty_.pop(id) || !take_task(id, task)) continue;
-    if (table_.reachable(id)) {
-      lock.unlock();
-      run_task(id, task);
-      lock.lock();
-    }
-    release(id, task.pass);
+    work_through(lock, duty);
   }
+}
+
+/** The next dirty directory, if it is still one. */
+void WatchEngine::work_through(Lock& lock, Duty duty) {
+  DirId id;
+  DirtyDirectory task;
+  if (!dirty_.pop(id, duty) || !take_task(id, task)) return;
+  if (table_.reachable(id)) {
+    lock.unlock();
+    run_task(id, task);
+    lock.lock();
+  }
+  release(id, task.pass);
+}
+
+/** After the directory was released, so that nothing live has to wait for it. */
+void WatchEngine::pay_for_listing(Lock& lock) {
+  const uint64_t entries = std::exchange(entries_listed, 0);
+  if (!pass_limit_.limits() || entries == 0) return;
+  pass_work_.wait_for(lock, pass_limit_.take(entries, RateLimit::Clock::now()), [this] { return stopping_; });
 }
 
 /** The directory is ours until it is released. False when it is not to be had. */
@@ -364,6 +389,7 @@ int WatchEngine::list_once(DirId id, int fd, const std::string& path, const Dirt
       [&](std::string_view name, unsigned char d_type) {
         if (!filter_.wants(path, name, kind_of_dirent(d_type))) return true;
         sightings.push_back(look(fd, path, std::string(name), Mark{}));
+        entries_listed++;
         return sightings.size() < kApplyBatch || (flush(id, sightings, task) && look_meanwhile(id, fd, path, task));
       },
       nullptr);

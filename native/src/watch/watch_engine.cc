@@ -51,7 +51,8 @@ std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()
 }
 
 WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
-    : config_(std::move(config)), filter_(config_.filter, config_.root), source_(std::move(source)), on_readable_(std::move(on_readable)) {}
+    : config_(std::move(config)), filter_(config_.filter, config_.root), source_(std::move(source)), on_readable_(std::move(on_readable)),
+      pass_limit_(config_.politeness.entries_per_second) {}
 
 WatchEngine::~WatchEngine() { close(); }
 
@@ -73,8 +74,12 @@ void WatchEngine::start() {
   root_check_due_ = true;
   const unsigned threads = config_.threads > 0 ? config_.threads : std::max(2u, std::thread::hardware_concurrency());
   reader_ = std::thread([this] { reader_loop(); });
-  worker_count_ = threads;
-  for (unsigned i = 0; i < threads; i++) workers_.emplace_back([this] { worker_loop(); });
+  const bool polite = config_.politeness.asks_for_anything();
+  worker_count_ = polite ? 2 * threads : threads;
+  for (unsigned i = 0; i < threads; i++) {
+    workers_.emplace_back([this, polite] { worker_loop(polite ? Duty::live : Duty::any); });
+    if (polite) workers_.emplace_back([this] { worker_loop(Duty::background); });
+  }
   workers_.emplace_back([this] { scout_loop(); });
 }
 
@@ -84,6 +89,7 @@ void WatchEngine::close() {
     stopping_ = true;
     work_.notify_all();
     scout_.notify_all();
+    pass_work_.notify_all();
     for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ECANCELED);
     wake_reader();
   }
@@ -163,6 +169,7 @@ bool WatchEngine::drain(LiveBatch& out) {
   if (was_full && !changes_.full()) {
     work_.notify_all();
     scout_.notify_all();
+    pass_work_.notify_all();
   }
   out.json = std::move(batch.json);
   out.count = batch.count;

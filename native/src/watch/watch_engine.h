@@ -102,8 +102,10 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void wake_reader();
 
   // engine_work.cc: one dirty directory
-  void worker_loop();
+  void worker_loop(Duty duty);
+  void work_through(Lock& lock, Duty duty);
   bool take_task(DirId id, DirtyDirectory& task);
+  void pay_for_listing(Lock& lock);
   void run_task(DirId id, DirtyDirectory& task);
   void park(DirId id, DirtyDirectory& task, int64_t retry_ns);
   void hidden_from_above(DirId id);
@@ -181,9 +183,11 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   Filter filter_;
   std::unique_ptr<EventSource> source_;
   std::function<void()> on_readable_;
+  RateLimit pass_limit_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;   // something is dirty, or there is room for changes again
+  std::condition_variable pass_work_;  // the same for the threads of polite passes
   TreeTable table_;
   DirtySet dirty_;
   Strangers strangers_;

@@ -29,6 +29,12 @@ export interface FsSourceOptions {
   readonly maxWatches: number;
   /** Each directory without a watch is listed once in this time. */
   readonly pollMs: number;
+  /** Passes over the whole tree: weaker than other threads (0..19, 0 = as the process). */
+  readonly scanNice: number;
+  /** Class and level as of ioprio_set(2), 0 = as the process. */
+  readonly scanIoPriority: number;
+  /** 0 = no limit. */
+  readonly scanEntriesPerSecond: number;
 }
 
 export interface FsSourceSettings {
@@ -55,6 +61,9 @@ export function parseFsOptions({ uri, driverParams: params, excludePaths }: FsSo
     throttleMs: parseNumber("throttle_interval_sec", params.throttle_interval_sec, 1) * 1000,
     maxWatches: parseNumber("max_watches", params.max_watches, 0),
     pollMs: parseNumber("poll_interval_sec", params.poll_interval_sec, 60) * 1000,
+    scanNice: parseNice(params.scan_nice),
+    scanIoPriority: parseIoPriority(params.scan_ionice),
+    scanEntriesPerSecond: parseNumber("scan_entries_per_second", params.scan_entries_per_second, 0),
   };
 }
 
@@ -99,4 +108,21 @@ function parseBoolean(key: string, value: unknown, fallback: boolean): boolean {
 function parseNumber(key: string, value: unknown, fallback: number): number {
   if (value === undefined || value === null) return fallback;
   return typeof value === "number" && value >= 0 ? value : refuse(key, "a number of at least 0");
+}
+
+function parseNice(value: unknown): number {
+  const nice = parseNumber("scan_nice", value, 0);
+  return Number.isInteger(nice) && nice <= 19 ? nice : refuse("scan_nice", "a whole number from 0 to 19");
+}
+
+const IO_CLASS_SHIFT = 13;
+const IO_BEST_EFFORT = 2;
+const IO_IDLE = 3;
+
+function parseIoPriority(value: unknown): number {
+  if (value === undefined || value === null) return 0;
+  if (value === "idle") return IO_IDLE << IO_CLASS_SHIFT;
+  const level = typeof value === "string" ? /^best-effort:([0-7])$/.exec(value)?.[1] : undefined;
+  if (level === undefined) return refuse("scan_ionice", "idle, or best-effort:0 to best-effort:7");
+  return (IO_BEST_EFFORT << IO_CLASS_SHIFT) | Number(level);
 }

@@ -62,6 +62,9 @@ export class FsSource implements SourceDriver {
         mode: options.engine === "parcel" ? "poll" : options.engine,
         maxWatches: options.maxWatches,
         pollMs: options.pollMs,
+        scanNice: options.scanNice,
+        scanIoPriority: options.scanIoPriority,
+        scanEntriesPerSecond: options.scanEntriesPerSecond,
       },
       () => this.#onReadable(),
     );

@@ -1,0 +1,38 @@
+// How little a scan gets in others' way: priority of its threads, and a limit on the entries it looks at.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+
+namespace fustor {
+
+struct Politeness {
+  int nice = 0;                    // 1..19 = weaker than others; 0 = as the process
+  int io_priority = 0;             // class << 13 | level as of ioprio_set(2); 0 = as the process
+  double entries_per_second = 0;   // 0 = no limit
+
+  bool operator==(const Politeness&) const = default;
+  bool asks_for_anything() const { return *this != Politeness{}; }
+};
+
+/** For the calling thread and for good: without privileges nobody gets back up. 0 or the first errno; what is possible is done. */
+int apply_politeness(const Politeness& politeness);
+
+/** Entries a second over all threads that share it. Whoever took some waits afterwards, so the first ones come at once. */
+class RateLimit {
+ public:
+  using Clock = std::chrono::steady_clock;
+  explicit RateLimit(double per_second) : per_second_(per_second) {}
+
+  bool limits() const { return per_second_ > 0; }
+  /** Takes so many and tells how long to wait before the next. Any thread. */
+  Clock::duration take(uint64_t count, Clock::time_point now);
+
+ private:
+  const double per_second_;
+  std::mutex mutex_;
+  Clock::time_point paid_until_{};
+};
+
+}  // namespace fustor

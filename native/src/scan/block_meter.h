@@ -1,0 +1,62 @@
+// Whether a thread waits for a disk or a server rather than for the processor: then more threads help, and only then.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <cstdint>
+#include <ctime>
+
+namespace fustor {
+
+enum class Bottleneck { undecided, storage, processor };
+
+/**
+ * Compares a thread's wall time with its processor time over windows of kWindowNs. A thread that has to wait for the processor has
+ * little processor time as well, but it is put aside against its will: waits for storage show as voluntary context switches.
+ */
+class BlockMeter {
+ public:
+  BlockMeter() { restart(); }
+
+  void restart() { begin_ = read(); }
+
+  /** Call now and then; `undecided` until a window is full. */
+  Bottleneck judge() {
+    if (clock_ns(CLOCK_MONOTONIC) - begin_.wall_ns < kWindowNs) return Bottleneck::undecided;
+    const Reading end = read();
+    const int64_t wall = end.wall_ns - begin_.wall_ns;
+    const int64_t processor = end.processor_ns - begin_.processor_ns;
+    const long waits = end.waits - begin_.waits;
+    begin_ = end;
+    if (processor * 10 > wall * 7 || waits * kShortWaitNs > wall) return Bottleneck::processor;
+    if (processor * 2 < wall && waits >= kFewWaits) return Bottleneck::storage;
+    return Bottleneck::undecided;
+  }
+
+ private:
+  static constexpr int64_t kWindowNs = 10'000'000;
+  static constexpr int64_t kShortWaitNs = 5'000;  // waits as short as that on average are locks, not disks
+  static constexpr long kFewWaits = 4;
+
+  struct Reading {
+    int64_t wall_ns;
+    int64_t processor_ns;
+    long waits;
+  };
+
+  static int64_t clock_ns(clockid_t clock) {
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+  }
+
+  static Reading read() {
+    rusage usage{};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    return {clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_THREAD_CPUTIME_ID), usage.ru_nvcsw};
+  }
+
+  Reading begin_{};
+};
+
+}  // namespace fustor

@@ -1,0 +1,73 @@
+// A pass over the whole tree that keeps out of others' way, and live changes that do not wait for it.
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "check.h"
+#include "watch_judge.h"
+
+using namespace watching;
+using fustor::Politeness;
+
+namespace {
+
+constexpr int kIdle = 3 << 13;
+
+/** Threads of ours with this nice value; each of them has to have the idle io class, and no other one. */
+int polite_threads(int nice) {
+  int found = 0;
+  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
+    const auto id = static_cast<id_t>(std::stoul(task.path().filename()));
+    const bool is_nice = ::getpriority(PRIO_PROCESS, id) == nice;
+    CHECK_EQ(::syscall(SYS_ioprio_get, 1, id) == kIdle, is_nice);
+    found += is_nice ? 1 : 0;
+  }
+  return found;
+}
+
+void fill(const Place& place, int directories, int files) {
+  for (int d = 0; d < directories; d++) {
+    const std::string directory = "d" + std::to_string(d);
+    place.make(directory);
+    for (int f = 0; f < files; f++) place.write(directory + "/f" + std::to_string(f));
+  }
+}
+
+}  // namespace
+
+TEST("a polite engine finds and follows the same as any other, with weak threads for its passes and others for live work") {
+  Place place;
+  fill(place, 20, 20);
+  auto config = place.config();
+  config.threads = 2;
+  config.politeness = {.nice = 9, .io_priority = kIdle};
+  Watch watch(config);
+  REQUIRE(watch.begin());
+  CHECK_EQ(polite_threads(9), 2);
+  place.make("d3/new");
+  place.write("d3/new/file");
+  place.remove("d4");
+  CHECK_EQ(watch.settle(), "");
+  watch.engine->resync("a test wants it");
+  place.write("d5/during");
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("a limit on entries a second slows the first pass, and a change made meanwhile does not wait for its end") {
+  Place place;
+  fill(place, 30, 50);
+  auto config = place.config();
+  config.threads = 2;
+  config.politeness = {.entries_per_second = 1000};
+  Watch watch(config);
+  const auto begin = Clock::now();
+  watch.engine->start();
+  const auto snapshot = watch.engine->open_snapshot(1 << 20, 4);
+  REQUIRE(watch.until([&] { return snapshot->summary().rows > 200; }));
+  place.write("made while the pass runs");
+  CHECK(watch.until([&] { return watch.view.last("/made while the pass runs") != nullptr; }));
+  CHECK(!watch.available());
+  CHECK(watch.take(*snapshot));
+  // All but the last directory of each of the two threads was paid for.
+  CHECK(Clock::now() - begin >= std::chrono::milliseconds(1531 - 2 * 50));
+  CHECK_EQ(watch.settle(), "");
+}
