@@ -3,6 +3,8 @@ import { join } from "node:path";
 import type { BusLease, BusPool } from "../bus/bus-pool.ts";
 import { homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig, SenderConfig, SourceConfig } from "../config/model.ts";
+import { loadAddon } from "../native/load.ts";
+import type { CompileMapping } from "../pipe/bulk-mapper.ts";
 import { Pipe } from "../pipe/pipe.ts";
 import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
 import type { PipeStatus } from "../pipe/pipe-status.ts";
@@ -134,6 +136,7 @@ export class PipeSlot {
     const { id, driver, uri, driverParams, maxQueueEvents, maxQueueBytes } = this.source;
     const settings = pipeSettings(this.#pipe, this.#sender, agentId);
     const sender = createSender(this.#sender.driver, { id: this.#sender.id, logger }, senderSettings(this.#sender));
+    const compileMapping: CompileMapping = (steps) => loadAddon().createRowMapper(steps);
     try {
       const sourceLogger = this.#context.logger.child({ source: id });
       const excludePaths = await excludedPaths(config, uri);
@@ -144,7 +147,7 @@ export class PipeSlot {
       const deadLetter = new DeadLetterFile({ path: this.#deadLetterPath, logger, wallClock: ambience.wallClock });
       const onPoison = (row: PoisonRow): void => deadLetter.add(row);
       const { source, bus } = lease;
-      const pipe = new Pipe({ settings, source, sender, bus, memory, logger, ambience, onPoison });
+      const pipe = new Pipe({ settings, source, sender, bus, memory, logger, ambience, compileMapping, onPoison });
       return { lease, sender, pipe, memory, deadLetter };
     } catch (error) {
       await sender.close();

@@ -91,7 +91,6 @@ const FS_PARAMS: KeyTable = {
   scan_nice: {},
   scan_ionice: {},
   scan_entries_per_second: {},
-  startup_mode: { notYet: "every new session of a leader sends a snapshot" },
   max_sync_delay_seconds: { noEffect: "events are handed on as they arrive, there is no poll to shorten" },
   min_monitoring_window_days: { noEffect: "every directory is watched, none is given up for its age" },
   aged_interval: { noEffect: NEVER_HELD_BACK },

@@ -1,8 +1,9 @@
 /** Puts rows into events and events into envelopes. Copies nothing but rows that are mapped or revived. */
 import type { Change, Envelope, EnvelopeEvent, MessageSource, Row, SourceType } from "../sdk/index.ts";
+import { BulkMapper, type CompileMapping } from "./bulk-mapper.ts";
 import type { FieldMapper } from "./field-mapper.ts";
 import { liftingRow } from "./revival.ts";
-import { parseRow, type RowRange, rangeRows, rangeSlice } from "./row-ranges.ts";
+import { parseRow, type RowRange, rangeSlice } from "./row-ranges.ts";
 import type { BulkPhase } from "./shipment.ts";
 
 /** A live change ready to be sent. */
@@ -46,6 +47,8 @@ export interface EnvelopeBuilderParts {
   /** Keys of a full row. */
   readonly fields: readonly string[];
   readonly mapper: FieldMapper;
+  /** Without it rows in bulk are parsed when there is a mapping. */
+  readonly compileMapping?: CompileMapping;
   readonly eventRows: number;
   readonly wallClock: () => number;
   /** The far side should know that it needs a snapshot. */
@@ -54,9 +57,11 @@ export interface EnvelopeBuilderParts {
 
 export class EnvelopeBuilder {
   readonly #parts: EnvelopeBuilderParts;
+  readonly #bulkMapper: BulkMapper;
 
   constructor(parts: EnvelopeBuilderParts) {
     this.#parts = parts;
+    this.#bulkMapper = new BulkMapper(parts.mapper, parts.compileMapping);
   }
 
   live(items: readonly LiveItem[]): Envelope {
@@ -66,9 +71,8 @@ export class EnvelopeBuilder {
 
   /** Bulk rows, then rows that need a revival. */
   bulk(phase: BulkPhase, ranges: readonly RowRange[], revived: readonly Row[], index: number): Envelope {
-    const events = this.#parts.mapper.isIdentity
-      ? this.#encodedEvents(phase, ranges, index)
-      : this.#mappedEvents(phase, ranges, index);
+    const { isIdentity } = this.#parts.mapper;
+    const events = this.#encodedEvents(phase, isIdentity ? ranges : this.#bulkMapper.map(ranges), index);
     for (let from = 0; from < revived.length; from += this.#parts.eventRows) {
       events.push(...this.#revivalPair(revived.slice(from, from + this.#parts.eventRows), index));
     }
@@ -121,22 +125,24 @@ export class EnvelopeBuilder {
     return [{ eventType, schema, table, fields, rows: { kind: "objects", rows: mapped }, index, messageSource }];
   }
 
-  /** Slices of the chunks' own buffers, up to `eventRows` rows an event. */
+  /** Slices of the chunks' own buffers (or of mapped ones), up to `eventRows` rows an event. */
   #encodedEvents(phase: BulkPhase, ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
-    const { schema, table, fields, eventRows } = this.#parts;
+    const { schema, table, fields, eventRows, mapper } = this.#parts;
     const events: EnvelopeEvent[] = [];
     let slices: Uint8Array[] = [];
     let count = 0;
+    let keys = fields;
     const flush = (): void => {
       if (count === 0) return;
       const rows = { kind: "encoded", slices, count } as const;
-      events.push({ eventType: "update", schema, table, fields, rows, index, messageSource: phase });
+      events.push({ eventType: "update", schema, table, fields: keys, rows, index, messageSource: phase });
       slices = [];
       count = 0;
     };
     for (const range of ranges) {
       for (let from = range.from; from < range.to; ) {
         const to = Math.min(range.to, from + eventRows - count);
+        if (count === 0 && !mapper.isIdentity) keys = Object.keys(parseRow(range.chunk, from));
         slices.push(rangeSlice({ chunk: range.chunk, from, to }));
         count += to - from;
         from = to;
@@ -144,17 +150,6 @@ export class EnvelopeBuilder {
       }
     }
     flush();
-    return events;
-  }
-
-  #mappedEvents(phase: BulkPhase, ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
-    const rows = ranges.flatMap((range) =>
-      Array.from({ length: rangeRows(range) }, (_, i) => parseRow(range.chunk, range.from + i)),
-    );
-    const events: EnvelopeEvent[] = [];
-    for (let from = 0; from < rows.length; from += this.#parts.eventRows) {
-      events.push(...this.#objectEvents("update", rows.slice(from, from + this.#parts.eventRows), index, phase));
-    }
     return events;
   }
 }

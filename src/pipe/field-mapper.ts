@@ -20,45 +20,62 @@ function toNumber(value: unknown, whole: boolean): unknown {
   return whole ? Math.trunc(number) : number;
 }
 
-const CONVERTERS: Readonly<Record<string, Convert>> = {
+export type FieldType = "string" | "integer" | "number" | "boolean";
+
+const CONVERTERS: Readonly<Record<FieldType, Convert>> = {
   string: (value) =>
     typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value),
   integer: (value) => toNumber(value, true),
   number: (value) => toNumber(value, false),
   boolean: (value) => (typeof value === "string" ? TRUE_TEXTS.has(value.toLowerCase()) : Boolean(value)),
 };
-const ALIASES: Readonly<Record<string, string>> = { str: "string", int: "integer", float: "number", bool: "boolean" };
+const TYPES: ReadonlyMap<string, FieldType> = new Map([
+  ["string", "string"],
+  ["str", "string"],
+  ["integer", "integer"],
+  ["int", "integer"],
+  ["number", "number"],
+  ["float", "number"],
+  ["boolean", "boolean"],
+  ["bool", "boolean"],
+]);
 
-const keep: Convert = (value) => value;
-
-interface CompiledRule {
+/** A rule that does something, in the form that the row program in C++ takes as well. */
+export interface MappingStep {
   /** Segments of the dotted target. */
   readonly target: readonly string[];
-  /** undefined = leave the target out. */
-  readonly read: (row: Row) => unknown;
+  /** JSON text; wins over the source. */
+  readonly constant?: string;
+  /** Member of the row. */
+  readonly source?: string;
+  readonly type?: FieldType;
 }
 
-/** `name` or `name:type`. */
-function readerOf(source: string): (row: Row) => unknown {
+/** `name` or `name:type`; a type that is unknown converts nothing. */
+function readStep(target: readonly string[], source: string): MappingStep {
   const colon = source.lastIndexOf(":");
-  const name = colon < 0 ? source : source.slice(0, colon);
-  const type = colon < 0 ? "" : source.slice(colon + 1);
-  const convert = CONVERTERS[ALIASES[type] ?? type] ?? keep;
-  return (row) => {
-    const value = row[name];
-    return value === undefined || value === null ? undefined : convert(value);
-  };
+  if (colon < 0) return { target, source };
+  const type = TYPES.get(source.slice(colon + 1));
+  return { target, source: source.slice(0, colon), ...(type === undefined ? {} : { type }) };
 }
 
-function compile(rule: FieldMappingRule): CompiledRule | undefined {
+function compile(rule: FieldMappingRule): MappingStep | undefined {
   if (rule.to === "") return undefined;
   const target = rule.to.split(".");
-  if (rule.hardcodedValue !== undefined) {
-    const constant = rule.hardcodedValue.value ?? undefined;
-    return { target, read: () => constant };
-  }
   const source = rule.source[0];
-  return source === undefined ? undefined : { target, read: readerOf(source) };
+  if (rule.hardcodedValue === undefined) return source === undefined ? undefined : readStep(target, source);
+  // Null means that the rule yields nothing.
+  const value = rule.hardcodedValue.value ?? undefined;
+  const constant = value === undefined ? undefined : JSON.stringify(value);
+  return constant === undefined ? undefined : { target, constant };
+}
+
+/** undefined = leave the target out. */
+function readValue({ constant, source, type }: MappingStep, row: Row): unknown {
+  if (constant !== undefined) return JSON.parse(constant);
+  const value = source !== undefined && Object.hasOwn(row, source) ? row[source] : undefined;
+  if (value === undefined || value === null) return undefined;
+  return type === undefined ? value : CONVERTERS[type](value);
 }
 
 type Nested = Record<string, unknown>;
@@ -69,7 +86,8 @@ function assign(mapped: Nested, target: readonly string[], value: unknown): bool
   for (const segment of target.slice(0, -1)) {
     const inner = Object.hasOwn(at, segment) ? at[segment] : undefined;
     if (inner !== undefined && (typeof inner !== "object" || inner === null || Array.isArray(inner))) return false;
-    const next: Nested = (inner as Nested | undefined) ?? {};
+    // A copy: an object that came out of the row belongs to everybody.
+    const next: Nested = { ...(inner as Nested | undefined) };
     define(at, segment, next);
     at = next;
   }
@@ -83,13 +101,14 @@ function define(at: Nested, name: string, value: unknown): void {
 }
 
 export class FieldMapper {
-  readonly #rules: readonly CompiledRule[];
+  /** What is left of the rules: the program that `map` runs. */
+  readonly steps: readonly MappingStep[];
   readonly #onConflict: (target: string) => void;
   readonly #reported = new Set<string>();
 
   /** `onConflict` hears once of each target whose parent is a scalar; the rule is skipped there. */
   constructor(rules: readonly FieldMappingRule[], onConflict: (target: string) => void = () => undefined) {
-    this.#rules = rules.map(compile).filter((rule) => rule !== undefined);
+    this.steps = rules.map(compile).filter((step) => step !== undefined);
     this.isIdentity = rules.length === 0;
     this.#onConflict = onConflict;
   }
@@ -100,14 +119,16 @@ export class FieldMapper {
   map(row: Row): Row {
     if (this.isIdentity) return row;
     const mapped: Nested = {};
-    for (const { target, read } of this.#rules) {
-      const value = read(row);
-      if (value !== undefined && !assign(mapped, target, value)) this.#report(target.join("."));
+    for (const step of this.steps) {
+      const value = readValue(step, row);
+      if (value !== undefined && !assign(mapped, step.target, value)) this.reportConflict(step);
     }
     return mapped;
   }
 
-  #report(target: string): void {
+  /** A target lies below a plain value. Told once for each target. */
+  reportConflict(step: MappingStep): void {
+    const target = step.target.join(".");
     if (this.#reported.has(target)) return;
     this.#reported.add(target);
     this.#onConflict(target);

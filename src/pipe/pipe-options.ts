@@ -3,6 +3,7 @@
 import type { BusClock } from "../bus/bus-clock.ts";
 import type { BusSubscription } from "../bus/event-bus.ts";
 import type { Command, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
+import type { CompileMapping } from "./bulk-mapper.ts";
 import type { ShipmentPhase } from "./shipment.ts";
 
 /** One rule of `fields_mapping`; docs/protocol.md has the rules of mapping. */
@@ -104,6 +105,8 @@ export interface PipeParts {
   readonly memory: PipeMemory;
   readonly logger: Logger;
   readonly ambience: Ambience;
+  /** Turns a `fields_mapping` into a program for rows in bulk; without it each of them is parsed. */
+  readonly compileMapping?: CompileMapping;
   /** Without one every command is unknown. */
   readonly commands?: CommandHandler;
   /** Told of each row that was set aside. */

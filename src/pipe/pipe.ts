@@ -198,7 +198,7 @@ export class Pipe {
   }
 
   #makeBuilder(): EnvelopeBuilder {
-    const { settings, source, ambience, logger } = this.#parts;
+    const { settings, source, ambience, logger, compileMapping } = this.#parts;
     const mapper = new FieldMapper(settings.fieldsMapping, (target) =>
       logger.warn({ target }, "a target of fields_mapping lies below one that holds a plain value: it is left out"),
     );
@@ -207,6 +207,7 @@ export class Pipe {
       table: source.table,
       fields: source.fields,
       mapper,
+      ...(compileMapping === undefined ? {} : { compileMapping }),
       eventRows: settings.eventRows,
       wallClock: () => ambience.wallClock(),
       suggestSnapshot: () => this.#role === "leader" && !this.#history.isComplete,
