@@ -2,7 +2,8 @@
  * `npm run bench -- [SUITE] [--name value]...`: runs one suite of bench/suites, prints its table and writes all numbers to
  * bench/results/. Without a suite the short forms of the main ones run one after the other.
  */
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UsageError } from "./support/options.mjs";
 
@@ -34,28 +35,53 @@ async function usage() {
   return `${lines.join("\n")}\n`;
 }
 
+function parse(what, args, options) {
+  try {
+    return parseArgs({ args, options, strict: true }).values;
+  } catch (error) {
+    throw new UsageError(`${what}: ${error.message}`);
+  }
+}
+
+/** Everything that is made goes there, also what a rival or an agent puts into the temporary folder. */
+function stayWithin(dir) {
+  const folder = resolve(dir);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`--dir ${dir}: no such directory`);
+  process.env.TMPDIR = folder;
+  return folder;
+}
+
 async function runSuite(name, args) {
   const suite = await load(name);
-  let values;
-  try {
-    values = parseArgs({ args, options: suite.options, strict: true }).values;
-  } catch (error) {
-    throw new UsageError(`${name}: ${error.message}`);
-  }
+  const values = parse(name, args, suite.options);
+  if (values.dir !== undefined) values.dir = stayWithin(values.dir);
   await suite.run(values);
+}
+
+/** Options without a suite go to each of the short forms that knows them; one that none knows is an error. */
+async function runShortForms(args) {
+  const forms = await Promise.all(
+    SHORT.map(async ([name, own]) => ({ name, own, options: (await load(name)).options })),
+  );
+  const all = Object.assign({}, ...forms.map(({ options }) => options));
+  const plain = Object.entries(all).map(([option, { type }]) => [option, { type }]);
+  const values = parse("without a suite", args, Object.fromEntries(plain));
+  for (const { name, own, options } of forms) {
+    const given = Object.entries(values).filter(([option]) => Object.hasOwn(options, option));
+    process.stdout.write(`\n== ${name}\n`);
+    await runSuite(name, [
+      ...own,
+      ...given.flatMap(([option, value]) => (value === true ? [`--${option}`] : [`--${option}`, value])),
+    ]);
+  }
 }
 
 const [first, ...rest] = process.argv.slice(2);
 try {
   if (first === "--help" || first === "help" || rest.includes("--help")) process.stdout.write(await usage());
-  else if (first === undefined || first.startsWith("--")) {
-    // Options without a suite belong to the first of the short forms, which all of them know.
-    const shared = process.argv.slice(2);
-    for (const [name, args] of SHORT) {
-      process.stdout.write(`\n== ${name}\n`);
-      await runSuite(name, name === "watch" ? args : [...args, ...shared]);
-    }
-  } else if (names.includes(first)) await runSuite(first, rest);
+  else if (first === undefined || first.startsWith("--")) await runShortForms(process.argv.slice(2));
+  else if (names.includes(first)) await runSuite(first, rest);
   else throw new UsageError(`there is no suite "${first}": ${names.join(", ")}`);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
