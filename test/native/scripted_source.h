@@ -82,6 +82,12 @@ class ScriptedSource final : public fustor::EventSource {
     after_arm_ = std::move(hook);
   }
 
+  /** The next watch gets this id, as when the kernel's numbers have gone round. */
+  void next_id(fustor::WatchId id) {
+    std::lock_guard lock(mutex_);
+    next_ = id;
+  }
+
   size_t watched() const {
     std::lock_guard lock(mutex_);
     return watches_.size();
