@@ -32,6 +32,8 @@ export interface LaneParts {
   readonly scans: ScanActivity;
   readonly delivery: Delivery;
   readonly history: History;
+  /** For the snapshot of a leader that begins now; `wasPromoted`: it was a follower before. */
+  readonly reviveFrom: (wasPromoted: boolean) => number | undefined;
   readonly ambience: Ambience;
   readonly logger: Logger;
 }
@@ -42,6 +44,8 @@ export class Lane {
   #role: Role;
   /** A leader that has not begun its snapshot yet. */
   #owesSnapshot: boolean;
+  /** In this session. */
+  #wasFollower: boolean;
   #polled = false;
   #liveInARow = 0;
   /** Changes still to be sent before a stop; undefined = not stopping. */
@@ -51,6 +55,7 @@ export class Lane {
     this.#parts = parts;
     this.#role = role;
     this.#owesSnapshot = role === "leader";
+    this.#wasFollower = role === "follower";
   }
 
   /** The stream was polled at least once in this session. */
@@ -67,6 +72,7 @@ export class Lane {
     this.#role = role;
     this.#owesSnapshot = role === "leader";
     if (role === "follower") {
+      this.#wasFollower = true;
       this.#parts.snapshot.cancel();
       this.#parts.audit.cancel();
       this.#parts.delivery.wake();
@@ -187,7 +193,7 @@ export class Lane {
     if (!held) this.#parts.history.lose();
     this.#parts.logger.info({ full: !held }, held ? "the far side holds the history" : "a snapshot begins");
     this.#parts.audit.cancel();
-    this.#parts.snapshot.begin(!held);
+    this.#parts.snapshot.begin(!held, held ? undefined : this.#parts.reviveFrom(this.#wasFollower));
   }
 
   async #committedIndex(signal: AbortSignal): Promise<number | undefined> {

@@ -44,6 +44,9 @@ export class Pipe {
   /** To be closed when the pipe stops. */
   #open: OpenSession | undefined;
   #running: Promise<void> | undefined;
+  #earlierRunAliveAt: number | undefined;
+  /** Sessions served so far. */
+  #sessions = 0;
   #deadlineMs = DEFAULT_DEADLINE_MS;
   #clockSkewMs: number | undefined;
   #warnedOfSkew = false;
@@ -60,7 +63,7 @@ export class Pipe {
     this.#builder = this.#makeBuilder();
     this.#context = {
       builder: this.#builder,
-      revival: new RevivalSet(),
+      revival: new RevivalSet(undefined, parts.memory.deleted),
       touched: this.#touched,
       onRows: (phase, rows) => {
         this.#tally.rowsSent[phase] += rows;
@@ -137,6 +140,7 @@ export class Pipe {
     this.#apply({ kind: "start" });
     const stopListening = source.onAvailability((availability) => this.#onAvailability(availability));
     try {
+      await this.#recall();
       while (!this.#stopping.signal.aborted) await this.#oneSession();
     } catch (error) {
       logger.error({}, `the pipe broke: ${describeError(error)}`);
@@ -148,6 +152,18 @@ export class Pipe {
     if (this.#open !== undefined) await this.#keeper.close(this.#open.session.sessionId);
     this.#open = undefined;
     this.#apply({ kind: "stopped" });
+  }
+
+  /** What earlier runs left behind, before anything is written over it. */
+  async #recall(): Promise<void> {
+    const { memory, logger } = this.#parts;
+    const revival = await this.#context.revival.load();
+    if (!revival)
+      logger.warn({}, "the paths that earlier runs deleted are not known: young entries are revived instead");
+    // A session that ended in order is forgotten; its deletes were all remembered.
+    const crashed = (await memory.rememberedSession().catch(() => undefined)) !== undefined;
+    const alive = await memory.lastGoodHeartbeat?.().catch(() => undefined);
+    this.#earlierRunAliveAt = crashed || !revival ? alive : undefined;
   }
 
   async #oneSession(): Promise<void> {
@@ -174,11 +190,13 @@ export class Pipe {
       history: this.#history,
       tally: this.#tally,
       connectBackoff: this.#backoff,
+      before: { earlierRunAliveAt: this.#earlierRunAliveAt, mayFollowOthers: this.#sessions++ > 0 },
       onHeartbeat: (answer) => this.#onHeartbeat(answer),
     });
     this.#refreshSource();
     if (this.#stopping.signal.aborted) this.#session.stop(this.#deadlineMs);
     const end = await this.#session.run();
+    if (this.#session.snapshot.state === "complete") this.#earlierRunAliveAt = undefined;
     this.#session = undefined;
     return end;
   }

@@ -14,10 +14,12 @@
  *
  * Rows in bulk: a snapshot row of a remembered key that was read after the delete is sent in the reviving form too. Mostly a live
  * change carries the same news, but after a loss of changes the snapshot is the only one that does, and a plain row would
- * be refused. The set lives as long as the process: a view that was reset in between makes a revival superfluous, never wrong.
+ * be refused. The set outlives the process through {@link DeletedMemory}: a view that was reset in between makes a revival superfluous,
+ * never wrong.
  */
 import type { Change, Row } from "../sdk/index.ts";
 import { directoryOf, KeyTable } from "./key-table.ts";
+import type { DeletedMemory } from "./pipe-options.ts";
 
 const MAX_REMEMBERED = 200_000;
 /** About three years ahead. */
@@ -36,10 +38,25 @@ export class RevivalSet {
   readonly #deleted = new KeyTable();
   readonly #collapsed = new Set<string>();
   readonly #limit: number;
+  readonly #memory: DeletedMemory | undefined;
   #everything = false;
 
-  constructor(limit = MAX_REMEMBERED) {
+  constructor(limit = MAX_REMEMBERED, memory?: DeletedMemory) {
     this.#limit = limit;
+    this.#memory = memory;
+  }
+
+  /** Takes over what earlier runs left; before anything else. False when that could not be read. Never rejects. */
+  async load(): Promise<boolean> {
+    if (this.#memory === undefined) return true;
+    const known = await this.#memory.load().catch(() => undefined);
+    if (known === undefined) return false;
+    this.#everything = known.everything;
+    for (const directory of known.directories) this.#collapsed.add(directory);
+    // Whatever is read from now on is newer than a delete of an earlier run.
+    for (const key of known.keys) this.#deleted.set(key, 0);
+    if (this.#deleted.size > this.#limit || this.#collapsed.size > this.#limit) this.#collapse();
+    return true;
   }
 
   /** Keys remembered one by one. */
@@ -52,11 +69,17 @@ export class RevivalSet {
     return this.#deleted.size + this.#collapsed.size === 0;
   }
 
-  /** The delete of a key is being sent. */
+  /** Deletes of these keys are being sent. */
+  noteAllDeleted(changes: readonly Pick<Change, "key" | "sequence">[]): void {
+    const fresh = changes.filter(({ key }) => !this.needs(key)).map(({ key }) => key);
+    if (fresh.length > 0) this.#memory?.note(fresh);
+    for (const change of changes) this.#put(change);
+  }
+
+  /** The delete of a key was sent. */
   noteDeleted({ key, sequence }: Pick<Change, "key" | "sequence">): void {
-    if (this.#everything || this.#collapsed.has(directoryOf(key))) return;
-    this.#deleted.set(key, sequence);
-    if (this.#deleted.size > this.#limit) this.#collapse();
+    if (!this.needs(key)) this.#memory?.note([key]);
+    this.#put({ key, sequence });
   }
 
   /** Whether an upsert of this key has to lift a tombstone first. */
@@ -66,7 +89,9 @@ export class RevivalSet {
 
   /** A revived row of the key was accepted. */
   noteRevived(key: string): void {
+    if (this.#deleted.get(key) === undefined) return;
     this.#deleted.delete(key);
+    this.#memory?.forget([key]);
   }
 
   /** Whether any row in this directory may need a revival. */
@@ -81,11 +106,19 @@ export class RevivalSet {
     );
   }
 
+  #put({ key, sequence }: Pick<Change, "key" | "sequence">): void {
+    if (this.#everything || this.#collapsed.has(directoryOf(key))) return;
+    this.#deleted.set(key, sequence);
+    if (this.#deleted.size > this.#limit) this.#collapse();
+  }
+
   #collapse(): void {
     for (const directory of this.#deleted.directories()) this.#collapsed.add(directory);
     this.#deleted.clear();
-    if (this.#collapsed.size <= this.#limit) return;
-    this.#everything = true;
-    this.#collapsed.clear();
+    if (this.#collapsed.size > this.#limit) {
+      this.#everything = true;
+      this.#collapsed.clear();
+    }
+    this.#memory?.replace({ keys: [], directories: [...this.#collapsed], everything: this.#everything });
   }
 }

@@ -44,6 +44,34 @@ export function rowPath(chunk: RowChunk, row: number): string | undefined {
   return typeof path === "string" ? path : undefined;
 }
 
+const CREATED = new TextEncoder().encode('"created_time":');
+const DIGIT_0 = 0x30;
+/** `.nnnnnnnnn,"is_directory":true}`, or with `false`. */
+const CREATED_TAILS = [10 + ',"is_directory":true}'.length, 10 + ',"is_directory":false}'.length] as const;
+
+/**
+ * Whole seconds of `created_time`, without parsing the row when its members stand as the fs source writes them. Undefined when it has
+ * none.
+ */
+export function rowCreatedSeconds(chunk: RowChunk, row: number): number | undefined {
+  const { buffer } = chunk;
+  const end = startOf(chunk, row + 1) - 1;
+  for (const tail of CREATED_TAILS) {
+    const point = end - tail;
+    if (buffer[point] !== 0x2e) continue;
+    let first = point;
+    while (first > 0 && isDigit(buffer[first - 1] as number)) first--;
+    if (first === point || !CREATED.every((byte, i) => buffer[first - CREATED.length + i] === byte)) continue;
+    let seconds = 0;
+    for (let at = first; at < point; at++) seconds = seconds * 10 + (buffer[at] as number) - DIGIT_0;
+    return seconds;
+  }
+  const { created_time: created } = parseRow(chunk, row);
+  return typeof created === "number" ? Math.floor(created) : undefined;
+}
+
+const isDigit = (byte: number): boolean => byte >= DIGIT_0 && byte <= DIGIT_0 + 9;
+
 /** End of the run from `from` with at most so many rows and bytes, but at least one row; `limit` is the last end possible. */
 export function fitRows(chunk: RowChunk, from: number, limit: number, maxRows: number, maxBytes: number): number {
   let low = from + 1;

@@ -15,6 +15,7 @@ import type { History } from "./history.ts";
 import { Lane } from "./lane.ts";
 import type { PipeParts } from "./pipe-options.ts";
 import type { PipeTally } from "./pipe-tally.ts";
+import { reviveFromSecond, type TakeOver } from "./revival-window.ts";
 import type { OpenSession } from "./session-keeper.ts";
 import type { ShipmentContext } from "./shipment.ts";
 import type { TouchedByActivity } from "./touched-keys.ts";
@@ -38,6 +39,8 @@ export interface SessionRunParts {
   readonly tally: PipeTally;
   /** For sessions; a snapshot that waits for its source uses it too. */
   readonly connectBackoff: BackoffSettings;
+  /** What is known of those who led before. */
+  readonly before: Pick<TakeOver, "earlierRunAliveAt" | "mayFollowOthers">;
   readonly onHeartbeat: (answer: HeartbeatAnswer) => void;
 }
 
@@ -202,7 +205,7 @@ export class SessionRun {
   }
 
   #makeLane(role: Role): Lane {
-    const { open, pipe, limits, context, history, tally } = this.#parts;
+    const { open, pipe, limits, context, history, tally, before } = this.#parts;
     const { sender, bus, ambience, logger } = pipe;
     const onDelivered = (batch: BusBatch): void => {
       history.committed(batch.indexes.at(-1) ?? -1);
@@ -223,6 +226,13 @@ export class SessionRun {
       scans: this.#scans,
       delivery: this.#delivery,
       history,
+      reviveFrom: (wasPromoted) =>
+        reviveFromSecond({
+          at: ambience.wallClock(),
+          earlierRunAliveAt: before.earlierRunAliveAt,
+          mayFollowOthers: before.mayFollowOthers || wasPromoted,
+          sessionTimeoutMs: open.session.sessionTimeoutMs,
+        }),
       ambience,
       logger,
     });
@@ -239,6 +249,7 @@ export class SessionRun {
       onFailure: (error) => tally.fail(error),
       onAnswer: (answer, sentAt, recovered) => {
         if (recovered) this.#delivery.wake();
+        pipe.memory.noteHeartbeat?.(pipe.ambience.wallClock());
         onHeartbeat(answer);
         for (const command of answer.commands) if (command.type === "scan") this.#scans.add(command);
         this.#lane.setRole(answer.role);

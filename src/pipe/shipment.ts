@@ -1,5 +1,5 @@
 /** What goes to the far side in one POST, and can be cut in two when the far side does not take it as it is. */
-import type { Envelope, Row } from "../sdk/index.ts";
+import type { Change, Envelope, Row } from "../sdk/index.ts";
 import type { EnvelopeBuilder, LiveItem } from "./envelope-builder.ts";
 import type { RevivalSet } from "./revival.ts";
 import { halveRanges, type RowRange, rangeRows, rowPath, rowText } from "./row-ranges.ts";
@@ -77,10 +77,12 @@ export class LiveShipment implements Shipment {
   }
 
   sending(): void {
+    const deleted: Change[] = [];
     for (const { change } of this.#items) {
       this.#context.touched.note(change);
-      if (change.op === "delete" && isTombstoned(change.row)) this.#context.revival.noteDeleted(change);
+      if (change.op === "delete" && isTombstoned(change.row)) deleted.push(change);
     }
+    this.#context.revival.noteAllDeleted(deleted);
   }
 
   accepted(): void {

@@ -3,7 +3,7 @@ import { afterEach } from "vitest";
 import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
 import type { BusLimits } from "../../src/bus/event-bus.ts";
 import { Pipe } from "../../src/pipe/pipe.ts";
-import type { PipeMemory, PipeParts, PipeSettings, PoisonRow } from "../../src/pipe/pipe-options.ts";
+import type { DeletedMemory, PipeMemory, PipeParts, PipeSettings, PoisonRow } from "../../src/pipe/pipe-options.ts";
 import { systemAmbience } from "../../src/pipe/system-ambience.ts";
 import { silentLogger } from "../../src/sdk/index.ts";
 import { FakeFusion, type FakeFusionOptions } from "../../src/sdk/testing/fake-fusion.ts";
@@ -22,6 +22,26 @@ export interface HarnessOptions {
 
 export class FakeMemory implements PipeMemory {
   session: string | undefined;
+  aliveAt: number | undefined;
+  /** Undefined = cannot be read. */
+  keys: Set<string> | undefined = new Set();
+  readonly deleted: DeletedMemory = {
+    load: async () =>
+      this.keys === undefined ? undefined : { keys: [...this.keys], directories: [], everything: false },
+    note: (keys) => {
+      for (const key of keys) this.keys?.add(key);
+    },
+    forget: (keys) => {
+      for (const key of keys) this.keys?.delete(key);
+    },
+    replace: ({ keys }) => {
+      this.keys = new Set(keys);
+    },
+  };
+
+  async lastGoodHeartbeat(): Promise<number | undefined> {
+    return this.aliveAt;
+  }
 
   async rememberedSession(): Promise<string | undefined> {
     return this.session;

@@ -8,7 +8,7 @@ import { Bell } from "../../bus/bell.ts";
 import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
 import { directoryOf } from "../key-table.ts";
 import type { RevivalSet } from "../revival.ts";
-import { fitRows, parseRow, type RowRange, rangeBytes, rowPath } from "../row-ranges.ts";
+import { fitRows, parseRow, type RowRange, rangeBytes, rowCreatedSeconds, rowPath } from "../row-ranges.ts";
 import type { TouchedKeys } from "../touched-keys.ts";
 import type { ParcelLimits } from "./parcel.ts";
 
@@ -41,6 +41,8 @@ export interface PassParts {
   readonly limits: ParcelLimits;
   readonly touched: TouchedKeys;
   readonly revival: RevivalSet | undefined;
+  /** Rows with a `created_time` of this epoch second or later are sent in the reviving form: another run may have left a tombstone. */
+  readonly reviveFrom?: number | undefined;
   /** Something changed that `cut` or `reading` show. */
   readonly onProgress: () => void;
 }
@@ -148,7 +150,8 @@ export class SnapshotPass {
     for (let row = opened.row; row < to; ) {
       const groupEnd = chunk.groupFirstRow[opened.group + 1] ?? chunk.rowCount;
       const end = Math.min(to, groupEnd);
-      if (this.#isUntouched(chunk, row, end)) addRange(ranges, chunk, row, end);
+      const isPlain = this.#parts.reviveFrom === undefined && this.#isUntouched(chunk, row, end);
+      if (isPlain) addRange(ranges, chunk, row, end);
       else this.#pickRows(chunk, row, end, chunk.groupSequence[opened.group] ?? 0, ranges, revived);
       row = end;
       if (end === groupEnd) opened.group++;
@@ -172,13 +175,23 @@ export class SnapshotPass {
 
   #pickRows(chunk: RowChunk, from: number, to: number, sequence: number, ranges: RowRange[], revived: Row[]): void {
     const { touched, revival } = this.#parts;
+    const isUntouched = this.#isUntouched(chunk, from, to);
     for (let row = from; row < to; row++) {
-      const path = rowPath(chunk, row);
+      const isYoung = this.#isYoung(chunk, row);
+      const path = isUntouched && !isYoung ? undefined : rowPath(chunk, row);
       if (path === undefined) addRange(ranges, chunk, row, row + 1);
       else if (touched.supersedes(path, sequence)) continue;
-      else if (revival?.needsInBulk(path, sequence) === true) revived.push(parseRow(chunk, row));
+      else if ((isYoung && path !== "/") || revival?.needsInBulk(path, sequence) === true)
+        revived.push(parseRow(chunk, row));
       else addRange(ranges, chunk, row, row + 1);
     }
+  }
+
+  #isYoung(chunk: RowChunk, row: number): boolean {
+    const { reviveFrom } = this.#parts;
+    if (reviveFrom === undefined) return false;
+    const created = rowCreatedSeconds(chunk, row);
+    return created !== undefined && created >= reviveFrom;
   }
 
   #settle(emptied: readonly RowChunk[]): void {

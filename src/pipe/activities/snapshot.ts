@@ -58,6 +58,7 @@ export class SnapshotActivity {
   #work: Work = { kind: "none" };
   #complete = false;
   #failures = 0;
+  #reviveFrom: number | undefined;
   #trouble: string | undefined;
   #lastProgress: { readonly rows: number; readonly expectedRows?: number } = { rows: 0 };
   #endedAt = Number.NEGATIVE_INFINITY;
@@ -79,8 +80,13 @@ export class SnapshotActivity {
     return this.#work.kind === "pass" ? this.#work.pass.progress() : this.#lastProgress;
   }
 
-  /** Begins what a leader owes; whatever runs is dropped. */
-  begin(full: boolean): void {
+  /**
+   * Begins what a leader owes; whatever runs is dropped, but what it was to revive stays to be revived. `reviveFrom`: see
+   * {@link PassParts.reviveFrom}.
+   */
+  begin(full: boolean, reviveFrom?: number): void {
+    const runs = this.#work.kind === "pass" || this.#work.kind === "pausing";
+    this.#reviveFrom = reviveFrom ?? (runs ? this.#reviveFrom : undefined);
     this.cancel();
     this.#complete = false;
     this.#failures = 0;
@@ -151,7 +157,10 @@ export class SnapshotActivity {
     const onProgress = (): void => this.#bell.ring();
     this.#work = {
       kind: "pass",
-      pass: new SnapshotPass({ open, limits, touched, revival, onProgress }, this.#dropped),
+      pass: new SnapshotPass(
+        { open, limits, touched, revival, reviveFrom: this.#reviveFrom, onProgress },
+        this.#dropped,
+      ),
     };
   }
 

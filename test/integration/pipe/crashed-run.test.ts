@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import type { FakeSource } from "../../../src/sdk/testing/fake-source.ts";
+import { PipeHarness, until } from "../../support/pipe-harness.ts";
+
+const OLD = 1_700_000_000;
+const other = { taskId: "other", sourceType: "fs", sourceUri: "/" };
+const now = (): number => Date.now() / 1000;
+
+/** A view that stays, because somebody else follows it, with a tombstone of a run that died. */
+function withTombstone(harness: PipeHarness, path: string): void {
+  const sessionId = harness.fusion.createSession(other).sessionId;
+  harness.fusion.appoint(undefined);
+  const events = [{ eventType: "delete", messageSource: "realtime", index: 1, rows: [{ path }] }];
+  harness.fusion.ingest({ sessionId, sourceType: "message", isEnd: false, events });
+}
+
+/** As restored by somebody who keeps the times of its content: only the ctime is young. */
+function restore(source: FakeSource, path: string): void {
+  source.write(path, 5, OLD, true);
+  Object.assign(source.tree.get(path) as object, { created_time: now() });
+}
+
+describe("a run that follows one that died", () => {
+  it("brings back what stands under its tombstones, although it was changed before this run began", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
+    harness.source.mkdir("/d", OLD, true);
+    restore(harness.source, "/d/restored");
+    withTombstone(harness, "/d/restored");
+    harness.memory.session = "session of the run that died";
+    harness.memory.aliveAt = Date.now() - 1_000;
+    await harness.start();
+    await until(() => harness.isSettled);
+    expect(harness.differences()).toEqual([]);
+    const forms = harness.sender.accepted.flatMap(({ events }) =>
+      events.filter(({ rows }) => rows.some(({ path }) => path === "/d/restored")).map((event) => event.messageSource),
+    );
+    expect(forms).toEqual(["snapshot", "realtime"]);
+  });
+
+  it("revives nothing when there was none", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
+    restore(harness.source, "/young");
+    await harness.start();
+    await until(() => harness.isSettled);
+    expect(harness.sender.accepted.flatMap(({ events }) => events.map((event) => event.messageSource))).not.toContain(
+      "realtime",
+    );
+  });
+
+  it("that is promoted revives what is younger than three session timeouts", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 300 } });
+    harness.source.write("/old", 1, OLD, true);
+    restore(harness.source, "/young");
+    withTombstone(harness, "/young");
+    harness.fusion.appoint(harness.fusion.sessions[0]);
+    await harness.start();
+    await until(() => harness.pipe.status().role === "follower");
+    harness.fusion.appoint(harness.fusion.sessions.find((id) => !id.endsWith("other")));
+    await until(() => harness.isSettled);
+    expect(harness.differences()).toEqual([]);
+    const live = harness.sender.accepted.flatMap(({ events }) =>
+      events.filter((event) => event.messageSource === "realtime").flatMap(({ rows }) => rows.map(({ path }) => path)),
+    );
+    expect(live).toEqual(["/young"]);
+  });
+
+  it("knows the paths that an earlier run deleted", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
+    harness.source.write("/back", 5, OLD, true);
+    withTombstone(harness, "/back");
+    harness.memory.keys = new Set(["/back", "/still gone"]);
+    await harness.start();
+    await until(() => harness.isSettled);
+    expect(harness.differences()).toEqual([]);
+    expect([...(harness.memory.keys ?? [])]).toEqual(["/still gone"]);
+  });
+
+  it("writes a path down before its delete is sent, and strikes it out when it is back", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
+    harness.source.write("/a", 1, OLD, true);
+    await harness.start();
+    await until(() => harness.isSettled);
+    let known: boolean | undefined;
+    harness.sender.setFaults((call, envelope) => {
+      if (call === "push" && envelope?.events.some((event) => event.eventType === "delete")) {
+        known ??= harness.memory.keys?.has("/a") === true;
+      }
+      return undefined;
+    });
+    harness.source.remove("/a");
+    await until(() => known !== undefined);
+    expect(known).toBe(true);
+    harness.source.write("/a", 2, OLD);
+    await until(() => harness.memory.keys?.has("/a") === false);
+    expect(harness.differences()).toEqual([]);
+  });
+});
