@@ -6,14 +6,17 @@
  */
 import { BusPool } from "../bus/bus-pool.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
+import type { NotStarted } from "../config/select.ts";
 import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
-import type { Logger } from "../sdk/index.ts";
+import { FustorError, type Logger } from "../sdk/index.ts";
 import { loadAgentId } from "./agent-id.ts";
 import type { AgentState, AgentStatus, ConsoleState } from "./agent-status.ts";
 import { readHostId } from "./host-id.ts";
-import { PipeSlot, sourceReports } from "./pipe-slot.ts";
+import { PipeSlot, type SlotContext, sourceReports } from "./pipe-slot.ts";
 import { cpuMeter } from "./process-load.ts";
+import { planReload, type ReloadPlan, resolveTarget, startOnlyChanges } from "./reload-plan.ts";
+import type { ReloadedPipe, ReloadReport } from "./reload-report.ts";
 import { StateStore } from "./state-store.ts";
 import { agentVersion } from "./version.ts";
 
@@ -37,16 +40,27 @@ export interface StartReport {
   readonly failed: readonly FailedPipe[];
 }
 
+/** A configuration and the choice of its pipes that are to run. */
+export interface AgentPlan {
+  readonly config: AgentConfig;
+  readonly pipes: readonly PipeConfig[];
+  /** Why others are not among them. */
+  readonly notStarted?: readonly NotStarted[];
+}
+
 export class Agent {
   readonly #options: AgentOptions;
   readonly #agentId: string;
-  readonly #slots: readonly PipeSlot[];
+  readonly #pool: BusPool;
+  readonly #context: SlotContext;
   readonly #ambience: Ambience;
   readonly #startedAt: number;
   readonly #startedOn: Date;
   readonly #cpu: ReturnType<typeof cpuMeter>;
+  #slots: readonly PipeSlot[];
   #state: AgentState = "stopped";
-  #starting: Promise<unknown> = Promise.resolve();
+  /** Start and reloads, one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
   /** For {@link createAgent} only. */
@@ -58,22 +72,42 @@ export class Agent {
     this.#startedAt = this.#ambience.now();
     this.#startedOn = new Date(this.#ambience.wallClock());
     this.#cpu = cpuMeter(this.#ambience.now);
-    const pool = new BusPool(this.#ambience, logger);
-    const context = { config, agentId, pool, state, logger, ambience: this.#ambience };
-    this.#slots = options.pipes.map((pipe) => new PipeSlot(pipe, context));
+    this.#pool = new BusPool(this.#ambience, logger);
+    this.#context = { config, agentId, pool: this.#pool, state, logger, ambience: this.#ambience };
+    this.#slots = options.pipes.map((pipe) => new PipeSlot(resolveTarget(pipe, config), this.#context));
   }
 
   /** Resolves when every pipe runs its loop or failed; a pipe that fails never stops the others. Once per agent. */
   async start(): Promise<StartReport> {
     this.#state = "starting";
-    this.#starting = Promise.all(this.#slots.map((slot) => slot.start()));
-    await this.#starting;
+    this.#changing = Promise.all(this.#slots.map((slot) => slot.start()));
+    await this.#changing;
     if (this.#state === "starting") this.#state = "running";
     const failed = this.#slots.flatMap(({ id, failure }) =>
       failure === undefined ? [] : [{ pipe: id, reason: failure }],
     );
     const started = this.#slots.filter(({ failure }) => failure === undefined).map(({ id }) => id);
     return { started, failed };
+  }
+
+  /**
+   * Makes the running pipes those of a new plan. Pipes whose resolved settings are the same keep everything: session, watch, position.
+   * What goes or changes is stopped first (each drained for so long at most), then the rest is started: no task ever has two sessions.
+   * Settings of the process as a whole stay as they are; the report says so. One call at a time.
+   */
+  async reload(plan: AgentPlan, drainMs: number): Promise<ReloadReport> {
+    await this.#changing;
+    if (this.#stopping !== undefined) throw new FustorError("FUSTOR_ABORTED", "the agent is stopping");
+    const change = this.#reload(plan, drainMs);
+    this.#changing = change.catch(() => undefined);
+    return change;
+  }
+
+  /** Stops one pipe; the others go on. It starts again with the next reload. False when there is no such pipe. */
+  async stopPipe(id: string, drainMs: number): Promise<boolean> {
+    const slot = this.#slots.find((each) => each.id === id);
+    await slot?.stop(drainMs);
+    return slot !== undefined;
   }
 
   /** Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Idempotent. */
@@ -84,9 +118,56 @@ export class Agent {
 
   async #stop(deadlineMs: number): Promise<void> {
     this.#state = "draining";
-    await this.#starting;
+    // A reload may be half way: it starts nothing any more, and what it made until then is stopped afterwards.
+    await Promise.all(this.#slots.map((slot) => slot.stop(deadlineMs)));
+    await this.#changing;
     await Promise.all(this.#slots.map((slot) => slot.stop(deadlineMs)));
     this.#state = "stopped";
+  }
+
+  async #reload({ config, pipes, notStarted = [] }: AgentPlan, drainMs: number): Promise<ReloadReport> {
+    const targets = pipes.map((pipe) => resolveTarget(pipe, config));
+    const active = this.#slots.filter((slot) => slot.isActive);
+    const plan = planReload(
+      active.map(({ target }) => target),
+      targets,
+    );
+    const goingOn = new Map(active.filter(({ id }) => plan.unchanged.includes(id)).map((slot) => [slot.id, slot]));
+    const leaving = active.filter(({ id }) => !goingOn.has(id));
+    const before = new Map(this.#slots.map((slot) => [slot.id, slot]));
+    const slots = targets.map((target) => goingOn.get(target.pipe.id) ?? new PipeSlot(target, this.#context));
+    // A source that goes on with another pipe is neither closed nor looked through again.
+    const holds = slots.map(({ signature }) => this.#pool.hold(signature));
+    await Promise.all(leaving.map((slot) => slot.stop(drainMs)));
+    this.#slots = slots;
+    if (this.#stopping === undefined) {
+      await Promise.all(slots.filter(({ id }) => !goingOn.has(id)).map((slot) => slot.start()));
+    }
+    await Promise.all(holds.map((release) => release()));
+    const removed = plan.removed.map((pipe): ReloadedPipe => {
+      const reason = notStarted.find((each) => each.pipe.id === pipe)?.reason;
+      return { pipe, action: "stopped", reasons: [reason ?? "it is not in the configuration any more"] };
+    });
+    const notes = startOnlyChanges(this.#options.config, config);
+    return { pipes: [...removed, ...this.#describe(plan, before, pipes)], notes };
+  }
+
+  #describe(
+    plan: ReloadPlan,
+    before: ReadonlyMap<string, PipeSlot>,
+    wanted: readonly PipeConfig[],
+  ): readonly ReloadedPipe[] {
+    const changed = new Map(plan.changed.map(({ pipe, reasons }) => [pipe, reasons]));
+    return wanted.map(({ id }): ReloadedPipe => {
+      const failure = this.#slots.find((slot) => slot.id === id)?.failure;
+      const failed = failure === undefined ? {} : { failure };
+      if (plan.unchanged.includes(id)) return { pipe: id, action: "unchanged", reasons: [] };
+      const reasons = changed.get(id);
+      if (reasons !== undefined) return { pipe: id, action: "restarted", reasons, ...failed };
+      const earlier = before.get(id);
+      const why = earlier === undefined ? [] : [earlier.failure === undefined ? "it was stopped" : "it had failed"];
+      return { pipe: id, action: "started", reasons: why, ...failed };
+    });
   }
 
   status(): AgentStatus {

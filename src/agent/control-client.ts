@@ -1,8 +1,9 @@
-/** What `status` and `stop` use to talk to a running agent of the same home. */
+/** What the commands use to talk to a running agent of the same home. */
 import { request } from "node:http";
 import { describeError, FustorError } from "../sdk/index.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { findAddress } from "./control-address.ts";
+import type { ReloadOutcome } from "./reload-report.ts";
 
 export interface ControlAnswer {
   readonly code: number;
@@ -53,4 +54,18 @@ export async function fetchStatus(home: string, timeoutMs = 5000): Promise<Agent
 
 export async function requestStop(home: string, timeoutMs = 5000): Promise<void> {
   await ask(home, "POST", "/v1/stop", 202, timeoutMs);
+}
+
+/** Pipes that go may send what is queued, and sources that come are looked through first: minutes are possible. */
+const CHANGE_MS = 600_000;
+
+/** Resolves when the reload is over. */
+export async function requestReload(home: string, timeoutMs = CHANGE_MS): Promise<ReloadOutcome> {
+  return (await ask(home, "POST", "/v1/reload", 200, timeoutMs)) as ReloadOutcome;
+}
+
+/** Resolves when the pipe has ended; false when the agent has none of that name. */
+export async function requestPipeStop(home: string, pipe: string, timeoutMs = CHANGE_MS): Promise<boolean> {
+  const path = `/v1/pipes/${encodeURIComponent(pipe)}/stop`;
+  return ((await ask(home, "POST", path, 200, timeoutMs)) as { readonly stopped: boolean }).stopped;
 }

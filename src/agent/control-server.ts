@@ -1,18 +1,24 @@
 /**
  * The local control interface: HTTP over a Unix socket that only the owner may open.
  *
- * `GET /v1/status` answers the status snapshot, `POST /v1/stop` asks for a clean stop and answers at once. Who may open the socket
- * may do everything; there is no other authentication.
+ * `GET /v1/status` answers the status snapshot, `POST /v1/stop` asks for a clean stop and answers at once, `POST /v1/reload` answers
+ * when the reload is over, `POST /v1/pipes/ID/stop` when that pipe has ended. Who may open the socket may do everything; there is no
+ * other authentication.
  */
 import { chmod } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { describeError } from "../sdk/index.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { prepareAddress } from "./control-address.ts";
+import type { ReloadOutcome } from "./reload-report.ts";
 
 export interface ControlHandlers {
   status(): AgentStatus;
   /** Must return at once; the stop itself goes on behind it. */
   requestStop(): void;
+  reload(): Promise<ReloadOutcome>;
+  /** False when there is no such pipe. */
+  stopPipe(id: string): Promise<boolean>;
 }
 
 export interface ControlServer {
@@ -26,17 +32,41 @@ function answer(response: ServerResponse, code: number, body: unknown): void {
   response.end(text);
 }
 
-function handle(request: IncomingMessage, response: ServerResponse, handlers: ControlHandlers): void {
+interface Answer {
+  readonly code: number;
+  readonly body: unknown;
+}
+
+const ONE_PIPE = /^POST \/v1\/pipes\/([^/]+)\/stop$/;
+
+/** A name from a path; undefined when it is no encoding of anything. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function answerTo(route: string, handlers: ControlHandlers): Promise<Answer> {
+  if (route === "GET /v1/status") return { code: 200, body: handlers.status() };
+  if (route === "POST /v1/stop") return { code: 202, body: { stopping: true, pid: process.pid } };
+  if (route === "POST /v1/reload") return { code: 200, body: await handlers.reload() };
+  const pipe = decoded(ONE_PIPE.exec(route)?.[1] ?? "");
+  if (pipe !== undefined && pipe !== "") return { code: 200, body: { stopped: await handlers.stopPipe(pipe) } };
+  return { code: 404, body: { error: `no such call: ${route}` } };
+}
+
+async function handle(request: IncomingMessage, response: ServerResponse, handlers: ControlHandlers): Promise<void> {
   request.resume();
   const route = `${request.method} ${request.url}`;
-  if (route === "GET /v1/status") {
-    answer(response, 200, handlers.status());
-  } else if (route === "POST /v1/stop") {
-    answer(response, 202, { stopping: true, pid: process.pid });
-    handlers.requestStop();
-  } else {
-    answer(response, 404, { error: `no such call: ${route}` });
+  try {
+    const { code, body } = await answerTo(route, handlers);
+    answer(response, code, body);
+  } catch (error) {
+    answer(response, 500, { error: describeError(error) });
   }
+  if (route === "POST /v1/stop") handlers.requestStop();
 }
 
 /** Binding happens inside `listen`, before it returns: nobody else's file is made under this mask. */
@@ -55,7 +85,7 @@ function bindPrivately(server: Server, path: string): Promise<void> {
 /** Call it only while holding the home's lock: a socket that lies there already is taken for a leftover. */
 export async function startControlServer(home: string, handlers: ControlHandlers): Promise<ControlServer> {
   const address = await prepareAddress(home);
-  const server = createServer((request, response) => handle(request, response, handlers));
+  const server = createServer((request, response) => void handle(request, response, handlers));
   server.headersTimeout = 5000;
   await bindPrivately(server, address.path);
   await chmod(address.path, 0o600);

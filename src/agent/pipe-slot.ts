@@ -2,19 +2,20 @@
 import { join } from "node:path";
 import type { BusLease, BusPool } from "../bus/bus-pool.ts";
 import { homePaths } from "../config/home.ts";
-import type { AgentConfig, PipeConfig, SenderConfig, SourceConfig } from "../config/model.ts";
+import type { AgentConfig, PipeConfig, SenderConfig } from "../config/model.ts";
 import { loadAddon } from "../native/load.ts";
 import type { CompileMapping } from "../pipe/bulk-mapper.ts";
 import { Pipe } from "../pipe/pipe.ts";
 import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
 import type { PipeStatus } from "../pipe/pipe-status.ts";
-import { describeError, FustorError, type Logger, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
+import { describeError, type Logger, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
 import { createSender, type SenderCredential, type SenderSettings } from "../senders/registry.ts";
 import { createSource } from "../sources/registry.ts";
 import { type PipeReport, publicUri, type SourceReport } from "./agent-status.ts";
 import { DeadLetterFile } from "./dead-letter-file.ts";
 import { fileNameOf } from "./file-name.ts";
 import { excludedPaths } from "./own-files.ts";
+import type { PipeTarget } from "./reload-plan.ts";
 import { sourceSignature } from "./source-signature.ts";
 import type { StateStore, StoredMemory } from "./state-store.ts";
 
@@ -91,26 +92,23 @@ const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info
 
 export class PipeSlot {
   readonly id: string;
-  readonly source: SourceConfig;
+  readonly target: PipeTarget;
   readonly signature: string;
-  readonly #pipe: PipeConfig;
-  readonly #sender: SenderConfig;
   readonly #context: SlotContext;
   #state: SlotState = { kind: "idle" };
+  #starting: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
 
-  /** Throws FUSTOR_CONFIG_INVALID when the pipe names a source or sender that is not there. */
-  constructor(pipe: PipeConfig, context: SlotContext) {
-    const source = context.config.sources.get(pipe.source);
-    const sender = context.config.senders.get(pipe.sender);
-    if (source === undefined || sender === undefined) {
-      throw new FustorError("FUSTOR_CONFIG_INVALID", `the pipe ${pipe.id} names a source or sender that is not there`);
-    }
-    this.id = pipe.id;
-    this.source = source;
-    this.signature = sourceSignature(source);
-    this.#pipe = pipe;
-    this.#sender = sender;
+  constructor(target: PipeTarget, context: SlotContext) {
+    this.id = target.pipe.id;
+    this.target = target;
+    this.signature = sourceSignature(target.source);
     this.#context = context;
+  }
+
+  /** Started, and neither failed nor stopped since. */
+  get isActive(): boolean {
+    return this.#stopping === undefined && (this.#state.kind === "starting" || this.#state.kind === "running");
   }
 
   /** Why it did not start; undefined when it did or has not been asked to. */
@@ -118,8 +116,13 @@ export class PipeSlot {
     return this.#state.kind === "failed" ? this.#state.reason : undefined;
   }
 
-  /** Never rejects: a pipe that cannot start says so in its status. */
-  async start(): Promise<void> {
+  /** Once. Never rejects: a pipe that cannot start says so in its status. */
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     this.#state = { kind: "starting" };
     const logger = this.#context.logger.child({ pipe: this.id });
     try {
@@ -133,9 +136,10 @@ export class PipeSlot {
 
   async #build(logger: Logger): Promise<Running> {
     const { config, agentId, pool, state, ambience } = this.#context;
-    const { id, driver, uri, driverParams, maxQueueEvents, maxQueueBytes } = this.source;
-    const settings = pipeSettings(this.#pipe, this.#sender, agentId);
-    const sender = createSender(this.#sender.driver, { id: this.#sender.id, logger }, senderSettings(this.#sender));
+    const { id, driver, uri, driverParams, maxQueueEvents, maxQueueBytes } = this.target.source;
+    const far = this.target.sender;
+    const settings = pipeSettings(this.target.pipe, far, agentId);
+    const sender = createSender(far.driver, { id: far.id, logger }, senderSettings(far));
     const compileMapping: CompileMapping = (steps) => loadAddon().createRowMapper(steps);
     try {
       const sourceLogger = this.#context.logger.child({ source: id });
@@ -143,7 +147,7 @@ export class PipeSlot {
       const create = () => createSource(driver, { id, logger: sourceLogger }, { uri, driverParams, excludePaths });
       const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
       const lease = await pool.acquire(this.signature, create, limits);
-      const memory = state.memoryOf(this.id, this.#sender.uri);
+      const memory = state.memoryOf(this.id, far.uri);
       const deadLetter = new DeadLetterFile({ path: this.#deadLetterPath, logger, wallClock: ambience.wallClock });
       const onPoison = (row: PoisonRow): void => deadLetter.add(row);
       const { source, bus } = lease;
@@ -155,8 +159,14 @@ export class PipeSlot {
     }
   }
 
-  /** Sends what is queued, for so long at most, ends the session and frees everything. Never rejects. */
-  async stop(deadlineMs: number): Promise<void> {
+  /** Sends what is queued, for so long at most, ends the session and frees everything. Idempotent, never rejects. */
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(deadlineMs);
+    return this.#stopping;
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    await this.#starting;
     if (this.#state.kind !== "running") return;
     const { pipe, sender, lease, memory, deadLetter } = this.#state;
     const orSay = (what: string) => (error: unknown) =>
@@ -170,10 +180,11 @@ export class PipeSlot {
   }
 
   report(): PipeReport {
-    const { id, driver, uri } = this.#sender;
+    const { source, sender } = this.target;
+    const { id, driver, uri } = sender;
     return {
       ...this.#status(),
-      source: this.source.id,
+      source: source.id,
       sender: { id, driver, uri: publicUri(uri) },
       deadLetterFile: this.#deadLetterPath,
     };
@@ -211,7 +222,7 @@ export function sourceReports(slots: readonly PipeSlot[]): readonly SourceReport
   for (const slot of slots) {
     const status = slot.sourceStatus();
     if (status === undefined) continue;
-    const { id, driver, uri } = slot.source;
+    const { id, driver, uri } = slot.target.source;
     const ids = new Set([...(reports.get(slot.signature)?.ids ?? []), id]);
     reports.set(slot.signature, { ids: [...ids], driver, uri: publicUri(uri), status });
   }

@@ -60,6 +60,21 @@ export class BusPool {
     return { source: shared.source, bus: subscription, busStatus: () => shared.bus.status(), release };
   }
 
+  /**
+   * Keeps a source open, if it is, while the last pipe on it is exchanged for another one. The answer lets go of it and has to be
+   * called; idempotent.
+   */
+  hold(signature: string): () => Promise<void> {
+    const shared = this.#shared.get(signature);
+    if (shared === undefined) return async () => undefined;
+    shared.leases++;
+    let released: Promise<void> | undefined;
+    return () => {
+      released ??= this.#leave(signature, shared);
+      return released;
+    };
+  }
+
   #create(signature: string, create: () => SourceDriver, limits: BusLimits): Shared {
     const source = create();
     const pump = new BusPump({ source, clock: this.#clock, logger: this.#logger });
@@ -77,6 +92,10 @@ export class BusPool {
 
   async #release(signature: string, shared: Shared, subscription: BusSubscription): Promise<void> {
     subscription.close();
+    await this.#leave(signature, shared);
+  }
+
+  async #leave(signature: string, shared: Shared): Promise<void> {
     if (--shared.leases > 0) return;
     if (this.#shared.get(signature) === shared) this.#shared.delete(signature);
     const closing = this.#close(shared);

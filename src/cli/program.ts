@@ -34,8 +34,15 @@ function addAgentCommands(program: Command, terminal: Terminal, finish: Finish):
     });
   program
     .command("stop")
-    .description("stop the agent of this home")
-    .action(async () => finish(await (await import("./commands/stop.ts")).stop(terminal)));
+    .description("stop the agent of this home, or one of its pipes")
+    .argument("[pipe]", "id of a pipe; the agent and its other pipes go on")
+    .action(async (pipe: string | undefined) => {
+      finish(await (await import("./commands/stop.ts")).stop(pipe, terminal));
+    });
+  program
+    .command("reload")
+    .description("make the running agent take over its changed configuration; says what changed")
+    .action(async () => finish(await (await import("./commands/reload.ts")).reload(terminal)));
   program
     .command("status")
     .description("what the running agent does; exit code 3 when there is none")

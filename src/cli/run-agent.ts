@@ -1,10 +1,12 @@
 /** One agent process from lock to unlock: the home's lock, the log, the agent, its control socket and the status page. */
 import { mkdir } from "node:fs/promises";
+import { isatty } from "node:tty";
 import { type Agent, createAgent, type StartReport } from "../agent/agent.ts";
 import type { ConsoleState } from "../agent/agent-status.ts";
-import { startControlServer } from "../agent/control-server.ts";
+import { type ControlHandlers, startControlServer } from "../agent/control-server.ts";
 import { acquireInstance } from "../agent/instance-lock.ts";
 import { lockFile } from "../agent/native-lock.ts";
+import { createReloader, type FreshPlan } from "../agent/reloader.ts";
 import { listenForShutdown } from "../agent/shutdown.ts";
 import { agentVersion } from "../agent/version.ts";
 import { ensureHome, homePaths } from "../config/home.ts";
@@ -20,6 +22,8 @@ const DRAIN_MS = 8000;
 export interface RunOptions {
   readonly config: AgentConfig;
   readonly pipes: readonly PipeConfig[];
+  /** The configuration and the same choice of pipes as they are now; throws what `loadConfig` throws. */
+  readonly replan: () => Promise<FreshPlan>;
   readonly verbose: boolean;
   /** Gets readable log lines beside the log file. */
   readonly stdout?: NodeJS.WritableStream;
@@ -66,17 +70,15 @@ function stopWish(logger: AgentLogger): {
       process.exit(EXIT.failure);
     },
   });
-  // A closed terminal would end us without a goodbye; a daemon has none, and there the signal is an old habit for "reload".
-  const hangUp = (): void => {
-    if (process.stdout.isTTY) request("SIGHUP");
-    else logger.warn({}, "a running agent does not reload its configuration: restart it instead");
-  };
+  return { wish, request: (why) => request(why), dispose };
+}
+
+/** A terminal that was closed is none any more; only then the signal means the end. Until the returned function is called. */
+function listenForHangUp(onClosed: () => void, onReload: () => void): () => void {
+  const hadTerminal = isatty(1);
+  const hangUp = (): void => (hadTerminal && !isatty(1) ? onClosed() : onReload());
   process.on("SIGHUP", hangUp);
-  const disposeAll = (): void => {
-    dispose();
-    process.off("SIGHUP", hangUp);
-  };
-  return { wish, request: (why) => request(why), dispose: disposeAll };
+  return () => void process.off("SIGHUP", hangUp);
 }
 
 async function live(agent: Agent, options: RunOptions, logger: AgentLogger, wish: Promise<string>): Promise<number> {
@@ -98,12 +100,24 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const lock = await acquireInstance(config.home, lockFile);
   const logger = await openLog(options);
   const stopper = stopWish(logger);
+  let reload = (): void => logger.warn({}, "too early to reload: the agent is not up yet");
+  const stopListening = listenForHangUp(
+    () => stopper.request("the terminal was closed"),
+    () => reload(),
+  );
   const closers: (() => Promise<void>)[] = [lock.release];
   try {
     logger.info({ version: agentVersion, home: config.home, files: config.files }, "starting");
     let consoleState: ConsoleState = { state: "off" };
     const agent = await createAgent({ config, pipes: options.pipes, logger, consoleState: () => consoleState });
-    const handlers = { status: () => agent.status(), requestStop: () => stopper.request("stop command") };
+    const reloader = createReloader({ agent, load: options.replan, drainMs: DRAIN_MS, logger });
+    reload = () => void reloader.request();
+    const handlers: ControlHandlers = {
+      status: () => agent.status(),
+      requestStop: () => stopper.request("stop command"),
+      reload: () => reloader.request(),
+      stopPipe: (id) => agent.stopPipe(id, DRAIN_MS),
+    };
     const control = await startControlServer(config.home, handlers);
     closers.unshift(control.close);
     if (port !== 0) {
@@ -115,6 +129,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
     return await live(agent, options, logger, stopper.wish);
   } finally {
     for (const close of closers) await close();
+    stopListening();
     stopper.dispose();
     logger.info({}, "stopped");
     logger.close();

@@ -37,6 +37,16 @@ export function selectPipes(config: AgentConfig, names: readonly string[]): Sele
   return { selected, notStarted };
 }
 
+/**
+ * The same choice once more, for a configuration that changed under a running agent: a name that is gone chooses nothing, and the
+ * loss of all of them is no wish for every pipe.
+ */
+export function selectPipesAgain(config: AgentConfig, names: readonly string[]): Selection {
+  const known = names.filter((name) => config.pipes.has(name) || config.files.some((file) => isNamed(file, name)));
+  if (names.length > 0 && known.length === 0) return { selected: [], notStarted: [] };
+  return selectPipes(config, known);
+}
+
 /** Per pipe why it does not start, or undefined. */
 type Verdicts = ReadonlyMap<PipeConfig, string | undefined>;
 

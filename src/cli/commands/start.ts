@@ -1,10 +1,12 @@
 import type { StartReport } from "../../agent/agent.ts";
 import { reportVerdict, startDaemon } from "../../agent/daemon.ts";
 import { runningAgent } from "../../agent/instance-lock.ts";
+import type { FreshPlan } from "../../agent/reloader.ts";
 import { homePaths } from "../../config/home.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { AgentConfig, PipeConfig } from "../../config/model.ts";
-import { selectPipes } from "../../config/select.ts";
+import { formatProblem } from "../../config/problem.ts";
+import { selectPipes, selectPipesAgain } from "../../config/select.ts";
 import { describeError, FustorError } from "../../sdk/index.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { consolePort, runAgent } from "../run-agent.ts";
@@ -34,6 +36,21 @@ async function plan(names: readonly string[]): Promise<Plan> {
   throw new FustorError("FUSTOR_CONFIG_INVALID", `there is nothing to start in ${config.configDir}:\n${why}`);
 }
 
+/**
+ * What the same command would run now. The home stays the one whose lock is held; `.env` and relative folders are looked for where the
+ * agent was started, wherever it is by now.
+ */
+function replanner(home: string, names: readonly string[]): () => Promise<FreshPlan> {
+  const cwd = process.cwd();
+  return async () => {
+    const config = await loadConfig({ env: { ...process.env, FUSTOR_HOME: home }, cwd });
+    const { selected, notStarted } = selectPipesAgain(config, names);
+    const warnings = config.warnings.map((warning) => `warning: ${formatProblem(warning)}`);
+    const leftOut = notStarted.map(({ pipe, reason }) => `${pipe.id} is not started: ${reason}`);
+    return { config, pipes: selected, notStarted, remarks: [...warnings, ...leftOut] };
+  };
+}
+
 async function tellPlan({ config, leftOut }: Plan, terminal: Terminal): Promise<void> {
   await tellWarnings(config.warnings, terminal);
   for (const line of leftOut) await terminal.complain(`warning: ${line}`);
@@ -51,7 +68,8 @@ async function inForeground(names: readonly string[], verbose: boolean, terminal
     anyFailed = report.failed.length > 0;
     void tellFailed(report, terminal);
   };
-  const code = await runAgent({ ...planned, verbose, stdout: process.stdout, onStarted });
+  const replan = replanner(planned.config.home, names);
+  const code = await runAgent({ ...planned, replan, verbose, stdout: process.stdout, onStarted });
   return code === EXIT.done && anyFailed ? EXIT.failure : code;
 }
 
@@ -59,6 +77,7 @@ async function inForeground(names: readonly string[], verbose: boolean, terminal
 async function asDaemonChild(names: readonly string[], verbose: boolean): Promise<number> {
   try {
     const planned = await plan(names);
+    const replan = replanner(planned.config.home, names);
     // A daemon keeps no file system busy that it merely was started from.
     process.chdir("/");
     const onStarted = ({ started, failed }: StartReport): void => {
@@ -66,7 +85,7 @@ async function asDaemonChild(names: readonly string[], verbose: boolean): Promis
       const nothing = { kind: "failed", exitCode: EXIT.failure, message } as const;
       void reportVerdict(started.length === 0 ? nothing : { kind: "started", pid: process.pid, failed });
     };
-    return await runAgent({ ...planned, verbose, onStarted });
+    return await runAgent({ ...planned, replan, verbose, onStarted });
   } catch (error) {
     const exitCode = exitCodeOf(error);
     await reportVerdict({ kind: "failed", exitCode, message: describeError(error) });

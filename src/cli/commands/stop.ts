@@ -1,3 +1,4 @@
+import { requestPipeStop } from "../../agent/control-client.ts";
 import { stopAgent } from "../../agent/stop-agent.ts";
 import { resolveHome } from "../../config/home.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -5,8 +6,19 @@ import type { Terminal } from "../terminal.ts";
 
 const PATIENCE = { graceMs: 15_000, killMs: 5_000, pollMs: 50 };
 
-export async function stop(terminal: Terminal): Promise<number> {
+/** One pipe; the agent and its other pipes go on. */
+async function stopOne(home: string, pipe: string, terminal: Terminal): Promise<number> {
+  if (await requestPipeStop(home, pipe)) {
+    await terminal.line(`Stopped the pipe ${pipe}. It starts again with the next reload or start.`);
+    return EXIT.done;
+  }
+  await terminal.complain(`fustor-agent: the agent runs no pipe ${JSON.stringify(pipe)}`);
+  return EXIT.failure;
+}
+
+export async function stop(pipe: string | undefined, terminal: Terminal): Promise<number> {
   const home = resolveHome(process.env);
+  if (pipe !== undefined) return stopOne(home, pipe, terminal);
   const outcome = await stopAgent(home, PATIENCE);
   switch (outcome.kind) {
     case "not_running":

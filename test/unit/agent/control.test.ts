@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { AgentStatus } from "../../../src/agent/agent-status.ts";
 import { findAddress, prepareAddress, SOCKET_PATH_BYTES } from "../../../src/agent/control-address.ts";
-import { fetchStatus, requestStop } from "../../../src/agent/control-client.ts";
+import { fetchStatus, requestPipeStop, requestReload, requestStop } from "../../../src/agent/control-client.ts";
 import { startControlServer } from "../../../src/agent/control-server.ts";
 import { freshFolder } from "./folder.ts";
 
@@ -12,9 +12,18 @@ const someStatus = { state: "running", pid: process.pid, pipes: [] } as unknown 
 
 async function serve(home: string) {
   let stops = 0;
-  const server = await startControlServer(home, { status: () => someStatus, requestStop: () => stops++ });
+  const stoppedPipes: string[] = [];
+  const server = await startControlServer(home, {
+    status: () => someStatus,
+    requestStop: () => stops++,
+    reload: async () => ({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged", reasons: [] }], notes: [] }),
+    stopPipe: async (id) => {
+      stoppedPipes.push(id);
+      return id === "p1/ü";
+    },
+  });
   onTestFinished(() => server.close());
-  return { server, stops: () => stops };
+  return { server, stops: () => stops, stoppedPipes };
 }
 
 async function longHome(): Promise<string> {
@@ -31,6 +40,19 @@ test("status and stop reach the agent through a socket of mode 0600", async () =
   expect(await fetchStatus(home)).toEqual(someStatus);
   await requestStop(home);
   expect(stops()).toBe(1);
+});
+
+test("a reload's outcome and whether a pipe was there to be stopped come back through the socket", async () => {
+  const home = await freshFolder();
+  const { stoppedPipes } = await serve(home);
+  expect(await requestReload(home)).toMatchObject({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged" }] });
+  expect(await requestPipeStop(home, "p1/ü")).toBe(true);
+  expect(await requestPipeStop(home, "100%")).toBe(false);
+  expect(stoppedPipes).toEqual(["p1/ü", "100%"]);
+});
+
+test("a reload asked of nobody says that no agent runs", async () => {
+  await expect(requestReload(await freshFolder())).rejects.toMatchObject({ code: "FUSTOR_AGENT_STOPPED" });
 });
 
 test("a home that is too long for a socket address gets one elsewhere in a private folder", async () => {

@@ -50,6 +50,30 @@ describe("a pool of buses", () => {
     expect(made).toHaveLength(2);
   });
 
+  it("keeps a held source open while its last lease is exchanged for another, and closes it with both", async () => {
+    const { pool, made, create } = makePool();
+    const first = await pool.acquire("x", create, limits);
+    const letGo = pool.hold("x");
+    await first.release();
+    expect(made[0]?.closes).toBe(0);
+    const second = await pool.acquire("x", create, limits);
+    expect(second.source).toBe(first.source);
+    await Promise.all([letGo(), letGo()]);
+    expect(made[0]?.closes).toBe(0);
+    await second.release();
+    expect(made.map(({ closes }) => closes)).toEqual([1]);
+  });
+
+  it("holds nothing where nothing is open", async () => {
+    const { pool, made, create } = makePool();
+    const letGo = pool.hold("x");
+    const lease = await pool.acquire("x", create, limits);
+    await letGo();
+    expect(made[0]?.closes).toBe(0);
+    await lease.release();
+    expect(made[0]?.closes).toBe(1);
+  });
+
   it("closes the source with its last lease, once, however often leases are released", async () => {
     const { pool, made, create } = makePool();
     const first = await pool.acquire("x", create, limits);

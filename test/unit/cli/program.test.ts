@@ -26,7 +26,7 @@ test.each([
   [["status", "--jsn"], "did you mean --json"],
   [["watch"], "missing required argument"],
   [["scan", "/", "--threads", "many"], "number from 0 to 256"],
-  [["stop", "now"], "too many arguments"],
+  [["stop", "p1", "now"], "too many arguments"],
 ])("%j is a usage error on one line that says %s", async (args, hint) => {
   const { code, stderr } = await run(...args);
   expect(code).toBe(64);

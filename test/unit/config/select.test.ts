@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Selection, selectPipes } from "../../../src/config/select.ts";
+import { type Selection, selectPipes, selectPipesAgain } from "../../../src/config/select.ts";
 import { isFustorError } from "../../../src/sdk/errors.ts";
 import { configOf } from "./reading.ts";
 
@@ -95,4 +95,22 @@ test.each([
     expect(selected).toEqual([]);
     expect(notStarted.map((each) => each.reason)).toEqual([reason]);
   }
+});
+
+describe("the same choice once more", () => {
+  const config = configOf({ [single]: ENDS + dict(on("p1"), off("p2")), [inFolder("more.yaml")]: dict(on("p3")) });
+
+  test("is what a start with these names would run", () => {
+    for (const names of [[], ["p2"], ["more.yaml"], ["p1", "more.yaml"]]) {
+      expect(ids(selectPipesAgain(config, names))).toEqual(ids(selectPipes(config, names)));
+    }
+  });
+
+  test("passes over a name that is gone", () => {
+    expect(ids(selectPipesAgain(config, ["gone", "p2", "gone.yaml"]))).toEqual({ selected: ["p2"], notStarted: [] });
+  });
+
+  test("runs nothing when every name is gone", () => {
+    expect(ids(selectPipesAgain(config, ["gone"]))).toEqual({ selected: [], notStarted: [] });
+  });
 });
