@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { isatty } from "node:tty";
 import { describeError, isFustorError } from "../sdk/index.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { runProgram } from "./program.ts";
@@ -19,6 +20,14 @@ async function report(error: unknown, args: readonly string[], terminal: Termina
 const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
   new Promise((resolve) => (stream.writable ? stream.write("", () => resolve()) : resolve()));
 
+const terminals = [0, 1, 2].filter(isatty);
+
+/** Node wants to set back the modes of its terminal and crashes when that is gone; the signal that tells of such an end does not. */
+function end(exitCode: number): never {
+  if (!terminals.every(isatty)) process.kill(process.pid, "SIGHUP");
+  process.exit(exitCode);
+}
+
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const terminal = new Terminal(process.stdout, process.stderr);
@@ -31,7 +40,7 @@ async function main(): Promise<void> {
   }
   if (terminal.closed.aborted && exitCode === EXIT.failure) exitCode = EXIT.done;
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-  process.exit(exitCode);
+  end(exitCode);
 }
 
 await main();

@@ -8,6 +8,9 @@ export interface TerminalStream extends Writable {
   readonly columns?: number;
 }
 
+/** EIO: the terminal was closed. */
+const NOBODY_READS = new Set(["EPIPE", "EIO", "ERR_STREAM_DESTROYED"]);
+
 export class Terminal {
   readonly #out: TerminalStream;
   readonly #err: TerminalStream;
@@ -17,7 +20,7 @@ export class Terminal {
     this.#out = out;
     this.#err = err;
     out.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") this.#closed.abort();
+      if (NOBODY_READS.has(error.code ?? "")) this.#closed.abort();
       else throw error;
     });
     err.on("error", () => undefined);

@@ -1,9 +1,11 @@
 /** A running agent is told of a changed configuration, or loses one of its pipes: what goes on must not notice. */
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { AgentStatus, PipeReport } from "../../src/agent/agent-status.ts";
+import { cliPath } from "../support/cli-path.ts";
 import { type RecordingReceiver, startRecordingReceiver } from "../support/recording-receiver.ts";
 import { agentHome, cli, eventually, folder, run } from "./cli-process.ts";
 
@@ -267,13 +269,9 @@ describe("SIGHUP", () => {
       await configured(batch);
       process.kill(pid, "SIGHUP");
     }
-    await eventually("the last reload is over", async () => {
-      const log = await logOf(home);
-      const begun = log.match(/reloading the configuration/g)?.length ?? 0;
-      return begun > 0 && (log.match(/"msg":"reloaded"/g)?.length ?? 0) === begun;
-    });
-    expect(await logOf(home)).toContain("restarted  p  batch_size");
-    expect((await run(["reload"], { home })).stdout).toBe("unchanged  p\nunchanged  calm\n");
+    await eventually("a change is logged", async () => (await logOf(home)).includes("restarted  p  batch_size"));
+    const settled = "unchanged  p\nunchanged  calm\n";
+    await eventually("nothing is left to do", async () => (await run(["reload"], { home })).stdout === settled);
     expect(sessionsOf(server, "calm")).toHaveLength(1);
     expect(sessionsOf(server, "p").filter(({ ended }) => !ended)).toHaveLength(1);
   });
@@ -287,6 +285,26 @@ describe("SIGHUP", () => {
     process.kill((await statusOf(home)).pid, "SIGHUP");
     await eventually("the refusal is logged", async () => (await logOf(home)).includes("the old one goes on"));
     expect(await pipeOf(home, "p")).toMatchObject({ state: "running", snapshot: "complete" });
+  });
+});
+
+describe("a terminal", () => {
+  test("that is open has SIGHUP reload, and that is closed has the agent end its session in order", async () => {
+    const [home, server, root] = [await agentHome(), await receiver(), await tree()];
+    await configure(home, { sources: { s: root }, senders: { f: [server.url] }, pipes: { p: ["s", "f"] } });
+    const command = `exec ${process.execPath} ${cliPath()} start`;
+    const env = { ...process.env, FUSTOR_HOME: home, FUSTOR_CONSOLE_PORT: "0" };
+    const terminal = spawn("script", ["-qec", command, "/dev/null"], { env, stdio: ["pipe", "ignore", "ignore"] });
+    onTestFinished(() => void terminal.kill("SIGKILL"));
+    await complete(home, "p");
+    const { pid } = await statusOf(home);
+    process.kill(pid, "SIGHUP");
+    await eventually("it reloads", async () => (await logOf(home)).includes('"msg":"reloaded"'));
+    expect(sessionsOf(server, "p")).toEqual([{ id: expect.any(String), ended: false }]);
+    terminal.kill("SIGKILL");
+    await eventually("it ended", async () => (await run(["status"], { home })).code === 3);
+    expect(await logOf(home)).toMatch(/the terminal was closed.*"msg":"stopped"/s);
+    expect(sessionsOf(server, "p")).toEqual([{ id: expect.any(String), ended: true }]);
   });
 });
 
