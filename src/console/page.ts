@@ -4,6 +4,7 @@
  */
 import { html, raw } from "hono/html";
 import type { AgentState, AgentStatus, PipeReport, SourceReport } from "../agent/agent-status.ts";
+import { auditText } from "../agent/audit-text.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 
 type Markup = ReturnType<typeof html>;
@@ -105,6 +106,8 @@ function troubles(pipe: PipeReport): readonly string[] {
 }
 
 function pipeRows(pipe: PipeReport): Markup {
+  const audits = auditText(pipe, uptime);
+  const audited = audits === undefined ? "" : html`<br>${audits}`;
   const failed = troubles(pipe).map((trouble) => html`<br><span class="error">${trouble}</span>`);
   return html`<tbody>
     <tr class="with-detail">
@@ -117,7 +120,7 @@ function pipeRows(pipe: PipeReport): Markup {
       <td class="number">${milliseconds(pipe.lagMs)}</td>
       <td class="number">${count(pipe.failures)}</td>
     </tr>
-    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${failed}</td></tr>
+    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${audited}${failed}</td></tr>
   </tbody>`;
 }
 

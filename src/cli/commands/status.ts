@@ -1,4 +1,5 @@
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
+import { auditText } from "../../agent/audit-text.ts";
 import { fetchStatus } from "../../agent/control-client.ts";
 import { runningAgent } from "../../agent/instance-lock.ts";
 import { resolveHome } from "../../config/home.ts";
@@ -53,6 +54,8 @@ function sourceLine(source: SourceReport): string {
 
 function pipeLines(pipe: PipeReport): string[] {
   const lines = [`  ${pipe.id}: ${printable(pipe.info)} (${pipe.source} -> ${pipe.sender.id}, ${pipe.sender.uri})`];
+  const audits = auditText(pipe, formatDuration);
+  if (audits !== undefined) lines.push(`    ${audits}`);
   if (pipe.poisonRows > 0)
     lines.push(
       `    rows the far side refuses: ${formatCount(pipe.poisonRows)}, kept in ${printable(pipe.deadLetterFile)}`,

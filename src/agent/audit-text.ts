@@ -1,0 +1,22 @@
+/** One sentence on the audits of a pipe, for `status` and the status page; undefined when there is nothing to say. */
+import type { PipeStatus } from "../pipe/pipe-status.ts";
+
+export function auditText(
+  { audit, sentinel, scans }: Pick<PipeStatus, "audit" | "sentinel" | "scans">,
+  duration: (ms: number) => string,
+): string | undefined {
+  const parts: string[] = [];
+  if (audit.state !== "off" || audit.runs > 0 || audit.cutShort > 0) {
+    const last = audit.lastCompleteAgoMs === undefined ? "" : `, the last one ${duration(audit.lastCompleteAgoMs)} ago`;
+    parts.push(`audits: ${audit.state}, ${audit.runs} complete${last}, ${audit.cutShort} cut short`);
+  }
+  if (sentinel.rounds + sentinel.failures > 0) {
+    parts.push(
+      `suspects: ${sentinel.checked} checked, ${sentinel.missing} gone, ${sentinel.failures} questions failed`,
+    );
+  }
+  if (scans.done + scans.failed + scans.refused > 0) {
+    parts.push(`scans asked for: ${scans.done} done, ${scans.failed} failed, ${scans.refused} refused`);
+  }
+  return parts.length === 0 ? undefined : parts.join("; ");
+}

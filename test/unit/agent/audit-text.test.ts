@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { auditText } from "../../../src/agent/audit-text.ts";
+
+const quiet = {
+  audit: { state: "off", runs: 0, cutShort: 0 },
+  sentinel: { rounds: 0, checked: 0, missing: 0, failures: 0 },
+  scans: { done: 0, failed: 0, refused: 0 },
+} as const;
+const seconds = (ms: number): string => `${ms / 1000} s`;
+
+test("a pipe without audits, suspects and scans says nothing of them", () => {
+  expect(auditText(quiet, seconds)).toBeUndefined();
+});
+
+test("what was done and what failed stands in one sentence", () => {
+  const busy = {
+    audit: { state: "waiting", runs: 3, cutShort: 1, lastCompleteAgoMs: 12_000 },
+    sentinel: { rounds: 2, checked: 5, missing: 1, failures: 0 },
+    scans: { done: 1, failed: 2, refused: 0 },
+  } as const;
+  expect(auditText(busy, seconds)).toBe(
+    "audits: waiting, 3 complete, the last one 12 s ago, 1 cut short; " +
+      "suspects: 5 checked, 1 gone, 0 questions failed; scans asked for: 1 done, 2 failed, 0 refused",
+  );
+});
