@@ -1,5 +1,6 @@
 /** Every end-to-end scenario, in the order of the tables. Two files play them, so that they may run side by side. */
 import type { Scenario } from "./scenario.ts";
+import { auditScenarios } from "./scenarios/audits.ts";
 import { burstScenarios } from "./scenarios/bursts.ts";
 import { churnScenarios } from "./scenarios/churn.ts";
 import { entryScenarios } from "./scenarios/entries.ts";
@@ -16,6 +17,6 @@ export const changeScenarios: readonly Scenario[] = [
 ];
 
 /** What happens to agent and Fusion meanwhile; they wait more than they compute. */
-export const upheavalScenarios: readonly Scenario[] = [...restartScenarios, ...failoverScenarios];
+export const upheavalScenarios: readonly Scenario[] = [...restartScenarios, ...failoverScenarios, ...auditScenarios];
 
 export const scenarios: readonly Scenario[] = [...changeScenarios, ...upheavalScenarios];

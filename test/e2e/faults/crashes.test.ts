@@ -15,6 +15,7 @@ import {
 } from "../../support/crash-points.ts";
 import { type FaultStage, type Placed, withFaults } from "../../support/fault-stage.ts";
 import { startUnrest } from "../../support/random-operations.ts";
+import { keepViewAlive } from "../../support/stranger.ts";
 import { growTree, seededRandom } from "../../support/temp-tree.ts";
 
 const CRASHES = process.env.FUSTOR_CRASHES === undefined ? undefined : Number(process.env.FUSTOR_CRASHES);
@@ -56,9 +57,11 @@ interface Matrix {
   readonly agents: number;
   readonly ciMs: number;
   readonly auditSeconds: number;
+  /** Fusion empties its view when its last session goes, unless there is another one. */
+  readonly keepsView?: true;
 }
 
-function play({ points, agents, ciMs, auditSeconds }: Matrix): Promise<void> {
+function play({ points, agents, ciMs, auditSeconds, keepsView }: Matrix): Promise<void> {
   const random = seededRandom(seed);
   const options = {
     prepare: ({ root }: { readonly root: string }) => growTree(`${root}/grown`, { seed, files: 300 }),
@@ -66,6 +69,7 @@ function play({ points, agents, ciMs, auditSeconds }: Matrix): Promise<void> {
     fusion: { sessionTimeoutSeconds: 2, auditIntervalSeconds: auditSeconds },
   };
   return withFaults(options, async (stage) => {
+    if (keepsView) await keepViewAlive(stage.fusion.receiver);
     const placed: Placed[] = [stage];
     while (placed.length < agents) {
       const next = await stage.place();
