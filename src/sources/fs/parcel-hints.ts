@@ -5,7 +5,7 @@
 import { relative } from "node:path";
 import type { AsyncSubscription, Event } from "@parcel/watcher";
 import type { NativeWatch } from "../../native/addon.ts";
-import { FustorError, type Logger } from "../../sdk/index.ts";
+import { describeError, FustorError, type Logger } from "../../sdk/index.ts";
 
 export interface ParcelHints {
   stop(): Promise<void>;
@@ -26,7 +26,10 @@ export async function startParcelHints(
   } catch (cause) {
     throw new FustorError("FUSTOR_SOURCE_UNAVAILABLE", `${root}: @parcel/watcher cannot watch it`, { cause });
   }
-  return { stop: () => subscription.unsubscribe() };
+  // It fails to remove its watch of a directory that was replaced meanwhile, which is no reason to fail a close.
+  const note = (error: unknown): void =>
+    logger.warn({ root }, `@parcel/watcher stopped badly: ${describeError(error)}`);
+  return { stop: () => subscription.unsubscribe().catch(note) };
 }
 
 function take(root: string, error: Error | null, events: readonly Event[], watch: NativeWatch, logger: Logger): void {

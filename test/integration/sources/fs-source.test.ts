@@ -121,6 +121,16 @@ const sh = (command: string, cwd: string): void => {
   execFileSync("sh", ["-ec", command], { cwd, stdio: "pipe" });
 };
 
+const PYTHON = `import ctypes, mmap, os
+libc = ctypes.CDLL(None, use_errno=True)
+def exchange(a, b):
+    if libc.renameat2(-100, a.encode(), -100, b.encode(), 2) != 0: raise OSError(ctypes.get_errno())
+`;
+/** What no shell command and no function of Node does. */
+const python = (script: string, cwd: string): void => {
+  execFileSync("python3", ["-c", PYTHON + script], { cwd, stdio: "pipe" });
+};
+
 describe("the fs source", () => {
   let base: string;
   let root: string;
@@ -169,6 +179,42 @@ describe("the fs source", () => {
         `cp -a /usr/include/asm-generic tree; sleep 0.3; mv tree ${outside}/gone; sleep 0.3; mv ${outside}/gone tree`,
         at,
       ),
+    "names exchanged in one step": (at) => {
+      sh("mkdir -p a/x b; touch a/1 b/2; echo file > f; sleep 0.2", at);
+      python(`exchange("a", "b"); exchange("a/2", "b/x"); exchange("f", "b/1")`, at);
+    },
+    "directories in rotation while they are written to": (at) =>
+      sh("mkdir a b c; for i in $(seq 20); do echo $i > a/f$i; mv a t; mv b a; mv c b; mv t c; done", at),
+    "parent and child that change places": (at) =>
+      sh("mkdir -p p/c; touch p/f p/c/g; sleep 0.2; mv p/c c; mv p c/p; echo x > c/p/h", at),
+    "renames over a file and over an empty directory": (at) =>
+      sh("mkdir a e; echo 1 > f; echo 22 > g; touch a/x; sleep 0.2; mv f g; mv -T a e", at),
+    "a directory made, filled and renamed in one breath": (at) =>
+      sh("for i in $(seq 50); do mkdir -p a/b; echo $i > a/b/f; mv a d$i; echo x > d$i/g; done", at),
+    "a file without a name that is linked into the tree": (at) =>
+      python(
+        `fd = os.open(".", os.O_TMPFILE | os.O_WRONLY); os.write(fd, b"x"); libc.linkat(-100, f"/proc/self/fd/{fd}".encode(), -100, b"linked", 0x400)`,
+        at,
+      ),
+    "a write through a mapping": (at) => {
+      writeFileSync(`${at}/f`, "a".repeat(4096));
+      sh("sleep 0.2", at);
+      python(
+        `f = open("f", "r+b"); m = mmap.mmap(f.fileno(), 0); m[0:4096] = b"b" * 4096; m.flush(); m.close(); f.close()`,
+        at,
+      );
+    },
+    "a file deleted while it is open and written on": (at) =>
+      python(
+        `f = open("f", "w"); f.write("x"); f.flush(); os.unlink("f"); f.write("ghost"); f.close(); open("g", "w")`,
+        at,
+      ),
+    "new content of the same size under the old time": (at) =>
+      sh("echo aaaa > f; touch -r f ref; sleep 0.2; echo bbbb > f; touch -r ref f", at),
+    "links that loop and lead outside": (at, outside) =>
+      sh(`mkdir d; ln -s . loop; ln -s .. d/up; ln -s ${outside} out; ln -s self self`, at),
+    "one directory of 3,000 entries removed and made again": (at) =>
+      sh("mkdir d; (cd d; seq 3000 | xargs touch); sleep 0.3; rm -rf d; mkdir d; (cd d; seq 1500 | xargs touch)", at),
     "atomic saves": (at) => sh("for i in $(seq 30); do echo $i > .tmp$i; mv .tmp$i doc; done", at),
     "hard links, links, fifos and sockets": (at) => {
       writeFileSync(`${at}/f`, "x");
