@@ -81,6 +81,43 @@ describe("the process", () => {
     `);
     expect({ code, output }).toEqual({ code: 7, output: "" });
   });
+
+  test("ends with the code it asks for while a watch nobody closed has work and a reader waits", async () => {
+    for (const mode of ["inotify", "poll", "auto"]) {
+      const { code, output } = await run(`
+        const { writeFileSync } = await import("node:fs");
+        const watch = addon.createWatch(root, { mode: "${mode}", pollMs: 10 }, () => undefined);
+        watch.start();
+        const until = performance.now() + 15000;
+        while (watch.rootState().root !== "available" && performance.now() < until) await new Promise(setImmediate);
+        const snapshot = watch.openSnapshot(SMALL);
+        snapshot.next();
+        for (let i = 0; i < 200; i++) writeFileSync(root + "/exit" + i, "x");
+        process.exit(watch.rootState().root === "available" ? 7 : 1);
+      `);
+      expect({ mode, code, output }).toEqual({ mode, code: 7, output: "" });
+    }
+  });
+
+  test("hears nothing any more of a watch that was closed in the middle of its first pass, and then ends by itself", async () => {
+    const { code, output } = await run(`
+      let closed = false;
+      let late = 0;
+      for (let moment = 0; moment < 20; moment++) {
+        closed = false;
+        const watch = addon.createWatch(root, {}, () => { if (closed) late++; });
+        watch.start();
+        const rows = watch.openSnapshot(SMALL).next().catch(() => null);
+        for (let turn = 0; turn < moment; turn++) await new Promise(setImmediate);
+        await watch.close();
+        closed = true;
+        await rows;
+        await new Promise(setImmediate);
+      }
+      console.log(late);
+    `);
+    expect({ code, output }).toEqual({ code: 0, output: "0" });
+  });
 });
 
 describe("a worker thread", () => {
