@@ -3,68 +3,38 @@
  *
  * It binds loopback addresses and answers only requests that name loopback as their host, so that a web page elsewhere cannot
  * reach it under a name of its own that points here. A port that is taken is said and survived.
+ *
+ * What answers is loaded with the first request: a page that nobody opens costs an agent nothing but a socket.
  */
-import { randomBytes } from "node:crypto";
-import type { Server } from "node:http";
-import { createAdaptorServer } from "@hono/node-server";
-import { Hono } from "hono";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AgentStatus, ConsoleState } from "../agent/agent-status.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
-import { renderMain, renderPage } from "./page.ts";
 
 export const CONSOLE_PORT = 8100;
-
-const LOCAL_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
-
-const isLocalHost = (host: string | undefined): boolean =>
-  host !== undefined && LOCAL_HOSTS.has(host.toLowerCase().replace(/:\d+$/, ""));
-
-const FIXED_HEADERS: Readonly<Record<string, string>> = {
-  "cache-control": "no-store",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-};
-
-const contentPolicy = (nonce: string): string =>
-  [
-    "default-src 'none'",
-    `script-src 'nonce-${nonce}'`,
-    `style-src 'nonce-${nonce}'`,
-    "img-src data:",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join("; ");
-
-/** The page without a listener. */
-export function consoleApp(status: () => AgentStatus): Hono {
-  const app = new Hono();
-  app.use(async (context, next) => {
-    if (!isLocalHost(context.req.header("host"))) return context.text("This page is for localhost only.\n", 403);
-    if (!["GET", "HEAD"].includes(context.req.method)) return context.text("Read-only.\n", 405, { allow: "GET, HEAD" });
-    await next();
-    for (const [name, value] of Object.entries(FIXED_HEADERS)) context.header(name, value);
-  });
-  app.get("/", (context) => {
-    const nonce = randomBytes(16).toString("base64");
-    context.header("content-security-policy", contentPolicy(nonce));
-    return context.html(renderPage(status(), nonce));
-  });
-  app.get("/main", (context) => context.html(renderMain(status())));
-  app.get("/api/status", (context) => context.json(status()));
-  return app;
-}
 
 export interface ConsoleServer {
   readonly state: ConsoleState;
   close(): Promise<void>;
 }
 
-function listen(app: Hono, hostname: string, port: number): Promise<Server> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+/** Hands every request to the page, once that is loaded. */
+function loadedOnDemand(status: () => AgentStatus, logger: Logger): RequestListener {
+  let page: Promise<RequestListener> | undefined;
+  return (request, response) => {
+    page ??= import("./console-app.ts").then(({ consoleListener }) => consoleListener(status));
+    page.then(
+      (listener) => listener(request, response),
+      (error: unknown) => {
+        page = undefined;
+        logger.warn({ err: error }, "the status page cannot be loaded");
+        response.writeHead(500).end();
+      },
+    );
+  };
+}
+
+function listen(listener: RequestListener, hostname: string, port: number): Promise<Server> {
+  const server = createServer(listener);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port, host: hostname, ipv6Only: hostname === "::1" }, () => resolve(server));
@@ -90,10 +60,10 @@ export interface ConsoleOptions {
 
 /** Never rejects: without a port there is no page, and the agent works all the same. */
 export async function startConsole(options: ConsoleOptions): Promise<ConsoleServer> {
-  const app = consoleApp(options.status);
+  const listener = loadedOnDemand(options.status, options.logger);
   let first: Server;
   try {
-    first = await listen(app, "127.0.0.1", options.port);
+    first = await listen(listener, "127.0.0.1", options.port);
   } catch (error) {
     const reason = `port ${options.port}: ${describeError(error)}`;
     options.logger.warn({ port: options.port }, `the status page is not there: ${describeError(error)}`);
@@ -101,7 +71,7 @@ export async function startConsole(options: ConsoleOptions): Promise<ConsoleServ
   }
   const port = portOf(first);
   // Machines without IPv6 do without; so does one where somebody else has the port there.
-  const second = await listen(app, "::1", port).catch((error) => {
+  const second = await listen(listener, "::1", port).catch((error) => {
     options.logger.debug({ port }, `the status page does not listen on ::1: ${describeError(error)}`);
     return undefined;
   });

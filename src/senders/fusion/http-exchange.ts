@@ -1,9 +1,10 @@
 /** One HTTP request and its whole answer, with a deadline. Knows nothing of sessions and rows. */
 import type { Socket } from "node:net";
-import { buildConnector, Client } from "undici";
+import type { Client as UndiciClient } from "undici";
 import { FustorError } from "../../sdk/index.ts";
 import type { FusionEndpoint } from "./fusion-options.ts";
 import { abortedFailure, networkFailure, timeoutFailure } from "./network-failure.ts";
+import { buildConnector, Client } from "./undici-parts.ts";
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
@@ -81,7 +82,7 @@ const headerOf = (value: string | string[] | undefined): string | undefined =>
 /** Safe for any number of calls at once; those of one lane queue behind each other, and their time runs meanwhile. */
 export class HttpExchange {
   readonly #endpoint: FusionEndpoint;
-  readonly #clients: Readonly<Record<Lane, Client>>;
+  readonly #clients: Readonly<Record<Lane, UndiciClient>>;
   #bulkSocket: Socket | undefined;
   #closed = false;
 

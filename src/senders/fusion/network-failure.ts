@@ -1,5 +1,5 @@
-import { errors } from "undici";
 import { FustorError } from "../../sdk/index.ts";
+import { errors } from "./undici-parts.ts";
 
 const UNKNOWN_AUTHORITY =
   "its certificate is not signed by a trusted authority; name the right one in driver_params.ca_file";

@@ -3,7 +3,8 @@ import { request } from "node:http";
 import { createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import type { AgentStatus } from "../../../src/agent/agent-status.ts";
-import { consoleApp, startConsole } from "../../../src/console/console-server.ts";
+import { consoleApp } from "../../../src/console/console-app.ts";
+import { startConsole } from "../../../src/console/console-server.ts";
 import { silentLogger } from "../../../src/sdk/index.ts";
 import { examplePipe, exampleStatus } from "./example-status.ts";
 
