@@ -66,6 +66,7 @@ function pipeSettings(pipe: PipeConfig, sender: SenderConfig, agentId: string): 
     eventRows: sender.eventRows,
     batchBytes: sender.batchBytes,
     auditIntervalMs: pipe.auditIntervalMs,
+    snapshotPauseLagMs: pipe.snapshotPauseLagMs,
     sentinelIntervalMs: pipe.sentinelIntervalMs,
   };
 }

@@ -64,6 +64,7 @@ export const PIPE_KEYS: KeyTable = {
   enabled: {},
   disabled: {},
   audit_interval_sec: {},
+  snapshot_pause_lag_ms: {},
   sentinel_interval_sec: {},
   session_timeout_seconds: {},
   error_retry_interval: {},

@@ -69,6 +69,8 @@ export interface PipeConfig {
   /** As written, or the form's default: false in the list form, true in the dict form. Which pipes start: `selectPipes`. */
   readonly enabled: boolean;
   readonly form: EntryForm;
+  /** Rows in bulk wait while live changes are later than this; 0 = they never do. */
+  readonly snapshotPauseLagMs: number;
   readonly auditIntervalMs: number;
   readonly sentinelIntervalMs: number;
   /** Asked of the far side; undefined lets it decide. */

@@ -44,6 +44,7 @@ export function readPipe(entry: RawEntry, declared: Declared, { problems }: Read
     form: entry.form,
     auditIntervalMs: milliseconds(values.audit_interval_sec),
     sentinelIntervalMs: milliseconds(values.sentinel_interval_sec),
+    snapshotPauseLagMs: values.snapshot_pause_lag_ms,
     ...(timeout === undefined ? {} : { sessionTimeoutSeconds: timeout }),
     errorRetryIntervalMs: milliseconds(values.error_retry_interval),
     maxConsecutiveErrors: values.max_consecutive_errors,

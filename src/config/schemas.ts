@@ -90,6 +90,7 @@ export const pipeSchema = z.object({
   audit_interval_sec: interval.default(600),
   sentinel_interval_sec: interval.default(120),
   session_timeout_seconds: duration.optional(),
+  snapshot_pause_lag_ms: wholeNumber(0, 3_600_000).default(500),
   error_retry_interval: duration.default(5),
   max_consecutive_errors: wholeNumber(1).default(5),
   backoff_multiplier: multiplier.default(2),

@@ -91,7 +91,10 @@ function snapshot(pipe: PipeReport): Markup {
   if (pipe.snapshot === "complete") return html`complete, ${count(pipe.snapshotRows)} rows`;
   const expected = pipe.snapshotExpectedRows;
   const bar = expected === undefined ? html`<progress></progress>` : bounded(pipe.snapshotRows, expected);
-  return html`${count(pipe.snapshotRows)} rows${bar}`;
+  const { snapshotRowsPerSecond: rate, snapshotEtaMs: eta } = pipe;
+  const pace = rate === undefined ? "" : `, ${count(rate)}/s`;
+  const left = eta === undefined ? "" : `, ${Math.ceil(eta / 1000)} s left`;
+  return html`${count(pipe.snapshotRows)} rows${pace}${left}${pipe.snapshotPaused === true ? ", paused" : ""}${bar}`;
 }
 
 const bounded = (rows: number, expected: number): Markup =>

@@ -19,6 +19,7 @@ import {
   type SenderDriver,
 } from "../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "./backoff.ts";
+import type { BatchLimits } from "./batch-limits.ts";
 import type { Ambience, PoisonRow } from "./pipe-options.ts";
 import type { Shipment } from "./shipment.ts";
 
@@ -32,6 +33,8 @@ export interface DeliveryParts {
   readonly onFailure: (error: unknown) => void;
   readonly onAnswer: (answer: Acknowledgement, sentAt: number) => void;
   readonly onPoison: (row: PoisonRow) => void;
+  /** Learns from bodies that were too large. */
+  readonly limits: BatchLimits;
 }
 
 export interface DeliverOptions {
@@ -96,7 +99,7 @@ export class Delivery {
         answer = await this.#parts.sender.push(this.#parts.sessionId, envelope, { signal: options.signal });
       } catch (error) {
         if (isContentRefusal(error) && (shipment.rowCount > 0 || shipment.isExpendable === true))
-          return { kind: "refused", error };
+          return this.#refused(shipment, error);
         await this.#pause(error, options.signal);
         continue;
       }
@@ -108,7 +111,18 @@ export class Delivery {
     }
   }
 
+  #refused(shipment: Shipment, error: unknown): SendOutcome {
+    if (isFustorError(error, "FUSTOR_BATCH_TOO_LARGE")) {
+      const { limits, logger } = this.#parts;
+      const wasReduced = limits.isReduced;
+      limits.refused(shipment.sizeBytes());
+      if (!wasReduced) logger.info({ bytes: limits.bytes }, "the far side takes only smaller batches");
+    }
+    return { kind: "refused", error };
+  }
+
   #done(shipment: Shipment): SendOutcome {
+    if (this.#parts.limits.isReduced) this.#parts.limits.accepted(shipment.sizeBytes());
     shipment.accepted();
     return { kind: "accepted" };
   }

@@ -14,6 +14,7 @@ import type { Parcel } from "./activities/parcel.ts";
 import type { RealtimeActivity } from "./activities/realtime.ts";
 import type { ScanActivity } from "./activities/scans.ts";
 import type { SnapshotActivity } from "./activities/snapshot.ts";
+import type { BulkGate } from "./bulk-gate.ts";
 import type { Delivery } from "./delivery.ts";
 import type { History } from "./history.ts";
 import type { Ambience } from "./pipe-options.ts";
@@ -30,6 +31,7 @@ export interface LaneParts {
   readonly snapshot: SnapshotActivity;
   readonly audit: AuditActivity;
   readonly scans: ScanActivity;
+  readonly gate: BulkGate;
   readonly delivery: Delivery;
   readonly history: History;
   /** For the snapshot of a leader that begins now; `wasPromoted`: it was a follower before. */
@@ -65,6 +67,11 @@ export class Lane {
 
   get role(): Role {
     return this.#role;
+  }
+
+  /** Something may be sent now that could not a moment ago. */
+  wake(): void {
+    this.#bell.ring();
   }
 
   setRole(role: Role): void {
@@ -170,8 +177,9 @@ export class Lane {
 
   /** A scan that somebody waits for goes first. A snapshot leaves no room for an audit. */
   #nextBulk(): Parcel | undefined {
-    const { snapshot, audit, scans } = this.#parts;
-    const parcel = scans.next() ?? snapshot.next();
+    const { snapshot, audit, scans, gate } = this.#parts;
+    const parcel = scans.next() ?? (gate.mayPass() ? snapshot.next() : undefined);
+    if (parcel === undefined && gate.isPaused) return undefined;
     return parcel !== undefined || snapshot.state === "running" ? parcel : audit.next();
   }
 

@@ -29,6 +29,8 @@ export interface PipeSettings {
   readonly eventRows: number;
   /** Bytes of one POST, about. */
   readonly batchBytes: number;
+  /** Rows in bulk wait while live changes are later than this; 0 = they never do. */
+  readonly snapshotPauseLagMs: number;
   /** Between two audits of a leader; the far side's answer overrides it. 0 = none, not even after a take-over. */
   readonly auditIntervalMs: number;
   /** Between two questions of a leader for suspects; the far side's answer overrides it. 0 = none. */

@@ -58,6 +58,12 @@ export interface PipeStatus {
   readonly snapshot: SnapshotState;
   readonly snapshotRows: number;
   readonly snapshotExpectedRows?: number;
+  /** While one runs. */
+  readonly snapshotRowsPerSecond?: number;
+  /** While one runs and a total is known: how long it will still take. */
+  readonly snapshotEtaMs?: number;
+  /** It waits because live changes are late. */
+  readonly snapshotPaused?: boolean;
   readonly audit: AuditStatus;
   readonly sentinel: SentinelStatus;
   readonly scans: ScanStatus;
@@ -69,6 +75,7 @@ export interface PipeStatus {
     readonly on_demand_job: number;
   };
   readonly batchesSent: number;
+  /** Bytes of bodies with events that were answered, as they were on the wire. */
   readonly bytesSent?: number;
   /** Calls to the far side that failed: sessions, heartbeats and pushes. */
   readonly failures: number;

@@ -5,6 +5,7 @@
  */
 import { describeError, type HeartbeatAnswer, type Role, type SourceAvailability } from "../sdk/index.ts";
 import type { BackoffSettings } from "./backoff.ts";
+import { BatchLimits } from "./batch-limits.ts";
 import { CommandQueue } from "./commands.ts";
 import { EnvelopeBuilder } from "./envelope-builder.ts";
 import { FieldMapper } from "./field-mapper.ts";
@@ -36,6 +37,7 @@ export class Pipe {
   readonly #touched = new TouchedByActivity();
   readonly #builder: EnvelopeBuilder;
   readonly #context: ShipmentContext;
+  readonly #limits: BatchLimits;
   readonly #commands: CommandQueue;
   readonly #stopping = new AbortController();
   #phase: PipePhase = { kind: "stopped" };
@@ -60,6 +62,8 @@ export class Pipe {
       maxMs: settings.maxBackoffMs,
       maxConsecutiveErrors: settings.maxConsecutiveErrors,
     };
+    const { batchEvents: events, eventRows, batchBytes: bytes } = settings;
+    this.#limits = new BatchLimits({ events, eventRows, bytes }, () => parts.ambience.now());
     this.#builder = this.#makeBuilder();
     this.#context = {
       builder: this.#builder,
@@ -117,6 +121,10 @@ export class Pipe {
         role: this.#role,
         session: sessionId === undefined ? undefined : shortId(sessionId),
         snapshotExpectedRows: progress.expectedRows ?? this.#parts.memory.lastSnapshotRows?.(),
+        snapshotRowsPerSecond: snapshot?.pace?.rowsPerSecond,
+        snapshotEtaMs: snapshot?.pace?.etaMs,
+        snapshotPaused: snapshot?.state === "running" && this.#session?.isBulkPaused === true ? true : undefined,
+        bytesSent: this.#parts.sender.bytesSent,
         lastError,
         lagMs,
         clockSkewMs: this.#clockSkewMs,
@@ -179,11 +187,10 @@ export class Pipe {
   }
 
   async #serve(open: OpenSession): Promise<SessionEnd> {
-    const { settings } = this.#parts;
     this.#session = new SessionRun({
       open,
       pipe: this.#parts,
-      limits: { events: settings.batchEvents, eventRows: settings.eventRows, bytes: settings.batchBytes },
+      limits: this.#limits,
       builder: this.#builder,
       context: this.#context,
       touched: this.#touched,

@@ -2,12 +2,13 @@
 import type { BusBatch } from "../bus/event-bus.ts";
 import { type HeartbeatAnswer, isFustorError, type Role } from "../sdk/index.ts";
 import { AuditActivity } from "./activities/audit.ts";
-import type { ParcelLimits } from "./activities/parcel.ts";
 import { RealtimeActivity } from "./activities/realtime.ts";
 import { ScanActivity } from "./activities/scans.ts";
 import { SentinelActivity } from "./activities/sentinel.ts";
 import { SnapshotActivity } from "./activities/snapshot.ts";
 import type { BackoffSettings } from "./backoff.ts";
+import type { BatchLimits } from "./batch-limits.ts";
+import { BulkGate } from "./bulk-gate.ts";
 import { Delivery } from "./delivery.ts";
 import type { EnvelopeBuilder } from "./envelope-builder.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -31,7 +32,7 @@ export type SessionEnd =
 export interface SessionRunParts {
   readonly open: OpenSession;
   readonly pipe: PipeParts;
-  readonly limits: ParcelLimits;
+  readonly limits: BatchLimits;
   readonly builder: EnvelopeBuilder;
   readonly context: ShipmentContext;
   readonly touched: TouchedByActivity;
@@ -53,6 +54,7 @@ export class SessionRun {
   readonly audit: AuditActivity;
   readonly #scans: ScanActivity;
   readonly #sentinel: SentinelActivity;
+  readonly #gate: BulkGate;
   readonly #parts: SessionRunParts;
   readonly #abort = new AbortController();
   readonly #delivery: Delivery;
@@ -64,6 +66,8 @@ export class SessionRun {
   constructor(parts: SessionRunParts) {
     this.#parts = parts;
     this.#delivery = this.#makeDelivery();
+    const { settings, ambience } = parts.pipe;
+    this.#gate = new BulkGate(settings.snapshotPauseLagMs, ambience, () => this.#lane.wake());
     this.snapshot = this.#makeSnapshot();
     this.audit = this.#makeAudit();
     this.#scans = this.#makeScans();
@@ -85,7 +89,13 @@ export class SessionRun {
     this.#abort.abort();
     await Promise.allSettled([...tasks, sentinel]);
     this.#cancelDeadline();
+    this.#gate.close();
     return end;
+  }
+
+  /** Rows in bulk wait for live changes at the moment. */
+  get isBulkPaused(): boolean {
+    return this.#gate.isPaused;
   }
 
   /** Ends `run` when what is queued was sent, at the first failure, or at the deadline. */
@@ -120,6 +130,7 @@ export class SessionRun {
         tally.batchesSent++;
         if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
       },
+      limits: this.#parts.limits,
       onPoison: (row) => {
         tally.poisonRows++;
         if (row.phase === "audit") this.audit.spoil();
@@ -141,6 +152,7 @@ export class SessionRun {
       backoff: connectBackoff,
       logger: pipe.logger,
       index: () => pipe.bus.committedIndex,
+      lastTotal: () => pipe.memory.lastSnapshotRows?.(),
       onComplete: () => {
         const { rows } = this.snapshot.progress;
         history.complete();
@@ -210,6 +222,7 @@ export class SessionRun {
     const onDelivered = (batch: BusBatch): void => {
       history.committed(batch.indexes.at(-1) ?? -1);
       tally.delivered(batch, ambience.now());
+      this.#gate.note(tally.lagMs ?? 0);
       this.#lane.delivered(batch);
     };
     const onLoss = (reason: string): void => {
@@ -224,6 +237,7 @@ export class SessionRun {
       snapshot: this.snapshot,
       audit: this.audit,
       scans: this.#scans,
+      gate: this.#gate,
       delivery: this.#delivery,
       history,
       reviveFrom: (wasPromoted) =>

@@ -2,7 +2,7 @@
 import type { Change, Envelope, Row } from "../sdk/index.ts";
 import type { EnvelopeBuilder, LiveItem } from "./envelope-builder.ts";
 import type { RevivalSet } from "./revival.ts";
-import { halveRanges, type RowRange, rangeRows, rowPath, rowText } from "./row-ranges.ts";
+import { halveRanges, type RowRange, rangeBytes, rangeRows, rowPath, rowText } from "./row-ranges.ts";
 import type { TouchedKeys } from "./touched-keys.ts";
 
 /** Phases whose rows come in bulk; the words of the wire. */
@@ -14,6 +14,8 @@ export interface Shipment {
   readonly phase: ShipmentPhase;
   /** Rows of the source; a revived one counts once although it goes out twice. */
   readonly rowCount: number;
+  /** Its rows as they come from the source, about. */
+  sizeBytes(): number;
   /** The same object at every attempt. */
   envelope(): Envelope;
   /** Two halves in order, or undefined when it is one row or none. */
@@ -37,6 +39,8 @@ export interface ShipmentContext {
   readonly onRows: (phase: ShipmentPhase, rows: number) => void;
 }
 
+const jsonBytes = (row: Row): number => Buffer.byteLength(JSON.stringify(row));
+
 export class LiveShipment implements Shipment {
   readonly phase = "message";
   readonly #items: readonly LiveItem[];
@@ -50,6 +54,10 @@ export class LiveShipment implements Shipment {
 
   get rowCount(): number {
     return this.#items.length;
+  }
+
+  sizeBytes(): number {
+    return this.#items.reduce((sum, { change }) => sum + jsonBytes(change.row), 0);
   }
 
   envelope(): Envelope {
@@ -125,6 +133,11 @@ export class BulkShipment implements Shipment {
     return this.#ranges.reduce((sum, range) => sum + rangeRows(range), this.#revived.length);
   }
 
+  sizeBytes(): number {
+    const ranges = this.#ranges.reduce((sum, range) => sum + rangeBytes(range), 0);
+    return this.#revived.reduce((sum, row) => sum + jsonBytes(row), ranges);
+  }
+
   envelope(): Envelope {
     this.#envelope ??= this.#context.builder.bulk(this.phase, this.#ranges, this.#revived, this.#index);
     return this.#envelope;
@@ -179,6 +192,7 @@ function pathOf(range: RowRange): string | undefined {
 export class EndShipment implements Shipment {
   readonly phase: BulkPhase;
   readonly rowCount = 0;
+  readonly sizeBytes = (): number => 0;
   readonly #envelope: Envelope;
   readonly #onAccepted: () => void;
 
@@ -217,6 +231,7 @@ export class EndShipment implements Shipment {
 export class CompletionShipment implements Shipment {
   readonly phase = "on_demand_job";
   readonly rowCount = 0;
+  readonly sizeBytes = (): number => 0;
   readonly isExpendable = true;
   readonly #envelope: Envelope;
   readonly #path: string;

@@ -26,6 +26,8 @@ export interface SentinelUpdate {
  * A driver serves one pipe. `push` is called one at a time; `heartbeat` runs beside it and must not wait for it.
  */
 export interface SenderDriver {
+  /** Bytes of the bodies of `push` that were answered so far, as they were on the wire. */
+  readonly bytesSent?: number;
   createSession(request: SessionRequest, options: CallOptions): Promise<Session>;
   /** The index the far side holds for this task, or undefined when it holds none or cannot tell. */
   getLatestCommittedIndex(sessionId: string, options: CallOptions): Promise<number | undefined>;

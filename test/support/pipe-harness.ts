@@ -64,6 +64,7 @@ export const testSettings: PipeSettings = {
   eventRows: 10,
   batchBytes: 1_000_000,
   auditIntervalMs: 0,
+  snapshotPauseLagMs: 0,
   sentinelIntervalMs: 0,
 };
 

@@ -23,8 +23,16 @@ function consoleText(status: AgentStatus): string {
   }
 }
 
-const snapshotText = (pipe: PipeReport): string =>
-  pipe.snapshot === "none" ? "-" : `${pipe.snapshot} (${formatCount(pipe.snapshotRows)} rows)`;
+function snapshotText(pipe: PipeReport): string {
+  if (pipe.snapshot === "none") return "-";
+  const { snapshotRows: rows, snapshotExpectedRows: expected, snapshotRowsPerSecond: rate, snapshotEtaMs: eta } = pipe;
+  const done = `${pipe.snapshotPaused === true ? "paused" : pipe.snapshot} (${formatCount(rows)} rows)`;
+  if (pipe.snapshot !== "running") return done;
+  const percent =
+    expected === undefined || expected === 0 ? "" : `, ${Math.min(Math.floor((100 * rows) / expected), 100)} %`;
+  const pace = rate === undefined ? "" : `, ${formatCount(rate)}/s`;
+  return `${done}${percent}${pace}${eta === undefined ? "" : `, ${formatDuration(eta)} left`}`;
+}
 
 const lagText = (pipe: PipeReport): string => (pipe.lagMs === undefined ? "-" : `${Math.round(pipe.lagMs)} ms`);
 

@@ -20,6 +20,7 @@ import type { EnvelopeBuilder } from "../envelope-builder.ts";
 import type { Ambience } from "../pipe-options.ts";
 import type { SnapshotState } from "../pipe-status.ts";
 import { BulkShipment, EndShipment, type ShipmentContext } from "../shipment.ts";
+import { SnapshotMeter, type SnapshotPace } from "../snapshot-meter.ts";
 import type { TouchedKeys } from "../touched-keys.ts";
 import type { Parcel, ParcelLimits } from "./parcel.ts";
 import { SnapshotPass } from "./snapshot-pass.ts";
@@ -36,6 +37,8 @@ export interface SnapshotParts {
   readonly logger: Logger;
   /** Index for snapshot events: the newest that does not overtake a live change still to come. */
   readonly index: () => number;
+  /** Rows of the last whole snapshot, when anybody remembers. */
+  readonly lastTotal: () => number | undefined;
   /** A full pass was ended and the end accepted. */
   readonly onComplete: () => void;
   /** An end was accepted, of a full pass or of none; after `onComplete`. */
@@ -53,6 +56,7 @@ type Work =
 export class SnapshotActivity {
   readonly #parts: SnapshotParts;
   readonly #bell = new Bell();
+  readonly #meter: SnapshotMeter;
   /** Ends of passes that were dropped; a new one reads after them. */
   #dropped: Promise<void> = Promise.resolve();
   #work: Work = { kind: "none" };
@@ -65,6 +69,10 @@ export class SnapshotActivity {
 
   constructor(parts: SnapshotParts) {
     this.#parts = parts;
+    this.#meter = new SnapshotMeter(parts.ambience, parts.logger, () => {
+      const { rows, expectedRows = parts.lastTotal() } = this.progress;
+      return expectedRows === undefined ? { rows } : { rows, expectedRows };
+    });
   }
 
   get state(): SnapshotState {
@@ -78,6 +86,11 @@ export class SnapshotActivity {
 
   get progress(): { readonly rows: number; readonly expectedRows?: number } {
     return this.#work.kind === "pass" ? this.#work.pass.progress() : this.#lastProgress;
+  }
+
+  /** How fast it goes, undefined when none runs. */
+  get pace(): SnapshotPace | undefined {
+    return this.#meter.pace;
   }
 
   /**
@@ -107,6 +120,7 @@ export class SnapshotActivity {
     const work = this.#work;
     this.#work = { kind: "none" };
     this.#trouble = undefined;
+    this.#meter.end();
     this.#parts.touched.end();
     if (work.kind === "pausing") work.cancelTimer();
     if (work.kind !== "pass") return;
@@ -153,6 +167,7 @@ export class SnapshotActivity {
     const { source, limits, context, touched, revives } = this.#parts;
     const open = (options: CallOptions): BulkRows => source.getSnapshotIterator(options);
     touched.begin();
+    this.#meter.begin();
     const revival = revives ? context.revival : undefined;
     const onProgress = (): void => this.#bell.ring();
     this.#work = {
@@ -174,6 +189,7 @@ export class SnapshotActivity {
   #pause(pass: SnapshotPass, error: unknown): void {
     const { ambience, backoff, logger } = this.#parts;
     this.#lastProgress = pass.progress();
+    this.#meter.end();
     this.#drop(pass);
     this.#failures++;
     this.#trouble = describeError(error);
@@ -213,6 +229,7 @@ export class SnapshotActivity {
     this.#work = { kind: "none" };
     this.#complete = true;
     this.#trouble = undefined;
+    this.#meter.end();
     if (work.kind === "pass") {
       this.#lastProgress = work.pass.progress();
       this.#drop(work.pass);

@@ -74,6 +74,7 @@ export class FusionSender implements SenderDriver {
   readonly #wallClock: () => number;
   readonly #bodies = new BodyBuffer();
   #gzip = false;
+  #bytesSent = 0;
   #role: Role = "follower";
   #heartbeatTimeoutMs: number;
 
@@ -84,6 +85,10 @@ export class FusionSender implements SenderDriver {
     this.#logger = context.logger;
     this.#wallClock = wallClock;
     this.#heartbeatTimeoutMs = this.#endpoint.timeoutMs;
+  }
+
+  get bytesSent(): number {
+    return this.#bytesSent;
   }
 
   async createSession(request: SessionRequest, { signal }: CallOptions): Promise<Session> {
@@ -145,6 +150,7 @@ export class FusionSender implements SenderDriver {
       timeoutMs: this.#endpoint.timeoutMs + (auditEnd ? AUDIT_END_GRACE_MS : 0),
       signal,
     });
+    this.#bytesSent += body.byteLength;
     // After a failure the buffer is let go of instead: the socket may still hold on to it.
     if (gzipped || this.#exchange.bulkFlushed()) this.#bodies.giveBack(plain);
     return readAcknowledgement(this.#members(answer, "ingest"), this.#source("ingest"));

@@ -105,3 +105,26 @@ describe("a far side that suddenly refuses everything", () => {
     expect(harness.poison).toHaveLength(100);
   });
 });
+
+describe("a far side that takes only small bodies", () => {
+  it("is learned from once, not by every batch", async () => {
+    const harness = new PipeHarness({ source: { chunkRows: 200 } });
+    const name = "long".repeat(50);
+    for (let i = 0; i < 2000; i++) harness.source.write(`/${name}${i}`, i, 1_700_000_000, true);
+    let refused = 0;
+    harness.sender.setFaults((_call, push) => {
+      if (rowsIn(push) <= 30) return undefined;
+      refused++;
+      return { kind: "fail", code: "FUSTOR_BATCH_TOO_LARGE" };
+    });
+    await harness.start();
+    await until(() => harness.isSettled);
+    expect(harness.differences()).toEqual([]);
+    expect(harness.poison).toEqual([]);
+    const batches = harness.sender.accepted.filter((push) => rowsIn(push) > 0).length;
+    expect(batches).toBeGreaterThanOrEqual(2000 / 30);
+    // Those of the first batch and its halves; what follows is cut smaller.
+    expect(refused).toBeGreaterThanOrEqual(2);
+    expect(refused).toBeLessThanOrEqual(6);
+  });
+});
