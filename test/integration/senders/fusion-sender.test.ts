@@ -183,6 +183,7 @@ describe("the fusion sender", () => {
       expect(large?.rawBody.byteLength).toBeLessThan((large?.body.byteLength ?? 0) / 3);
       expect(large?.json()).toMatchObject({ events: [{ rows: expect.objectContaining({ length: 500 }) }] });
       expect(small?.headers["content-encoding"]).toBeUndefined();
+      expect(under.sender.bytesSent).toBe((large?.rawBody.byteLength ?? 0) + (small?.rawBody.byteLength ?? 0));
     });
 
     it("does not when it is told never to", async () => {
