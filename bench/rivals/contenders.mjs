@@ -29,8 +29,9 @@ const rivals = [
 ];
 
 /** `skipped` says who is left out and why. */
-export function gatherContenders() {
-  const all = [...ours, ...rivals].map((contender) => ({ ...contender, reason: contender.unless?.() || undefined }));
+export function gatherContenders(isWanted) {
+  const wanted = [...ours, ...rivals].filter(({ name }) => isWanted(name));
+  const all = wanted.map((contender) => ({ ...contender, reason: contender.unless?.() || undefined }));
   return {
     contenders: all.filter(({ reason }) => reason === undefined),
     skipped: all.filter(({ reason }) => reason !== undefined).map(({ name, reason }) => ({ name, reason })),

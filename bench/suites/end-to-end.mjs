@@ -8,8 +8,10 @@
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import "../../scripts/load-ts.mjs";
+import { writePage } from "../support/chart.mjs";
+import { chosenBy, numberOption } from "../support/options.mjs";
 import { cpuSeconds, peakBytes, residentBytes } from "../support/process-usage.mjs";
-import { circumstances, median, writeResult } from "../support/report.mjs";
+import { circumstances, median, whereOf, writeResult } from "../support/report.mjs";
 
 const { createOurAgent } = await import("../../test/support/agent-process.ts");
 const { killChildren } = await import("../../test/support/child-process.ts");
@@ -29,6 +31,8 @@ export const options = {
   files: { type: "string", default: "100000", help: "files of the tree" },
   runs: { type: "string", default: "3", help: "turns" },
   seed: { type: "string", default: "1", help: "of the tree" },
+  dir: { type: "string", help: "where the tree is made (default: the temporary folder)" },
+  only: { type: "string", help: "contenders whose name holds one of these words" },
   idle: { type: "string", default: "8", help: "seconds of watching nothing; 0 leaves it out" },
 };
 
@@ -108,26 +112,41 @@ function tableOf(medians) {
     megabytes(values.residentBytes),
     comparison,
   ]);
-  return formatColumns([head, ...rows]);
+  return [head, ...rows];
+}
+
+function pageOf(setting, entries, medians) {
+  const bars = medians.map(({ name, cpuSeconds: value }) => ({
+    label: name,
+    value,
+    text: `${value.toFixed(2)} s of CPU`,
+    ours: !name.startsWith("Python"),
+  }));
+  const sections = [{ title: `${entries} entries`, bars, rows: tableOf(medians) }];
+  return { title: "From the start to a complete view", where: whereOf(setting), sections };
 }
 
 /** Ours divided by the rival's, on the same Fusion: below 1 is better. */
 function ratiosOf(medians) {
-  const [, ours, rival] = medians;
+  const ours = medians.find(({ name }) => name === "fustor-agent, real Fusion");
+  const rival = medians.find(({ name }) => name.startsWith("Python"));
   if (ours === undefined || rival === undefined) return undefined;
   const shared = METRICS.filter((metric) => ours[metric] !== undefined && rival[metric] > 0);
   return Object.fromEntries(shared.map((metric) => [metric, ours[metric] / rival[metric]]));
 }
 
 export async function run(values) {
-  const [files, runs, seed, idleSeconds] = [values.files, values.runs, values.seed, values.idle].map(Number);
+  const [files, runs] = [numberOption(values, "files", 1), numberOption(values, "runs", 1)];
+  const [seed, idleSeconds] = [numberOption(values, "seed", 0), numberOption(values, "idle", 0)];
   const setting = circumstances();
   const root = createTempFolder("bench");
   try {
     process.stdout.write(`growing ${files} files (seed ${seed})\n`);
     growTree(root, { seed, files });
     const entries = readDisk(root).size;
-    const all = contenders().map((contender) => ({ ...contender, samples: [] }));
+    const isChosen = chosenBy(values.only);
+    const chosen = contenders().filter(({ name }) => isChosen(name));
+    const all = chosen.map((contender) => ({ ...contender, samples: [] }));
     for (let turn = 1; turn <= runs; turn++) {
       for (const contender of all) {
         const sample = await measure(contender, root, entries, idleSeconds);
@@ -143,7 +162,7 @@ export async function run(values) {
       return { name, ...mediansOf(samples), comparison: unequal?.comparison ?? "equal" };
     });
     const ratios = ratiosOf(medians);
-    process.stdout.write(`\n${entries} entries, medians of ${runs}\n\n${tableOf(medians)}\n`);
+    process.stdout.write(`\n${entries} entries, medians of ${runs}\n\n${formatColumns(tableOf(medians))}\n`);
     if (ratios !== undefined) {
       const parts = Object.entries(ratios).map(([metric, ratio]) => `${metric} ${ratio.toFixed(2)}`);
       process.stdout.write(`\nours / Python agent on the real Fusion: ${parts.join(", ")}\n`);
@@ -157,7 +176,7 @@ export async function run(values) {
       ratios,
       samples,
     });
-    process.stdout.write(`\n${path}\n`);
+    process.stdout.write(`\n${path}\n${writePage(path, pageOf(setting, entries, medians))}\n`);
   } finally {
     removeTempFolders();
   }

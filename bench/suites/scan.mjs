@@ -10,7 +10,7 @@ import { growCorpus, ownTree, SHAPES } from "../corpora/corpus.mjs";
 import { BARE, OURS, scanners } from "../rivals/scanners.mjs";
 import { writePage } from "../support/chart.mjs";
 import { measureCommand } from "../support/measure.mjs";
-import { numberOption, textOption } from "../support/options.mjs";
+import { chosenBy, numberOption, textOption } from "../support/options.mjs";
 import { circumstances, whereOf, writeResult } from "../support/report.mjs";
 import { inRounds, mediansOf, pairedRatio, present } from "../support/rounds.mjs";
 import { megabytes, seconds, thousands, times } from "../support/text.mjs";
@@ -46,9 +46,8 @@ const NODE_PRICE = 1.25;
 const OWN_NAMES = new Set([BARE, OURS]);
 
 const wanted = (only) => {
-  const words = (only ?? "").toLowerCase().split(",").filter(Boolean);
-  return ({ name }) =>
-    OWN_NAMES.has(name) || words.length === 0 || words.some((word) => name.toLowerCase().includes(word));
+  const isChosen = chosenBy(only);
+  return ({ name }) => OWN_NAMES.has(name) || isChosen(name);
 };
 
 function targetOf(name, ratio) {

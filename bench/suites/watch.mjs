@@ -11,7 +11,7 @@ import "../../scripts/load-ts.mjs";
 import { gatherContenders } from "../rivals/contenders.mjs";
 import { memoryFolder } from "../support/agent-run.mjs";
 import { writePage } from "../support/chart.mjs";
-import { numberOption, textOption } from "../support/options.mjs";
+import { chosenBy, numberOption, textOption } from "../support/options.mjs";
 import { circumstances, whereOf, writeResult } from "../support/report.mjs";
 import { measureStage } from "./watch/rates.mjs";
 import { growDirectories, measureSetup } from "./watch/setup.mjs";
@@ -31,6 +31,7 @@ export const options = {
   seed: { type: "string", default: "1", help: "of that tree" },
   dir: { type: "string", help: "where files are made; default /dev/shm" },
   parts: { type: "string", default: "setup,rates,writer", help: "any of setup, rates, writer" },
+  only: { type: "string", help: "watchers whose name holds one of these words" },
   budget: { type: "string", help: "seconds; what does not fit is left out and said to be; default 235, quick 60" },
 };
 
@@ -158,7 +159,7 @@ export async function run(values) {
   process.env.FUSTOR_TEST_DIR = base;
   const budget = createBudget(plan.budgetSeconds, parts);
   const setting = circumstances();
-  const { contenders, skipped } = gatherContenders();
+  const { contenders, skipped } = gatherContenders(chosenBy(values.only));
   for (const { name, reason } of skipped) say(`skipped: ${name}: ${reason}`);
   const measurePart = async (part, measure) => {
     if (!parts.includes(part)) return [];

@@ -8,6 +8,12 @@ export function numberOption(values, name, least) {
   return number;
 }
 
+/** Whether a name holds one of the words of `--only`; without the option every name does. */
+export function chosenBy(only) {
+  const words = (only ?? "").toLowerCase().split(",").filter(Boolean);
+  return (name) => words.length === 0 || words.some((word) => name.toLowerCase().includes(word));
+}
+
 /** One or more words, separated by commas, out of `allowed`. */
 export function textOption(values, name, allowed) {
   const words = values[name].split(",");

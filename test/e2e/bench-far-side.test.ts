@@ -7,6 +7,8 @@ import { BENCH, BUILD_TIMEOUT_MS, buildBenchTools } from "../support/bench-tools
 import { createTempFolder, removeTempFolders } from "../support/temp-tree.ts";
 
 const execute = promisify(execFile);
+/** It takes some seconds, but must not be cut short on a machine that is busy. */
+const SLOW_TIMEOUT_MS = 300_000;
 
 beforeAll(buildBenchTools, BUILD_TIMEOUT_MS);
 afterEach(removeTempFolders);
@@ -29,7 +31,7 @@ async function bench(suite: string, ...options: string[]): Promise<Result> {
     return JSON.parse(readFileSync(path, "utf8")) as Result;
   } finally {
     rmSync(path);
-    rmSync(path.replace(/json$/, "html"));
+    rmSync(path.replace(/json$/, "html"), { force: true });
   }
 }
 
@@ -68,5 +70,22 @@ describe("npm run bench", () => {
     });
     expect(summary.operations).toBeGreaterThan(0);
     expect(summary.rowsSent).toBeGreaterThan(0);
+  });
+
+  it("watch measures set-up, rates and what watching costs the writer", { timeout: SLOW_TIMEOUT_MS }, async () => {
+    const small = ["--quick", "--only", "inotify", "--directories", "50", "--budget", "400"];
+    const { summary } = await bench("watch", ...small);
+    expect(summary.setups).toMatchObject([{ name: "fustor, inotify", runs: 1, coveredReportedMs: expect.any(Number) }]);
+    const rates = summary.rates as { stage: string; files: number; leastSeen: number }[];
+    expect(rates.map(({ stage }) => stage)).toEqual(["20/s", "1,000/s", "10,000/s", "50,000/s", "flat out"]);
+    for (const { stage, files, leastSeen } of rates) expect(leastSeen, stage).toBe(files);
+    const quartiles = { median: expect.any(Number), lower: expect.any(Number), upper: expect.any(Number) };
+    expect(summary.slowdowns).toMatchObject([{ name: "fustor, inotify", cpu: quartiles, wall: quartiles }]);
+  });
+
+  it("end-to-end waits until the view of the far side equals the tree", async () => {
+    const small = ["--files", "100", "--runs", "1", "--idle", "0", "--only", "embedded"];
+    const { samples } = await bench("end-to-end", ...small);
+    expect(samples).toMatchObject([{ samples: [{ comparison: "equal", wallSeconds: expect.any(Number) }] }]);
   });
 });

@@ -39,6 +39,19 @@ describe("the benchmarks that read a tree", { timeout: 120_000 }, () => {
     expect(page).toContain("fustor, through Node");
   });
 
+  test("the snapshot suite measures the agent's first and later snapshots beside the bare scan", async () => {
+    const dir = createTempFolder("bench-dir");
+    const { result, page } = await bench("snapshot", "--files", "300", "--runs", "1", "--dir", dir);
+    const medians = result.medians as { name: string; runs: number; seconds: number; peakBytes: number }[];
+    expect(medians.map(({ runs }) => runs)).toEqual(medians.map(() => 1));
+    for (const { name, seconds, peakBytes } of medians) {
+      expect(seconds, name).toBeGreaterThan(0);
+      expect(peakBytes, name).toBeGreaterThan(0);
+    }
+    expect(page).toContain("fustor, first snapshot");
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
   test("a tree of the user's own is measured and left as it was", async () => {
     const tree = createTempFolder("bench-own");
     mkdirSync(join(tree, "d"));
