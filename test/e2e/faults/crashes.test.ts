@@ -96,7 +96,7 @@ test(
   {
     timeout,
   },
-  () => play({ points: CRASH_POINTS, agents: 1, ciMs: 40_000, auditSeconds: 0 }),
+  () => play({ points: CRASH_POINTS, agents: 1, ciMs: 30_000, auditSeconds: 0 }),
 );
 
 test(
@@ -105,4 +105,26 @@ test(
     timeout,
   },
   () => play({ points: AUDIT_CRASH_POINTS, agents: 1, ciMs: 8000, auditSeconds: 1 }),
+);
+
+test(
+  `an agent killed at any point leaves the view equal although Fusion keeps it (FUSTOR_TEST_SEED=${seed})`,
+  {
+    timeout,
+  },
+  () => play({ points: CRASH_POINTS, agents: 1, ciMs: 20_000, auditSeconds: 0, keepsView: true }),
+);
+
+test(
+  `either of two agents, killed at any point and started again, leaves the view equal (FUSTOR_TEST_SEED=${seed})`,
+  {
+    timeout,
+  },
+  () =>
+    play({
+      points: CRASH_POINTS.filter(({ name }) => !name.includes("snapshot")),
+      agents: 2,
+      ciMs: 20_000,
+      auditSeconds: 2,
+    }),
 );

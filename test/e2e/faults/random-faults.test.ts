@@ -11,7 +11,7 @@ import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { growTree, seededRandom } from "../../support/temp-tree.ts";
 
-const seconds = Number(process.env.FUSTOR_TEST_SECONDS ?? 40);
+const seconds = Number(process.env.FUSTOR_TEST_SECONDS ?? 30);
 const seed = Number(process.env.FUSTOR_TEST_SEED ?? randomInt(1 << 30));
 
 type Dice = () => number;
