@@ -26,6 +26,7 @@ WatchConfig to_config(const std::string& root, const Napi::Object& options) {
   config.settle_ms = static_cast<int64_t>(number_or(options, "settleMs", 2000, 0, kMostMs));
   config.throttle_ms = static_cast<int64_t>(number_or(options, "throttleMs", 1000, 0, kMostMs));
   config.politeness = politeness_of(options);
+  if (options.Get("expectedRootIdentity").IsString()) config.expected_root = options.Get("expectedRootIdentity").ToString().Utf8Value();
   config.raw = flag_or(options, "raw", false);
   const std::string mode = options.Get("mode").IsString() ? options.Get("mode").ToString().Utf8Value() : "inotify";
   if (mode == "auto") config.mode = WatchMode::automatic;
@@ -43,6 +44,12 @@ const char* state_name(RootState state) {
     case RootState::unavailable: return "unavailable";
   }
   return "unavailable";
+}
+
+Napi::Array texts_of(Napi::Env env, const std::vector<std::string>& texts) {
+  Napi::Array array = Napi::Array::New(env, texts.size());
+  for (uint32_t i = 0; i < texts.size(); i++) array.Set(i, texts[i]);
+  return array;
 }
 
 /** Closing may be asked for by JavaScript and by the end of the environment at once; whoever comes second waits. */
@@ -66,7 +73,8 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
                         InstanceMethod<&WatchObject::resync>("resync"), InstanceMethod<&WatchObject::open_snapshot>("openSnapshot"),
                         InstanceMethod<&WatchObject::open_audit>("openAudit"),
                         InstanceMethod<&WatchObject::status>("status"), InstanceMethod<&WatchObject::root_state>("rootState"),
-                        InstanceMethod<&WatchObject::close>("close")});
+                        InstanceMethod<&WatchObject::root_identity>("rootIdentity"),
+                        InstanceMethod<&WatchObject::confirm_root>("confirmRoot"), InstanceMethod<&WatchObject::close>("close")});
   }
 
   explicit WatchObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WatchObject>(info) {
@@ -151,6 +159,13 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     return result;
   }
 
+  Napi::Value root_identity(const Napi::CallbackInfo& info) {
+    const std::string text = watcher_->root_identity();
+    return text.empty() ? info.Env().Null() : Napi::String::New(info.Env(), text);
+  }
+
+  Napi::Value confirm_root(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), watcher_->confirm_root()); }
+
   Napi::Value status(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const WatchStatus status = watcher_->status();
@@ -191,6 +206,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     setup.Set("markMs", status.mark_ms < 0 ? env.Null() : Napi::Number::New(env, status.mark_ms));
     setup.Set("primedMs", status.primed_ms < 0 ? env.Null() : Napi::Number::New(env, status.primed_ms));
     result.Set("setup", setup);
+    result.Set("lostMounts", texts_of(env, status.lost_mounts));
     result.Set("lastResyncReason", status.last_resync_reason);
     result.Set("lastError", status.last_error);
     return result;

@@ -111,6 +111,8 @@ export interface WatchOptions extends FilterOptions, PolitenessOptions {
   readonly maxWatches?: number;
   /** Each directory without a watch is listed once in this time. Default 60,000. */
   readonly pollMs?: number;
+  /** `rootIdentity` of an earlier run: when another directory stands at the root, it is unavailable until `confirmRoot`. */
+  readonly expectedRootIdentity?: string;
   /** Raw events are handed out by `drainRaw` and nothing else happens with them. */
   readonly raw?: boolean;
 }
@@ -137,6 +139,8 @@ export interface WatchStatus {
   readonly unwatched: Readonly<Record<string, number>>;
   /** What watches each file system, and why. */
   readonly engines: readonly { readonly fileSystem: string; readonly engine: string; readonly reason: string }[];
+  /** Wire paths of directories below which something was mounted that is gone or replaced; the contents are kept. At most 20. */
+  readonly lostMounts: readonly string[];
   /** Directories that could not be read. */
   readonly unreadable: number;
   readonly rawEvents: number;
@@ -180,6 +184,13 @@ export interface NativeWatch {
   status(): WatchStatus;
   /** Root and reason of the status only: cheap. */
   rootState(): Pick<WatchStatus, "root" | "reason">;
+  /** Which directory stands at the root: opaque text, the same after a restart of the machine. null before the root was found. */
+  rootIdentity(): string | null;
+  /**
+   * Accepts the other directory that stands at an unavailable root, and gives up lost mounts: what is not there then counts as deleted.
+   * False when there was nothing to accept.
+   */
+  confirmRoot(): boolean;
   /** Stops and joins every thread; no callback after it resolved. */
   close(): Promise<void>;
 }

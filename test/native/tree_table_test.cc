@@ -177,3 +177,23 @@ TEST("the count of entries follows a directory that is removed with what is in i
   table.remove(a);
   CHECK_EQ(table.entry_count, 0u);
 }
+
+TEST("a file system that gets another device number keeps its directories, and those of others below it keep theirs") {
+  TreeTable table;
+  table.set_identity(kRootDir, {1, 2});
+  FileStat stat{};
+  stat.kind = EntryKind::directory;
+  const auto put = [&](DirId parent, const char* name, Identity identity) {
+    const DirId id = table.add(parent, name, identity, false);
+    table.at(parent).insert(name, stat).child = id;
+    return id;
+  };
+  const DirId a = put(kRootDir, "a", {1, 10});
+  const DirId mount = put(a, "m", {7, 2});
+  const DirId below = put(a, "b", {1, 11});
+  table.change_device(kRootDir, 1, 5);
+  CHECK_EQ(table.by_identity({5, 11}), below);
+  CHECK_EQ(table.by_identity({5, 2}), kRootDir);
+  CHECK_EQ(table.by_identity({7, 2}), mount);
+  CHECK_EQ(table.by_identity({1, 10}), kNoDir);
+}

@@ -29,6 +29,7 @@ struct WatchConfig {
   bool cross_mounts = true;
   int64_t settle_ms = 2000;     // a file found by a listing and younger than this is not atomic yet
   int64_t throttle_ms = 1000;   // shortest time between two rows of a file that is being written
+  std::string expected_root;    // root_identity() of an earlier run: another directory is unavailable until it is confirmed; "" = any
   bool raw = false;             // hand out raw events instead of changes
   WatchMode mode = WatchMode::inotify;
   uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
@@ -56,6 +57,8 @@ struct WatchStatus {
   std::map<std::string, uint64_t> unwatched;
   std::vector<EngineFact> engines;
   uint64_t unreadable = 0;
+  static constexpr size_t kExamples = 20;
+  std::vector<std::string> lost_mounts;  // wire paths, at most kExamples: what was mounted there is gone, its contents are kept
   uint64_t raw_events = 0;
   std::map<std::string, uint64_t> events_by_kind;
   /** Batches of changes handed out, by the age of their oldest hint: at most kLagLimitsMs[i], the last one without limit. */
@@ -103,6 +106,13 @@ class Watcher {
   virtual WatchStatus status() const = 0;
   /** The state alone: cheap. `reason` is why it is unavailable. */
   virtual RootState root_state(std::string& reason) const = 0;
+  /** Which directory stands at the root, as text that is the same after a restart of the machine; "" before it was found. */
+  virtual std::string root_identity() const = 0;
+  /**
+   * Accepts what stands in the place of a root that is unavailable because it is another directory, and gives up mounts below the root
+   * that are lost: what is not there then counts as deleted. False when there was nothing to accept.
+   */
+  virtual bool confirm_root() = 0;
   /** Stops and joins every thread; nothing is called back after it returned. */
   virtual void close() = 0;
 };

@@ -85,7 +85,7 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
     if (entry == nullptr || entry->child == kNoDir) continue;
     const bool same = sighting.error == 0 && sighting.stat.kind == EntryKind::directory &&
                       table_.at(entry->child).identity == identity_of(sighting.stat);
-    if (!same && !(sighting.error == 0 && mount_vanished(id, *entry, sighting.stat))) leave(id, *entry, task);
+    if (!same && !(sighting.error == 0 && keeps_mount(id, *entry, sighting.stat))) leave(id, *entry, task);
   }
   for (const Sighting& sighting : sightings) {
     if (sighting.error == ENOENT) {
@@ -131,14 +131,6 @@ void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
   wake_reader();
 }
 
-// What lay on a file system that is not mounted at the moment was not deleted: only the place it was mounted on shows through.
-bool WatchEngine::mount_vanished(DirId parent, const Entry& entry, const FileStat& stat) const {
-  const Directory& child = table_.at(entry.child);
-  const Directory& directory = table_.at(parent);
-  if (child.barred) return false;  // nothing of it was ever seen
-  return stat.kind == EntryKind::directory && child.identity.dev != directory.identity.dev && stat.dev == directory.identity.dev;
-}
-
 void WatchEngine::apply_seen(DirId id, const Sighting& sighting, const DirtyDirectory& task) {
   Entry* entry = table_.at(id).find(sighting.name);
   if (entry != nullptr && (entry->kind == EntryKind::directory) != (sighting.stat.kind == EntryKind::directory)) {
@@ -157,7 +149,12 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   const bool announce = task.announce || (sighting.flags & kMarkAnnounce);
   if (entry != nullptr) {
     const DirId child = entry->child;
-    if (!(table_.at(child).identity == identity_of(sighting.stat))) return;  // mount_vanished
+    if (!(table_.at(child).identity == identity_of(sighting.stat))) {  // keeps_mount
+      // Something else is mounted there, or the same under another device number: whoever opens it will know.
+      if (sighting.stat.dev != table_.at(id).identity.dev) mark_list(child, DirtyDirectory{}, false, false);
+      return;
+    }
+    if (lost_mounts_.contains(child)) mark_list(child, DirtyDirectory{}, false, false);  // back, or another one that looks the same
     if (sighting.sequence > table_.at(child).own_sequence) {
       table_.at(child).own_sequence = sighting.sequence;
       const bool changed = !entry->same_content(sighting.stat);
@@ -212,7 +209,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   table_.at(child).own_sequence = sighting.sequence;
   table_.at(id).insert(sighting.name, sighting.stat).child = child;
   table_.entry_count++;
-  if (sighting.stat.dev != table_.at(id).identity.dev) mounts_.insert(child);
+  if (sighting.stat.dev != table_.at(id).identity.dev) mounts_.try_emplace(child);
   if (!task.quiet || announce) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
   // A moved directory is listed again, too: it may have changed on the way, and the far side needs every row under its new name.
   DirtyDirectory from;
@@ -342,6 +339,8 @@ void WatchEngine::expire(DirId top) {
       dirty_.drop(id);
     }
     mounts_.erase(id);
+    lost_mounts_.erase(id);
+    given_up_mounts_.erase(id);
     for (SnapshotStream* snapshot : snapshots_) snapshot->forget(id);
     table_.remove(id);
   }

@@ -226,7 +226,7 @@ void WatchEngine::want_resync(const std::string& reason) {
 
 /** inotify is silent when something is mounted on a directory: look at every place where mounts are or were. */
 void WatchEngine::mounts_changed() {
-  for (const DirId id : mounts_) {
+  for (const auto& [id, text] : mounts_) {
     if (table_.valid(id)) mark(table_.at(id).parent, table_.at(id).name, kMarkVerify);
   }
   for (const std::string& path : mounts_below(config_.root)) {

@@ -1,4 +1,8 @@
-// The root: whether it is there, and whether it is the one it was.
+// The root, and the mounts below it: whether they are there, and whether they are the ones they were.
+//
+// What is not there at the moment was not deleted. A root that is missing, unmounted or replaced deletes nothing: the watch is unavailable
+// and its table stays until the same directory is back (then the differences are sent) or somebody who knows confirms the one that
+// stands there now (then deletes are differences, too). The same goes for the contents of a file system mounted below the root.
 #include <fcntl.h>
 
 #include <cerrno>
@@ -6,10 +10,35 @@
 
 #include "scan/dir_lister.h"
 #include "watch/monotonic.h"
+#include "watch/place_identity.h"
 #include "watch/snapshot_stream.h"
 #include "watch/watch_engine.h"
 
 namespace fustor {
+
+namespace {
+constexpr const char* kConfirm = "confirm with `fustor-agent confirm SOURCE` that this is the one to be watched";
+
+std::string why_not_opened(int error) {
+  if (error == ENOENT) return "the root is missing: mount it or put it back; nothing counts as deleted until then";
+  if (error == ENOTDIR) return "the root is not a directory: put the directory back; nothing counts as deleted until then";
+  return std::string("the root cannot be read: ") + std::strerror(error);
+}
+
+bool is_empty(int fd) {
+  bool empty = true;
+  DirLister lister;
+  lister.list(fd, [&](std::string_view, unsigned char) { return empty = false; }, nullptr);
+  return empty;
+}
+
+std::string why_another(bool other_disk, bool empty) {
+  if (other_disk && empty) {
+    return std::string("the root stands empty on another file system than before, it is probably not mounted: mount it, or ") + kConfirm;
+  }
+  return std::string("another directory stands at the root than before: put the right one back, or ") + kConfirm;
+}
+}  // namespace
 
 void WatchEngine::check_root() {
   if (!filter_.wants_root()) return root_lost("the root lies inside a path that is excluded");
@@ -17,39 +46,32 @@ void WatchEngine::check_root() {
   UniqueFd fd(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) {
     const int error = errno;
-    if (error == EMFILE || error == ENFILE) return;
-    root_lost(error == ENOENT    ? "the root is missing"
-              : error == ENOTDIR ? "the root is not a directory"
-                                 : std::string("the root cannot be read: ") + std::strerror(error));
+    if (error != EMFILE && error != ENFILE) root_lost(why_not_opened(error));
     return;
   }
   FileStat stat;
   if (stat_at(fd.get(), "", stat) != 0) return;
+  const std::string seen = identity_text(fd.get(), stat);
+  if (seen.empty()) return;
   Lock lock(mutex_);
-  const bool first = root_identity_ == Identity{};
-  const bool same = root_identity_ == identity_of(stat);
-  if (same && root_state_ != RootState::unavailable) return;
-  const bool other_disk = !first && root_identity_.dev != stat.dev;
-  const bool had_entries = table_.entry_count > 0;
-  lock.unlock();
-  if (other_disk && had_entries) {
-    bool empty = true;
-    DirLister lister;
-    lister.list(fd.get(), [&](std::string_view, unsigned char) { return empty = false; }, nullptr);
-    if (empty) {
-      root_lost("the root stands empty on another file system than before: it is probably not mounted");
-      return;
-    }
+  if (root_text_ == seen && root_identity_ == identity_of(stat) && root_state_ != RootState::unavailable) return;
+  const bool first = root_text_.empty();
+  const std::string& expected = first ? config_.expected_root : root_text_;
+  const bool same = expected.empty() || expected == seen;
+  const bool nothing_to_lose = !first && table_.entry_count == 0;
+  if (!same && !nothing_to_lose && confirmed_root_ != seen) {
+    const bool other_disk = first || root_identity_.dev != stat.dev;
+    lock.unlock();
+    return root_lost(why_another(other_disk, is_empty(fd.get())), seen);
   }
-  lock.lock();
-  if (root_identity_ == identity_of(stat) && root_state_ != RootState::unavailable) return;  // another worker was first
-  root_fd_ = nullptr;
-  root_found(identity_of(stat), first);
+  root_found(identity_of(stat), seen, !same);
 }
 
-void WatchEngine::root_lost(const std::string& reason) {
+/** `standing` is the identity of what stands there instead and can be confirmed. */
+void WatchEngine::root_lost(const std::string& reason, const std::string& standing) {
   Lock lock(mutex_);
   root_fd_ = nullptr;
+  standing_root_ = standing;
   if (root_state_ == RootState::unavailable && root_reason_ == reason) return;
   root_state_ = RootState::unavailable;
   root_reason_ = reason;
@@ -63,13 +85,95 @@ void WatchEngine::root_lost(const std::string& reason) {
 }
 
 /** With the mutex held. */
-void WatchEngine::root_found(Identity identity, bool first) {
+void WatchEngine::root_found(Identity identity, const std::string& text, bool another) {
+  const bool first = root_text_.empty();
+  root_fd_ = nullptr;
+  // A file system that was mounted anew may have another device number: what is known of it stays known.
+  if (!first && root_identity_.dev != identity.dev) table_.change_device(kRootDir, root_identity_.dev, identity.dev);
   root_identity_ = identity;
+  root_text_ = text;
+  standing_root_.clear();
+  confirmed_root_.clear();
   table_.set_identity(kRootDir, identity);
   root_state_ = first ? RootState::starting : RootState::available;
   root_reason_.clear();
-  begin_pass(first, first ? "" : "the root came back");
+  json_dir_of_ = kNoDir;
+  begin_pass(first, first ? "" : another ? "another root was confirmed" : "the root came back");
   signal_state();
+}
+
+// ---- what the operator knows ----------------------------------------------------------------------------------------------------
+
+std::string WatchEngine::root_identity() const {
+  Lock lock(mutex_);
+  return root_text_;
+}
+
+bool WatchEngine::confirm_root() {
+  Lock lock(mutex_);
+  const bool mounts = !lost_mounts_.empty();
+  for (const DirId id : lost_mounts_) {
+    if (!table_.valid(id)) continue;
+    given_up_mounts_.insert(id);
+    mark(table_.at(id).parent, table_.at(id).name, kMarkVerify);
+    mark_list(id, DirtyDirectory{}, false, false);
+  }
+  lost_mounts_.clear();
+  if (standing_root_.empty()) return mounts;
+  confirmed_root_ = standing_root_;
+  root_check_due_ = true;
+  work_.notify_one();
+  return true;
+}
+
+// ---- mounts below ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * What lay on a file system that is not mounted at the moment was not deleted: the place it was mounted on shows through, or another
+ * file system. With the mutex held.
+ */
+bool WatchEngine::keeps_mount(DirId parent, const Entry& entry, const FileStat& stat) {
+  const Directory& child = table_.at(entry.child);
+  if (child.barred) return false;  // nothing of it was ever seen
+  if (stat.kind != EntryKind::directory || child.identity.dev == table_.at(parent).identity.dev) return false;
+  if (given_up_mounts_.contains(entry.child)) return false;
+  lost_mounts_.insert(entry.child);
+  return true;
+}
+
+/** Whether the directory that was mounted here has come back under another device number; then its contents are taken over. */
+bool WatchEngine::is_same_mount(DirId id, int fd, const FileStat& self) {
+  Lock lock(mutex_);
+  const auto known = mounts_.find(id);
+  if (known == mounts_.end() || known->second.empty()) return false;
+  const std::string before = known->second;
+  lock.unlock();
+  const bool same = identity_text(fd, self) == before;
+  lock.lock();
+  if (!same || !table_.valid(id)) return false;
+  table_.change_device(id, table_.at(id).identity.dev, self.dev);
+  table_.set_identity(id, identity_of(self));
+  lost_mounts_.erase(id);
+  return true;
+}
+
+/**
+ * Device numbers and inodes of mounts are given out again soon: another file system may look the same by them. False when it is another
+ * one than the table knows, and nobody has said that this one counts.
+ */
+bool WatchEngine::is_known_mount(DirId id, int fd, const FileStat& self) {
+  std::string text = identity_text(fd, self);
+  Lock lock(mutex_);
+  const auto known = mounts_.find(id);
+  if (known == mounts_.end()) return true;
+  const bool same = known->second.empty() || known->second == text || given_up_mounts_.erase(id) > 0;
+  if (same) {
+    known->second = std::move(text);
+    lost_mounts_.erase(id);
+  } else {
+    lost_mounts_.insert(id);
+  }
+  return same;
 }
 
 }  // namespace fustor

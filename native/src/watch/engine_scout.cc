@@ -128,7 +128,7 @@ std::shared_ptr<UniqueFd> WatchEngine::open_on_device(const std::shared_ptr<Uniq
     Lock lock(mutex_);
     if (root_identity_.dev == dev) return root;
     DirId found = kNoDir;
-    for (const DirId id : mounts_) {
+    for (const auto& [id, text] : mounts_) {
       if (table_.valid(id) && table_.reachable(id) && table_.at(id).identity.dev == dev) found = id;
     }
     if (found == kNoDir) return nullptr;
@@ -185,8 +185,8 @@ DirId WatchEngine::adopt_one(DirId parent, const std::string& path, const Sighti
   table_.at(child).own_sequence = sighting.sequence;
   table_.at(parent).insert(sighting.name, sighting.stat).child = child;
   table_.entry_count++;
-  if (sighting.stat.dev != table_.at(parent).identity.dev) mounts_.insert(child);
-  report(parent, sighting.name, sighting.stat, AtomicFlag::absent, now);
+  if (sighting.stat.dev != table_.at(parent).identity.dev) mounts_.try_emplace(child);
+  report_directory(parent, child, sighting.name, sighting.stat, now);
   DirtyDirectory from;
   from.recursive = true;
   from.pass = pass_ended_ == pass_ ? 0 : pass_;

@@ -135,6 +135,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   std::string path;
   Identity expected;
   bool list;
+  bool is_mount;
   {
     Lock lock(mutex_);
     if (root == nullptr) {
@@ -143,6 +144,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     }
     path = table_.path_of(id);
     expected = table_.at(id).identity;
+    is_mount = !mounts_.empty() && mounts_.contains(id);
     list = task.list || (!table_.at(id).listed && !task.names_only);
     if (table_.at(id).listed) task.quiet = false;  // only a first look finds what nobody has to be told
   }
@@ -150,7 +152,12 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   FileStat self{};
   int error = open_directory_beneath(root->get(), path, directory);
   if (error == 0) error = stat_at(directory.get(), "", self);
-  if (error == 0 && !(identity_of(self) == expected)) error = ESTALE;
+  if (error == 0 && !(identity_of(self) == expected)) {
+    error = is_same_mount(id, directory.get(), self) ? 0 : ESTALE;
+    if (error == 0) list = task.list = task.recursive = true;
+  } else if (error == 0 && is_mount && !is_known_mount(id, directory.get(), self)) {
+    error = ESTALE;
+  }
   if (error != 0) {
     if (error == EACCES) arm_unreadable(id, root->get(), path);
     if (error == EACCES && ::faccessat(root->get(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) hidden_from_above(id);

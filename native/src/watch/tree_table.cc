@@ -174,6 +174,24 @@ void TreeTable::forget_identity(DirId id) {
   if (found != by_identity_.end() && found->second == id) by_identity_.erase(found);
 }
 
+void TreeTable::change_device(DirId top, uint64_t from, uint64_t to) {
+  std::vector<DirId> pending{top};
+  while (!pending.empty()) {
+    const DirId id = pending.back();
+    pending.pop_back();
+    Directory& directory = directories_[id];
+    if (directory.identity.dev != from) continue;
+    const auto found = by_identity_.find(directory.identity);
+    const bool answers = found != by_identity_.end() && found->second == id;
+    if (answers) by_identity_.erase(found);
+    directory.identity.dev = to;
+    if (answers) by_identity_.try_emplace(directory.identity, id);
+    for (const Entry& entry : directory.slots()) {
+      if (!(entry.flags & kDead) && entry.child != kNoDir) pending.push_back(entry.child);
+    }
+  }
+}
+
 DirId TreeTable::by_identity(Identity identity) const {
   const auto found = by_identity_.find(identity);
   return found == by_identity_.end() ? kNoDir : found->second;

@@ -142,6 +142,8 @@ class TreeTable {
   DirId by_identity(Identity identity) const;
   void forget_identity(DirId id);
   void set_identity(DirId id, Identity identity);
+  /** The file system that `top` lies on has another device number now: for `top` and what lies below it on the same one. */
+  void change_device(DirId top, uint64_t from, uint64_t to);
 
   /** Raw bytes relative to the root, "" for the root. */
   std::string path_of(DirId id) const;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/name_codec.h"
 #include "watch/inotify_source.h"
 #include "watch/ladder_source.h"
 #include "watch/monotonic.h"
@@ -276,6 +277,10 @@ WatchStatus WatchEngine::status() const {
   status.engines = source_->facts();
   status.unwatched = walked_.unwatched;
   status.unreadable = walked_.unreadable;
+  for (const DirId id : lost_mounts_) {
+    if (status.lost_mounts.size() >= WatchStatus::kExamples || !table_.valid(id)) continue;
+    encode_wire("/" + table_.path_of(id), status.lost_mounts.emplace_back());
+  }
   return status;
 }
 

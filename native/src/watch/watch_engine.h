@@ -69,6 +69,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::shared_ptr<BulkStream> open_audit(size_t chunk_bytes, uint32_t pool_chunks) override;
   WatchStatus status() const override;
   RootState root_state(std::string& reason) const override;
+  std::string root_identity() const override;
+  bool confirm_root() override;
   void close() override;
 
  private:
@@ -145,8 +147,11 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
 
   // engine_root.cc
   void check_root();
-  void root_lost(const std::string& reason);
-  void root_found(Identity identity, bool first);
+  void root_lost(const std::string& reason, const std::string& standing = {});
+  void root_found(Identity identity, const std::string& text, bool another);
+  bool keeps_mount(DirId parent, const Entry& entry, const FileStat& stat);
+  bool is_same_mount(DirId id, int fd, const FileStat& self);
+  bool is_known_mount(DirId id, int fd, const FileStat& self);
 
   // engine_apply.cc: what was seen becomes a difference; all with the mutex held
   void apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
@@ -160,7 +165,6 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void report_moved(DirId id, int64_t since_ns);
   void report_gone(DirId id, std::string_view name, bool container, int64_t since_ns);
   void leave(DirId id, Entry& entry, const DirtyDirectory& task);
-  bool mount_vanished(DirId parent, const Entry& entry, const FileStat& stat) const;
   void expire(DirId id);
 
   // engine_links.cc
@@ -218,12 +222,17 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   size_t poll_share_ = 1;                // directories a tick
   uint64_t disarmed_ = 0;                // how many watches were given back
   size_t cold_cursor_ = 0;               // where make_room_for looks next
-  std::unordered_set<DirId> mounts_;  // directories on another file system than their parent
+  std::unordered_map<DirId, std::string> mounts_;  // directories on another file system than their parent, with their identity text
+  std::unordered_set<DirId> lost_mounts_;          // of them, those whose place shows something else; their contents are kept
+  std::unordered_set<DirId> given_up_mounts_;      // of them, those of which somebody said that they do not come back
   std::vector<SnapshotStream*> snapshots_;  // they leave in their destructor: none may end in a thread of ours, with the mutex held
   std::shared_ptr<UniqueFd> root_fd_;  // open only while there is work: it would keep the file system from being unmounted
   int64_t root_fd_used_ns_ = 0;
   bool root_check_due_ = false;
   Identity root_identity_;
+  std::string root_text_;       // the same for ever: place_identity.h
+  std::string standing_root_;   // what stands at the root instead and waits for a confirmation
+  std::string confirmed_root_;
   RootState root_state_ = RootState::starting;
   std::string root_reason_;
   std::string json_dir_;       // cache of json_dir()

@@ -3,7 +3,7 @@ import type { WatchStatus } from "../../native/addon.ts";
 
 type Coverage = Pick<
   WatchStatus,
-  "engines" | "unwatched" | "unreadable" | "watchesUsed" | "watchesLimit" | "lastError"
+  "engines" | "unwatched" | "unreadable" | "watchesUsed" | "watchesLimit" | "lastError" | "lostMounts"
 >;
 
 export function coverageNotes(status: Coverage): readonly string[] {
@@ -11,8 +11,12 @@ export function coverageNotes(status: Coverage): readonly string[] {
   const unwatched = Object.entries(status.unwatched).map(([cause, count]) => unwatchedNote(cause, count, status));
   const unreadable =
     status.unreadable === 0 ? [] : [`${status.unreadable} directories cannot be read: ${status.lastError}`];
-  return [...engines, ...unwatched, ...unreadable];
+  const lost = status.lostMounts.map(lostMountNote);
+  return [...engines, ...unwatched, ...unreadable, ...lost];
 }
+
+const lostMountNote = (path: string): string =>
+  `what was mounted at ${path} is gone or replaced: its contents are kept until it is back, or until \`fustor-agent confirm SOURCE\` gives it up`;
 
 function unwatchedNote(cause: string, count: number, { watchesUsed, watchesLimit }: Coverage): string {
   const note = `${count} directories have no watch and are polled (${cause})`;
