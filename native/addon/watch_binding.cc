@@ -27,6 +27,7 @@ WatchConfig to_config(const std::string& root, const Napi::Object& options) {
   config.throttle_ms = static_cast<int64_t>(number_or(options, "throttleMs", 1000, 0, kMostMs));
   config.politeness = politeness_of(options);
   if (options.Get("expectedRootIdentity").IsString()) config.expected_root = options.Get("expectedRootIdentity").ToString().Utf8Value();
+  config.confirm_deletes_ms = static_cast<int64_t>(number_or(options, "confirmDeletesMs", 5000, 0, kMostMs));
   config.raw = flag_or(options, "raw", false);
   const std::string mode = options.Get("mode").IsString() ? options.Get("mode").ToString().Utf8Value() : "inotify";
   if (mode == "auto") config.mode = WatchMode::automatic;
@@ -176,7 +177,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
         {"entries", status.entries},         {"directories", status.directories},     {"tableBytes", status.table_bytes},
         {"watchesUsed", status.watches_used}, {"watchesLimit", status.watches_limit}, {"unreadable", status.unreadable},
         {"rawEvents", status.raw_events},    {"changes", status.changes},             {"overflows", status.overflows},
-        {"resyncs", status.resyncs},         {"queueDepth", status.queue_depth},
+        {"heldDeletes", status.held_deletes}, {"resyncs", status.resyncs},         {"queueDepth", status.queue_depth},
     };
     for (const auto& [key, number] : numbers) result.Set(key, static_cast<double>(number));
     Napi::Object unwatched = Napi::Object::New(env);

@@ -113,6 +113,8 @@ export interface WatchOptions extends FilterOptions, PolitenessOptions {
   readonly pollMs?: number;
   /** `rootIdentity` of an earlier run: when another directory stands at the root, it is unavailable until `confirmRoot`. */
   readonly expectedRootIdentity?: string;
+  /** A pass over the tree that misses more than half of the entries looks at them again after this time. Default 5000; 0 = at once. */
+  readonly confirmDeletesMs?: number;
   /** Raw events are handed out by `drainRaw` and nothing else happens with them. */
   readonly raw?: boolean;
 }
@@ -141,6 +143,8 @@ export interface WatchStatus {
   readonly engines: readonly { readonly fileSystem: string; readonly engine: string; readonly reason: string }[];
   /** Wire paths of directories below which something was mounted that is gone or replaced; the contents are kept. At most 20. */
   readonly lostMounts: readonly string[];
+  /** Entries that the last pass over the tree missed, when that is more than half of all: a second look decides. */
+  readonly heldDeletes: number;
   /** Directories that could not be read. */
   readonly unreadable: number;
   readonly rawEvents: number;

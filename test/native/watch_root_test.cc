@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "check.h"
+#include "scripted_source.h"
 #include "watch_judge.h"
 
 using namespace watching;
@@ -217,6 +218,82 @@ EACH_ENGINE("a file that was unsettled when the root went away settles after its
   REQUIRE(watch.until([&] { return !watch.why_unavailable().empty(); }));
   fs::rename(place.top + "/away", place.root);
   CHECK(watch.until([&] { return watch.view.last("/made/f")->row.atomic == "true"; }));
+}
+
+// ---- mass deletions -----------------------------------------------------------------------------------------------------------------
+
+namespace {
+/** 200 files and 50 directories with one file each. */
+void fill_much(const Place& place) {
+  for (int i = 0; i < 200; i++) place.write("f" + std::to_string(i));
+  for (int i = 0; i < 50; i++) {
+    place.make("d" + std::to_string(i));
+    place.write("d" + std::to_string(i) + "/f");
+  }
+}
+
+struct Unheard : Place {
+  explicit Unheard(int64_t confirm_ms) {
+    fill_much(*this);
+    auto config = this->config();
+    config.confirm_deletes_ms = confirm_ms;
+    watch = std::make_unique<Watch>(config, std::make_unique<ScriptedSource>());  // no event ever comes
+    REQUIRE(watch->begin());
+  }
+  std::unique_ptr<Watch> watch;
+};
+}  // namespace
+
+TEST("a pass that misses most of the tree deletes nothing before a second look, and nothing that is back by then") {
+  Unheard place(4000);
+  Watch& watch = *place.watch;
+  fs::create_directory(place.top + "/aside");
+  for (const auto& entry : fs::directory_iterator(place.root)) fs::rename(entry.path(), place.top + "/aside/" + entry.path().filename().string());
+  watch.engine->resync("test");
+  REQUIRE(watch.until([&] { return watch.engine->status().held_deletes == 300; }));
+  CHECK_EQ(deletes(watch.view), 0u);
+  for (const auto& entry : fs::directory_iterator(place.top + "/aside")) fs::rename(entry.path(), place / entry.path().filename().string());
+  CHECK(watch.until([&] { return watch.engine->status().held_deletes == 0; }));
+  CHECK(watch.until([&] { return watch.engine->status().queue_depth == 0; }));
+  watch.engine->resync("test");
+  CHECK_EQ(watch.settle(), "");
+  CHECK_EQ(deletes(watch.view), 0u);
+}
+
+TEST("an audit fails while most of the tree is held as missing, as it would say that all of it is gone") {
+  Unheard place(600'000);
+  Watch& watch = *place.watch;
+  for (const auto& entry : fs::directory_iterator(place.root)) fs::remove_all(entry.path());
+  CHECK(!watch.take(*watch.engine->open_audit(1 << 20, 4)));
+  CHECK(watch.until([&] { return watch.engine->status().held_deletes == 300; }));
+  CHECK_EQ(deletes(watch.view), 0u);
+}
+
+TEST("what is still missing at the second look is deleted") {
+  Unheard place(200);
+  for (const auto& entry : fs::directory_iterator(place.root)) fs::remove_all(entry.path());
+  place.watch->engine->resync("test");
+  CHECK_EQ(place.watch->settle(), "");
+  CHECK_EQ(place.watch->view.rows.size(), 1u);
+}
+
+TEST("a pass that misses a smaller part deletes it at its end, and a directory that moved unheard is no deletion held") {
+  Unheard place(600'000);
+  for (int i = 0; i < 90; i++) place.remove("f" + std::to_string(i));
+  place.rename("d1", "d2/moved");
+  place.watch->engine->resync("test");
+  CHECK_EQ(place.watch->settle(), "");
+}
+
+EVENT_ENGINES("what the kernel tells of is deleted at once, however much it is") {
+  Place place;
+  fill_much(place);
+  auto config = place.config(engine);
+  config.confirm_deletes_ms = 600'000;
+  Watch watch(config);
+  REQUIRE(watch.begin());
+  for (const auto& entry : fs::directory_iterator(place.root)) fs::remove_all(entry.path());
+  CHECK_EQ(watch.settle(), "");
 }
 
 // ---- permissions --------------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ struct WatchConfig {
   std::string expected_root;    // root_identity() of an earlier run: another directory is unavailable until it is confirmed; "" = any
   bool raw = false;             // hand out raw events instead of changes
   WatchMode mode = WatchMode::inotify;
+  int64_t confirm_deletes_ms = 5000;  // a pass that misses more than half of the entries looks again after this time; 0 = at once
   uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
   int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
   Politeness politeness;        // of passes over the whole tree; never of live work
@@ -57,6 +58,7 @@ struct WatchStatus {
   std::map<std::string, uint64_t> unwatched;
   std::vector<EngineFact> engines;
   uint64_t unreadable = 0;
+  uint64_t held_deletes = 0;  // entries that the last pass missed, more than half of all: a second look decides
   static constexpr size_t kExamples = 20;
   std::vector<std::string> lost_mounts;  // wire paths, at most kExamples: what was mounted there is gone, its contents are kept
   uint64_t raw_events = 0;

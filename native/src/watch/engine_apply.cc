@@ -79,18 +79,31 @@ void WatchEngine::report_gone(DirId id, std::string_view name, bool container, i
 // Directories that left come first, so that whatever of the same batch arrives under another name finds them free.
 void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
   if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
+  const bool by_pass = task.list && task.pass != 0 && !pass_quiet_;
   for (const Sighting& sighting : sightings) {
     if (sighting.error != 0 && sighting.error != ENOENT) continue;
     Entry* entry = table_.at(id).find(sighting.name);
     if (entry == nullptr || entry->child == kNoDir) continue;
     const bool same = sighting.error == 0 && sighting.stat.kind == EntryKind::directory &&
                       table_.at(entry->child).identity == identity_of(sighting.stat);
-    if (!same && !(sighting.error == 0 && keeps_mount(id, *entry, sighting.stat))) leave(id, *entry, task);
+    if (same || (sighting.error == 0 && keeps_mount(id, *entry, sighting.stat))) continue;
+    if (by_pass && sighting.flags == 0) {
+      set_aside(id, *entry);
+    } else {
+      leave(id, *entry, task);
+    }
   }
   for (const Sighting& sighting : sightings) {
-    if (sighting.error == ENOENT) {
+    Entry* known = table_.at(id).find(sighting.name);
+    const bool set_aside_above = known != nullptr && known->child != kNoDir && (known->flags & kMissing) && by_pass && sighting.flags == 0;
+    if (set_aside_above && !(sighting.error == 0 && table_.at(known->child).identity == identity_of(sighting.stat))) {
+      // decided at the end of the pass
+    } else if (sighting.error == ENOENT && by_pass && sighting.flags == 0) {
+      if (known != nullptr) set_aside(id, *known);
+    } else if (sighting.error == ENOENT) {
       apply_gone(id, sighting, task);
     } else if (sighting.error == 0) {
+      if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
       apply_seen(id, sighting, task);
     } else {
       cannot_look(id, sighting.error);
@@ -341,6 +354,7 @@ void WatchEngine::expire(DirId top) {
     mounts_.erase(id);
     lost_mounts_.erase(id);
     given_up_mounts_.erase(id);
+    missing_in_.erase(id);
     for (SnapshotStream* snapshot : snapshots_) snapshot->forget(id);
     table_.remove(id);
   }

@@ -162,6 +162,7 @@ int64_t WatchEngine::next_deadline_ns() const {
   if (!timed_.empty()) next = std::min(next, timed_.begin()->first);
   for (const Limbo& limbo : limbo_) next = std::min(next, limbo.deadline_ns);
   if (resync_wanted_ && pass_pending_ == 0 && root_state_ == RootState::available) next = std::min(next, resync_not_before_ns_);
+  if (held_until_ns_ != 0 && pass_pending_ == 0 && root_state_ == RootState::available) next = std::min(next, held_until_ns_);
   if (root_fd_ != nullptr && busy_workers_ == 0 && !dirty_.queued()) next = std::min(next, root_fd_used_ns_ + kIdleFdNs);
   return next;
 }
@@ -198,6 +199,7 @@ void WatchEngine::run_timers(int64_t now) {
     resync_wanted_ = false;
     begin_pass(false, resync_reason_);
   }
+  if (held_until_ns_ != 0 && now >= held_until_ns_ && pass_pending_ == 0 && root_state_ == RootState::available) look_at_missing();
   poll_some(now);
   if (now >= next_link_walk_ns_) {
     next_link_walk_ns_ = INT64_MAX - 1;  // under way

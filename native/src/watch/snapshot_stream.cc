@@ -185,7 +185,8 @@ void SnapshotStream::copy_piece(Slice& slice) {
   const std::vector<Entry>& slots = directory.slots();
   for (; slot_ < slots.size() && slice.entries.size() < kSliceRows; slot_++) {
     if (slots[slot_].flags & kDead) continue;
-    if (purpose_ == RowsFor::audit && slots[slot_].child != kNoDir) continue;  // its row leads its own rows
+    // The row of a directory leads its own rows; what the pass did not find is no row, a second look will say that it is gone.
+    if (purpose_ == RowsFor::audit && (slots[slot_].child != kNoDir || (slots[slot_].flags & kMissing))) continue;
     slice.entries.push_back(slots[slot_]);
     slice.entries.back().name_offset = static_cast<uint32_t>(slice.names.size());
     slice.names.append(directory.name_of(slots[slot_]));

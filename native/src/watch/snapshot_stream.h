@@ -36,6 +36,7 @@ class SnapshotStream final : public BulkStream {
 
   // for the engine, with its mutex held
   void begin(uint32_t pass, bool pass_has_ended);
+  bool is_audit() const { return purpose_ == RowsFor::audit; }
   bool has_begun() const { return begun_; }
   void directory_listed(DirId id);
   void forget(DirId id);

@@ -44,6 +44,7 @@ enum EntryFlag : uint8_t {
   kWriting = 2,     // modified and not closed since
   kUnsettled = 4,   // reported as not atomic until it has been quiet for a while
   kLinked = 8,      // one of several hard links
+  kMissing = 32,    // a pass did not find it, or something else in its place: it is looked at again before it counts as deleted
   kDead = 16,       // removed, its slot waits for compaction
 };
 

@@ -108,6 +108,8 @@ void WatchEngine::begin_pass(bool quiet, const std::string& reason) {
   pass_++;
   pass_pending_ = 0;
   pass_quiet_ = quiet;
+  pass_confirmed_ = false;
+  missing_in_.clear();
   resync_wanted_ = false;
   if (!quiet && !reason.empty()) {
     counts_.resyncs++;
@@ -128,6 +130,7 @@ void WatchEngine::finish_pass_if_done() {
   if (counts_.primed_ms < 0) counts_.primed_ms = static_cast<double>(pass_ended_ns_ - started_ns_) / 1e6;
   source_->tell_unarmed(false);
   strangers_.forget_elsewhere();
+  judge_missing();
   root_state_ = RootState::available;
   for (SnapshotStream* snapshot : snapshots_) snapshot->pass_ended();
   begin_audits();
@@ -277,6 +280,7 @@ WatchStatus WatchEngine::status() const {
   status.engines = source_->facts();
   status.unwatched = walked_.unwatched;
   status.unreadable = walked_.unreadable;
+  status.held_deletes = held_until_ns_ == 0 ? 0 : held_deletes_;
   for (const DirId id : lost_mounts_) {
     if (status.lost_mounts.size() >= WatchStatus::kExamples || !table_.valid(id)) continue;
     encode_wire("/" + table_.path_of(id), status.lost_mounts.emplace_back());

@@ -167,6 +167,12 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void leave(DirId id, Entry& entry, const DirtyDirectory& task);
   void expire(DirId id);
 
+  // engine_missing.cc
+  void set_aside(DirId id, Entry& entry);
+  uint64_t count_missing() const;
+  void judge_missing();
+  void look_at_missing();
+
   // engine_links.cc
   void note_link(DirId id, const Sighting& sighting, bool changed, bool quiet);
   void forget_link(DirId id, const Entry& entry);
@@ -240,6 +246,10 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   uint32_t pass_ = 0;          // the present or last pass
   uint64_t pass_pending_ = 0;  // its directories not yet done
   bool pass_quiet_ = false;
+  bool pass_confirmed_ = false;               // somebody said that what it misses is deleted
+  std::unordered_set<DirId> missing_in_;      // directories with entries set aside
+  int64_t held_until_ns_ = 0;                 // those entries are looked at again at this time, 0 = nothing is held
+  uint64_t held_deletes_ = 0;
   uint32_t pass_ended_ = 0;     // the last pass that came to its end
   int64_t pass_ended_ns_ = 0;
   bool resync_wanted_ = false;
