@@ -591,6 +591,7 @@ TEST("the watch of a root that was replaced is given back") {
   const auto before = scene.source->watched();
   ::rename(scene.root.c_str(), (scene.top + "/old").c_str());
   fs::copy(scene.top + "/old", scene.root, fs::copy_options::recursive);
+  CHECK(watch.until([&] { return watch.engine->confirm_root(); }));
   CHECK(watch.until([&] { return scene.id("") != -1; }));
   CHECK_EQ(watch.settle(), "");
   CHECK(watch.until([&] { return scene.source->watched() == before; }));
