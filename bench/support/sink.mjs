@@ -68,6 +68,7 @@ const ROUTES = [
     /\/ingest\/[^/]+\/events$/,
     () => ({ status: "ok", count: 0, ...(asking ? { snapshot_needed: true } : {}) }),
   ],
+  ["GET", /\/consistency\/sentinel\/tasks$/, () => ({})],
   ["DELETE", /\/session\/[^/]+$/, () => ({ status: "terminated" })],
 ];
 
