@@ -7,7 +7,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import "../../scripts/load-ts.mjs";
-import { memoryFolder, startAgentBefore } from "../support/agent-run.mjs";
+import { memoryFolder, startAgentBefore, untilAudited } from "../support/agent-run.mjs";
 import { writePage } from "../support/chart.mjs";
 import { numberOption } from "../support/options.mjs";
 import { cpuSeconds, peakBytes, residentBytes } from "../support/process-usage.mjs";
@@ -99,6 +99,7 @@ export async function run(values) {
     writer = new WatcherProcess([process.execPath, WRITER, root, String(files), String(rate), String(seed)]);
     await writer.hear("grown", 120_000);
     running = await startAgentBefore(root, { capacity: 0, size: 0 });
+    await untilAudited(running.agent);
     const cpuBefore = cpuSeconds(running.agent.pid());
     writer.tell({ do: "start" });
     const begun = performance.now();

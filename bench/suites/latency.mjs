@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import "../../scripts/load-ts.mjs";
-import { makeDirectories, memoryFolder, startAgentBefore } from "../support/agent-run.mjs";
+import { makeDirectories, memoryFolder, startAgentBefore, untilAudited } from "../support/agent-run.mjs";
 import { writePage } from "../support/chart.mjs";
 import { nativeTool } from "../support/native-tools.mjs";
 import { numberOption } from "../support/options.mjs";
@@ -172,6 +172,7 @@ export async function run(values) {
     makeDirectories(join(root, "live"), DIRECTORIES);
     const capacity = Math.ceil(rate * (2 * runs * seconds + WARM_UP_SECONDS)) + 2 * runs + 2;
     running = await startAgentBefore(root, { capacity, size: SIZE_BYTES });
+    await untilAudited(running.agent);
     const stage = { running, root, folder, rate, seconds: Math.min(seconds, WARM_UP_SECONDS), next: 0 };
     await measureSegment(stage, false);
     stage.seconds = seconds;

@@ -14,7 +14,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import "../../scripts/load-ts.mjs";
 import { growCorpus, ownTree, SHAPES } from "../corpora/corpus.mjs";
 import { BARE, OURS, scanners } from "../rivals/scanners.mjs";
-import { startAgentBefore } from "../support/agent-run.mjs";
+import { startAgentBefore, untilAudited } from "../support/agent-run.mjs";
 import { writePage } from "../support/chart.mjs";
 import { measureCommand } from "../support/measure.mjs";
 import { numberOption, textOption } from "../support/options.mjs";
@@ -87,6 +87,7 @@ async function laterSnapshot(tree, pipe) {
   const { agent, sink } = running;
   try {
     const pid = agent.pid();
+    await untilAudited(agent);
     await pause(CALM_MS);
     const before = cpuSeconds(pid);
     const { snapshotEnds } = await sink.ask({ do: "count" }, "count");

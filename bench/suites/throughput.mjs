@@ -9,7 +9,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import "../../scripts/load-ts.mjs";
-import { makeDirectories, memoryFolder, startAgentBefore } from "../support/agent-run.mjs";
+import { makeDirectories, memoryFolder, startAgentBefore, untilAudited } from "../support/agent-run.mjs";
 import { writePage } from "../support/chart.mjs";
 import { nativeTool } from "../support/native-tools.mjs";
 import { numberOption } from "../support/options.mjs";
@@ -43,6 +43,7 @@ async function measure(count, rate) {
   const running = await startAgentBefore(root, { capacity: count, size: 0 });
   try {
     const { agent, sink } = running;
+    await untilAudited(agent);
     const pids = { agentCpuSeconds: agent.pid(), sinkCpuSeconds: sink.pid };
     const cpu = () => Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]);
     const before = Object.fromEntries(cpu());

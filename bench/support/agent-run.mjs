@@ -15,6 +15,8 @@ const TMPFS_MAGIC = 0x01021994;
 const LEAST_FREE_BYTES = 1e9;
 /** Enough for tens of millions of entries on a busy machine: whoever waits for less has a limit of their own. */
 const SNAPSHOT_MS = 1_200_000;
+/** When none has begun by then, none comes. */
+const AUDIT_BEGINS_MS = 2000;
 
 /** /dev/shm where it is in memory and has room: a disk may not reach the rates. */
 export function memoryFolder() {
@@ -49,6 +51,16 @@ export async function startAgentBefore(root, { capacity, size, pipe = {} }) {
     await end();
     throw error;
   }
+}
+
+/** An audit may follow the first snapshot: what is measured afterwards should not run beside it. */
+export async function untilAudited(agent) {
+  const begun = performance.now();
+  const isOver = ({ pipes: [pipe] }) =>
+    pipe?.audit === undefined ||
+    pipe.audit.runs > 0 ||
+    (pipe.audit.state !== "running" && performance.now() - begun > AUDIT_BEGINS_MS);
+  await agent.waitForStatus(isOver, SNAPSHOT_MS);
 }
 
 async function firstSnapshot(agent, sink) {

@@ -57,7 +57,7 @@ function noteIngest(chunks, gzipped, at) {
   tally.bytes += body.byteLength;
   const tail = body.toString("latin1", Math.max(0, body.byteLength - TAIL_BYTES));
   if (/"source_type": ?"snapshot"/.test(tail)) noteSnapshot(/"is_(snapshot_)?end": ?true/.test(tail), at);
-  else if (capacity > 0) noteLive(body, at);
+  else if (capacity > 0 && !/"source_type": ?"audit"/.test(tail)) noteLive(body, at);
 }
 
 const ROUTES = [
