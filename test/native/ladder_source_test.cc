@@ -220,6 +220,7 @@ TEST("the view equals the disk across file systems of both engines, and after on
   REQUIRE(::umount((place / "t").c_str()) == 0);
   REQUIRE(place.mount_tmpfs() == 0);
   place.make("t/after");
+  CHECK(watch.until([&] { return watch.engine->confirm_root(); }));  // another file system than before
   CHECK_EQ(watch.settle(), std::string());
   place.write("t/after/f");
   CHECK_EQ(watch.settle(), std::string());
