@@ -1,4 +1,5 @@
 /** What becomes of batches when the line or Fusion misbehaves: the agent as a process, Fusion's view against the disk. */
+import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Fault, SeenRequest } from "../../support/fault-rules.ts";
@@ -93,6 +94,8 @@ test("one path that is refused with 422 costs that path alone, live and in a sna
     const paths = reading.state === "open" ? [...reading.tree.keys()] : [];
     expect(paths).toEqual(expect.arrayContaining(["/beside", "/live/1", "/live/2", "/live/3"]));
     expect(paths.filter((path) => path.endsWith("poison"))).toEqual([]);
+    const deadLetters = readFileSync(`${agent.home}/dead-letter/${fusion.receiver.pipeId}.jsonl`, "utf8");
+    for (const path of ["/poison", "/live/poison"]) expect(deadLetters).toContain(JSON.stringify(path));
     rule.disarm();
     await stage.shell("rm poison live/poison");
     await stage.settle();
