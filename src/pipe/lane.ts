@@ -7,7 +7,7 @@
  */
 
 import { Bell } from "../bus/bell.ts";
-import type { BusBatch, BusSubscription } from "../bus/event-bus.ts";
+import type { BusSubscription } from "../bus/event-bus.ts";
 import { describeError, isFustorError, type Logger, type Role, type SenderDriver } from "../sdk/index.ts";
 import type { AuditActivity } from "./activities/audit.ts";
 import type { Parcel } from "./activities/parcel.ts";
@@ -51,7 +51,8 @@ export class Lane {
   #polled = false;
   #liveInARow = 0;
   /** Changes still to be sent before a stop; undefined = not stopping. */
-  #toDrain: number | undefined;
+  #draining = false;
+  #drained = false;
 
   constructor(role: Role, parts: LaneParts) {
     this.#parts = parts;
@@ -89,7 +90,7 @@ export class Lane {
 
   /** The far side asks for a snapshot, in an answer to a question sent at `askedAt`. */
   requestSnapshot(askedAt: number): void {
-    if (this.#role !== "leader" || this.#owesSnapshot || this.#toDrain !== undefined) return;
+    if (this.#role !== "leader" || this.#owesSnapshot || this.#draining) return;
     if (!this.#parts.snapshot.request(askedAt)) return;
     this.#parts.logger.info({}, "the far side asks for a snapshot");
     this.#parts.audit.cancel();
@@ -99,32 +100,31 @@ export class Lane {
 
   /** A snapshot ended, of everything or of nothing. */
   snapshotEnded(): void {
-    if (this.#role === "leader" && this.#toDrain === undefined) this.#parts.audit.begin();
+    if (this.#role === "leader" && !this.#draining) this.#parts.audit.begin();
   }
 
   /** Changes are gone for good. */
   lostChanges(reason: string): void {
     this.#parts.logger.warn({}, `changes were lost, a snapshot has to repair it: ${reason}`);
     this.#parts.history.lose();
-    if (this.#role !== "leader" || this.#owesSnapshot || this.#toDrain !== undefined) return;
+    if (this.#role !== "leader" || this.#owesSnapshot || this.#draining) return;
     this.#parts.audit.cancel();
     this.#parts.snapshot.begin(true);
   }
 
-  /** Sends what is queued now and then ends `run`; the first failure ends it too. */
+  /**
+   * Sends what is queued until nothing is, and then ends `run`; the first failure ends it too. What comes meanwhile is sent as well: the
+   * last word on a path that somebody else reports too must not be an old one.
+   */
   drain(): void {
-    if (this.#toDrain !== undefined) return;
-    this.#toDrain = this.#parts.bus.backlog;
+    if (this.#draining) return;
+    this.#draining = true;
     this.#owesSnapshot = false;
     this.#parts.snapshot.cancel();
     this.#parts.audit.cancel();
     this.#parts.scans.cancel();
     this.#parts.delivery.failFast();
     this.#bell.ring();
-  }
-
-  delivered(batch: BusBatch): void {
-    if (this.#toDrain !== undefined) this.#toDrain -= batch.changes.length;
   }
 
   /** Resolves when drained; rejects with FUSTOR_SESSION_LOST or FUSTOR_ABORTED. Nothing is in flight afterwards. */
@@ -134,10 +134,10 @@ export class Lane {
       const { positionLost } = this.#parts.bus.start(position ?? -1);
       this.#parts.history.started(positionLost);
       this.#beginSnapshot(position);
-      while (this.#toDrain === undefined || this.#toDrain > 0) await this.#turn(signal);
+      while (!this.#drained) await this.#turn(signal);
     } catch (error) {
       // While draining any trouble is the end of it, told apart from an ordinary end by nobody.
-      if (this.#toDrain === undefined || isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
+      if (!this.#draining || isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
       this.#parts.logger.warn(
         { backlog: this.#parts.bus.backlog },
         `what is queued was not sent: ${describeError(error)}`,
@@ -154,7 +154,7 @@ export class Lane {
     if (this.#owesSnapshot) this.#beginSnapshot(await this.#committedIndex(signal));
     const parcel = this.#nextParcel();
     if (parcel !== undefined) await this.#deliver(parcel, signal);
-    else if (this.#toDrain !== undefined) this.#toDrain = 0;
+    else if (this.#draining) this.#drained = true;
     else await this.#somethingToDo(signal);
   }
 

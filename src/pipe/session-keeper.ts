@@ -24,6 +24,8 @@ const SLOWEST_RECONNECT_MS = 10_000;
 /** A session that lived less is lost "again and again". */
 const SHORT_LIFE_MS = 2_000;
 const CLOSE_MS = 5_000;
+/** How long a request for a session that nobody wants any more may take: cut off, it might leave one that nobody knows. */
+const LATE_CREATE_MS = 2_000;
 
 export interface ConnectFailure {
   readonly code: FustorErrorCode | undefined;
@@ -70,10 +72,12 @@ export class SessionKeeper {
       try {
         await this.#deleteGhost(signal);
         const askedAt = this.#parts.ambience.now();
-        const session = await this.#parts.sender.createSession(this.#parts.request, { signal });
+        if (signal.aborted) return undefined;
+        const session = await this.#create(signal);
         this.#failures = 0;
         await this.#remember(session.sessionId);
-        return { session, askedAt };
+        if (!signal.aborted) return { session, askedAt };
+        await this.close(session.sessionId);
       } catch (error) {
         if (!signal.aborted) await this.#pause(error, signal);
       }
@@ -108,6 +112,23 @@ export class SessionKeeper {
     } catch (error) {
       logger.warn({ session: shortId(sessionId) }, `the session was not closed: ${describeError(error)}`);
     } finally {
+      cancelTimer();
+    }
+  }
+
+  /** Goes on for a moment when the signal aborts. */
+  async #create(signal: AbortSignal): Promise<Session> {
+    const { sender, request, ambience } = this.#parts;
+    const bound = new AbortController();
+    let cancelTimer = (): void => undefined;
+    const end = (): void => {
+      cancelTimer = ambience.setTimer(LATE_CREATE_MS, () => bound.abort());
+    };
+    signal.addEventListener("abort", end);
+    try {
+      return await sender.createSession(request, { signal: bound.signal });
+    } finally {
+      signal.removeEventListener("abort", end);
       cancelTimer();
     }
   }

@@ -223,7 +223,6 @@ export class SessionRun {
       history.committed(batch.indexes.at(-1) ?? -1);
       tally.delivered(batch, ambience.now());
       this.#gate.note(tally.lagMs ?? 0);
-      this.#lane.delivered(batch);
     };
     const onLoss = (reason: string): void => {
       tally.changesLost++;

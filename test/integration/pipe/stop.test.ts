@@ -20,6 +20,39 @@ describe("stopping a pipe", () => {
     expect(harness.pipe.status().state).toBe("stopped");
   });
 
+  it("sends what comes while it drains, so that its last word on a path is not an old one", async () => {
+    const harness = new PipeHarness({ settings: { batchEvents: 1, eventRows: 1 } });
+    await harness.start();
+    await until(() => harness.isSettled);
+    let pushes = 0;
+    harness.sender.setFaults((call) => {
+      // The change comes while the last batch of what was queued is on its way.
+      if (call === "push" && ++pushes === 3) harness.source.write("/a", 99);
+      return call === "push" ? { kind: "slow", delayMs: 20 } : undefined;
+    });
+    for (const path of ["/a", "/b", "/c"]) harness.source.write(path, 1);
+    await until(() => harness.pipe.status().backlog === 3);
+    await harness.pipe.stop();
+    const rows = harness.sender.accepted
+      .filter(({ sourceType }) => sourceType === "message")
+      .flatMap(({ events }) => events.flatMap((event) => event.rows as readonly { path: string; size: number }[]));
+    expect(rows.filter(({ path }) => path === "/a").map(({ size }) => size)).toEqual([1, 99]);
+    expect(harness.sender.calls.at(-1)?.call).toBe("closeSession");
+  });
+
+  it("leaves no session behind when it is stopped while it asks for one", async () => {
+    const harness = new PipeHarness();
+    harness.sender.setFaults((call) => (call === "createSession" ? { kind: "slow", delayMs: 50 } : undefined));
+    const started = harness.start();
+    await until(() => harness.sender.callsTo("createSession").length === 1);
+    await harness.pipe.stop();
+    await started;
+    expect(harness.sender.callsTo("createSession")).toHaveLength(1);
+    expect(harness.sender.callsTo("closeSession")).toHaveLength(1);
+    expect(harness.fusion.sessions).toEqual([]);
+    expect(harness.memory.session).toBeUndefined();
+  });
+
   it("keeps beating while it sends what is queued", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 300 }, settings: { batchEvents: 1, eventRows: 1 } });
     await harness.start();
