@@ -144,6 +144,31 @@ TEST("when the kernel grants no inotify instance the engine that was asked for s
   });
 }
 
+TEST("when the kernel grants neither fanotify nor an inotify instance the automatic engine polls everything and says why") {
+  in_child([] {
+    if (!own_limits()) return;  // without CAP_SYS_ADMIN in the first user namespace there is no fanotify
+    if (!put("/proc/sys/user/max_inotify_instances", "0")) {
+      std::printf("     skipped: the limit of the user namespace cannot be set\n");
+      return;
+    }
+    Place place;
+    place.make("d/sub");
+    auto config = place.config();
+    config.mode = fustor::WatchMode::automatic;
+    config.poll_ms = 100;
+    Watch watch(config);
+    REQUIRE(watch.begin());
+    place.write("d/sub/f");
+    place.make("d/new/below");
+    CHECK_EQ(watch.settle(), "");
+    CHECK(watch.until([&] { return watch.engine->status().unwatched["instances"] == 5; }));
+    const auto engines = watch.engine->status().engines;
+    REQUIRE_EQ(engines.size(), 1u);
+    CHECK_EQ(engines[0].engine, "none");
+    CHECK(engines[0].reason.find("max_user_instances") != std::string::npos);
+  });
+}
+
 // ---- stops and signals --------------------------------------------------------------------------------------------------------------
 
 EACH_ENGINE("a process that is stopped and goes on, under signals, has missed nothing") {

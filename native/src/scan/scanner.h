@@ -22,13 +22,13 @@ namespace fustor {
 
 struct ScanConfig {
   std::string root;  // absolute path
-  FilterSpec filter;
+  FilterSpec filter{};
   unsigned threads = 0;  // 0 = number of cores, and up to as many as there are chunks while they wait for storage
   bool cross_mounts = true;
-  std::vector<std::string> paths;  // raw, relative, "" = the root: only these; none = the root
+  std::vector<std::string> paths{};  // raw, relative, "" = the root: only these; none = the root
   bool recursive = true;           // with everything below
   uint32_t max_depth = 0;  // levels below the root that are listed, 1 = only the root; 0 = all
-  Politeness politeness;
+  Politeness politeness{};
   size_t chunk_bytes = 512 << 10;
   uint32_t pool_chunks = 8;
 };

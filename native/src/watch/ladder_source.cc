@@ -43,7 +43,8 @@ int LadderSource::open() {
   fanotify_error_ = mode_ == EngineMode::inotify ? ENOSYS : fanotify_.open();
   if (mode_ == EngineMode::fanotify && fanotify_error_ != 0) return fanotify_error_;
   inotify_error_ = mode_ == EngineMode::fanotify ? ENOSYS : inotify_.open();
-  if (inotify_error_ != 0 && fanotify_error_ != 0) return inotify_error_;
+  // Nothing to be had: by name that is an error, else every directory is refused when its turn comes, and polled.
+  if (mode_ != EngineMode::automatic && inotify_error_ != 0 && fanotify_error_ != 0) return inotify_error_;
   return poll_both();
 }
 
@@ -88,7 +89,8 @@ int LadderSource::arm_first(const FsIdentity& fs, int directory_fd, WatchId& id)
     return error;
   }
   if (inotify_error_ != 0) {
-    decide(fs, EngineKind::none, refusal(error) + "; inotify: " + std::strerror(inotify_error_));
+    const char* cure = inotify_error_ == EMFILE ? " (raise fs.inotify.max_user_instances)" : "";
+    decide(fs, EngineKind::none, refusal(error) + "; inotify: " + std::strerror(inotify_error_) + cure);
     return inotify_error_;
   }
   decide(fs, EngineKind::inotify, refusal(error));

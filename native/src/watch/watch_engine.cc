@@ -33,6 +33,7 @@ constexpr std::pair<uint32_t, const char*> kEventKinds[] = {
 std::string refusal_name(int error) {
   switch (error) {
     case ENOSPC: return "budget";
+    case EMFILE: return "instances";
     case EACCES:
     case EPERM: return "permission";
     default: return std::strerror(error);
