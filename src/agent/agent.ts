@@ -110,6 +110,12 @@ export class Agent {
     return slot !== undefined;
   }
 
+  /** Has a source take what stands at its root for the right thing. Undefined when no source of that id is open. */
+  confirmSource(id: string): boolean | undefined {
+    const slot = this.#slots.find(({ target, isActive }) => target.source.id === id && isActive);
+    return slot?.confirmSource();
+  }
+
   /** Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Idempotent. */
   stop(deadlineMs: number): Promise<void> {
     this.#stopping ??= this.#stop(deadlineMs);

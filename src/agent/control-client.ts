@@ -69,3 +69,14 @@ export async function requestPipeStop(home: string, pipe: string, timeoutMs = CH
   const path = `/v1/pipes/${encodeURIComponent(pipe)}/stop`;
   return ((await ask(home, "POST", path, 200, timeoutMs)) as { readonly stopped: boolean }).stopped;
 }
+
+export interface Confirmation {
+  /** A source of that id is open. */
+  readonly known: boolean;
+  readonly confirmed: boolean;
+}
+
+export async function requestConfirm(home: string, source: string, timeoutMs = 5000): Promise<Confirmation> {
+  const path = `/v1/sources/${encodeURIComponent(source)}/confirm`;
+  return (await ask(home, "POST", path, 200, timeoutMs)) as Confirmation;
+}

@@ -2,7 +2,8 @@
  * The local control interface: HTTP over a Unix socket that only the owner may open.
  *
  * `GET /v1/status` answers the status snapshot, `POST /v1/stop` asks for a clean stop and answers at once, `POST /v1/reload` answers
- * when the reload is over, `POST /v1/pipes/ID/stop` when that pipe has ended. Who may open the socket may do everything; there is no
+ * when the reload is over, `POST /v1/pipes/ID/stop` when that pipe has ended,
+ * `POST /v1/sources/ID/confirm` at once. Who may open the socket may do everything; there is no
  * other authentication.
  */
 import { chmod } from "node:fs/promises";
@@ -19,6 +20,8 @@ export interface ControlHandlers {
   reload(): Promise<ReloadOutcome>;
   /** False when there is no such pipe. */
   stopPipe(id: string): Promise<boolean>;
+  /** Undefined when no such source is open, false when there was nothing to confirm. */
+  confirmSource(id: string): boolean | undefined;
 }
 
 export interface ControlServer {
@@ -37,6 +40,7 @@ interface Answer {
   readonly body: unknown;
 }
 
+const ONE_SOURCE = /^POST \/v1\/sources\/([^/]+)\/confirm$/;
 const ONE_PIPE = /^POST \/v1\/pipes\/([^/]+)\/stop$/;
 
 /** A name from a path; undefined when it is no encoding of anything. */
@@ -54,6 +58,11 @@ async function answerTo(route: string, handlers: ControlHandlers): Promise<Answe
   if (route === "POST /v1/reload") return { code: 200, body: await handlers.reload() };
   const pipe = decoded(ONE_PIPE.exec(route)?.[1] ?? "");
   if (pipe !== undefined && pipe !== "") return { code: 200, body: { stopped: await handlers.stopPipe(pipe) } };
+  const source = decoded(ONE_SOURCE.exec(route)?.[1] ?? "");
+  if (source !== undefined && source !== "") {
+    const confirmed = handlers.confirmSource(source);
+    return { code: 200, body: { known: confirmed !== undefined, confirmed: confirmed ?? false } };
+  }
   return { code: 404, body: { error: `no such call: ${route}` } };
 }
 

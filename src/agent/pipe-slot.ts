@@ -212,6 +212,11 @@ export class PipeSlot {
   }
 
   /** Undefined while the source is not open. */
+  confirmSource(): boolean | undefined {
+    return this.#state.kind === "running" ? (this.#state.lease.source.confirm?.() ?? false) : undefined;
+  }
+
+  /** Undefined while the source is not open. */
   sourceStatus(): SourceStatus | undefined {
     return this.#state.kind === "running" ? this.#state.lease.source.status() : undefined;
   }

@@ -48,6 +48,13 @@ function addAgentCommands(program: Command, terminal: Terminal, finish: Finish):
     .description("what the running agent does; exit code 3 when there is none")
     .option("--json", "everything, as JSON")
     .action(async (options) => finish(await (await import("./commands/status.ts")).status(options, terminal)));
+  program
+    .command("confirm")
+    .description("what stands at the root of a source now is meant, and what it lacks is deleted")
+    .argument("<source>", "id of the source, as status shows it")
+    .action(async (source: string) => {
+      finish(await (await import("./commands/confirm.ts")).confirm(source, terminal));
+    });
 }
 
 function addConfigCommands(program: Command, terminal: Terminal, finish: Finish): void {

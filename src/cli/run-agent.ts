@@ -116,6 +116,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
       status: () => agent.status(),
       requestStop: () => stopper.request("stop command"),
       reload: () => reloader.request(),
+      confirmSource: (id) => agent.confirmSource(id),
       stopPipe: (id) => agent.stopPipe(id, DRAIN_MS),
     };
     const control = await startControlServer(config.home, handlers);

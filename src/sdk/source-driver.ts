@@ -106,6 +106,12 @@ export interface SourceDriver {
 
   status(): SourceStatus;
 
+  /**
+   * An operator says that what stands at the root now is meant, although it is not what was there before: from now on it counts, and what
+   * it lacks counts as deleted. False when there was nothing to confirm. Absent: the driver never waits for such a word.
+   */
+  confirm?(): boolean;
+
   /** Calls back after each change of availability, until the returned function is called. */
   onAvailability(listener: (availability: SourceAvailability) => void): () => void;
 

@@ -1,7 +1,7 @@
 /** A running agent is told of a changed configuration, or loses one of its pipes: what goes on must not notice. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { AgentStatus, PipeReport } from "../../src/agent/agent-status.ts";
@@ -305,6 +305,30 @@ describe("a terminal", () => {
     await eventually("it ended", async () => (await run(["status"], { home })).code === 3);
     expect(await logOf(home)).toMatch(/the terminal was closed.*"msg":"stopped"/s);
     expect(sessionsOf(server, "p")).toEqual([{ id: expect.any(String), ended: true }]);
+  });
+});
+
+describe("confirm", () => {
+  test("has a root that was replaced counted, says when nothing waits, and names a source that is not there", async () => {
+    const [home, server, parent] = [await agentHome(), await receiver(), await folder()];
+    const root = join(parent, "root");
+    await mkdir(root);
+    await writeFile(join(root, "before"), "1");
+    await configure(home, { sources: { s: root }, senders: { f: [server.url] }, pipes: { p: ["s", "f"] } });
+    await startDaemon(home);
+    await complete(home, "p");
+    expect(await run(["confirm", "s"], { home })).toMatchObject({ code: 0, stdout: "s waits for nothing.\n" });
+    await rename(root, join(parent, "away"));
+    await mkdir(root);
+    await writeFile(join(root, "other"), "2");
+    const confirmed = "Confirmed: s is taken as it is now.\n";
+    await eventually("the other root waits", async () => (await run(["confirm", "s"], { home })).stdout === confirmed);
+    const [session] = sessionsOf(server, "p");
+    await eventually("what is there and what is gone comes", async () => {
+      const paths = livePaths(server, session?.id ?? "?");
+      return paths.has("/other") && paths.has("/before");
+    });
+    expect(await run(["confirm", "nobody"], { home })).toMatchObject({ code: 1, stdout: "" });
   });
 });
 

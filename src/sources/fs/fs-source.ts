@@ -183,6 +183,10 @@ export class FsSource implements SourceDriver {
     return { ...facts, notes, engine: this.#options.engine, availability: availabilityOf(root, reason) };
   }
 
+  confirm(): boolean {
+    return this.#watch.confirmRoot();
+  }
+
   onAvailability(listener: (availability: SourceAvailability) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

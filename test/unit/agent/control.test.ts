@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { AgentStatus } from "../../../src/agent/agent-status.ts";
 import { findAddress, prepareAddress, SOCKET_PATH_BYTES } from "../../../src/agent/control-address.ts";
-import { fetchStatus, requestPipeStop, requestReload, requestStop } from "../../../src/agent/control-client.ts";
+import {
+  fetchStatus,
+  requestConfirm,
+  requestPipeStop,
+  requestReload,
+  requestStop,
+} from "../../../src/agent/control-client.ts";
 import { startControlServer } from "../../../src/agent/control-server.ts";
 import { freshFolder } from "./folder.ts";
 
@@ -17,6 +23,7 @@ async function serve(home: string) {
     status: () => someStatus,
     requestStop: () => stops++,
     reload: async () => ({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged", reasons: [] }], notes: [] }),
+    confirmSource: (id) => (id === "s1" ? true : id === "s2" ? false : undefined),
     stopPipe: async (id) => {
       stoppedPipes.push(id);
       return id === "p1/ü";
@@ -49,6 +56,14 @@ test("a reload's outcome and whether a pipe was there to be stopped come back th
   expect(await requestPipeStop(home, "p1/ü")).toBe(true);
   expect(await requestPipeStop(home, "100%")).toBe(false);
   expect(stoppedPipes).toEqual(["p1/ü", "100%"]);
+});
+
+test("what came of a confirmation comes back through the socket", async () => {
+  const home = await freshFolder();
+  await serve(home);
+  expect(await requestConfirm(home, "s1")).toEqual({ known: true, confirmed: true });
+  expect(await requestConfirm(home, "s2")).toEqual({ known: true, confirmed: false });
+  expect(await requestConfirm(home, "nobody")).toEqual({ known: false, confirmed: false });
 });
 
 test("a reload asked of nobody says that no agent runs", async () => {
