@@ -145,7 +145,9 @@ export class PipeSlot {
     try {
       const sourceLogger = this.#context.logger.child({ source: id });
       const excludePaths = await excludedPaths(config, uri);
-      const create = () => createSource(driver, { id, logger: sourceLogger }, { uri, driverParams, excludePaths });
+      const sourceMemory = state.sourceMemoryOf(`${driver}:${uri}`);
+      const create = () =>
+        createSource(driver, { id, logger: sourceLogger, memory: sourceMemory }, { uri, driverParams, excludePaths });
       const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
       const lease = await pool.acquire(this.signature, create, limits);
       const memory = state.memoryOf(this.id, far.uri);

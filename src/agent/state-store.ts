@@ -12,7 +12,7 @@
 import { mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { PipeMemory } from "../pipe/pipe-options.ts";
-import { describeError, type Logger } from "../sdk/index.ts";
+import { describeError, type Logger, type SourceMemory } from "../sdk/index.ts";
 import { DeletedJournal } from "./deleted-journal.ts";
 import { writeDurably } from "./durable-file.ts";
 import { fileNameOf } from "./file-name.ts";
@@ -126,16 +126,20 @@ export class StateStore {
     };
   }
 
-  /** What the root of a source was when it was last known to be the right one; only on the same host. */
-  rootIdentityOf(source: string): string | undefined {
-    const entry = this.#memory.sources.get(source);
-    return entry?.hostId === this.#hostId ? entry.rootIdentity : undefined;
-  }
-
-  async noteRootIdentity(source: string, rootIdentity: string): Promise<void> {
-    if (this.rootIdentityOf(source) === rootIdentity) return;
-    this.#memory.sources.set(source, { hostId: this.#hostId, rootIdentity });
-    await this.#write();
+  /** What a source knew of its root when it was last there; only on the same host. */
+  sourceMemoryOf(source: string): SourceMemory {
+    return {
+      recall: () => {
+        const entry = this.#memory.sources.get(source);
+        return entry?.hostId === this.#hostId ? entry.rootIdentity : undefined;
+      },
+      remember: (rootIdentity) => {
+        const entry = this.#memory.sources.get(source);
+        if (entry?.hostId === this.#hostId && entry.rootIdentity === rootIdentity) return;
+        this.#memory.sources.set(source, { hostId: this.#hostId, rootIdentity });
+        void this.#write();
+      },
+    };
   }
 
   /** Resolves when everything noted so far is written. */

@@ -119,7 +119,16 @@ export interface SourceDriver {
   close(): Promise<void>;
 }
 
+/** One short text that a driver has again after a restart, for as long as the source stays the same. */
+export interface SourceMemory {
+  recall(): string | undefined;
+  /** Kept soon, also through a crash of the process a moment later. Never fails. */
+  remember(text: string): void;
+}
+
 export interface SourceDriverContext {
   readonly id: string;
   readonly logger: Logger;
+  /** Absent where nothing is kept. */
+  readonly memory?: SourceMemory;
 }

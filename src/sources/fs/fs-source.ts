@@ -48,6 +48,7 @@ export class FsSource implements SourceDriver {
     this.#options = options;
     this.uri = options.root;
     const { root, filePattern, exclude, excludePaths, crossMounts, scanThreads: threads } = options;
+    const expectedRootIdentity = context.memory?.recall();
     this.#looker = { addon, root, options: { filePattern, exclude, excludePaths, crossMounts, threads } };
     this.#decodes = (key) => addon.decodeName(key) !== null;
     this.#watch = addon.createWatch(
@@ -62,6 +63,7 @@ export class FsSource implements SourceDriver {
         mode: options.engine === "parcel" ? "poll" : options.engine,
         maxWatches: options.maxWatches,
         pollMs: options.pollMs,
+        ...(expectedRootIdentity === undefined ? {} : { expectedRootIdentity }),
         scanNice: options.scanNice,
         scanIoPriority: options.scanIoPriority,
         scanEntriesPerSecond: options.scanEntriesPerSecond,
@@ -208,8 +210,17 @@ export class FsSource implements SourceDriver {
     this.#availability = now;
     if (now.state === "unavailable") this.#context.logger.warn({ root: this.#options.root }, now.reason);
     else this.#context.logger.info({ root: this.#options.root }, `the source is ${now.state}`);
-    if (now.state === "available") this.#logCoverage();
+    if (now.state === "available") {
+      this.#rememberRoot();
+      this.#logCoverage();
+    }
     for (const listener of this.#listeners) listener(now);
+  }
+
+  /** A restart must not take what stands there then, for instance an empty mount point, for the tree of today. */
+  #rememberRoot(): void {
+    const identity = this.#watch.rootIdentity();
+    if (identity !== null) this.#context.memory?.remember(identity);
   }
 
   #logCoverage(): void {

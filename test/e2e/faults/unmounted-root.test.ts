@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 const mount = (...args: readonly string[]): void => void execFileSync("mount", args, { stdio: "pipe" });
 const unmount = (path: string): void => void execFileSync("umount", ["-l", path], { stdio: "pipe" });
@@ -55,6 +56,30 @@ test.skipIf(!canMount())(
       expect(await fusion.view.itemCount()).toBe(entries);
       mount("--bind", outside, root);
       await stage.shell("rm a/b/7; echo more > a/more");
+      await stage.settle(30_000);
+    }),
+);
+
+test.skipIf(!canMount())(
+  "an agent that starts again on an unmounted root neither deletes anything nor calls the view complete",
+  () =>
+    withFaults(mounted, async (stage) => {
+      unmountAtTheEnd(stage);
+      const { root, outside, agent, fusion, receiver } = stage;
+      await agent.kill();
+      unmount(root);
+      const before = receiver.seen.length;
+      agent.start();
+      await waitFor(() => receiver.seen.slice(before).some(({ kind }) => kind === "heartbeat"), {
+        timeoutMs: 15_000,
+        what: "a session",
+      });
+      await pause(3000);
+      const sent = receiver.seen.slice(before);
+      expect(sent.filter(({ kind }) => kind === "snapshot_end" || kind === "audit_end")).toEqual([]);
+      expect(deletes(stage)).toEqual([]);
+      expect((await fusion.view.readTree()).state).toBe("opening");
+      mount("--bind", outside, root);
       await stage.settle(30_000);
     }),
 );

@@ -182,7 +182,10 @@ test("a closed session leaves the heartbeat and the rows of the last snapshot", 
 test("what a root was is handed out on its own host only", async () => {
   const home = await freshFolder();
   const store = await StateStore.open(home, HOST, silentLogger);
-  await store.noteRootIdentity("fs:/data", "dev 1 inode 2");
-  expect((await StateStore.open(home, HOST, silentLogger)).rootIdentityOf("fs:/data")).toBe("dev 1 inode 2");
-  expect((await StateStore.open(home, "machine:m2", silentLogger)).rootIdentityOf("fs:/data")).toBeUndefined();
+  store.sourceMemoryOf("fs:/data").remember("dev 1 inode 2");
+  await store.flush();
+  const recalled = async (host: string) =>
+    (await StateStore.open(home, host, silentLogger)).sourceMemoryOf("fs:/data").recall();
+  expect(await recalled(HOST)).toBe("dev 1 inode 2");
+  expect(await recalled("machine:m2")).toBeUndefined();
 });
