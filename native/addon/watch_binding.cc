@@ -181,7 +181,13 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     };
     for (const auto& [key, number] : numbers) result.Set(key, static_cast<double>(number));
     Napi::Object unwatched = Napi::Object::New(env);
-    for (const auto& [cause, count] : status.unwatched) unwatched.Set(cause, static_cast<double>(count));
+    for (const auto& [cause, line] : status.unwatched) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("count", static_cast<double>(line.count));
+      entry.Set("staleMs", static_cast<double>(line.stale_ms));
+      entry.Set("examples", texts_of(env, line.examples));
+      unwatched.Set(cause, entry);
+    }
     result.Set("unwatched", unwatched);
     Napi::Array engines = Napi::Array::New(env, status.engines.size());
     for (uint32_t i = 0; i < status.engines.size(); i++) {

@@ -126,6 +126,15 @@ export interface NativeLiveBatch {
   readonly lagMs: number;
 }
 
+/** Directories without a watch, for one cause; a few seconds old. */
+export interface Unwatched {
+  readonly count: number;
+  /** How long ago the one that was listed longest ago was listed, in whole seconds; 0 also when none was listed yet. */
+  readonly staleMs: number;
+  /** Wire paths of some of them. At most 20. */
+  readonly examples: readonly string[];
+}
+
 export interface WatchStatus {
   /** `starting` until the first pass ended. */
   readonly root: "starting" | "available" | "unavailable";
@@ -138,7 +147,7 @@ export interface WatchStatus {
   /** 0 = unknown. */
   readonly watchesLimit: number;
   /** Directories without a watch by cause. */
-  readonly unwatched: Readonly<Record<string, number>>;
+  readonly unwatched: Readonly<Record<string, Unwatched>>;
   /** What watches each file system, and why. */
   readonly engines: readonly { readonly fileSystem: string; readonly engine: string; readonly reason: string }[];
   /** Wire paths of directories below which something was mounted that is gone or replaced; the contents are kept. At most 20. */

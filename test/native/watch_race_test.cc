@@ -3,8 +3,11 @@
 #include <sys/syscall.h>
 
 #include <atomic>
+#include <cstring>
+#include <set>
 
 #include "check.h"
+#include "base/name_codec.h"
 #include "base/unique_fd.h"
 #include "scripted_source.h"
 #include "watch_judge.h"
@@ -570,7 +573,7 @@ TEST("directories the kernel refuses to watch are counted by reason, looked at f
   REQUIRE(scene.watch->begin());
   REQUIRE(scene.watch->until([&] {
     const auto status = scene.watch->engine->status();
-    return status.unwatched.contains("budget") && status.unwatched.at("budget") == 1 && status.unwatched.size() == 2;
+    return status.unwatched.contains("budget") && status.unwatched.at("budget").count == 1 && status.unwatched.size() == 2;
   }));
   CHECK(scene.id("c/below") != -1);
   scene.write("a/d/f", "live");
@@ -582,6 +585,35 @@ TEST("directories the kernel refuses to watch are counted by reason, looked at f
   scene.source->refuse({});
   CHECK(scene.watch->until([&] { return scene.id("b") != -1 && scene.id("c") != -1; }));
   CHECK(scene.watch->until([&] { return scene.watch->engine->status().unwatched.empty(); }));
+}
+
+TEST("directories without a watch are told with examples as the wire spells them, and how long ago the stalest was listed") {
+  Scene scene;
+  scene.make("many");
+  for (int i = 0; i < 30; i++) scene.make("many/d" + std::to_string(i));
+  scene.make("odd\xff");
+  scene.make("fresh");
+  auto config = scene.config();
+  config.poll_ms = 3'600'000;
+  scene.open(config);
+  scene.source->refuse([fresh = inode_of(scene / "fresh"), odd = inode_of(scene / "odd\xff"), root = inode_of(scene.root),
+                        many = inode_of(scene / "many")](ScriptedSource::Inode inode) {
+    return inode == root || inode == many ? 0 : inode == odd ? ENOMEM : inode == fresh ? EIO : ENOSPC;
+  });
+  REQUIRE(scene.watch->begin());
+  const auto line = [&](const std::string& cause) { return scene.watch->engine->status().unwatched[cause]; };
+  REQUIRE(scene.watch->until([&] { return line("budget").count == 30; }));
+  const auto examples = line("budget").examples;
+  CHECK_EQ(std::set<std::string>(examples.begin(), examples.end()).size(), fustor::Unwatched::kExamples);
+  for (const std::string& path : examples) CHECK(path.starts_with("/many/d"));
+  std::string odd;
+  fustor::encode_wire("/odd\xff", odd);
+  CHECK(line(std::strerror(ENOMEM)).examples == std::vector<std::string>{odd});
+  // A listing makes one of them young again and the others no younger.
+  CHECK(scene.watch->until([&] { return line("budget").stale_ms >= 2000 && line(std::strerror(EIO)).stale_ms >= 2000; }));
+  scene.watch->engine->recheck("fresh", true, false);
+  CHECK(scene.watch->until([&] { return line(std::strerror(EIO)).stale_ms < 2000; }));
+  CHECK(line("budget").stale_ms >= 2000);
 }
 
 TEST("the watch of a root that was replaced is given back") {

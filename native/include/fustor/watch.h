@@ -47,6 +47,14 @@ struct EngineFact {
   std::string reason;       // a sentence for people
 };
 
+/** Directories without a watch, for one cause. */
+struct Unwatched {
+  static constexpr size_t kExamples = 20;
+  uint64_t count = 0;
+  uint64_t stale_ms = 0;              // age of the oldest among their last listings, in whole seconds; 0 also when none was listed yet
+  std::vector<std::string> examples;  // wire paths, at most kExamples
+};
+
 struct WatchStatus {
   RootState root = RootState::starting;
   std::string reason;  // why it is unavailable
@@ -55,7 +63,7 @@ struct WatchStatus {
   uint64_t table_bytes = 0;
   uint64_t watches_used = 0;
   uint64_t watches_limit = 0;  // 0 = unknown
-  std::map<std::string, uint64_t> unwatched;
+  std::map<std::string, Unwatched> unwatched;  // by cause
   std::vector<EngineFact> engines;
   uint64_t unreadable = 0;
   uint64_t held_deletes = 0;  // entries that the last pass missed, more than half of all: a second look decides

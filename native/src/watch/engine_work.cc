@@ -377,6 +377,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   if (!table_.valid(id)) return;
   Directory& directory = table_.at(id);
   if (error != 0) directory.unreadable = error;
+  if (error == 0) directory.listed_at = monotonic_seconds();
   directory.open_failures = 0;
   if (error != 0) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
   if (!directory.listed) directory.shrink();

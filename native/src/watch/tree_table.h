@@ -82,6 +82,7 @@ class Directory {
   uint64_t told_at = 0;         // sequence of its own row's last report
   int unreadable = 0;           // errno of the last attempt to read it, 0 = fine
   uint32_t last_active = 0;     // monotonic seconds of the last change in it
+  uint32_t listed_at = 0;       // monotonic seconds of the last listing that came to its end, 0 = none
   bool hides = false;           // something below could not be reached: it, or a directory above that, may not be searched
   int watch_error = 0;          // why there is no watch, with watch_refused
   uint8_t open_failures = 0;    // in a row

@@ -253,6 +253,15 @@ RootState WatchEngine::root_state(std::string& reason) const {
   return root_state_;
 }
 
+/** One more directory in a line of the coverage ledger; with the mutex held. */
+void WatchEngine::add_unwatched(DirId id, Unwatched& line) const {
+  const Directory& directory = table_.at(id);
+  line.count++;
+  if (directory.listed_at != 0) line.stale_ms = std::max(line.stale_ms, uint64_t{monotonic_seconds() - directory.listed_at} * 1000);
+  if (line.examples.size() >= Unwatched::kExamples || !table_.reachable(id)) return;
+  encode_wire("/" + table_.path_of(id), line.examples.emplace_back());
+}
+
 WatchStatus WatchEngine::status() const {
   Lock lock(mutex_);
   WatchStatus status = counts_;
@@ -272,7 +281,7 @@ WatchStatus WatchEngine::status() const {
     for (DirId id = 0; id < table_.capacity(); id++) {
       const Directory& directory = table_.at(id);
       if (!directory.alive) continue;
-      if (directory.watch_refused) walked_.unwatched[refusal_name(directory.watch_error)]++;
+      if (directory.watch_refused) add_unwatched(id, walked_.unwatched[refusal_name(directory.watch_error)]);
       if (directory.unreadable != 0) walked_.unreadable++;
     }
   }

@@ -185,6 +185,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void list_what_was_hidden(DirId id);
   void wake_worker_for(DirId id, bool background);
   bool is_first_look(DirId parent) const;
+  void add_unwatched(DirId id, Unwatched& line) const;
   void hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark);
   const std::string& json_dir(DirId id);
   const Entry& own_entry(DirId id);

@@ -23,6 +23,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { WatchStatus } from "../../../src/native/addon.ts";
 import { type Change, type FsRow, silentLogger } from "../../../src/sdk/index.ts";
 import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
 import { createSource } from "../../../src/sources/registry.ts";
@@ -267,7 +268,10 @@ describe("the fs source", () => {
     sh("for i in $(seq 20); do mkdir -p d$i/sub; done", root);
     const seen = await watching({ engine: "inotify", max_watches: 5, poll_interval_sec: 0.2 });
     expect(seen.source.status().watchesUsed).toBe(5);
-    await until(() => (seen.source.status().unwatched as { budget?: number }).budget === 36);
+    const budget = () => (seen.source.status().unwatched as WatchStatus["unwatched"])["budget"];
+    await until(() => budget()?.count === 36);
+    expect(budget()?.examples).toHaveLength(20);
+    for (const path of budget()?.examples ?? []) expect(path).toMatch(/^\/d\d+(\/sub)?$/);
     sh("for i in $(seq 20); do echo x > d$i/sub/f; done", root);
     await seen.converges();
   });

@@ -1,0 +1,27 @@
+import { expect, it } from "vitest";
+import { coverageNotes } from "../../../../src/sources/fs/coverage-notes.ts";
+
+const nothing = {
+  engines: [],
+  unwatched: {},
+  unreadable: 0,
+  watchesUsed: 0,
+  watchesLimit: 0,
+  lastError: "",
+  lostMounts: [],
+};
+
+it("names a directory without a watch, the age of the oldest listing and the sysctl line that would watch them all", () => {
+  const budget = { count: 20, staleMs: 41_000, examples: ["/a", "/b"] };
+  const [note] = coverageNotes({ ...nothing, unwatched: { budget }, watchesUsed: 80, watchesLimit: 80 });
+  expect(note).toContain("20 directories");
+  expect(note).toContain("for example /a;");
+  expect(note).toContain("41 s old");
+  expect(note).toContain("sysctl fs.inotify.max_user_watches=120");
+});
+
+it("says nothing of an age or an example it does not know, and of sysctl only where a limit is spent", () => {
+  const line = { count: 1, staleMs: 0, examples: [] };
+  const notes = coverageNotes({ ...nothing, unwatched: { permission: line }, watchesUsed: 80, watchesLimit: 80 });
+  expect(notes).toEqual(["1 directories have no watch and are polled (permission)"]);
+});
