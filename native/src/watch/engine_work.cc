@@ -12,6 +12,7 @@
 #include "scan/dir_lister.h"
 #include "scan/mounts.h"
 #include "watch/monotonic.h"
+#include "watch/own_working_directory.h"
 #include "watch/snapshot_stream.h"
 #include "watch/watch_engine.h"
 
@@ -33,6 +34,7 @@ bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || erro
 
 // A pass that is to be polite has threads of its own: what they gave up in priority they do not get back for live work.
 void WatchEngine::worker_loop(Duty duty) {
+  take_own_working_directory();
   const bool only_passes = duty == Duty::background;
   if (only_passes) apply_politeness(config_.politeness);
   std::condition_variable& wake = only_passes ? pass_work_ : work_;
@@ -364,7 +366,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   for (int attempt = 0; attempt < kListAttempts; attempt++) {
     FileStat before;
     FileStat after;
-    stat_at(fd, "", before);
+    if (unwatched) stat_at(fd, "", before);
     error = list_once(id, fd, path, task);
     // Without a watch nobody tells what was missed by a listing that overlapped a change.
     if (error != 0 || !unwatched || stat_at(fd, "", after) != 0) break;

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "watch/own_working_directory.h"
+
 namespace fustor {
 
 namespace {
@@ -36,8 +38,9 @@ int InotifySource::open() {
 
 // By descriptor, not by path: what is watched is what gets listed, whatever was renamed meanwhile, and PATH_MAX does not matter.
 int InotifySource::arm(int directory_fd, WatchId& id) {
-  char path[40];
-  std::snprintf(path, sizeof(path), "/proc/self/fd/%d", directory_fd);
+  char path[40] = ".";
+  const WorkingIn directory(directory_fd);
+  if (!directory) std::snprintf(path, sizeof(path), "/proc/self/fd/%d", directory_fd);
   const int wd = inotify_add_watch(fd_.get(), path, kMask);
   if (wd < 0) return errno;
   id = wd;

@@ -1,6 +1,7 @@
 #include "watch/ladder_source.h"
 
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -59,6 +60,10 @@ int LadderSource::poll_both() {
 }
 
 int LadderSource::arm(int directory_fd, WatchId& id) {
+  struct stat stat;
+  if (::fstat(directory_fd, &stat) != 0) return errno;
+  // Asking a file system who it is costs a good part of a watch, and inotify does not mind when another one has got its number.
+  if (is_inotifys(stat.st_dev)) return arm_inotify(directory_fd, id);
   FsIdentity fs;
   if (const int error = identify_fs(directory_fd, fs); error != 0) return error;
   std::unique_lock lock(mutex_);
@@ -99,6 +104,13 @@ int LadderSource::arm_first(const FsIdentity& fs, int directory_fd, WatchId& id)
 
 int LadderSource::arm_inotify(int directory_fd, WatchId& id) {
   return inotify_error_ != 0 ? inotify_error_ : inotify_.arm(directory_fd, id);
+}
+
+bool LadderSource::is_inotifys(uint64_t dev) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(decisions_.begin(), decisions_.end(), [&](const Decision& decision) {
+    return decision.fs.dev == dev && decision.engine == EngineKind::inotify;
+  });
 }
 
 /** `none` also when it was refused: by the next directory it may have changed. */

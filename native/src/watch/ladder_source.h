@@ -68,6 +68,7 @@ class LadderSource final : public EventSource {
   int arm_inotify(int directory_fd, WatchId& id);
   void decide(const FsIdentity& fs, EngineKind engine, std::string reason);
   EngineKind decided(const FsIdentity& fs) const;
+  bool is_inotifys(uint64_t dev) const;
 
   const EngineMode mode_;
   InotifySource inotify_;
