@@ -2,7 +2,7 @@
 import type { PipeStatus } from "../pipe/pipe-status.ts";
 
 export function auditText(
-  { audit, sentinel, scans }: Pick<PipeStatus, "audit" | "sentinel" | "scans">,
+  { audit, sentinel, scans, rescans }: Pick<PipeStatus, "audit" | "sentinel" | "scans" | "rescans">,
   duration: (ms: number) => string,
 ): string | undefined {
   const parts: string[] = [];
@@ -13,6 +13,12 @@ export function auditText(
   if (sentinel.rounds + sentinel.failures > 0) {
     parts.push(
       `suspects: ${sentinel.checked} checked, ${sentinel.missing} gone, ${sentinel.failures} questions failed`,
+    );
+  }
+  if (rescans.runs + rescans.cutShort + rescans.pending > 0) {
+    const told = `${rescans.runs} complete with ${rescans.directories} directories`;
+    parts.push(
+      `rescans: ${rescans.state}, ${told}, ${rescans.cutShort} cut short, ${rescans.pending} directories pending`,
     );
   }
   if (scans.done + scans.failed + scans.refused > 0) {

@@ -81,6 +81,7 @@ const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info
   audit: { state: "off", runs: 0, cutShort: 0 },
   sentinel: { rounds: 0, checked: 0, missing: 0, failures: 0 },
   scans: { done: 0, failed: 0, refused: 0 },
+  rescans: { state: "none", runs: 0, directories: 0, rows: 0, cutShort: 0, pending: 0 },
   rowsSent: { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 },
   batchesSent: 0,
   failures: 0,

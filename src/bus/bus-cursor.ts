@@ -1,7 +1,8 @@
 import type { Change } from "../sdk/index.ts";
 import { Bell } from "./bell.ts";
 import { CoalescedBacklog } from "./coalesced-backlog.ts";
-import type { BusBatch, BusLoss, BusSubscription, EventBus, FeedState, Segment } from "./event-bus.ts";
+import { DirtyDirectories } from "./dirty-directories.ts";
+import type { BusBatch, BusDirty, BusLoss, BusSubscription, EventBus, FeedState, Segment } from "./event-bus.ts";
 
 /** Where the next changes come from. */
 type Place =
@@ -18,6 +19,8 @@ export class BusCursor implements BusSubscription {
   readonly #bell = new Bell();
   #place: Place;
   #loss: BusLoss | undefined;
+  /** What changes that were not kept have left. */
+  readonly #dirty: DirtyDirectories;
   /** Handed out, not committed. */
   #outstanding: BusBatch[] = [];
   /** Rewound: to be handed out again before anything else. */
@@ -28,6 +31,7 @@ export class BusCursor implements BusSubscription {
 
   constructor(bus: EventBus, tail: Segment) {
     this.#bus = bus;
+    this.#dirty = new DirtyDirectories(bus.limits.maxDirty ?? 0);
     this.#place = { kind: "attached", segment: tail, offset: tail.changes.length };
     this.#committedIndex = bus.lastIndex;
   }
@@ -36,7 +40,7 @@ export class BusCursor implements BusSubscription {
     return this.#bus.openFeed(startPosition);
   }
 
-  take(maxChanges: number, maxBytes: number): BusBatch | BusLoss | undefined {
+  take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined {
     const again = this.#again.shift();
     if (again !== undefined) {
       this.#outstanding.push(again);
@@ -47,6 +51,7 @@ export class BusCursor implements BusSubscription {
       this.#loss = undefined;
       return loss;
     }
+    if (this.#dirty.size > 0) return { kind: "dirty", directories: this.#dirty.takeAll() };
     const batch =
       this.#place.kind === "attached"
         ? this.#takeShared(maxChanges, maxBytes)
@@ -76,7 +81,7 @@ export class BusCursor implements BusSubscription {
   }
 
   get isEmpty(): boolean {
-    if (this.#again.length > 0 || this.#loss !== undefined) return false;
+    if (this.#again.length > 0 || this.#loss !== undefined || this.#dirty.size > 0) return false;
     if (this.#place.kind === "coalesced") return this.#place.backlog.size === 0;
     return this.position >= this.#bus.endPosition;
   }
@@ -146,15 +151,26 @@ export class BusCursor implements BusSubscription {
     }
   }
 
+  /** False when the backlog is full: nothing is left of it then. */
   #merge(backlog: CoalescedBacklog, segment: Segment, from: number): boolean {
     const size = bytesPerChange(segment);
     for (let i = from; i < segment.changes.length; i++) {
       if (backlog.add(segment.changes[i] as Change, size)) continue;
       this.#attachAtEnd();
-      this.onLost("more distinct changes were waiting than the queue may hold");
+      if (this.#collapse(backlog, segment, i)) this.#bus.countCollapse();
+      else this.onLost("more distinct changes were waiting than the queue may hold");
       return false;
     }
     this.#bus.countCoalesced(segment.changes.length - from);
+    return true;
+  }
+
+  /** The backlog and everything in the chain from there on, into directories; false when they are too many. */
+  #collapse(backlog: CoalescedBacklog, segment: Segment, from: number): boolean {
+    for (const change of backlog.changes()) if (!this.#dirty.mark(change)) return false;
+    for (let link: Segment | undefined = segment, i = from; link !== undefined; link = link.next, i = 0) {
+      for (; i < link.changes.length; i++) if (!this.#dirty.mark(link.changes[i] as Change)) return false;
+    }
     return true;
   }
 

@@ -1,6 +1,7 @@
 import { describeError, FustorError, type Logger, type SourceDriver } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusPump } from "./bus-pump.ts";
+import { MOST_DIRTY } from "./dirty-directories.ts";
 import { type BusLimits, type BusStatus, type BusSubscription, EventBus } from "./event-bus.ts";
 
 /** One pipe's share of a source. */
@@ -78,7 +79,9 @@ export class BusPool {
   #create(signature: string, create: () => SourceDriver, limits: BusLimits): Shared {
     const source = create();
     const pump = new BusPump({ source, clock: this.#clock, logger: this.#logger });
-    const bus: EventBus = new EventBus(limits, this.#clock, (position) => pump.start(bus, position));
+    // Directories are of use only to a source that can tell them again.
+    const maxDirty = source.rescan === undefined ? 0 : (limits.maxDirty ?? MOST_DIRTY);
+    const bus: EventBus = new EventBus({ ...limits, maxDirty }, this.#clock, (position) => pump.start(bus, position));
     const abort = new AbortController();
     const opened = source.open({ signal: abort.signal }).catch((error: unknown) => {
       throw error instanceof FustorError

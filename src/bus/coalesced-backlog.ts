@@ -9,8 +9,8 @@
  *     An upsert after the delete of anything else replaces it: the far side takes the last state over the old one;
  *   - a container precedes what lies in it whenever the source reported it first.
  *
- * The bound counts keys and bytes. At the bound the outdated keys are swept out; if that does not help, `add` says no and the
- * pipe needs a snapshot. A finer form (marks per directory instead of changes) would fit behind the same three methods.
+ * The bound counts keys and bytes. At the bound the outdated keys are swept out; if that does not help, `add` says no and the backlog
+ * can only be told by its directories any more ({@link DirtyDirectories}).
  */
 import type { Change } from "../sdk/index.ts";
 import { parentKey } from "./key-path.ts";
@@ -50,7 +50,13 @@ export class CoalescedBacklog {
     return this.#bytes;
   }
 
-  /** False when the bound is reached: the change was not taken and the whole backlog is of no use any more. */
+  /** Everything in it, in no order; outdated changes, too. */
+  *changes(): Iterable<Change> {
+    for (const map of [this.#deletes, this.#containers, this.#leaves])
+      for (const { change } of map.values()) yield change;
+  }
+
+  /** False when the bound is reached: the change was not taken, and no further one should be. */
   add(change: Change, sizeBytes: number): boolean {
     if (this.#isFull(sizeBytes)) this.#sweep();
     if (this.#isFull(sizeBytes)) return false;

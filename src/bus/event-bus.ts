@@ -7,7 +7,8 @@
  *
  * **When full** (changes or bytes): the writer never waits and a slow pipe never slows another. The cursor that lags most is cut
  * off alone: its backlog turns into the last state per key ({@link CoalescedBacklog}), which it drains before it joins the
- * chain again. That form is bounded too; beyond its bound the cursor reports a loss, which the pipe answers with a snapshot.
+ * chain again. That form is bounded too; beyond its bound it collapses into the directories to be looked at again
+ * ({@link DirtyDirectories}), and beyond the bound of those the cursor reports a loss, which the pipe answers with a snapshot.
  *
  * What a cursor handed out is the cursor's until it is committed: it survives the cut, and `rewind` gives it out again first.
  */
@@ -34,6 +35,13 @@ export interface BusLoss {
   readonly reason: string;
 }
 
+/** Changes are missing, but only in these directories: each has to be told again, with its children. Said once. */
+export interface BusDirty {
+  readonly kind: "dirty";
+  /** A directory before those in it. */
+  readonly directories: readonly string[];
+}
+
 /** How the stream behind the bus is doing. */
 export type FeedState =
   | { readonly state: "idle" }
@@ -49,7 +57,7 @@ export interface BusSubscription {
    */
   start(startPosition: number): { readonly positionLost: boolean };
   /** The next changes after the last ones taken, or undefined when there are none at the moment. */
-  take(maxChanges: number, maxBytes: number): BusBatch | BusLoss | undefined;
+  take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined;
   /** Resolves when `take` may have something, when the feed changed, or when the signal aborts. */
   readable(signal: AbortSignal): Promise<void>;
   /** Everything up to the batch was accepted by the far side. */
@@ -71,6 +79,8 @@ export interface BusLimits {
   readonly maxBytes: number;
   /** Keys that a cursor which was cut off may hold, within `maxBytes`. Default four times `maxChanges`. */
   readonly maxCoalesced?: number;
+  /** Directories that the changes beyond that may collapse into; default 0: they are lost. A BusPool has its own default. */
+  readonly maxDirty?: number;
 }
 
 export interface BusStatus {
@@ -82,6 +92,8 @@ export interface BusStatus {
   readonly overflows: number;
   /** Changes that went through the coalesced form. */
   readonly coalesced: number;
+  /** Times the changes of a cursor collapsed into directories. */
+  readonly collapses: number;
   /** Times a cursor lost changes. */
   readonly losses: number;
   readonly lastIndex: number;
@@ -125,6 +137,7 @@ export class EventBus {
   #feed: FeedState = { state: "idle" };
   #overflows = 0;
   #coalesced = 0;
+  #collapses = 0;
   #losses = 0;
 
   constructor(limits: BusLimits, clock: BusClock, openFeed: OpenFeed = () => ({ positionLost: true })) {
@@ -179,6 +192,7 @@ export class EventBus {
       heldBytes: slowest === undefined ? 0 : this.endBytes - slowest.bytesBefore,
       overflows: this.#overflows,
       coalesced: this.#coalesced,
+      collapses: this.#collapses,
       losses: this.#losses,
       lastIndex: this.#lastIndex,
       feed: this.#feed,
@@ -217,6 +231,10 @@ export class EventBus {
 
   countCoalesced(changes: number): void {
     this.#coalesced += changes;
+  }
+
+  countCollapse(): void {
+    this.#collapses++;
   }
 
   countLoss(): void {

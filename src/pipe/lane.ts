@@ -1,7 +1,7 @@
 /**
  * The one ordered lane of a session: live changes and snapshot rows, one parcel at a time.
  *
- * Live goes first. Rows in bulk (one snapshot, else one audit) fill the capacity that is left: after a parcel of live changes that emptied the bus, or after
+ * Live goes first. Rows in bulk (one snapshot, else one audit or rescan) fill the capacity that is left: after a parcel of live changes that emptied the bus, or after
  * {@link LIVE_IN_A_ROW} full ones, so that a stream that never pauses delays a snapshot but cannot starve it. A parcel that fails
  * is repeated before anything else is sent.
  */
@@ -12,6 +12,7 @@ import { describeError, isFustorError, type Logger, type Role, type SenderDriver
 import type { AuditActivity } from "./activities/audit.ts";
 import type { Parcel } from "./activities/parcel.ts";
 import type { RealtimeActivity } from "./activities/realtime.ts";
+import type { RescanActivity } from "./activities/rescan.ts";
 import type { ScanActivity } from "./activities/scans.ts";
 import type { SnapshotActivity } from "./activities/snapshot.ts";
 import type { BulkGate } from "./bulk-gate.ts";
@@ -30,6 +31,7 @@ export interface LaneParts {
   readonly realtime: RealtimeActivity;
   readonly snapshot: SnapshotActivity;
   readonly audit: AuditActivity;
+  readonly rescan: RescanActivity;
   readonly scans: ScanActivity;
   readonly gate: BulkGate;
   readonly delivery: Delivery;
@@ -79,6 +81,7 @@ export class Lane {
     if (role === this.#role) return;
     this.#role = role;
     this.#owesSnapshot = role === "leader";
+    this.#parts.rescan.cancel();
     if (role === "follower") {
       this.#wasFollower = true;
       this.#parts.snapshot.cancel();
@@ -94,6 +97,7 @@ export class Lane {
     if (!this.#parts.snapshot.request(askedAt)) return;
     this.#parts.logger.info({}, "the far side asks for a snapshot");
     this.#parts.audit.cancel();
+    this.#parts.rescan.cancel();
     this.#parts.history.lose();
     this.#bell.ring();
   }
@@ -109,6 +113,7 @@ export class Lane {
     this.#parts.history.lose();
     if (this.#role !== "leader" || this.#owesSnapshot || this.#draining) return;
     this.#parts.audit.cancel();
+    this.#parts.rescan.cancel();
     this.#parts.snapshot.begin(true);
   }
 
@@ -122,6 +127,7 @@ export class Lane {
     this.#owesSnapshot = false;
     this.#parts.snapshot.cancel();
     this.#parts.audit.cancel();
+    this.#parts.rescan.cancel();
     this.#parts.scans.cancel();
     this.#parts.delivery.failFast();
     this.#bell.ring();
@@ -144,7 +150,7 @@ export class Lane {
       );
     } finally {
       await Promise.all(
-        [this.#parts.snapshot, this.#parts.audit, this.#parts.scans].map((activity) => activity.close()),
+        [this.#parts.snapshot, this.#parts.audit, this.#parts.rescan, this.#parts.scans].map((part) => part.close()),
       );
     }
   }
@@ -177,10 +183,22 @@ export class Lane {
 
   /** A scan that somebody waits for goes first. A snapshot leaves no room for an audit. */
   #nextBulk(): Parcel | undefined {
-    const { snapshot, audit, scans, gate } = this.#parts;
+    const { snapshot, scans, gate } = this.#parts;
     const parcel = scans.next() ?? (gate.mayPass() ? snapshot.next() : undefined);
     if (parcel === undefined && gate.isPaused) return undefined;
-    return parcel !== undefined || snapshot.state === "running" ? parcel : audit.next();
+    if (parcel !== undefined || snapshot.state === "running") return parcel;
+    return this.#nextAudit();
+  }
+
+  /** Never one beside the other: the end of either answers for all that the far side has seen. */
+  #nextAudit(): Parcel | undefined {
+    const { audit, rescan } = this.#parts;
+    const isAuditing = audit.state === "running" || audit.state === "pausing";
+    if (rescan.isBusy || !isAuditing) {
+      const parcel = rescan.next(this.#role === "leader");
+      if (parcel !== undefined || rescan.isBusy) return parcel;
+    }
+    return audit.next();
   }
 
   async #deliver(parcel: Parcel, signal: AbortSignal): Promise<void> {
@@ -201,6 +219,7 @@ export class Lane {
     if (!held) this.#parts.history.lose();
     this.#parts.logger.info({ full: !held }, held ? "the far side holds the history" : "a snapshot begins");
     this.#parts.audit.cancel();
+    this.#parts.rescan.cancel();
     this.#parts.snapshot.begin(!held, held ? undefined : this.#parts.reviveFrom(this.#wasFollower));
   }
 
@@ -228,8 +247,8 @@ export class Lane {
     const end = (): void => over.abort();
     signal.addEventListener("abort", end);
     if (!signal.aborted) {
-      const { bus, snapshot, audit, scans } = this.#parts;
-      const news = [bus, snapshot, audit, scans].map((part) => part.readable(over.signal));
+      const { bus, snapshot, audit, rescan, scans } = this.#parts;
+      const news = [bus, snapshot, audit, rescan, scans].map((part) => part.readable(over.signal));
       await Promise.race([...news, this.#bell.wait(over.signal)]);
     }
     over.abort();

@@ -47,6 +47,21 @@ export interface ScanStatus {
   readonly refused: number;
 }
 
+/**
+ * Directories told again because the changes in them were too many to be kept for a far side that is away or too slow.
+ */
+export interface RescanStatus {
+  readonly state: "none" | "waiting" | "running";
+  /** Rescans that ended, and the directories and rows that they told. */
+  readonly runs: number;
+  readonly directories: number;
+  readonly rows: number;
+  /** Rescans given up before their end; what they were to tell is told by the next one, or by a snapshot. */
+  readonly cutShort: number;
+  /** Directories still to be told. */
+  readonly pending: number;
+}
+
 export interface PipeStatus {
   readonly id: string;
   readonly state: PipeState;
@@ -67,6 +82,7 @@ export interface PipeStatus {
   readonly audit: AuditStatus;
   readonly sentinel: SentinelStatus;
   readonly scans: ScanStatus;
+  readonly rescans: RescanStatus;
   /** Rows accepted by the far side, by phase. */
   readonly rowsSent: {
     readonly message: number;
@@ -81,7 +97,7 @@ export interface PipeStatus {
   readonly failures: number;
   /** Rows that the far side refuses, left out. */
   readonly poisonRows: number;
-  /** Times the queue had to be reduced to the last state per path, or lost changes, because the far side was too slow. */
+  /** Times changes were lost, because the far side was too slow or the source's stream was interrupted: a snapshot followed. */
   readonly changesLost: number;
   readonly lastError?: string;
   /** Live changes not yet accepted. */

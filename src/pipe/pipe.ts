@@ -3,6 +3,7 @@
  *
  * The pipe ends neither its sender, nor its bus, nor its source: who made them closes them after `run` resolved.
  */
+import { DirtyDirectories, MOST_DIRTY } from "../bus/dirty-directories.ts";
 import { describeError, type HeartbeatAnswer, type Role, type SourceAvailability } from "../sdk/index.ts";
 import type { BackoffSettings } from "./backoff.ts";
 import { BatchLimits } from "./batch-limits.ts";
@@ -12,7 +13,7 @@ import { FieldMapper } from "./field-mapper.ts";
 import { History } from "./history.ts";
 import type { PipeParts } from "./pipe-options.ts";
 import { describePhase, nextPipePhase, type PipeEvent, type PipePhase } from "./pipe-state.ts";
-import type { AuditStatus, PipeStatus } from "./pipe-status.ts";
+import type { AuditStatus, PipeStatus, RescanStatus } from "./pipe-status.ts";
 import { PipeTally } from "./pipe-tally.ts";
 import { RevivalSet } from "./revival.ts";
 import { type OpenSession, SessionKeeper, shortId } from "./session-keeper.ts";
@@ -35,6 +36,7 @@ export class Pipe {
   readonly #history = new History();
   readonly #tally = new PipeTally();
   readonly #touched = new TouchedByActivity();
+  readonly #dirty = new DirtyDirectories(MOST_DIRTY);
   readonly #builder: EnvelopeBuilder;
   readonly #context: ShipmentContext;
   readonly #limits: BatchLimits;
@@ -110,6 +112,7 @@ export class Pipe {
       audit: this.#auditStatus(),
       sentinel: { ...this.#tally.sentinel },
       scans: { ...this.#tally.scans },
+      rescans: this.#rescanStatus(),
       rowsSent: { ...rowsSent },
       batchesSent,
       failures,
@@ -137,6 +140,12 @@ export class Pipe {
     const state = this.#session?.audit.state ?? "off";
     if (lastCompleteAt === undefined) return { state, runs, cutShort };
     return { state, lastCompleteAgoMs: Math.round(this.#parts.ambience.now() - lastCompleteAt), runs, cutShort };
+  }
+
+  #rescanStatus(): RescanStatus {
+    const pending = (this.#session?.rescan.telling ?? 0) + this.#dirty.size;
+    const idle = pending > 0 ? "waiting" : "none";
+    return { state: this.#session?.rescan.state ?? idle, ...this.#tally.rescans, pending };
   }
 
   get #role(): Role | undefined {
@@ -194,6 +203,7 @@ export class Pipe {
       builder: this.#builder,
       context: this.#context,
       touched: this.#touched,
+      dirty: this.#dirty,
       history: this.#history,
       tally: this.#tally,
       connectBackoff: this.#backoff,

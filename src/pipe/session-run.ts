@@ -1,8 +1,10 @@
 /** One session from its creation to its end: heartbeat and lane side by side, until one of them ends. */
+import type { DirtyDirectories } from "../bus/dirty-directories.ts";
 import type { BusBatch } from "../bus/event-bus.ts";
 import { type HeartbeatAnswer, isFustorError, type Role } from "../sdk/index.ts";
-import { AuditActivity } from "./activities/audit.ts";
+import { AuditActivity, type AuditTrace } from "./activities/audit.ts";
 import { RealtimeActivity } from "./activities/realtime.ts";
+import { RescanActivity } from "./activities/rescan.ts";
 import { ScanActivity } from "./activities/scans.ts";
 import { SentinelActivity } from "./activities/sentinel.ts";
 import { SnapshotActivity } from "./activities/snapshot.ts";
@@ -36,6 +38,8 @@ export interface SessionRunParts {
   readonly builder: EnvelopeBuilder;
   readonly context: ShipmentContext;
   readonly touched: TouchedByActivity;
+  /** To be told again; outlives the session. */
+  readonly dirty: DirtyDirectories;
   readonly history: History;
   readonly tally: PipeTally;
   /** For sessions; a snapshot that waits for its source uses it too. */
@@ -52,6 +56,7 @@ const LONGEST_PUSH_RETRY_MS = 10_000;
 export class SessionRun {
   readonly snapshot: SnapshotActivity;
   readonly audit: AuditActivity;
+  readonly rescan: RescanActivity;
   readonly #scans: ScanActivity;
   readonly #sentinel: SentinelActivity;
   readonly #gate: BulkGate;
@@ -69,7 +74,9 @@ export class SessionRun {
     const { settings, ambience } = parts.pipe;
     this.#gate = new BulkGate(settings.snapshotPauseLagMs, ambience, () => this.#lane.wake());
     this.snapshot = this.#makeSnapshot();
-    this.audit = this.#makeAudit();
+    const trace: AuditTrace = { begunBy: undefined };
+    this.audit = this.#makeAudit(trace);
+    this.rescan = this.#makeRescan(trace);
     this.#scans = this.#makeScans();
     this.#sentinel = this.#makeSentinel();
     this.#lane = this.#makeLane(parts.open.session.role);
@@ -133,7 +140,10 @@ export class SessionRun {
       limits: this.#parts.limits,
       onPoison: (row) => {
         tally.poisonRows++;
-        if (row.phase === "audit") this.audit.spoil();
+        if (row.phase === "audit") {
+          this.audit.spoil();
+          this.rescan.spoil();
+        }
         pipe.onPoison?.(row);
       },
     });
@@ -163,7 +173,7 @@ export class SessionRun {
     });
   }
 
-  #makeAudit(): AuditActivity {
+  #makeAudit(trace: AuditTrace): AuditActivity {
     const { open, pipe, limits, context, touched, builder, tally, connectBackoff } = this.#parts;
     const { auditIntervalMs } = pipe.settings;
     return new AuditActivity({
@@ -182,7 +192,28 @@ export class SessionRun {
       backoff: connectBackoff,
       logger: pipe.logger,
       tally: tally.audit,
+      trace,
       index: () => pipe.bus.committedIndex,
+    });
+  }
+
+  #makeRescan(trace: AuditTrace): RescanActivity {
+    const { pipe, limits, context, touched, dirty, builder, tally, connectBackoff } = this.#parts;
+    return new RescanActivity({
+      source: pipe.source,
+      dirty,
+      limits,
+      context,
+      touched: touched.rescan,
+      builder,
+      revives: this.#revives,
+      ambience: pipe.ambience,
+      backoff: connectBackoff,
+      logger: pipe.logger,
+      tally: tally.rescans,
+      trace,
+      index: () => pipe.bus.committedIndex,
+      onLoss: (reason) => this.#lost(reason),
     });
   }
 
@@ -224,17 +255,16 @@ export class SessionRun {
       tally.delivered(batch, ambience.now());
       this.#gate.note(tally.lagMs ?? 0);
     };
-    const onLoss = (reason: string): void => {
-      tally.changesLost++;
-      this.#lane.lostChanges(reason);
-    };
+    const onDirty = (directories: readonly string[]): void => this.rescan.add(directories);
+    const onLoss = (reason: string): void => this.#lost(reason);
     return new Lane(role, {
       sender,
       sessionId: open.session.sessionId,
       bus,
-      realtime: new RealtimeActivity({ bus, limits, context, revives: this.#revives, onLoss, onDelivered }),
+      realtime: new RealtimeActivity({ bus, limits, context, revives: this.#revives, onDirty, onLoss, onDelivered }),
       snapshot: this.snapshot,
       audit: this.audit,
+      rescan: this.rescan,
       scans: this.#scans,
       gate: this.#gate,
       delivery: this.#delivery,
@@ -269,6 +299,11 @@ export class SessionRun {
         if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
       },
     });
+  }
+
+  #lost(reason: string): void {
+    this.#parts.tally.changesLost++;
+    this.#lane.lostChanges(reason);
   }
 
   /** Only paths leave tombstones. */

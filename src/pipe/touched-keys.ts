@@ -31,11 +31,13 @@ export class TouchedByActivity {
   readonly snapshot = new TouchedKeys();
   readonly audit = new TouchedKeys();
   readonly scan = new TouchedKeys();
+  readonly rescan = new TouchedKeys();
 
   note(change: Change): void {
     this.snapshot.note(change);
     this.audit.note(change);
     this.scan.note(change);
+    this.rescan.note(change);
   }
 }
 
@@ -96,6 +98,11 @@ export class TouchedKeys {
   supersedes(key: string, groupSequence: number): boolean {
     const touched = Math.max(this.#young.get(key) ?? -1, this.#old.get(key) ?? -1, this.#deletedAbove(key));
     return touched > groupSequence;
+  }
+
+  /** Whether this container, or one above it, was deleted since. */
+  isDeleted(key: string, groupSequence: number): boolean {
+    return Math.max(this.#deletedContainers.get(key) ?? -1, this.#deletedAbove(key)) > groupSequence;
   }
 
   /** Sequence of the latest delete of a container above the key, -1 when there was none. */

@@ -11,6 +11,11 @@ export interface AuditOptions extends CallOptions {
   readonly opened: Promise<void>;
 }
 
+export interface RescanOptions extends CallOptions {
+  /** Resolves when the far side took the first chunk; never, when it does not come to that. */
+  readonly opened: Promise<void>;
+}
+
 /** What a look at one key said. Keys about which nothing can be said are left out. */
 export type Verified =
   | { readonly key: string; readonly exists: true; readonly row: Row }
@@ -103,6 +108,18 @@ export interface SourceDriver {
    * FUSTOR_SOURCE_PATH_REFUSED for a key that leads out of the source.
    */
   scan?(key: string, recursive: boolean, options: CallOptions): BulkRows;
+
+  /**
+   * The rows of these containers and of their children, not of what lies deeper; for the far side to be told again where changes of this
+   * source were too many to be kept.
+   *
+   *   - The first chunk holds the row of one of the containers alone, if any exists; everything else is read after `opened` resolved.
+   *   - A container's row precedes those of its children. One that is not there (any more) has no rows.
+   *   - Unless everything that exists was covered the iteration throws; it never just ends.
+   *
+   * Absent: such changes are lost, and a snapshot follows.
+   */
+  rescan?(containers: readonly string[], options: RescanOptions): BulkRows;
 
   status(): SourceStatus;
 

@@ -47,7 +47,16 @@ export interface AuditParts {
   readonly backoff: BackoffSettings;
   readonly logger: Logger;
   readonly tally: AuditTally;
+  readonly trace: AuditTrace;
   readonly index: () => number;
+}
+
+/**
+ * Whose audit the far side may count as begun and not ended, undefined = none. It goes on counting what it has seen, so whoever sends an end
+ * answers for all of that: a full audit does, a rescan only for what rescans have told.
+ */
+export interface AuditTrace {
+  begunBy: "audit" | "rescan" | undefined;
 }
 
 interface Running {
@@ -183,7 +192,8 @@ export class AuditActivity {
   #rowsParcel(work: Running): Parcel | undefined {
     const cut = work.pass.cut();
     if (cut === undefined) return undefined;
-    const { context, index } = this.#parts;
+    const { context, index, trace } = this.#parts;
+    trace.begunBy = "audit";
     return {
       shipments: [new BulkShipment("audit", cut.ranges, cut.revived, index(), context)],
       isCancelled: () => this.#work !== work,
@@ -217,7 +227,8 @@ export class AuditActivity {
 
   #ended(work: Running): void {
     // A demotion while the answer was on its way: what comes next is not ours.
-    const { tally, ambience, logger, settings } = this.#parts;
+    const { tally, trace, ambience, logger, settings } = this.#parts;
+    trace.begunBy = undefined;
     tally.runs++;
     tally.lastCompleteAt = ambience.now();
     if (this.#work !== work) return;

@@ -11,6 +11,8 @@ export interface RealtimeParts {
   readonly context: ShipmentContext;
   /** The schema knows tombstones. */
   readonly revives: boolean;
+  /** Changes are missing, in these directories. */
+  readonly onDirty: (directories: readonly string[]) => void;
   /** Changes are missing for ever. */
   readonly onLoss: (reason: string) => void;
   readonly onDelivered: (batch: BusBatch) => void;
@@ -50,6 +52,10 @@ export class RealtimeActivity {
         this.#parts.onLoss(taken.reason);
         continue;
       }
+      if (taken.kind === "dirty") {
+        this.#parts.onDirty(taken.directories);
+        continue;
+      }
       return {
         shipments: this.#shipments(taken),
         isCancelled: () => false,
@@ -63,25 +69,33 @@ export class RealtimeActivity {
     }
   }
 
-  /** Cut so that none has more events than a POST may hold. */
   #shipments(batch: BusBatch): LiveShipment[] {
     const { limits, context, revives } = this.#parts;
     const items: LiveItem[] = revives
       ? planItems(batch, context.revival)
       : batch.changes.map((change, i) => ({ change, index: batch.indexes[i] ?? -1, revive: false }));
-    const shipments: LiveShipment[] = [];
-    let waiting: LiveItem[] = [];
-    let events = 0;
-    for (const run of liveRuns(items, limits.eventRows)) {
-      if (waiting.length > 0 && events + eventsOfRun(run) > limits.events) {
-        shipments.push(new LiveShipment(waiting, context));
-        waiting = [];
-        events = 0;
-      }
-      waiting.push(...run.items);
-      events += eventsOfRun(run);
-    }
-    if (waiting.length > 0) shipments.push(new LiveShipment(waiting, context));
-    return shipments;
+    return liveShipments(items, limits, context);
   }
+}
+
+/** Cut so that none has more events than a POST may hold. */
+export function liveShipments(
+  items: readonly LiveItem[],
+  limits: ParcelLimits,
+  context: ShipmentContext,
+): LiveShipment[] {
+  const shipments: LiveShipment[] = [];
+  let waiting: LiveItem[] = [];
+  let events = 0;
+  for (const run of liveRuns(items, limits.eventRows)) {
+    if (waiting.length > 0 && events + eventsOfRun(run) > limits.events) {
+      shipments.push(new LiveShipment(waiting, context));
+      waiting = [];
+      events = 0;
+    }
+    waiting.push(...run.items);
+    events += eventsOfRun(run);
+  }
+  if (waiting.length > 0) shipments.push(new LiveShipment(waiting, context));
+  return shipments;
 }

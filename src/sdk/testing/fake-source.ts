@@ -9,6 +9,7 @@ import type {
   BulkRows,
   CallOptions,
   MessageStream,
+  RescanOptions,
   SourceAvailability,
   SourceDriver,
   SourceStatus,
@@ -24,6 +25,8 @@ export interface FakeSourceOptions {
   readonly directoryPauseMs?: number;
   /** The stream can start at any position. Default false. */
   readonly keepsHistory?: boolean;
+  /** Directories can be told again. Default false: whatever is lost needs a snapshot. */
+  readonly rescans?: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -36,6 +39,10 @@ export class FakeSource implements SourceDriver {
   readonly table = "files";
   readonly fields = ["path", "file_name", "size", "modified_time", "created_time", "is_directory"];
   readonly uri = "/fake";
+
+  readonly rescan?: NonNullable<SourceDriver["rescan"]>;
+  /** The directories of each rescan that was begun. */
+  readonly rescanned: (readonly string[])[] = [];
 
   readonly #options: Required<FakeSourceOptions>;
   readonly #tree = new Map<string, FsRow>();
@@ -61,8 +68,16 @@ export class FakeSource implements SourceDriver {
   wrongReleases = 0;
 
   constructor(options: FakeSourceOptions = {}) {
-    this.#options = { chunkRows: 50, poolChunks: 8, directoryPauseMs: 0, keepsHistory: false, ...options };
+    this.#options = {
+      chunkRows: 50,
+      poolChunks: 8,
+      directoryPauseMs: 0,
+      keepsHistory: false,
+      rescans: false,
+      ...options,
+    };
     this.#set("/", 0, 1_700_000_000, true);
+    if (this.#options.rescans) this.rescan = (directories, call) => this.#rescan(directories, call);
   }
 
   /** Path -> row of everything there is, the root included. */
@@ -292,6 +307,34 @@ export class FakeSource implements SourceDriver {
     }
   }
 
+  #rescan(directories: readonly string[], options: RescanOptions): BulkRows {
+    this.rescanned.push(directories);
+    let rows = 0;
+    const count = (added: number): void => {
+      rows += added;
+    };
+    return { chunks: this.#rescanChunks(directories, options, count), progress: () => ({ rows }) };
+  }
+
+  async *#rescanChunks(
+    directories: readonly string[],
+    { signal, opened }: RescanOptions,
+    count: (rows: number) => void,
+  ): AsyncGenerator<RowChunk> {
+    const first = directories.find((path) => this.#tree.has(path));
+    if (first === undefined) return;
+    yield* this.#scanChunks(first, false, signal, count);
+    await Promise.race([opened, new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()))]);
+    for (const directory of directories) {
+      if (signal.aborted) return;
+      if (this.unlistable.has(directory)) throw new FustorError("FUSTOR_SOURCE_UNAVAILABLE", "no", { retryable: true });
+      const own = this.#tree.get(directory);
+      const children = [...this.#tree.values()].filter(({ path }) => parentOf(path) === directory);
+      if (own !== undefined) yield* this.#inChunks([own, ...children], ++this.#sequence, signal, count);
+      await new Promise((resolve) => setTimeout(resolve, this.#options.directoryPauseMs));
+    }
+  }
+
   async *#scanChunks(
     key: string,
     recursive: boolean,
@@ -300,7 +343,15 @@ export class FakeSource implements SourceDriver {
   ): AsyncGenerator<RowChunk> {
     if (key.includes("..")) throw new FustorError("FUSTOR_SOURCE_PATH_REFUSED", `${key} is refused`);
     const rows = [...this.#tree.values()].filter(({ path }) => path === key || (recursive && isBelow(path, key)));
-    const sequence = ++this.#sequence;
+    yield* this.#inChunks(rows, ++this.#sequence, signal, count);
+  }
+
+  async *#inChunks(
+    rows: readonly FsRow[],
+    sequence: number,
+    signal: AbortSignal,
+    count: (rows: number) => void,
+  ): AsyncGenerator<RowChunk> {
     for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
       while (this.#chunksOut >= this.#options.poolChunks && !signal.aborted) await this.#poolFreed(signal);
       if (signal.aborted) return;

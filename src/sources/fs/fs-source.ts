@@ -11,6 +11,7 @@ import {
   describeError,
   FustorError,
   type MessageStream,
+  type RescanOptions,
   type RowChunk,
   type SourceAvailability,
   type SourceDriver,
@@ -20,7 +21,7 @@ import {
 } from "../../sdk/index.ts";
 import { coverageNotes } from "./coverage-notes.ts";
 import type { FsSourceOptions } from "./fs-config.ts";
-import { type Looker, rowsAt, verifyKeys } from "./look.ts";
+import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
 import { type ParcelHints, startParcelHints } from "./parcel-hints.ts";
 import { Doorbell, liveBatches } from "./realtime.ts";
 import { sourceKey } from "./source-key.ts";
@@ -116,6 +117,10 @@ export class FsSource implements SourceDriver {
     return countedRows(this.#scanChunks(asked, recursive, this.#ended(signal)), undefined);
   }
 
+  rescan(directories: readonly string[], { signal, opened }: RescanOptions): BulkRows {
+    return countedRows(this.#rescanChunks(directories, opened, this.#ended(signal)), undefined);
+  }
+
   async verify(asked: readonly string[], { signal }: CallOptions): Promise<readonly Verified[]> {
     this.#assertAvailable();
     const keys = asked.filter((key) => this.#isKey(key));
@@ -152,6 +157,18 @@ export class FsSource implements SourceDriver {
     yield* rowsAt(this.#looker, key, recursive, signal);
   }
 
+  async *#rescanChunks(
+    directories: readonly string[],
+    opened: Promise<void>,
+    signal: AbortSignal,
+  ): AsyncGenerator<RowChunk> {
+    this.#assertWhole();
+    if (!(yield* rowsOfFirst(this.#looker, directories, signal))) return;
+    await Promise.race([opened, aborted(signal)]);
+    yield* rowsOfDirectories(this.#looker, directories, signal);
+    this.#assertWhole();
+  }
+
   // biome-ignore lint/correctness/useYield: a snapshot without rows, which fails as any other while the root is away
   async *#noRows(): AsyncGenerator<RowChunk> {
     this.#assertAvailable();
@@ -159,6 +176,14 @@ export class FsSource implements SourceDriver {
 
   #assertAvailable(): void {
     if (this.#availability.state === "unavailable") throw this.#unavailable(this.#availability.reason);
+  }
+
+  /** What a lost mount held is not there to be listed, and yet nothing of it may be taken for deleted. */
+  #assertWhole(): void {
+    this.#assertAvailable();
+    const { lostMounts, heldDeletes } = this.#watch.status();
+    if (lostMounts.length > 0) throw this.#unavailable(`what was mounted at ${lostMounts[0]} is gone`);
+    if (heldDeletes > 0) throw this.#unavailable("most of the tree is missing");
   }
 
   async *#snapshotChunks(open: () => NativeScan, signal: AbortSignal): AsyncGenerator<RowChunk> {

@@ -39,6 +39,51 @@ export async function* rowsAt(
   if (!summary.complete) throw failure(root, "the root went away during the scan");
 }
 
+/** The row of the first of these directories that is there; false when none is. */
+export async function* rowsOfFirst(
+  looker: Looker,
+  keys: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<RowChunk, boolean> {
+  for (const key of keys) {
+    let found = false;
+    for await (const chunk of directoryRows(looker, [key], false, signal)) {
+      found ||= chunk.rowCount > 0;
+      yield chunk;
+    }
+    if (found) return true;
+  }
+  return false;
+}
+
+/** The rows of these directories, then those of their children. */
+export const rowsOfDirectories = (
+  looker: Looker,
+  keys: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<RowChunk> => directoryRows(looker, keys, true, signal);
+
+async function* directoryRows(
+  { addon, root, options }: Looker,
+  paths: readonly string[],
+  listed: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<RowChunk> {
+  const scan = addon.createScan(root, { ...options, threads: 1, paths, recursive: listed, maxDepth: 1 });
+  try {
+    yield* rowChunks(scan, signal);
+  } catch (error) {
+    throw failure(root, "the root cannot be read", error);
+  }
+  if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "the rescan was cancelled");
+  const { complete, errors, errorsByCode } = scan.summary();
+  // A link that stands above a directory now leads elsewhere: the directory is gone.
+  const failures = Object.entries(errorsByCode).filter(([code, times]) => code !== "ELOOP" && times > 0);
+  const first = errors.find(({ code }) => code !== "ELOOP");
+  if (failures.length > 0) throw failure(root, `${first?.path ?? "a directory"} cannot be read (${failures[0]?.[0]})`);
+  if (!complete) throw failure(root, "the root went away during the rescan");
+}
+
 /** What can be said about each key; nothing about those that could not be looked at. */
 export async function verifyKeys(
   { addon, root, options }: Looker,

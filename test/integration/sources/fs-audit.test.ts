@@ -63,6 +63,29 @@ describe("what the fs source tells when it is asked", () => {
     expect(paths.indexOf("/d")).toBeLessThan(paths.indexOf("/d/g"));
   });
 
+  it("a rescan gives directories and their children, one directory's row alone before anything else is read", async () => {
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const rows = rowsOf(source.rescan(["/away", "/d", "/d/e", "/d/none/deeper"], { signal, opened }));
+    expect((await rows.next()).value).toMatchObject([{ path: "/d" }]);
+    const rest = pathsIn(rows);
+    writeFileSync(join(root, "d/new"), "written before it was open");
+    mkdirSync(join(root, "d/e/deep/deeper"), { recursive: true });
+    open();
+    const paths = await rest;
+    expect([...paths].sort()).toEqual(["/d", "/d/e", "/d/e", "/d/e/deep", "/d/e/h", "/d/g", "/d/new"]);
+    expect(paths.indexOf("/d/e")).toBeLessThan(paths.indexOf("/d/e/h"));
+    expect(await pathsOf(source.rescan(["/away"], { signal, opened }))).toEqual([]);
+  });
+
+  it("a rescan of a root that is gone throws and never ends", async () => {
+    rmSync(root, { recursive: true });
+    const rescan = source.rescan(["/d"], { signal, opened: Promise.resolve() });
+    await expect(pathsOf(rescan)).rejects.toMatchObject({ code: "FUSTOR_SOURCE_UNAVAILABLE", retryable: true });
+  });
+
   it("an audit of a root that is gone throws and never ends", async () => {
     rmSync(root, { recursive: true });
     const audit = source.getAuditIterator({ signal, opened: Promise.resolve() });

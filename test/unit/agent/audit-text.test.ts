@@ -5,6 +5,7 @@ const quiet = {
   audit: { state: "off", runs: 0, cutShort: 0 },
   sentinel: { rounds: 0, checked: 0, missing: 0, failures: 0 },
   scans: { done: 0, failed: 0, refused: 0 },
+  rescans: { state: "none", runs: 0, directories: 0, rows: 0, cutShort: 0, pending: 0 },
 } as const;
 const seconds = (ms: number): string => `${ms / 1000} s`;
 
@@ -17,9 +18,11 @@ test("what was done and what failed stands in one sentence", () => {
     audit: { state: "waiting", runs: 3, cutShort: 1, lastCompleteAgoMs: 12_000 },
     sentinel: { rounds: 2, checked: 5, missing: 1, failures: 0 },
     scans: { done: 1, failed: 2, refused: 0 },
+    rescans: { state: "running", runs: 2, directories: 40, rows: 900, cutShort: 1, pending: 7 },
   } as const;
   expect(auditText(busy, seconds)).toBe(
     "audits: waiting, 3 complete, the last one 12 s ago, 1 cut short; " +
-      "suspects: 5 checked, 1 gone, 0 questions failed; scans asked for: 1 done, 2 failed, 0 refused",
+      "suspects: 5 checked, 1 gone, 0 questions failed; " +
+      "rescans: running, 2 complete with 40 directories, 1 cut short, 7 directories pending; scans asked for: 1 done, 2 failed, 0 refused",
   );
 });

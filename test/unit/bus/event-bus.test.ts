@@ -176,6 +176,45 @@ describe("a full bus", () => {
     expect(keysOf(takeBatch(subscription))).toEqual(["/after"]);
     expect(bus.status()).toMatchObject({ overflows: 1, losses: 1 });
   });
+
+  it("names once the directories of all that it could not keep, a directory before those in it, and goes on", () => {
+    const { bus } = makeBus({ maxChanges: 5, maxCoalesced: 8, maxDirty: 10 });
+    const subscription = bus.subscribe();
+    publish(bus, upsert("/new", 1, true), upsert("/new/in", 2, true), removal("/old", 3, true), removal("/a/gone", 4));
+    for (let i = 5; i < 12; i++) publish(bus, upsert(`/b/f${i}`, i));
+    expect(subscription.isEmpty).toBe(false);
+    publish(bus, upsert("/after", 20));
+    expect(subscription.take(10, 1e9)).toEqual({ kind: "dirty", directories: ["/", "/a", "/b", "/new", "/new/in"] });
+    expect(keysOf(takeBatch(subscription))).toContain("/after");
+    expect(subscription.take(10, 1e9)).toBeUndefined();
+    expect(bus.status()).toMatchObject({ overflows: 1, collapses: 1, losses: 0 });
+  });
+
+  it("names the directories of everything that waits in the chain, and keeps what is in flight", () => {
+    const { bus } = makeBus({ maxChanges: 20, maxCoalesced: 3, maxDirty: 100 });
+    const subscription = bus.subscribe();
+    publish(bus, upsert("/flying/f", 1));
+    const inFlight = takeBatch(subscription);
+    for (let i = 0; i < 21; i++) publish(bus, upsert(`/d${i}/f`, i));
+    subscription.rewind();
+    expect(takeBatch(subscription)).toBe(inFlight);
+    const directories = Array.from({ length: 21 }, (_, i) => `/d${i}`).sort();
+    expect(subscription.take(10, 1e9)).toEqual({ kind: "dirty", directories });
+  });
+
+  it("says that changes are lost when their directories are too many or cannot be told, and names none", () => {
+    for (const [maxDirty, key] of [
+      [5, "/d"],
+      [100, "no path "],
+    ] as const) {
+      const { bus } = makeBus({ maxChanges: 5, maxCoalesced: 8, maxDirty });
+      const subscription = bus.subscribe();
+      for (let i = 0; i < 9; i++) publish(bus, upsert(key === "/d" ? `/d${i}/f` : `${key}${i}`, i));
+      expect(subscription.take(10, 1e9)).toMatchObject({ kind: "lost" });
+      expect(subscription.take(10, 1e9)).toBeUndefined();
+      expect(bus.status()).toMatchObject({ collapses: 0, losses: 1 });
+    }
+  });
 });
 
 /** What a far side holds after these changes: deletes take everything below with them. */

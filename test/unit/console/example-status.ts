@@ -11,6 +11,7 @@ export const examplePipe: PipeReport = {
   audit: { state: "off", runs: 0, cutShort: 0 },
   sentinel: { rounds: 0, checked: 0, missing: 0, failures: 0 },
   scans: { done: 0, failed: 0, refused: 0 },
+  rescans: { state: "none", runs: 0, directories: 0, rows: 0, cutShort: 0, pending: 0 },
   rowsSent: { message: 8_731, snapshot: 104_233, audit: 0, on_demand_job: 0 },
   batchesSent: 190,
   failures: 0,
