@@ -139,7 +139,8 @@ export class Agent {
       targets,
     );
     const goingOn = new Map(active.filter(({ id }) => plan.unchanged.includes(id)).map((slot) => [slot.id, slot]));
-    const leaving = active.filter(({ id }) => !goingOn.has(id));
+    // Those among them that are being stopped already are waited for: their successors must not run beside them.
+    const leaving = this.#slots.filter(({ id }) => !goingOn.has(id));
     const before = new Map(this.#slots.map((slot) => [slot.id, slot]));
     const slots = targets.map((target) => goingOn.get(target.pipe.id) ?? new PipeSlot(target, this.#context));
     // A source that goes on with another pipe is neither closed nor looked through again.

@@ -144,3 +144,16 @@ for (const seed of seeds) {
     expect(fusion.summaryOf(KEYS.view)?.sessions).toBe(wanted.size);
   });
 }
+
+test("a reload waits for a pipe that is being stopped before it starts the pipe again", async () => {
+  const { fusion, configure, reload, start } = await stage();
+  const agent = await start({ a: {} });
+  await settled(agent, "a");
+  const order: string[] = [];
+  const stopping = agent.stopPipe("a", DRAIN_MS).then(() => order.push("stopped"));
+  const reloading = reload(await configure({ a: {} })).then(() => order.push("started"));
+  await Promise.all([stopping, reloading]);
+  await settled(agent, "a");
+  expect(order).toEqual(["stopped", "started"]);
+  expect(fusion.summaryOf(KEYS.view)?.sessions).toBe(1);
+});
