@@ -100,6 +100,18 @@ function define(at: Nested, name: string, value: unknown): void {
   Object.defineProperty(at, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
+/**
+ * A word of an audit to the far side, no field of the source: without it everything in a directory that could not be listed would count
+ * as gone. So it passes through whatever the rules list, unless one of them makes it itself.
+ */
+const AUDIT_SKIPPED = "audit_skipped";
+
+function stepsOf(rules: readonly FieldMappingRule[]): readonly MappingStep[] {
+  const steps = rules.map(compile).filter((step) => step !== undefined);
+  const isMade = steps.some(({ target }) => target[0] === AUDIT_SKIPPED);
+  return steps.length === 0 || isMade ? steps : [...steps, { target: [AUDIT_SKIPPED], source: AUDIT_SKIPPED }];
+}
+
 export class FieldMapper {
   /** What is left of the rules: the program that `map` runs. */
   readonly steps: readonly MappingStep[];
@@ -108,7 +120,7 @@ export class FieldMapper {
 
   /** `onConflict` hears once of each target whose parent is a scalar; the rule is skipped there. */
   constructor(rules: readonly FieldMappingRule[], onConflict: (target: string) => void = () => undefined) {
-    this.steps = rules.map(compile).filter((step) => step !== undefined);
+    this.steps = stepsOf(rules);
     this.isIdentity = rules.length === 0;
     this.#onConflict = onConflict;
   }

@@ -1,9 +1,9 @@
 /**
- * The one ordered lane of a session: live changes and snapshot rows, one parcel at a time.
+ * The one ordered lane of a session: live changes and rows in bulk, one parcel at a time.
  *
- * Live goes first. Rows in bulk (one snapshot, else one audit or rescan) fill the capacity that is left: after a parcel of live changes that emptied the bus, or after
- * {@link LIVE_IN_A_ROW} full ones, so that a stream that never pauses delays a snapshot but cannot starve it. A parcel that fails
- * is repeated before anything else is sent.
+ * Live goes first. Rows in bulk (a scan that somebody asked for, else the snapshot, else an audit or a rescan) fill the capacity that
+ * is left: after a parcel of live changes that emptied the bus, or after {@link LIVE_IN_A_ROW} full ones, so that a stream that never
+ * pauses delays a snapshot but cannot starve it. A parcel that fails is repeated before anything else is sent.
  */
 
 import { Bell } from "../bus/bell.ts";
@@ -52,7 +52,6 @@ export class Lane {
   #wasFollower: boolean;
   #polled = false;
   #liveInARow = 0;
-  /** Changes still to be sent before a stop; undefined = not stopping. */
   #draining = false;
   #drained = false;
 
@@ -184,8 +183,9 @@ export class Lane {
   /** A scan that somebody waits for goes first. A snapshot leaves no room for an audit. */
   #nextBulk(): Parcel | undefined {
     const { snapshot, scans, gate } = this.#parts;
-    const parcel = scans.next() ?? (gate.mayPass() ? snapshot.next() : undefined);
-    if (parcel === undefined && gate.isPaused) return undefined;
+    const scan = scans.next();
+    if (scan !== undefined || !gate.mayPass()) return scan;
+    const parcel = snapshot.next();
     if (parcel !== undefined || snapshot.state === "running") return parcel;
     return this.#nextAudit();
   }

@@ -140,7 +140,8 @@ export class SessionRun {
       limits: this.#parts.limits,
       onPoison: (row) => {
         tally.poisonRows++;
-        if (row.phase === "audit") {
+        // An audit leaves out what a live row tells, and a rescan tells by live rows: an end would delete what a refused one stands for.
+        if (row.phase === "audit" || row.phase === "message") {
           this.audit.spoil();
           this.rescan.spoil();
         }

@@ -5,7 +5,7 @@
  * touched by a live row since the audit began. Hence:
  *
  *   - The end goes out only after the source finished and every row was accepted. Otherwise nothing more is sent, which is safe, and the
- *     audit starts anew. A row that the far side refuses for its content costs the audit its end, too.
+ *     audit starts anew. A row that the far side refuses for its content costs the audit its end, too, a live one that came meanwhile as well.
  *   - The root's row goes first, alone, and nothing else is read before it was accepted. From then on the far side counts an audit as
  *     begun, so a live row that is sent later protects its path, and only such rows supersede rows of the audit:
  *
@@ -65,7 +65,7 @@ interface Running {
   /** The far side knows that it began. */
   isOpen: boolean;
   readonly open: () => void;
-  /** A row of it was refused. */
+  /** A row of it was refused, or a live one meanwhile. */
   isSpoilt: boolean;
 }
 
@@ -123,7 +123,7 @@ export class AuditActivity {
     this.#becomeDue();
   }
 
-  /** A row of an audit was refused for its content. */
+  /** A row was refused for its content: of the audit, or a live one in whose favour the audit leaves its own out. */
   spoil(): void {
     if (this.#work.kind === "running") this.#work.isSpoilt = true;
   }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Ambience } from "../../../src/pipe/pipe-options.ts";
+import { systemAmbience } from "../../../src/pipe/system-ambience.ts";
 import { FustorError } from "../../../src/sdk/index.ts";
 import type { ReceivedEnvelope } from "../../../src/sdk/testing/fake-sender.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
@@ -24,6 +26,13 @@ const auditing = (options: ConstructorParameters<typeof PipeHarness>[0] = {}): P
       settings: { auditIntervalMs: HOUR, ...options.settings },
     }),
   );
+
+/** Twenty times as fast as the real clock. */
+const hurried: Ambience = {
+  ...systemAmbience,
+  now: () => performance.now() * 20,
+  setTimer: (delayMs, callback) => systemAmbience.setTimer(delayMs / 20, callback),
+};
 
 const isAudit = (envelope?: ReceivedEnvelope): boolean => envelope?.sourceType === "audit";
 const ends = (harness: PipeHarness): number =>
@@ -163,6 +172,57 @@ describe("audits of a leader", () => {
     await until(() => auditsDone(harness) === 2);
     expect(harness.fusion.removedByAudits).toEqual([]);
     expect(harness.differences()).toEqual([]);
+  });
+
+  it("spare what is in a directory that could not be listed when a mapping does not name the mark", async () => {
+    const names = ["path", "file_name", "size", "modified_time", "is_directory"];
+    const fieldsMapping = names.map((name) => ({ to: name, source: [name] }));
+    const harness = auditing({ settings: { fieldsMapping } });
+    harness.source.unlistable.add("/a");
+    await harness.start();
+    await until(() => auditsDone(harness) === 2);
+    expect(harness.fusion.removedByAudits).toEqual([]);
+    expect(harness.differences()).toEqual([]);
+  });
+
+  it("get no end when a live row that came meanwhile is refused: the path stays in the view", async () => {
+    const harness = auditing({ source: { chunkRows: 5 } });
+    let touched = false;
+    harness.sender.setFaults((call, envelope) => {
+      if (call !== "push") return undefined;
+      const rows = envelope?.events.flatMap((event) => event.rows) ?? [];
+      if (isAudit(envelope) && !touched && rows.some(({ path }) => path === "/b/f0")) {
+        touched = true;
+        harness.source.write("/b/f29", 777);
+      }
+      const isBad = envelope?.sourceType === "message" && rows.some(({ path }) => path === "/b/f29");
+      return isBad ? { kind: "fail", code: "FUSTOR_BATCH_REFUSED" } : undefined;
+    });
+    await harness.start();
+    await until(() => harness.pipe.status().audit.cutShort + auditsDone(harness) > 0);
+    expect(harness.poison.map(({ key }) => key)).toEqual(["/b/f29"]);
+    expect(harness.fusion.removedByAudits).toEqual([]);
+    expect(harness.fusion.view.has("/b/f29")).toBe(true);
+  });
+
+  it("go on while live changes are late all the time", async () => {
+    const harness = auditing({
+      fusion: { sessionTimeoutMs: 60_000 },
+      settings: { snapshotPauseLagMs: 1 },
+      parts: { ambience: hurried },
+    });
+    harness.sender.setFaults((call, envelope) =>
+      call === "push" && envelope?.sourceType === "message" ? { kind: "slow", delayMs: 5 } : undefined,
+    );
+    let writes = 0;
+    const writer = setInterval(() => harness.source.write("/b/busy", writes++), 2);
+    try {
+      await harness.start();
+      await until(() => auditsDone(harness) >= 1);
+    } finally {
+      clearInterval(writer);
+    }
+    expect(harness.fusion.removedByAudits).toEqual([]);
   });
 
   it("stop at once when another agent takes the lead, and begin anew with the next promotion", async () => {
