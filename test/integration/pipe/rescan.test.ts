@@ -142,6 +142,22 @@ describe("changes beyond every buffer", () => {
     await until(() => [...harness.fusion.view.keys()].every((path) => harness.source.tree.has(path)));
   });
 
+  it("delete no path whose row is refused: the rescan gets no end, and a snapshot follows", async () => {
+    const harness = await settled();
+    await freeze(harness);
+    await upheaval(harness);
+    const isBad = (push: ReceivedEnvelope): boolean =>
+      push.events.some(({ rows }) => rows.some(({ path }) => path === "/kept/f20"));
+    harness.sender.setFaults((_call, push) =>
+      push?.sourceType === "message" && isBad(push) ? { kind: "fail", code: "FUSTOR_BATCH_REFUSED" } : undefined,
+    );
+    await until(() => harness.poison.length > 0 && rescans(harness).state === "none" && harness.isSettled);
+    expect(harness.poison.map(({ key }) => key)).toEqual(["/kept/f20"]);
+    expect(harness.fusion.view.has("/kept/f20")).toBe(true);
+    expect(auditEnds(harness)).toBe(0);
+    expect(harness.source.snapshots).toBe(2);
+  });
+
   it("wait across a lost session, and a full audit never runs beside a rescan", async () => {
     const harness = await settled({
       settings: { auditIntervalMs: HOUR },
