@@ -189,6 +189,10 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
       unwatched.Set(cause, entry);
     }
     result.Set("unwatched", unwatched);
+    Napi::Object collapses = Napi::Object::New(env);
+    collapses.Set("directories", static_cast<double>(status.collapsed_directories));
+    collapses.Set("root", static_cast<double>(status.collapsed_root));
+    result.Set("collapses", collapses);
     Napi::Array engines = Napi::Array::New(env, status.engines.size());
     for (uint32_t i = 0; i < status.engines.size(); i++) {
       Napi::Object fact = Napi::Object::New(env);

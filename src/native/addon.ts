@@ -170,6 +170,8 @@ export interface WatchStatus {
   readonly overflows: number;
   readonly resyncs: number;
   readonly lastResyncReason: string;
+  /** Under pressure: how often a directory was listed because too many of its names were marked, and everything because too many were. */
+  readonly collapses: { readonly directories: number; readonly root: number };
   /** Dirty marks waiting to be looked at. */
   readonly queueDepth: number;
   /** The last trouble with a directory, "" when there was none. */

@@ -49,13 +49,13 @@ TEST("a quiet listing that is put back stays quiet, whatever names are marked be
   CHECK(dirty.of(1, 0).quiet);
   dirty.mark(1, "f", kMarkCreated, 30);
   CHECK(dirty.of(1, 0).quiet);
-  for (size_t i = 0; i <= DirtySet::kNamesPerDirectory; i++) dirty.mark(1, std::to_string(i), kMarkCreated, 40);
+  for (size_t i = 0; i <= PressureLimits{}.names_per_directory; i++) dirty.mark(1, std::to_string(i), kMarkCreated, 40);
   CHECK(!dirty.of(1, 0).quiet);
 }
 
 TEST("more names than the bound become one listing") {
   DirtySet dirty;
-  for (size_t i = 0; i <= DirtySet::kNamesPerDirectory; i++) {
+  for (size_t i = 0; i <= PressureLimits{}.names_per_directory; i++) {
     CHECK(!dirty.of(1, 1).list);
     dirty.mark(1, std::to_string(i), kMarkCreated, 1);
   }
@@ -126,4 +126,69 @@ TEST("what was dropped is not there when its id is popped") {
   dirty.clear();
   CHECK(!dirty.queued());
   CHECK_EQ(dirty.size(), 0u);
+}
+
+TEST("more names in all than the bound become listings of their directories, and each is counted") {
+  DirtySet dirty({.names_per_directory = 3, .names_in_all = 4, .directories = 100});
+  for (const char* name : {"a", "b", "c", "d"}) dirty.mark(1, name, kMarkCreated, 1);
+  CHECK_EQ(dirty.collapses(), 1u);
+  CHECK(dirty.of(1, 1).list);
+  for (DirId id = 2; id <= 6; id++) dirty.mark(id, "f", kMarkCreated, 1);
+  CHECK_EQ(dirty.collapses(), 6u);
+  CHECK_EQ(dirty.names(), 0u);
+  for (DirId id = 1; id <= 6; id++) CHECK(dirty.of(id, 1).list);
+}
+
+TEST("a listing in place of names keeps what they asked for beyond a look") {
+  DirtySet dirty({.names_per_directory = 2, .names_in_all = 100, .directories = 100});
+  for (const char* name : {"a", "b", "c"}) {
+    dirty.mark(1, name, kMarkModified, 1);
+    dirty.mark(2, name, *name == 'b' ? kMarkSettle : kMarkModified, 1);
+    dirty.mark(3, name, *name == 'b' ? kMarkAnnounce : kMarkModified, 1);
+  }
+  CHECK(dirty.of(1, 1).list && !dirty.of(1, 1).settle && !dirty.of(1, 1).announce);
+  CHECK(dirty.of(2, 1).list && dirty.of(2, 1).settle && !dirty.of(2, 1).announce);
+  CHECK(dirty.of(3, 1).list && !dirty.of(3, 1).settle && dirty.of(3, 1).announce);
+}
+
+TEST("too many dirty directories forget what was only a hint, and keep what a listing of everything would not make good") {
+  DirtySet dirty({.names_per_directory = 100, .names_in_all = 1000, .directories = 20});
+  dirty.of(100, 1).announce = true;
+  dirty.of(101, 1).pass = 1;
+  dirty.of(102, 1).recursive = true;
+  dirty.of(103, 1).settle = true;
+  dirty.mark(104, "f", kMarkAnnounce, 1);
+  dirty.mark(105, "f", kMarkModified | kMarkSettle, 1);
+  for (DirId id = 1; id <= 14; id++) {
+    dirty.mark(id, "f", kMarkCreated, 1);
+    dirty.enqueue(id, false);
+  }
+  dirty.enqueue(104, false);
+  CHECK(!dirty.too_many());
+  dirty.mark(15, "f", kMarkCreated, 1);
+  dirty.enqueue(15, false);
+  CHECK(dirty.too_many());
+  CHECK_EQ(dirty.forget_hints(), 15u);
+  CHECK(!dirty.too_many());
+  CHECK_EQ(dirty.size(), 6u);
+  CHECK_EQ(dirty.names(), 2u);
+  DirId id;
+  CHECK(dirty.pop_live(id));
+  CHECK_EQ(id, 104u);
+  CHECK(!dirty.pop_live(id));  // a queue that kept the forgotten would grow with each time
+}
+
+TEST("work that cannot be forgotten is asked about again only when there is as much more") {
+  DirtySet dirty({.names_per_directory = 100, .names_in_all = 1000, .directories = 10});
+  for (DirId id = 1; id <= 11; id++) dirty.of(id, 1).pass = 1;
+  CHECK(dirty.too_many());
+  CHECK_EQ(dirty.forget_hints(), 0u);
+  CHECK_EQ(dirty.size(), 11u);
+  CHECK(!dirty.too_many());
+  for (DirId id = 12; id <= 21; id++) dirty.mark(id, "f", kMarkCreated, 1);
+  CHECK(!dirty.too_many());
+  dirty.mark(22, "f", kMarkCreated, 1);
+  CHECK(dirty.too_many());
+  CHECK_EQ(dirty.forget_hints(), 11u);
+  CHECK_EQ(dirty.size(), 11u);
 }

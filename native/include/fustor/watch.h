@@ -22,6 +22,13 @@ enum class WatchMode {
   poll,       // no kernel events at all
 };
 
+/** What may wait to be looked at before it is looked at more coarsely (watch/dirty_set.h). */
+struct PressureLimits {
+  size_t names_per_directory = 16'384;
+  size_t names_in_all = 400'000;
+  size_t directories = 250'000;
+};
+
 struct WatchConfig {
   std::string root;             // absolute path
   FilterSpec filter;
@@ -35,6 +42,7 @@ struct WatchConfig {
   int64_t confirm_deletes_ms = 5000;  // a pass that misses more than half of the entries looks again after this time; 0 = at once
   uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
   int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
+  PressureLimits pressure;
   Politeness politeness;        // of passes over the whole tree; never of live work
 };
 
@@ -78,6 +86,8 @@ struct WatchStatus {
   uint64_t overflows = 0;
   uint64_t resyncs = 0;
   std::string last_resync_reason;
+  uint64_t collapsed_directories = 0;  // times when the marked names of a directory became too many and it was listed instead
+  uint64_t collapsed_root = 0;         // times when dirty directories became too many and everything was listed instead
   uint64_t queue_depth = 0;
   double mark_ms = -1;    // from the start until the root's file system was marked (fanotify); -1 = not yet, or never
   double primed_ms = -1;  // from the start until every directory was watched and known; -1 = not yet

@@ -5,6 +5,15 @@
 
 namespace fustor {
 
+namespace {
+/** Nothing in it that a listing of everything would not find by itself. */
+bool is_only_hint(const DirtyDirectory& dirty) {
+  if (dirty.pass != 0 || dirty.announce || dirty.recursive || dirty.settle || dirty.in_background) return false;
+  return std::none_of(dirty.names.begin(), dirty.names.end(),
+                      [](const auto& item) { return (item.second.flags & (kMarkAnnounce | kMarkSettle)) != 0; });
+}
+}  // namespace
+
 DirtyDirectory& DirtySet::of(DirId id, int64_t now_ns) {
   DirtyDirectory& dirty = directories_[id];
   if (dirty.since_ns == 0) dirty.since_ns = now_ns;
@@ -16,8 +25,8 @@ void DirtySet::mark(DirId id, std::string_view name, uint16_t flags, int64_t now
   const auto [found, is_new] = dirty.names.try_emplace(std::string(name));
   found->second.flags = merge_marks(found->second.flags, flags);
   names_ += is_new ? 1 : 0;
-  if (dirty.names.size() > kNamesPerDirectory) collapse(dirty);
-  if (names_ <= kNamesInAll) return;
+  if (dirty.names.size() > limits_.names_per_directory) collapse(dirty);
+  if (names_ <= limits_.names_in_all) return;
   for (auto& [other, directory] : directories_) {
     if (!directory.names.empty()) collapse(directory);
   }
@@ -25,8 +34,14 @@ void DirtySet::mark(DirId id, std::string_view name, uint16_t flags, int64_t now
 
 // A collapsed directory forgets which of its files were closed; listing reports young ones as unsettled and confirms them later.
 void DirtySet::collapse(DirtyDirectory& dirty) {
+  collapses_++;
+  for (const auto& [name, mark] : dirty.names) {
+    dirty.settle = dirty.settle || (mark.flags & kMarkSettle);
+    // In a pass that is how names of a directory not yet listed are marked; its rows go out with the pass.
+    dirty.announce = dirty.announce || (dirty.pass == 0 && (mark.flags & kMarkAnnounce));
+  }
   names_ -= dirty.names.size();
-  dirty.names.clear();
+  std::exchange(dirty.names, {});
   dirty.list = true;
   dirty.quiet = false;
 }
@@ -53,6 +68,7 @@ void DirtySet::put_back(DirId id, DirtyDirectory&& task, int64_t now_ns) {
   dirty.announce |= task.announce;
   dirty.recursive |= task.recursive;
   dirty.self |= task.self;
+  dirty.settle |= task.settle;
   dirty.pass = std::max(dirty.pass, task.pass);
   if (task.since_ns != 0) dirty.since_ns = std::min(dirty.since_ns, task.since_ns);
   for (auto& [name, mark] : task.names) {
@@ -100,7 +116,23 @@ std::unordered_map<std::string, Mark> DirtySet::take_names(DirId id) {
   return std::exchange(found->second.names, {});
 }
 
+size_t DirtySet::forget_hints() {
+  const auto hints = static_cast<size_t>(
+      std::count_if(directories_.begin(), directories_.end(), [](const auto& item) { return is_only_hint(item.second); }));
+  kept_ = directories_.size();
+  if (hints * 2 < kept_) return 0;
+  std::erase_if(directories_, [this](const auto& item) {
+    if (!is_only_hint(item.second)) return false;
+    names_ -= item.second.names.size();
+    return true;
+  });
+  std::erase_if(live_, [this](DirId id) { return !directories_.contains(id); });  // else it would grow with each time
+  kept_ = directories_.size();
+  return hints;
+}
+
 void DirtySet::clear() {
+  kept_ = 0;
   directories_.clear();
   names_ = 0;
   live_.clear();

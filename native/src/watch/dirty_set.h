@@ -1,6 +1,14 @@
-// What has to be looked at again, per directory. Marks of one name merge, so the set is bounded by what exists, not by what happens;
-// past kNamesPerDirectory names a directory is listed as a whole instead, past kNamesInAll every dirty directory is: what is left is a
-// few words for each directory. Not thread safe: the engine's mutex guards it.
+// What has to be looked at again, per directory. Marks of one name merge, so the set is bounded by what exists, not by what happens.
+//
+// Under pressure it grows coarser instead of larger (PressureLimits), and no change is lost by that, because a look at more finds more:
+//   names        too many in one directory: that directory is listed as a whole instead;
+//                too many in all: every directory with marked names is; what is left is about 130 bytes for each directory
+//   directories  too many: those that only wait because the kernel told of them are forgotten, and one resync lists everything instead
+//                (WatchEngine::relieve). It comes after the pass that is running, and later each time when one follows another closely.
+// What a listing could not make good is never forgotten: rows that were asked for although nothing changed, the time to confirm an
+// unsettled file, and the work of a pass. The engine asks after each read of events, so the set exceeds its limit by one read at most.
+//
+// Not thread safe: the engine's mutex guards it.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +16,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "fustor/watch.h"
 #include "watch/tree_table.h"
 
 namespace fustor {
@@ -42,6 +51,7 @@ struct DirtyDirectory {
   bool recursive = false;  // hand list and announce on to the directories below
   bool quiet = true;       // the listing is a first look: what is found was there before and is no change
   bool self = false;       // the directory's own row
+  bool settle = false;     // the listing takes the place of marks that it is time to confirm unsettled files
   bool names_only = false; // leaves the listing to somebody else
   bool in_live = false;    // already in that queue
   bool in_background = false;
@@ -56,8 +66,8 @@ enum class Duty : uint8_t { any, live, background };
 
 class DirtySet {
  public:
-  static constexpr size_t kNamesPerDirectory = 16'384;
-  static constexpr size_t kNamesInAll = 400'000;
+  explicit DirtySet(PressureLimits limits = {}) : limits_(limits) {}
+
   /** One turn in so many is for background work even under a steady stream of live marks: a pass has to end. */
   static constexpr uint32_t kBackgroundTurn = 8;
 
@@ -84,9 +94,19 @@ class DirtySet {
   bool live_queued() const { return !live_.empty(); }
   void clear();
 
+  /** Whether so many directories are dirty that hints should be forgotten and everything be listed instead. */
+  bool too_many() const { return directories_.size() > limits_.directories + kept_; }
+  /** Forgets the directories that wait only because the kernel told of them, if those are most. How many it were. */
+  size_t forget_hints();
+  /** How many times the names of a directory gave way to a listing. */
+  uint64_t collapses() const { return collapses_; }
+
  private:
   void collapse(DirtyDirectory& dirty);
 
+  const PressureLimits limits_;
+  size_t kept_ = 0;         // directories that could not be forgotten: to be asked again only when there are as many more
+  uint64_t collapses_ = 0;
   std::unordered_map<DirId, DirtyDirectory> directories_;
   size_t names_ = 0;  // in all directories
   std::deque<DirId> live_;

@@ -236,6 +236,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
 void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
   const FileStat& stat = sighting.stat;
   const uint16_t flags = sighting.flags;
+  const bool due = (flags & kMarkSettle) || (flags == 0 && task.settle);
   const bool changed = entry == nullptr || entry->kind != stat.kind || !entry->same_content(stat);
   const uint8_t before = entry == nullptr ? 0 : entry->flags;
   bool writing = before & kWriting;
@@ -248,7 +249,7 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
   } else if (flags == 0 && (writing || unsettled)) {
     writing = false;  // listings follow lost events, and the close may be among them: from now on the file has to be quiet
     unsettled = is_young(stat, config_.settle_ms);
-  } else if (flags & kMarkSettle) {
+  } else if (due) {
     unsettled = unsettled && is_young(stat, config_.settle_ms);
   } else if (flags & kMarkCreated) {
     unsettled = stat.nlink == 1;  // a link to a finished file is finished
@@ -271,7 +272,7 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
   if (announce || ((changed || confirmed) && !task.quiet)) {
     report(id, sighting.name, stat, writing || unsettled ? AtomicFlag::no : AtomicFlag::yes, task.since_ns);
   }
-  if (unsettled && (!(before & kUnsettled) || (flags & kMarkSettle))) {
+  if (unsettled && (!(before & kUnsettled) || due)) {
     hold_back(monotonic_ns() + config_.settle_ms * 1'000'000, id, sighting.name, Mark{kMarkSettle, kNoContest});
   }
 }

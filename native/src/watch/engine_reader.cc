@@ -92,8 +92,16 @@ bool WatchEngine::read_events() {
   now_ns_ = monotonic_ns();
   for (const KernelEvent& event : events) digest(event, now_ns_);
   now_ns_ = 0;
+  if (dirty_.too_many()) relieve();
   if (changes_.has_raw()) signal_readable();
   return events.size() >= kBusyRead;
+}
+
+/** The dirty set has grown too large: one look at everything takes the place of many. With the mutex held. */
+void WatchEngine::relieve() {
+  if (dirty_.forget_hints() == 0) return;
+  counts_.collapsed_root++;
+  want_resync("too many directories were dirty");
 }
 
 void WatchEngine::digest(const KernelEvent& event, int64_t) {

@@ -54,7 +54,7 @@ std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()
 
 WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
     : config_(std::move(config)), filter_(config_.filter, config_.root), source_(std::move(source)), on_readable_(std::move(on_readable)),
-      pass_limit_(config_.politeness.entries_per_second) {}
+      pass_limit_(config_.politeness.entries_per_second), dirty_(config_.pressure) {}
 
 WatchEngine::~WatchEngine() { close(); }
 
@@ -272,6 +272,7 @@ WatchStatus WatchEngine::status() const {
   status.watches_used = kernel_watches_;
   status.watches_limit = source_->limit();
   status.queue_depth = dirty_.size();
+  status.collapsed_directories = dirty_.collapses();
   const int64_t now = monotonic_ns();
   if (walked_ns_ == 0 || now - walked_ns_ > (table_.capacity() < kSmallTable ? kSmallWalkNs : kStatusWalkNs)) {
     walked_ns_ = now;

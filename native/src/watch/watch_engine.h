@@ -90,6 +90,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   // watch_engine.cc: life, status, passes; engine_reader.cc: events, timers, root and mounts
   void reader_loop();
   bool read_events();
+  void relieve();
   void digest(const KernelEvent& event, int64_t now_ns);
   void digest_own(DirId id, uint32_t mask);
   void want_resync(const std::string& reason);
