@@ -50,14 +50,14 @@ test("a refused row is in the dead-letter file with the far side's words, and th
   }));
 
 test("session and snapshot of a killed agent are on the disk, and a clean end leaves no session", () =>
-  withFaults({}, async ({ agent, fusion }) => {
+  withFaults({}, async ({ agent }) => {
     const [id] = Object.keys(stateOf(agent.home).pipes);
     const memory = () => stateOf(agent.home).pipes[id ?? ""];
     await waitFor(() => memory()?.snapshotRows !== undefined, { timeoutMs: 10_000, what: "the snapshot on disk" });
     await agent.kill();
     expect(memory()).toMatchObject({ session: expect.any(String), snapshotRows: expect.any(Number) });
     agent.start();
-    await fusion.view.waitUntilOpen(10_000);
+    await agent.waitForStatus(({ pipes }) => pipes[0]?.snapshot === "complete");
     await agent.terminate();
     expect(memory()).not.toHaveProperty("session");
     expect(memory()).toHaveProperty("snapshotRows");
