@@ -51,8 +51,8 @@ export interface OpenSession {
   readonly askedAt: number;
 }
 
-/** What may be logged of a session's id: whoever knows all of it may use the session. */
-export const shortId = (sessionId: string): string => sessionId.slice(0, 8);
+/** What may be logged of a session's id, half of it at most: whoever knows all of it may use the session. */
+export const shortId = (sessionId: string): string => sessionId.slice(0, Math.min(8, sessionId.length >> 1));
 
 export class SessionKeeper {
   readonly #parts: SessionKeeperParts;
