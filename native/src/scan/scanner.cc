@@ -29,6 +29,7 @@ constexpr size_t kWorthSharing = 2;    // directories a thread has to have befor
 constexpr uint32_t kPayRows = 64;      // a limit on entries a second is heeded this often
 constexpr unsigned kMostThreads = 16;  // measured: beyond it not even a cold cache gains
 constexpr auto kNoticeable = std::chrono::milliseconds(50);  // rows do not lie in a chunk for longer than that
+constexpr size_t kMostStarts = 8;      // times the most threads at once: those that retired keep their stacks until the end
 constexpr int kSureAfter = 2;          // windows in a row that say the same
 
 using Clock = std::chrono::steady_clock;
@@ -145,7 +146,7 @@ class Scanner final : public BulkStream {
 
   void start_another() {
     std::lock_guard lock(mutex_);
-    if (cancelled_ || workers_ >= most_ || idle_ > 0) return;
+    if (cancelled_ || workers_ >= most_ || idle_ > 0 || threads_.size() >= most_ * kMostStarts) return;
     try {
       threads_.emplace_back([this] { run(false); });
     } catch (const std::system_error&) {
