@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 
 #include "check.h"
+#include "scripted_source.h"
 #include "watch_judge.h"
 
 using namespace watching;
@@ -69,5 +70,41 @@ TEST("a limit on entries a second slows the first pass, and a change made meanwh
   CHECK(watch.take(*snapshot));
   // All but the last directory of each of the two threads was paid for.
   CHECK(Clock::now() - begin >= std::chrono::milliseconds(1531 - 2 * 50));
+  CHECK_EQ(watch.settle(), "");
+}
+
+TEST("a change is told while the only worker for live work is at a long listing and the polite ones have nothing to do") {
+  Place place;
+  place.write("f", "old");
+  auto config = place.config();
+  config.threads = 1;
+  config.politeness = {.nice = 1};
+  auto scripted = std::make_unique<ScriptedSource>();
+  ScriptedSource* source = scripted.get();
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool reached = false, go = false;
+  Watch watch(config, std::move(scripted));
+  REQUIRE(watch.begin());
+  source->after_arm([&](ScriptedSource::Inode) {
+    std::unique_lock lock(mutex);
+    reached = true;
+    changed.wait_for(lock, kPatience, [&] { return go; });
+  });
+  const fustor::WatchId root = source->watch_of(place.root);
+  place.make("long");
+  source->tell({{root, IN_CREATE | IN_ISDIR, "long"}});
+  CHECK(watch.until([&] {
+    std::lock_guard lock(mutex);
+    return reached;
+  }));
+  place.write("f", "changed");
+  source->tell({{root, IN_MODIFY, "f"}});
+  CHECK(watch.until([&] { return watch.view.rows["/f"].size == "7"; }, std::chrono::seconds(5)));
+  {
+    std::lock_guard lock(mutex);
+    go = true;
+    changed.notify_all();
+  }
   CHECK_EQ(watch.settle(), "");
 }

@@ -11,11 +11,29 @@ using namespace watching;
 
 namespace {
 
-/** fanotify in earnest, whose `arm` the test can hold for one directory. */
+/** fanotify in earnest, whose `arm` the test can hold for one directory; and for another one, when the scout comes to arm it. */
 class HeldSource final : public fustor::EventSource {
  public:
   explicit HeldSource(std::string held) : held_(std::move(held)) {}
-  ~HeldSource() override { let_go(); }
+  void hold_scout(const std::string& place) {
+    std::lock_guard lock(mutex_);
+    struct stat wanted {};
+    if (::stat(place.c_str(), &wanted) == 0) scouted_ = wanted.st_ino;
+    scout_open_ = false;
+  }
+  bool scout_reached() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [this] { return scout_reached_; });
+  }
+  void let_scout_go() {
+    std::lock_guard lock(mutex_);
+    scout_open_ = true;
+    changed_.notify_all();
+  }
+  ~HeldSource() override {
+    let_go();
+    let_scout_go();
+  }
   void let_go() {
     std::lock_guard lock(mutex_);
     open_ = true;
@@ -29,6 +47,7 @@ class HeldSource final : public fustor::EventSource {
   int open() override { return source_.open(); }
   int poll_fd() const override { return source_.poll_fd(); }
   int arm(int fd, fustor::WatchId& id) override {
+    if ((::fcntl(fd, F_GETFL) & O_PATH) != 0) wait_as_scout(fd);
     const int error = source_.arm(fd, id);
     struct stat own {}, wanted {};
     const bool is_held = ::fstat(fd, &own) == 0 && ::stat(held_.c_str(), &wanted) == 0 && own.st_ino == wanted.st_ino;
@@ -49,7 +68,20 @@ class HeldSource final : public fustor::EventSource {
   uint64_t device_of(const fustor::HandleRef& handle) const override { return source_.device_of(handle); }
 
  private:
+  void wait_as_scout(int fd) {
+    struct stat own {};
+    ::fstat(fd, &own);
+    std::unique_lock lock(mutex_);
+    if (scout_open_ || own.st_ino != scouted_) return;
+    scout_reached_ = true;
+    changed_.notify_all();
+    changed_.wait_for(lock, kPatience, [this] { return scout_open_; });
+  }
+
   const std::string held_;
+  ino_t scouted_ = 0;
+  bool scout_reached_ = false;
+  bool scout_open_ = true;
   fustor::FanotifySource source_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -213,6 +245,34 @@ TEST("a tree that is rebuilt all the time while the pass runs converges") {
     CHECK(watch.take_snapshot());
     CHECK_EQ(watch.settle(), "");
   }
+}
+
+TEST("a directory that goes away while the scout arms it takes the watch of no other") {
+  Place place;
+  if (!runs_here(place)) return;
+  place.make("a/going");
+  place.write("a/going/f");
+  auto config = place.config();
+  config.threads = 2;  // one of them is held at the root
+  Held held(config);
+  Watch& watch = *held.watch;
+  held.source->hold_scout(place / "a/going");
+  place.write("a/going/f", "changed");
+  REQUIRE(held.source->scout_reached());
+  REQUIRE(watch.until([&] { return watch.view.count("update", "/a/going/f") > 0 || watch.engine->status().queue_depth <= 1; }));  // the root
+  place.remove("a/going");
+  const auto known = [&] { return watch.engine->status().directories; };
+  const auto before = known();
+  REQUIRE(watch.until([&] { return watch.view.count("delete", "/a/going") > 0; }));
+  // Its place in the table is free once nobody waits for the other half of a rename any more.
+  REQUIRE(watch.until([&] { return known() < before; }));
+  for (int i = 0; i < 4; i++) place.make("a/d" + std::to_string(i));
+  REQUIRE(watch.until([&] { return watch.view.rows.contains("/a/d0") && watch.view.rows.contains("/a/d3"); }));
+  REQUIRE(watch.until([&] { return watch.engine->status().queue_depth <= 1; }));
+  held.source->let_scout_go();
+  CHECK_EQ(held.finish(), "");
+  for (int i = 0; i < 4; i++) place.write("a/d" + std::to_string(i) + "/late");
+  CHECK_EQ(watch.settle(), "");
 }
 
 TEST("the set-up is told in two numbers: until the mark was set, and until everything was known") {

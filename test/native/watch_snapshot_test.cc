@@ -202,3 +202,28 @@ TEST("a snapshot fails when the watch is closed under it") {
   CHECK_EQ(last, fustor::Poll::failed);
   CHECK(!snapshot->summary().complete);
 }
+
+TEST("what comes and goes in a directory while nobody drains a snapshot of it does not pile up, and the snapshot is right") {
+  Place place;
+  for (int i = 0; i < 3000; i++) place.write("a rather long name that fills the only chunk " + std::to_string(i));
+  Watch watch(place.config());
+  REQUIRE(watch.begin());
+  const auto stalled = watch.engine->open_snapshot(64 << 10, 1);
+  fustor::Chunk* first = nullptr;
+  REQUIRE(watch.until([&] { return stalled->poll_next(first) == fustor::Poll::chunk; }));
+  const std::string name(200, 'x');
+  for (int round = 0; round < 10; round++) {
+    for (int i = 0; i < 2000; i++) place.write(name + std::to_string(i));
+    if (round == 0) {
+      for (int i = 0; i < 3000; i += 2) place.remove("a rather long name that fills the only chunk " + std::to_string(i));
+    }
+    REQUIRE(watch.until([&] { return watch.view.rows.size() >= 3501u; }));
+    for (int i = 0; i < 2000; i++) place.remove(name + std::to_string(i));
+    REQUIRE(watch.until([&] { return watch.view.rows.size() == 1501; }));
+  }
+  CHECK(watch.until([&] { return watch.engine->status().table_bytes < 5'000'000; }, std::chrono::seconds(3)));
+  watch.view.apply_snapshot(*first);
+  stalled->release(first->slot);
+  CHECK(watch.take(*stalled));
+  CHECK_EQ(watch.settle(), "");
+}

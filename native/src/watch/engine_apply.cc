@@ -27,6 +27,16 @@ bool is_young(const FileStat& stat, int64_t settle_ms) {
   const int64_t age_ms = seconds * 1000 + (now.tv_nsec - static_cast<int64_t>(stat.mtime.nsec)) / 1'000'000;
   return age_ms < settle_ms && age_ms > -settle_ms;
 }
+
+/** For a file that was missed once: an audit may have left it out, and whoever concluded that it is gone has to hear that it is not. */
+DirtyDirectory announcing(const DirtyDirectory& task) {
+  DirtyDirectory told;
+  told.announce = true;
+  told.quiet = false;
+  told.pass = task.pass;
+  told.since_ns = task.since_ns;
+  return told;
+}
 }  // namespace
 
 const std::string& WatchEngine::json_dir(DirId id) {
@@ -103,9 +113,11 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
     } else if (sighting.error == ENOENT) {
       apply_gone(id, sighting, task);
     } else if (sighting.error == 0) {
+      const bool left_out = known != nullptr && (known->flags & kMissing) && known->child == kNoDir;
       if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
-      apply_seen(id, sighting, task);
+      apply_seen(id, sighting, left_out ? announcing(task) : task);
     } else {
+      if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
       cannot_look(id, sighting.error);
     }
     if (sighting.flags == 0) {  // found by a listing: it is there, whatever the stat said
@@ -129,6 +141,14 @@ void WatchEngine::apply_gone(DirId id, const Sighting& sighting, const DirtyDire
   forget_link(id, *entry);
   table_.at(id).erase(*entry);
   table_.entry_count--;
+  make_room_in(id);
+}
+
+/** A cursor that nobody drains may stay inside a directory for hours; what is removed there meanwhile must not pile up. */
+void WatchEngine::make_room_in(DirId id) {
+  if (!table_.at(id).is_crowded()) return;
+  for (SnapshotStream* snapshot : snapshots_) snapshot->slots_move(id);
+  table_.at(id).compact();
 }
 
 void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
@@ -140,6 +160,7 @@ void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
   limbo_.push_back({child, now + kLimboNs, now + kLimboPatienceNs});
   table_.at(id).erase(entry);
   table_.entry_count--;
+  make_room_in(id);
   json_dir_of_ = kNoDir;
   wake_reader();
 }

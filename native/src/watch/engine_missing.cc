@@ -56,7 +56,7 @@ void WatchEngine::judge_missing() {
   wake_reader();
 }
 
-/** The second look: what is still missing then is deleted. */
+/** The second look: what is still missing then is deleted. Until it has answered, the flag stays: an audit copies no row that may be none. */
 void WatchEngine::look_at_missing() {
   held_until_ns_ = 0;
   held_deletes_ = 0;
@@ -66,7 +66,6 @@ void WatchEngine::look_at_missing() {
     Directory& directory = table_.at(id);
     for (Entry& entry : directory.slots()) {
       if ((entry.flags & kDead) || !(entry.flags & kMissing)) continue;
-      entry.flags &= static_cast<uint8_t>(~kMissing);
       mark(id, directory.name_of(entry), kMarkVerify);
     }
   }

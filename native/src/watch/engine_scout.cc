@@ -69,6 +69,7 @@ bool WatchEngine::names_of(DirId id, DirtyDirectory& task) {
   if (!table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked) return false;
   if (dirty_.of(id, 0).names.empty() && !dirty_.of(id, 0).self) {
     dirty_.enqueue(id, true);
+    if (config_.politeness.asks_for_anything()) pass_work_.notify_one();
     return false;
   }
   take_task(id, task);
@@ -77,6 +78,7 @@ bool WatchEngine::names_of(DirId id, DirtyDirectory& task) {
     rest.names.clear();
     rest.in_live = rest.in_background = rest.self = false;
     dirty_.put_back(id, std::move(rest), task.since_ns);
+    dirty_.of(id, 0).in_background = task.in_background;  // it still stands in that queue, and need not a second time
     task.list = false;
     task.pass = 0;  // the rest is still pending
   }
@@ -111,9 +113,11 @@ void WatchEngine::adopt(const Stranger& stranger) {
   Lock lock(mutex_);
   if (!ours || (id != kNoDir && table_.valid(id) && table_.at(id).barred)) strangers_.lies_elsewhere(stranger.key);
   if (id == kNoDir || !table_.valid(id) || !(table_.at(id).identity == identity_of(self)) || table_.at(id).barred) return;
+  table_.at(id).readers++;  // it is not ours: should it be removed meanwhile, nobody else gets its id
   lock.unlock();
   arm(id, directory.get());
   lock.lock();
+  table_.leave_reader(id);
   if (!table_.valid(id) || !(table_.at(id).identity == identity_of(self))) return;
   now_ns_ = stranger.since_ns;
   // Announced in any case: a listing that came first was quiet about it.
@@ -154,6 +158,11 @@ DirId WatchEngine::adopt_chain(int root_fd, const std::string& path) {
       const Entry* entry = table_.at(at).find(name);
       if (entry != nullptr && entry->child == kNoDir) return kNoDir;  // it is becoming a directory: its own marks tell
       if (entry != nullptr) next = entry->child;
+      // A first look was quiet about it, and the rows of what lies in it are to follow.
+      if (next != kNoDir && pass_quiet_ && pass_ended_ != pass_ && table_.at(next).told_at == 0 && table_.reachable(next)) {
+        report_directory(at, next, name, entry->to_stat(), monotonic_ns());
+        signal_readable();
+      }
     }
     if (next == kNoDir) {
       UniqueFd parent;

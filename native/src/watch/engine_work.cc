@@ -27,6 +27,7 @@ constexpr int64_t kSoonNs = 50'000'000;
 constexpr uint16_t kChangesDirectory = kMarkCreated | kMarkGone | kMarkMovedTo | kMarkVerify;
 
 thread_local uint64_t entries_listed = 0;
+thread_local bool takes_live = true;
 
 bool is_stale(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ESTALE || error == EXDEV; }
 bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
@@ -36,6 +37,7 @@ bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || erro
 void WatchEngine::worker_loop(Duty duty) {
   take_own_working_directory();
   const bool only_passes = duty == Duty::background;
+  takes_live = !only_passes;
   if (only_passes) apply_politeness(config_.politeness);
   std::condition_variable& wake = only_passes ? pass_work_ : work_;
   Lock lock(mutex_);
@@ -175,8 +177,9 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   }
 }
 
-/** A long job: when every worker is at one, the scout looks at what the kernel tells of. */
+/** A long job: when every worker that takes live work is at one, the scout looks at what the kernel tells of. */
 void WatchEngine::list_while_others_look(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
+  if (!takes_live) return list_directory(id, fd, path, task);
   {
     Lock lock(mutex_);
     if (++listing_workers_ >= worker_count_ && dirty_.live_queued()) scout_.notify_one();

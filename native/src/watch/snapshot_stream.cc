@@ -1,5 +1,6 @@
 #include "watch/snapshot_stream.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/json_row.h"
@@ -67,6 +68,13 @@ void SnapshotStream::forget(DirId id) {
   clear(offered_, id);
   clear(visited_, id);
   clear(settled_, id);
+}
+
+void SnapshotStream::slots_move(DirId id) {
+  if (reading_ != id) return;
+  const std::vector<Entry>& slots = engine_->table_.at(id).slots();
+  const auto end = slots.begin() + static_cast<ptrdiff_t>(std::min(slot_, slots.size()));
+  slot_ = static_cast<size_t>(std::count_if(slots.begin(), end, [](const Entry& entry) { return !(entry.flags & kDead); }));
 }
 
 void SnapshotStream::pass_ended() {
@@ -163,10 +171,7 @@ void SnapshotStream::begin_reading(DirId id) {
 }
 
 void SnapshotStream::stop_reading() {
-  TreeTable& table = engine_->table_;
-  Directory& directory = table.at(reading_);
-  directory.readers--;
-  if (!directory.alive && !directory.busy && directory.readers == 0) table.recycle(reading_);
+  engine_->table_.leave_reader(reading_);
   reading_ = kNoDir;
 }
 

@@ -37,9 +37,10 @@ class SnapshotStream final : public BulkStream {
   // for the engine, with its mutex held
   void begin(uint32_t pass, bool pass_has_ended);
   bool is_audit() const { return purpose_ == RowsFor::audit; }
-  bool has_begun() const { return begun_; }
+  bool has_begun() const { return begun_ || cancelled_; }  // or needs to no more
   void directory_listed(DirId id);
   void forget(DirId id);
+  void slots_move(DirId id);  // the dead ones of that directory are about to be dropped
   void pass_ended();
   void fail(int error);
   void run();  // without the mutex

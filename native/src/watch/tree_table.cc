@@ -96,6 +96,8 @@ void Directory::erase(Entry& entry) {
   if (readers == 0 && dead_ > 32 && dead_ > entries_.size() / 2) compact();
 }
 
+bool Directory::is_crowded() const { return dead_ > kMostDead && dead_ > entries_.size() / 2; }
+
 void Directory::compact() {
   std::vector<Entry> entries;
   std::string names;
@@ -214,6 +216,12 @@ void TreeTable::remove(DirId id) {
   directory.clear();
   directory_count_--;
   if (!directory.busy && directory.readers == 0) free_.push_back(id);
+}
+
+void TreeTable::leave_reader(DirId id) {
+  Directory& directory = directories_[id];
+  directory.readers--;
+  if (!directory.alive && !directory.busy && directory.readers == 0) recycle(id);
 }
 
 std::string TreeTable::path_of(DirId id) const {

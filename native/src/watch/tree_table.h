@@ -106,11 +106,14 @@ class Directory {
   size_t bytes() const;
   /** Gives back what growth left over; call after a first listing. */
   void shrink();
+  /** With readers inside, removed entries pile up. Past a measure they are to be dropped even so: tell the readers, then `compact`. */
+  bool is_crowded() const;
+  void compact();
   void clear();
 
  private:
   static constexpr uint32_t kIndexFrom = 12;
-  void compact();
+  static constexpr uint32_t kMostDead = 4096;
   void rebuild_index();
   void index_put(uint32_t slot);
   uint32_t index_find(std::string_view name) const;
@@ -140,6 +143,8 @@ class TreeTable {
   /** The node itself only; children first. Its id is reused unless a worker still owns it. */
   void remove(DirId id);
   void recycle(DirId id) { free_.push_back(id); }
+  /** One of Directory::readers is done with it. */
+  void leave_reader(DirId id);
 
   DirId by_identity(Identity identity) const;
   void forget_identity(DirId id);

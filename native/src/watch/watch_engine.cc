@@ -77,7 +77,7 @@ void WatchEngine::start() {
   const unsigned threads = config_.threads > 0 ? config_.threads : std::max(2u, std::thread::hardware_concurrency());
   reader_ = std::thread([this] { reader_loop(); });
   const bool polite = config_.politeness.asks_for_anything();
-  worker_count_ = polite ? 2 * threads : threads;
+  worker_count_ = threads;
   for (unsigned i = 0; i < threads; i++) {
     workers_.emplace_back([this, polite] { worker_loop(polite ? Duty::live : Duty::any); });
     if (polite) workers_.emplace_back([this] { worker_loop(Duty::background); });

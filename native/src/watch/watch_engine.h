@@ -165,6 +165,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void report_directory(DirId parent, DirId child, std::string_view name, const FileStat& stat, int64_t since_ns);
   void report_moved(DirId id, int64_t since_ns);
   void report_gone(DirId id, std::string_view name, bool container, int64_t since_ns);
+  void make_room_in(DirId id);
   void leave(DirId id, Entry& entry, const DirtyDirectory& task);
   void expire(DirId id);
 
@@ -205,7 +206,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   Strangers strangers_;
   bool scouting_ = true;           // false once the kernel refused to open handles
   std::condition_variable scout_;  // strangers, or live work while every worker is at a listing
-  size_t worker_count_ = 0;
+  size_t worker_count_ = 0;  // of those that take live work
   size_t listing_workers_ = 0;
   ChangeQueue changes_;
   std::unordered_map<WatchId, std::vector<DirId>> by_watch_;
