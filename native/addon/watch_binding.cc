@@ -29,6 +29,7 @@ WatchConfig to_config(const std::string& root, const Napi::Object& options) {
   if (options.Get("expectedRootIdentity").IsString()) config.expected_root = options.Get("expectedRootIdentity").ToString().Utf8Value();
   config.confirm_deletes_ms = static_cast<int64_t>(number_or(options, "confirmDeletesMs", 5000, 0, kMostMs));
   config.raw = flag_or(options, "raw", false);
+  if (options.Get("canary").IsString()) config.canary = options.Get("canary").ToString().Utf8Value();
   const std::string mode = options.Get("mode").IsString() ? options.Get("mode").ToString().Utf8Value() : "inotify";
   if (mode == "auto") config.mode = WatchMode::automatic;
   if (mode == "fanotify") config.mode = WatchMode::fanotify;
@@ -157,6 +158,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     std::string reason;
     result.Set("root", state_name(watcher_->root_state(reason)));
     result.Set("reason", reason);
+    result.Set("canaryEvents", static_cast<double>(watcher_->canary_events()));
     return result;
   }
 

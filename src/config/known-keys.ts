@@ -88,6 +88,7 @@ const FS_PARAMS: KeyTable = {
   engine: {},
   max_watches: {},
   poll_interval_sec: {},
+  canary_interval_sec: {},
   startup_mode: {},
   scan_nice: {},
   scan_ionice: {},

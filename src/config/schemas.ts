@@ -121,6 +121,7 @@ export const fsParamsSchema = z.object({
     })
     .optional(),
   poll_interval_sec: interval.optional(),
+  canary_interval_sec: interval.optional(),
   cross_mounts: flag.optional(),
   max_watches: wholeNumber(1).optional(),
   scan_nice: wholeNumber(0, 19).optional(),

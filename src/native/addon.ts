@@ -115,6 +115,8 @@ export interface WatchOptions extends FilterOptions, PolitenessOptions {
   readonly expectedRootIdentity?: string;
   /** A pass over the tree that misses more than half of the entries looks at them again after this time. Default 5000; 0 = at once. */
   readonly confirmDeletesMs?: number;
+  /** Names that begin so are for a canary: their events are counted in `rootState` and go no further. Exclude them from the rows as well. */
+  readonly canary?: string;
   /** Raw events are handed out by `drainRaw` and nothing else happens with them. */
   readonly raw?: boolean;
 }
@@ -198,7 +200,10 @@ export interface NativeWatch {
   openAudit(options: BulkOptions): NativeScan;
   status(): WatchStatus;
   /** Root and reason of the status only: cheap. */
-  rootState(): Pick<WatchStatus, "root" | "reason">;
+  rootState(): Pick<WatchStatus, "root" | "reason"> & {
+    /** Kernel events about names that begin with `WatchOptions.canary`. */
+    readonly canaryEvents: number;
+  };
   /** Which directory stands at the root: opaque text, the same after a restart of the machine. null before the root was found. */
   rootIdentity(): string | null;
   /**

@@ -41,6 +41,7 @@ struct WatchConfig {
   WatchMode mode = WatchMode::inotify;
   int64_t confirm_deletes_ms = 5000;  // a pass that misses more than half of the entries looks again after this time; 0 = at once
   uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
+  std::string canary;           // events of names that begin so are counted and go no further; "" = none
   int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
   PressureLimits pressure;
   Politeness politeness;        // of passes over the whole tree; never of live work
@@ -126,6 +127,8 @@ class Watcher {
   virtual WatchStatus status() const = 0;
   /** The state alone: cheap. `reason` is why it is unavailable. */
   virtual RootState root_state(std::string& reason) const = 0;
+  /** Events about names that begin with `WatchConfig::canary`: cheap. */
+  virtual uint64_t canary_events() const = 0;
   /** Which directory stands at the root, as text that is the same after a restart of the machine; "" before it was found. */
   virtual std::string root_identity() const = 0;
   /**

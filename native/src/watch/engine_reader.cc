@@ -114,6 +114,10 @@ void WatchEngine::digest(const KernelEvent& event, int64_t) {
     want_resync("the kernel's event queue overflowed");
     return;
   }
+  if (!config_.canary.empty() && event.name.starts_with(config_.canary)) {
+    canary_events_++;
+    return;
+  }
   const auto found = by_watch_.find(event.watch);
   if (found == by_watch_.end()) return;  // of a watch that was removed a moment ago
   const std::vector<DirId> owners = found->second;

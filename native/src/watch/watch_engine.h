@@ -69,6 +69,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::shared_ptr<BulkStream> open_audit(size_t chunk_bytes, uint32_t pool_chunks) override;
   WatchStatus status() const override;
   RootState root_state(std::string& reason) const override;
+  uint64_t canary_events() const override { return canary_events_; }
   std::string root_identity() const override;
   bool confirm_root() override;
   void close() override;
@@ -266,6 +267,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   bool started_ = false;
   uint32_t busy_workers_ = 0;
   std::array<uint64_t, 32> kinds_{};  // events by bit of their mask
+  std::atomic<uint64_t> canary_events_{0};
   WatchStatus counts_;
   mutable WatchStatus walked_;      // what takes a walk to count, a few seconds old
   mutable int64_t walked_ns_ = 0;

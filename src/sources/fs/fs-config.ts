@@ -29,6 +29,8 @@ export interface FsSourceOptions {
   readonly maxWatches: number;
   /** Each directory without a watch is listed once in this time. */
   readonly pollMs: number;
+  /** A file is written into the root this often, to see that an event comes of it; 0 = never. */
+  readonly canaryMs: number;
   /** Passes over the whole tree: weaker than other threads (0..19, 0 = as the process). */
   readonly scanNice: number;
   /** Class and level as of ioprio_set(2), 0 = as the process. */
@@ -49,9 +51,10 @@ const refuse = (key: string, expected: string): never => {
 };
 
 export function parseFsOptions({ uri, driverParams: params, excludePaths }: FsSourceSettings): FsSourceOptions {
+  const engine = parseEngine(params.engine);
   return {
     root: parseRoot(uri),
-    engine: parseEngine(params.engine),
+    engine,
     startupMode: parseStartupMode(params.startup_mode),
     filePattern: parseText("file_pattern", params.file_pattern, "*"),
     exclude: parseTexts("exclude", params.exclude),
@@ -61,6 +64,7 @@ export function parseFsOptions({ uri, driverParams: params, excludePaths }: FsSo
     throttleMs: parseNumber("throttle_interval_sec", params.throttle_interval_sec, 1) * 1000,
     maxWatches: parseNumber("max_watches", params.max_watches, 0),
     pollMs: parseNumber("poll_interval_sec", params.poll_interval_sec, 60) * 1000,
+    canaryMs: parseCanary(params.canary_interval_sec, engine),
     scanNice: parseNice(params.scan_nice),
     scanIoPriority: parseIoPriority(params.scan_ionice),
     scanEntriesPerSecond: parseNumber("scan_entries_per_second", params.scan_entries_per_second, 0),
@@ -108,6 +112,13 @@ function parseBoolean(key: string, value: unknown, fallback: boolean): boolean {
 function parseNumber(key: string, value: unknown, fallback: number): number {
   if (value === undefined || value === null) return fallback;
   return typeof value === "number" && value >= 0 ? value : refuse(key, "a number of at least 0");
+}
+
+function parseCanary(value: unknown, engine: FsEngine): number {
+  const seconds = parseNumber("canary_interval_sec", value, 0);
+  if (seconds > 0 && (engine === "poll" || engine === "parcel"))
+    return refuse("canary_interval_sec", `0 with the engine ${engine}: only the kernel's own events are checked`);
+  return seconds * 1000;
 }
 
 function parseNice(value: unknown): number {

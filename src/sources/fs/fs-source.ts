@@ -19,6 +19,7 @@ import {
   type SourceStatus,
   type Verified,
 } from "../../sdk/index.ts";
+import { CANARY_PREFIX, Canary } from "./canary.ts";
 import { coverageNotes } from "./coverage-notes.ts";
 import type { FsSourceOptions } from "./fs-config.ts";
 import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
@@ -43,27 +44,28 @@ export class FsSource implements SourceDriver {
   readonly #closed = new AbortController();
   #availability: SourceAvailability = { state: "starting" };
   #hints: ParcelHints | undefined;
+  #canary: Canary | undefined;
 
   constructor(context: SourceDriverContext, options: FsSourceOptions, addon: Addon) {
     this.#context = context;
     this.#options = options;
     this.uri = options.root;
-    const { root, filePattern, exclude, excludePaths, crossMounts, scanThreads: threads } = options;
+    const { root, filePattern, exclude, excludePaths, crossMounts, scanThreads: threads, canaryMs } = options;
     const expectedRootIdentity = context.memory?.recall();
-    this.#looker = { addon, root, options: { filePattern, exclude, excludePaths, crossMounts, threads } };
+    const left = { filePattern, exclude: [...exclude, ...canaryNames(options)], excludePaths };
+    this.#looker = { addon, root, options: { ...left, crossMounts, threads } };
     this.#decodes = (key) => addon.decodeName(key) !== null;
     this.#watch = addon.createWatch(
       options.root,
       {
-        filePattern: options.filePattern,
-        exclude: options.exclude,
-        excludePaths: options.excludePaths,
+        ...left,
         crossMounts: options.crossMounts,
         threads: options.scanThreads,
         throttleMs: options.throttleMs,
         mode: options.engine === "parcel" ? "poll" : options.engine,
         maxWatches: options.maxWatches,
         pollMs: options.pollMs,
+        ...(canaryMs > 0 ? { canary: CANARY_PREFIX } : {}),
         ...(expectedRootIdentity === undefined ? {} : { expectedRootIdentity }),
         scanNice: options.scanNice,
         scanIoPriority: options.scanIoPriority,
@@ -74,10 +76,11 @@ export class FsSource implements SourceDriver {
   }
 
   async open(_options?: CallOptions): Promise<void> {
-    const { root, engine, excludePaths } = this.#options;
+    const { root, engine, excludePaths, canaryMs } = this.#options;
     this.#context.logger.info({ root, engine }, "watching");
     if (engine === "parcel") this.#followParcel(root, excludePaths);
     this.#watch.start();
+    if (canaryMs > 0) this.#canary = new Canary(root, canaryMs, this.#watch, this.#context.logger);
   }
 
   /** Without its root the watcher cannot start: it begins anew whenever the root has come back. */
@@ -207,7 +210,8 @@ export class FsSource implements SourceDriver {
     const status = this.#watch.status();
     const { root, reason, ...facts } = status;
     const notes = coverageNotes(status);
-    return { ...facts, notes, engine: this.#options.engine, availability: availabilityOf(root, reason) };
+    const canary = this.#canary === undefined ? {} : { canary: this.#canary.status() };
+    return { ...facts, ...canary, notes, engine: this.#options.engine, availability: availabilityOf(root, reason) };
   }
 
   confirm(): boolean {
@@ -222,6 +226,7 @@ export class FsSource implements SourceDriver {
   async close(): Promise<void> {
     this.#closed.abort();
     this.#listeners.clear();
+    await this.#canary?.stop();
     await this.#hints?.stop();
     await this.#watch.close();
   }
@@ -253,6 +258,8 @@ export class FsSource implements SourceDriver {
     for (const note of coverageNotes(this.#watch.status())) this.#context.logger.info({ root }, note);
   }
 }
+
+const canaryNames = ({ canaryMs }: FsSourceOptions): readonly string[] => (canaryMs > 0 ? [`/${CANARY_PREFIX}*`] : []);
 
 function countedRows(source: AsyncIterable<RowChunk>, expectedRows: number | undefined): BulkRows {
   let rows = 0;

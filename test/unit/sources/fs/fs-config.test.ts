@@ -28,6 +28,7 @@ describe("politeness of passes over the whole tree", () => {
   });
 
   test.each([
+    ["canary_interval_sec", -1, "at least 0"],
     ["scan_nice", 20, "0 to 19"],
     ["scan_nice", 1.5, "0 to 19"],
     ["scan_nice", -1, "at least 0"],
