@@ -115,7 +115,12 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
     } else if (sighting.error == 0) {
       const bool left_out = known != nullptr && (known->flags & kMissing) && known->child == kNoDir;
       if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
-      apply_seen(id, sighting, left_out ? announcing(task) : task);
+      // Not in one expression: it would copy the task with all its names for every entry.
+      if (left_out) {
+        apply_seen(id, sighting, announcing(task));
+      } else {
+        apply_seen(id, sighting, task);
+      }
     } else {
       if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
       cannot_look(id, sighting.error);
