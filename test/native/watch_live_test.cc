@@ -187,9 +187,9 @@ EACH_ENGINE("20,000 files made in one directory while it is listed are all there
   CHECK_EQ(watch.view.rows.size(), 20'002u);
 }
 
-EACH_ENGINE("while nobody drains the changes are bounded, and what is drained later ends equal to the disk") {
+TEST("while nobody drains the changes are bounded, and what is drained later ends equal to the disk") {
   Place place;
-  Watch watch(place.config(engine));
+  Watch watch(place.config());
   REQUIRE(watch.begin());
   constexpr int kFiles = 60'000;
   for (const char* name : {"a", "b"}) place.make(name);
@@ -202,14 +202,14 @@ EACH_ENGINE("while nobody drains the changes are bounded, and what is drained la
   CHECK_EQ(watch.settle(std::chrono::seconds(120)), "");
 }
 
-EACH_ENGINE("one huge directory that moves in does not outgrow the bound of the changes nobody drains") {
+TEST("one huge directory that moves in does not outgrow the bound of the changes nobody drains") {
   Place place;
   constexpr int kFiles = 60'000;
   fs::create_directory(place.top + "/huge");
   for (int i = 0; i < kFiles; i++) {
     UniqueFd(::open((place.top + "/huge/" + std::to_string(i) + "-with-a-name-of-some-length").c_str(), O_WRONLY | O_CREAT, 0644));
   }
-  Watch watch(place.config(engine));
+  Watch watch(place.config());
   REQUIRE(watch.begin());
   fs::rename(place.top + "/huge", place / "huge");
   uint64_t most = 0;
