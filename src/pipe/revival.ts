@@ -40,6 +40,7 @@ export class RevivalSet {
   readonly #limit: number;
   readonly #memory: DeletedMemory | undefined;
   #everything = false;
+  #othersUntil = Number.NEGATIVE_INFINITY;
 
   constructor(limit = MAX_REMEMBERED, memory?: DeletedMemory) {
     this.#limit = limit;
@@ -85,6 +86,19 @@ export class RevivalSet {
   /** Whether an upsert of this key has to lift a tombstone first. */
   needs(key: string): boolean {
     return this.#everything || this.#deleted.get(key) !== undefined || this.#collapsed.has(directoryOf(key));
+  }
+
+  /**
+   * Another run may have left tombstones that this one never heard of, none of them younger than `second` (epoch). A path that comes
+   * back with an older modification time, as after a rename, may lie under one.
+   */
+  noteOthersUntil(second: number): void {
+    this.#othersUntil = Math.max(this.#othersUntil, second);
+  }
+
+  /** As {@link needs}, for a live row. */
+  needsLive(key: string, row: Row): boolean {
+    return this.needs(key) || (typeof row.modified_time === "number" && row.modified_time < this.#othersUntil);
   }
 
   /** A revived row of the key was accepted. */

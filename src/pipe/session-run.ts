@@ -81,6 +81,9 @@ export class SessionRun {
     this.#sentinel = this.#makeSentinel();
     this.#lane = this.#makeLane(parts.open.session.role);
     this.#heartbeat = this.#makeHeartbeat();
+    const { earlierRunAliveAt, mayFollowOthers } = parts.before;
+    if (earlierRunAliveAt !== undefined || mayFollowOthers || parts.open.session.role === "follower")
+      this.#noteOthers();
   }
 
   /** Once. Resolves when nothing of the session is in flight any more. Never rejects. */
@@ -270,16 +273,24 @@ export class SessionRun {
       gate: this.#gate,
       delivery: this.#delivery,
       history,
-      reviveFrom: (wasPromoted) =>
-        reviveFromSecond({
+      reviveFrom: (wasPromoted) => {
+        if (wasPromoted) this.#noteOthers();
+        return reviveFromSecond({
           at: ambience.wallClock(),
           earlierRunAliveAt: before.earlierRunAliveAt,
           mayFollowOthers: before.mayFollowOthers || wasPromoted,
           sessionTimeoutMs: open.session.sessionTimeoutMs,
-        }),
+        });
+      },
       ambience,
       logger,
     });
+  }
+
+  /** Whoever led before us left tombstones that we know nothing of; what it had sent may still be on its way. */
+  #noteOthers(): void {
+    const { open, pipe, context } = this.#parts;
+    context.revival.noteOthersUntil((pipe.ambience.wallClock() + open.session.sessionTimeoutMs) / 1000);
   }
 
   #makeHeartbeat(): Heartbeat {

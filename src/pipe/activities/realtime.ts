@@ -30,7 +30,7 @@ export function planItems(batch: Pick<BusBatch, "changes" | "indexes">, revival:
       within.set(change.key, true);
       return { change, index, revive: false };
     }
-    const revive = isRevivable(change.row) && (within.get(change.key) ?? revival.needs(change.key));
+    const revive = isRevivable(change.row) && (within.get(change.key) ?? revival.needsLive(change.key, change.row));
     if (revive) within.set(change.key, false);
     return { change, index, revive };
   });

@@ -135,3 +135,14 @@ describe("the keys that live changes touched during a pass", () => {
     expect(keys.isOverrun).toBe(true);
   });
 });
+
+it("a live row that is older than the tombstones another run may have left is revived, a younger one is not", () => {
+  const set = new RevivalSet();
+  const row = (modified_time: number) => ({ path: "/moved", modified_time });
+  expect(set.needsLive("/moved", row(500))).toBe(false);
+  set.noteOthersUntil(1000);
+  expect(set.needsLive("/moved", row(500))).toBe(true);
+  expect(set.needsLive("/moved", row(1001))).toBe(false);
+  set.noteOthersUntil(900);
+  expect(set.needsLive("/moved", row(950)), "an earlier moment takes nothing back").toBe(true);
+});
