@@ -33,6 +33,8 @@ export interface DeliveryParts {
   readonly onFailure: (error: unknown) => void;
   readonly onAnswer: (answer: Acknowledgement, sentAt: number) => void;
   readonly onPoison: (row: PoisonRow) => void;
+  /** A shipment was taken; the attempt that did it took so long. */
+  readonly onTaken: (shipment: Shipment, tookMs: number) => void;
   /** Learns from bodies that were too large. */
   readonly limits: BatchLimits;
 }
@@ -106,6 +108,7 @@ export class Delivery {
       this.#failures = 0;
       this.#poisonRun = 0;
       const done = this.#done(shipment);
+      this.#parts.onTaken(shipment, this.#parts.ambience.now() - sentAt);
       this.#parts.onAnswer(answer, sentAt);
       return done;
     }

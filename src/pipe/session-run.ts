@@ -11,6 +11,7 @@ import { SnapshotActivity } from "./activities/snapshot.ts";
 import type { BackoffSettings } from "./backoff.ts";
 import type { BatchLimits } from "./batch-limits.ts";
 import { BulkGate } from "./bulk-gate.ts";
+import { BulkPace } from "./bulk-pace.ts";
 import { Delivery } from "./delivery.ts";
 import type { EnvelopeBuilder } from "./envelope-builder.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -60,6 +61,8 @@ export class SessionRun {
   readonly #scans: ScanActivity;
   readonly #sentinel: SentinelActivity;
   readonly #gate: BulkGate;
+  /** Limits of what is sent in bulk. */
+  readonly #pace: BulkPace;
   readonly #parts: SessionRunParts;
   readonly #abort = new AbortController();
   readonly #delivery: Delivery;
@@ -70,8 +73,9 @@ export class SessionRun {
 
   constructor(parts: SessionRunParts) {
     this.#parts = parts;
-    this.#delivery = this.#makeDelivery();
     const { settings, ambience } = parts.pipe;
+    this.#pace = new BulkPace(parts.limits, () => ambience.now());
+    this.#delivery = this.#makeDelivery();
     this.#gate = new BulkGate(settings.snapshotPauseLagMs, ambience, () => this.#lane.wake());
     this.snapshot = this.#makeSnapshot();
     const trace: AuditTrace = { begunBy: undefined };
@@ -141,6 +145,10 @@ export class SessionRun {
         if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
       },
       limits: this.#parts.limits,
+      onTaken: (shipment, tookMs) => {
+        if (shipment.phase === "message") this.#pace.noteLive(tookMs);
+        else this.#pace.noteBulk(shipment.sizeBytes(), tookMs);
+      },
       onPoison: (row) => {
         tally.poisonRows++;
         // An audit leaves out what a live row tells, and a rescan tells by live rows: an end would delete what a refused one stands for.
@@ -154,10 +162,10 @@ export class SessionRun {
   }
 
   #makeSnapshot(): SnapshotActivity {
-    const { pipe, limits, context, touched, builder, history, connectBackoff } = this.#parts;
+    const { pipe, context, touched, builder, history, connectBackoff } = this.#parts;
     return new SnapshotActivity({
       source: pipe.source,
-      limits,
+      limits: this.#pace,
       context,
       touched: touched.snapshot,
       builder,
@@ -178,7 +186,7 @@ export class SessionRun {
   }
 
   #makeAudit(trace: AuditTrace): AuditActivity {
-    const { open, pipe, limits, context, touched, builder, tally, connectBackoff } = this.#parts;
+    const { open, pipe, context, touched, builder, tally, connectBackoff } = this.#parts;
     const { auditIntervalMs } = pipe.settings;
     return new AuditActivity({
       source: pipe.source,
@@ -187,7 +195,7 @@ export class SessionRun {
         afterTakeOver: auditIntervalMs > 0,
         secondAfterMs: open.session.sessionTimeoutMs,
       },
-      limits,
+      limits: this.#pace,
       context,
       touched: touched.audit,
       builder,

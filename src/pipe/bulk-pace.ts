@@ -1,0 +1,63 @@
+/**
+ * How much one POST of rows in bulk may hold: everything that the limits allow, and less while live changes come.
+ *
+ * There is one POST in flight, so a change that comes at the worst moment waits for a whole one. While live changes were sent a moment
+ * ago, a POST of bulk rows is therefore cut to what the far side lately took in the time that a POST of live changes takes: beside a
+ * snapshot a change arrives at most about twice as late as without. On a far side a long way off both take a round trip at least, and
+ * the parcels are large again.
+ */
+import type { ParcelLimits } from "./activities/parcel.ts";
+
+/** So long live changes are expected to go on. */
+const LIVE_MEMORY_MS = 1_000;
+/** Below that, a POST costs more for being one than for what it holds. */
+const SHORTEST_MS = 2;
+const LEAST_BYTES = 64 * 1024;
+/** Before anything was measured. */
+const FIRST_BYTES = 256 * 1024;
+/** Of the newest measurement in the running mean. */
+const WEIGHT = 0.1;
+
+const blend = (mean: number | undefined, sample: number): number =>
+  mean === undefined ? sample : mean + WEIGHT * (sample - mean);
+
+export class BulkPace implements ParcelLimits {
+  readonly #limits: ParcelLimits;
+  readonly #now: () => number;
+  #liveAt = Number.NEGATIVE_INFINITY;
+  #liveMs: number | undefined;
+  #bytesPerMs: number | undefined;
+
+  constructor(limits: ParcelLimits, now: () => number) {
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  get events(): number {
+    return this.#limits.events;
+  }
+
+  get eventRows(): number {
+    return this.#limits.eventRows;
+  }
+
+  get bytes(): number {
+    const { bytes } = this.#limits;
+    if (this.#now() - this.#liveAt >= LIVE_MEMORY_MS) return bytes;
+    const fitting =
+      this.#bytesPerMs === undefined ? FIRST_BYTES : this.#bytesPerMs * Math.max(this.#liveMs ?? 0, SHORTEST_MS);
+    return Math.min(bytes, Math.max(LEAST_BYTES, Math.floor(fitting)));
+  }
+
+  /** A POST of live changes was answered after so long. */
+  noteLive(tookMs: number): void {
+    this.#liveAt = this.#now();
+    this.#liveMs = blend(this.#liveMs, tookMs);
+  }
+
+  /** One of rows in bulk. */
+  noteBulk(bytes: number, tookMs: number): void {
+    if (bytes < LEAST_BYTES / 2) return; // tells of the round trip only
+    this.#bytesPerMs = blend(this.#bytesPerMs, bytes / Math.max(tookMs, 0.1));
+  }
+}
