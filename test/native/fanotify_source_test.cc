@@ -246,6 +246,22 @@ TEST("what happens in directories that are not armed, or no longer, is dropped a
   CHECK_EQ(stage.source.stats().directories, 0u);
 }
 
+TEST("a read tells how much it took that is none of ours, so that a busy neighbour is not read event by event") {
+  Stage stage;
+  if (!stage.runs()) return;
+  const WatchId a = stage.make("A");
+  fs::create_directory(stage.in("B"));
+  stage.take();
+  for (int i = 0; i < 300; i++) stage.write("B/" + std::to_string(i));
+  std::vector<KernelEvent> events;
+  CHECK(!stage.source.read(events));
+  CHECK(stage.source.foreign_in_last_read() >= 300);
+  stage.write("A/f");
+  CHECK(stage.source.read(events));
+  CHECK_EQ(events.front().watch, a);
+  CHECK(stage.source.foreign_in_last_read() < 300);  // other processes write, too
+}
+
 TEST("a directory has one id however often it is armed, and whatever it is called") {
   Stage stage;
   if (!stage.runs()) return;

@@ -24,7 +24,7 @@ constexpr int64_t kRootCheckNs = 1'000'000'000;
 constexpr int64_t kSweepNs = 10'000'000'000;
 constexpr int64_t kIdleFdNs = 200'000'000;
 constexpr int64_t kMaxBackoffNs = 10'000'000'000;
-constexpr size_t kBusyRead = 256;          // events in one read that show a storm
+constexpr size_t kBusyRead = 256;          // events in one read that show a storm, whoever's they are
 constexpr unsigned kStormPauseUs = 1000;   // under a storm: larger reads cost writers and us less
 
 int timeout_ms(int64_t deadline_ns, int64_t now_ns) {
@@ -87,14 +87,14 @@ void WatchEngine::reader_loop() {
 bool WatchEngine::read_events() {
   static thread_local std::vector<KernelEvent> events;
   events.clear();
-  if (!source_->read(events)) return false;
+  if (!source_->read(events)) return source_->foreign_in_last_read() >= kBusyRead;
   Lock lock(mutex_);
   now_ns_ = monotonic_ns();
   for (const KernelEvent& event : events) digest(event, now_ns_);
   now_ns_ = 0;
   if (dirty_.too_many()) relieve();
   if (changes_.has_raw()) signal_readable();
-  return events.size() >= kBusyRead;
+  return events.size() + source_->foreign_in_last_read() >= kBusyRead;
 }
 
 /** The dirty set has grown too large: one look at everything takes the place of many. With the mutex held. */

@@ -44,6 +44,8 @@ class EventSource {
   virtual void disarm(WatchId id) = 0;
   /** Appends what is queued, without waiting; false when there was nothing. One thread. */
   virtual bool read(std::vector<KernelEvent>& events) = 0;
+  /** Events that the last `read` took and did not hand out, because they are about nothing that is armed. The same thread. */
+  virtual size_t foreign_in_last_read() const { return 0; }
   /** Whether events of directories that are not armed are read as well (kUnarmed) where that is possible. Any thread. */
   virtual void tell_unarmed(bool) {}
   /**

@@ -231,6 +231,7 @@ ssize_t FanotifySource::read_buffer() {
 
 bool FanotifySource::read(std::vector<KernelEvent>& events) {
   const size_t before = events.size();
+  foreign_in_last_read_ = 0;
   const bool changed = mounts_changed();
   {
     const std::lock_guard lock(mutex_);
@@ -299,7 +300,9 @@ void FanotifySource::translate(const char* event, std::vector<KernelEvent>& even
     if (record.kind == kInfoNewDirName) emit(record, IN_MOVED_TO | is_directory, cookie, events);
     if (record.kind == kInfoDirName) emit(record, inotify_mask(head.mask), 0, events);
   }
-  if (events.size() == before) counts_.foreign++;
+  if (events.size() > before) return;
+  counts_.foreign++;
+  foreign_in_last_read_++;
 }
 
 bool FanotifySource::find_file_system(Record& record) const {

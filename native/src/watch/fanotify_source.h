@@ -86,6 +86,7 @@ class FanotifySource final : public EventSource {
   int arm_on(const FsIdentity& fs, int directory_fd, WatchId& id);
   void disarm(WatchId id) override;
   bool read(std::vector<KernelEvent>& events) override;
+  size_t foreign_in_last_read() const override { return foreign_in_last_read_; }
   uint32_t limit() const override { return 0; }
   void tell_unarmed(bool wanted) override { tell_unarmed_ = wanted; }
   int open_unarmed(const HandleRef& handle, int on_mount, UniqueFd& out) override;
@@ -129,6 +130,7 @@ class FanotifySource final : public EventSource {
   std::vector<char> buffer_;
   size_t unrested_ = 0;  // events since the queue was last seen empty
   size_t next_check_ = 0;
+  size_t foreign_in_last_read_ = 0;
   uint32_t cookie_ = 0;
   std::atomic<bool> tell_unarmed_{false};
 

@@ -43,6 +43,7 @@ class LadderSource final : public EventSource {
   int arm(int directory_fd, WatchId& id) override;
   void disarm(WatchId id) override;
   bool read(std::vector<KernelEvent>& events) override;
+  size_t foreign_in_last_read() const override { return fanotify_.foreign_in_last_read(); }
   /** Of inotify, once it watches something. */
   uint32_t limit() const override;
   void tell_unarmed(bool wanted) override { fanotify_.tell_unarmed(wanted); }
