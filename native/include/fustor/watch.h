@@ -32,7 +32,7 @@ struct PressureLimits {
 struct WatchConfig {
   std::string root;             // absolute path
   FilterSpec filter;
-  unsigned threads = 0;         // 0 = number of cores
+  unsigned threads = 0;         // 0 = number of cores, and up to 16 for passes over the tree while they wait for storage
   bool cross_mounts = true;
   int64_t settle_ms = 2000;     // a file found by a listing and younger than this is not atomic yet
   int64_t throttle_ms = 1000;   // shortest time between two rows of a file that is being written

@@ -59,4 +59,29 @@ class BlockMeter {
   Reading begin_{};
 };
 
+/** Says only what kSureAfter windows in a row said; and then anew. */
+class SureMeter {
+ public:
+  void restart() { meter_.restart(); }
+
+  Bottleneck judge() {
+    const Bottleneck now = meter_.judge();
+    if (now == Bottleneck::undecided) return now;
+    agreeing_ = now == last_ ? agreeing_ + 1 : 1;
+    last_ = now;
+    if (agreeing_ < kSureAfter) return Bottleneck::undecided;
+    agreeing_ = 0;
+    return now;
+  }
+
+ private:
+  static constexpr int kSureAfter = 2;
+  BlockMeter meter_;
+  Bottleneck last_ = Bottleneck::undecided;
+  int agreeing_ = 0;
+};
+
+/** Threads beyond which not even a cold cache gains (measured). */
+constexpr unsigned kMostThreads = 16;
+
 }  // namespace fustor

@@ -27,10 +27,8 @@ namespace {
 constexpr uint32_t kGroupRows = 1024;  // a long directory gets a new reading of the clock this often
 constexpr size_t kWorthSharing = 2;    // directories a thread has to have before it gives some away
 constexpr uint32_t kPayRows = 64;      // a limit on entries a second is heeded this often
-constexpr unsigned kMostThreads = 16;  // measured: beyond it not even a cold cache gains
 constexpr auto kNoticeable = std::chrono::milliseconds(50);  // rows do not lie in a chunk for longer than that
 constexpr size_t kMostStarts = 8;      // times the most threads at once: those that retired keep their stacks until the end
-constexpr int kSureAfter = 2;          // windows in a row that say the same
 
 using Clock = std::chrono::steady_clock;
 
@@ -108,9 +106,7 @@ class Scanner final : public BulkStream {
     std::string json_dir;
     ScanSummary counts;
     uint32_t unpaid = 0;  // rows
-    BlockMeter meter;
-    int storage_windows = 0;  // in a row
-    int processor_windows = 0;
+    SureMeter meter;
   };
 
   void run(bool first) {
@@ -134,14 +130,8 @@ class Scanner final : public BulkStream {
   /** Starts another thread when this one waits for storage; false when this one is more than the processors need. */
   bool is_needed(Hand& hand) {
     const Bottleneck bottleneck = hand.meter.judge();
-    if (bottleneck == Bottleneck::undecided) return true;
-    hand.storage_windows = bottleneck == Bottleneck::storage ? hand.storage_windows + 1 : 0;
-    hand.processor_windows = bottleneck == Bottleneck::processor ? hand.processor_windows + 1 : 0;
-    if (hand.storage_windows >= kSureAfter && hand.todo.size() >= kWorthSharing) {
-      hand.storage_windows = 0;
-      start_another();
-    }
-    return hand.processor_windows < kSureAfter || !retire(hand);
+    if (bottleneck == Bottleneck::storage && hand.todo.size() >= kWorthSharing) start_another();
+    return bottleneck != Bottleneck::processor || !retire(hand);
   }
 
   void start_another() {

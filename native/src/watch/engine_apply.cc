@@ -346,6 +346,7 @@ void WatchEngine::list_what_was_hidden(DirId id) {
 void WatchEngine::wake_worker_for(DirId id, bool background) {
   if (table_.at(id).busy || dirty_.of(id, 0).parked) return;
   dirty_.enqueue(id, background);
+  if (background && helpers_allowed_ > 0) helpers_wake_.notify_all();
   if (background && config_.politeness.asks_for_anything()) {
     pass_work_.notify_one();
   } else {

@@ -12,9 +12,9 @@
 #include "scan/dir_lister.h"
 #include "scan/mounts.h"
 #include "watch/monotonic.h"
-#include "watch/own_working_directory.h"
 #include "watch/snapshot_stream.h"
 #include "watch/watch_engine.h"
+#include "watch/worker_thread.h"
 
 namespace fustor {
 
@@ -26,95 +26,9 @@ constexpr int64_t kRetryNs = 5'000'000'000;
 constexpr int64_t kSoonNs = 50'000'000;
 constexpr uint16_t kChangesDirectory = kMarkCreated | kMarkGone | kMarkMovedTo | kMarkVerify;
 
-thread_local uint64_t entries_listed = 0;
-thread_local bool takes_live = true;
-
 bool is_stale(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ESTALE || error == EXDEV; }
 bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 }  // namespace
-
-// A pass that is to be polite has threads of its own: what they gave up in priority they do not get back for live work.
-void WatchEngine::worker_loop(Duty duty) {
-  take_own_working_directory();
-  const bool only_passes = duty == Duty::background;
-  takes_live = !only_passes;
-  if (only_passes) apply_politeness(config_.politeness);
-  std::condition_variable& wake = only_passes ? pass_work_ : work_;
-  Lock lock(mutex_);
-  for (;;) {
-    wake.wait(lock, [this, duty, only_passes] {
-      if (stopping_ || (!only_passes && (root_check_due_ || link_walk_due_))) return true;
-      return dirty_.queued(duty) && root_state_ != RootState::unavailable && !changes_.full();
-    });
-    if (stopping_) return;
-    if (only_passes) {
-      work_through(lock, duty);
-      pay_for_listing(lock);
-      continue;
-    }
-    if (root_check_due_) {
-      root_check_due_ = false;
-      lock.unlock();
-      check_root();
-      lock.lock();
-      continue;
-    }
-    if (link_walk_due_) {
-      link_walk_due_ = false;
-      lock.unlock();
-      find_links();
-      lock.lock();
-      continue;
-    }
-    work_through(lock, duty);
-  }
-}
-
-/** The next dirty directory, if it is still one. */
-void WatchEngine::work_through(Lock& lock, Duty duty) {
-  DirId id;
-  DirtyDirectory task;
-  if (!dirty_.pop(id, duty) || !take_task(id, task)) return;
-  if (table_.reachable(id)) {
-    lock.unlock();
-    run_task(id, task);
-    lock.lock();
-  }
-  release(id, task.pass);
-}
-
-/** After the directory was released, so that nothing live has to wait for it. */
-void WatchEngine::pay_for_listing(Lock& lock) {
-  const uint64_t entries = std::exchange(entries_listed, 0);
-  if (!pass_limit_.limits() || entries == 0) return;
-  pass_work_.wait_for(lock, pass_limit_.take(entries, RateLimit::Clock::now()), [this] { return stopping_; });
-}
-
-/** The directory is ours until it is released. False when it is not to be had. */
-bool WatchEngine::take_task(DirId id, DirtyDirectory& task) {
-  if (!table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked) return false;
-  task = dirty_.take(id);
-  table_.at(id).busy = true;
-  busy_workers_++;
-  return true;
-}
-
-void WatchEngine::release(DirId id, uint32_t pass) {
-  Directory& directory = table_.at(id);
-  directory.busy = false;
-  busy_workers_--;
-  if (!directory.alive) {
-    if (directory.readers == 0) table_.recycle(id);
-  } else if (dirty_.has(id)) {
-    const DirtyDirectory& rest = dirty_.of(id, 0);
-    wake_worker_for(id, rest.pass != 0 && rest.names.empty());
-  }
-  if (pass != 0 && pass == pass_ && pass_pending_ > 0) pass_pending_--;
-  finish_pass_if_done();
-  if (busy_workers_ == 0 && !dirty_.queued()) root_fd_used_ns_ = monotonic_ns();
-  if (config_.raw) changes_.drop_changes();
-  if (!changes_.empty()) signal_readable();
-}
 
 std::shared_ptr<UniqueFd> WatchEngine::root_fd() {
   Lock lock(mutex_);
@@ -179,7 +93,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
 
 /** A long job: when every worker that takes live work is at one, the scout looks at what the kernel tells of. */
 void WatchEngine::list_while_others_look(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
-  if (!takes_live) return list_directory(id, fd, path, task);
+  if (!this_worker.takes_live) return list_directory(id, fd, path, task);
   {
     Lock lock(mutex_);
     if (++listing_workers_ >= worker_count_ && dirty_.live_queued()) scout_.notify_one();
@@ -318,6 +232,7 @@ bool WatchEngine::flush(DirId id, std::vector<Sighting>& sightings, const DirtyD
     work_.wait(lock, [this] {
       return stopping_ || root_check_due_ || root_state_ == RootState::unavailable || !changes_.full();
     });
+    this_worker.meter.restart();
     if (!root_check_due_ || stopping_) continue;
     root_check_due_ = false;
     lock.unlock();
@@ -402,7 +317,7 @@ int WatchEngine::list_once(DirId id, int fd, const std::string& path, const Dirt
       [&](std::string_view name, unsigned char d_type) {
         if (!filter_.wants(path, name, kind_of_dirent(d_type))) return true;
         sightings.push_back(look(fd, path, std::string(name), Mark{}));
-        entries_listed++;
+        this_worker.entries_listed++;
         return sightings.size() < kApplyBatch || (flush(id, sightings, task) && look_meanwhile(id, fd, path, task));
       },
       nullptr);

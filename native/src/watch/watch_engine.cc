@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/name_codec.h"
+#include "scan/block_meter.h"
 #include "watch/inotify_source.h"
 #include "watch/ladder_source.h"
 #include "watch/monotonic.h"
@@ -78,6 +79,7 @@ void WatchEngine::start() {
   reader_ = std::thread([this] { reader_loop(); });
   const bool polite = config_.politeness.asks_for_anything();
   worker_count_ = threads;
+  if (config_.threads == 0 && !pass_limit_.limits() && threads < kMostThreads) most_helpers_ = kMostThreads - threads;
   for (unsigned i = 0; i < threads; i++) {
     workers_.emplace_back([this, polite] { worker_loop(polite ? Duty::live : Duty::any); });
     if (polite) workers_.emplace_back([this] { worker_loop(Duty::background); });
@@ -89,17 +91,17 @@ void WatchEngine::close() {
   {
     Lock lock(mutex_);
     stopping_ = true;
-    work_.notify_all();
-    scout_.notify_all();
-    pass_work_.notify_all();
+    wake_all();
     for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ECANCELED);
     wake_reader();
   }
   if (reader_.joinable()) reader_.join();
-  for (std::thread& worker : workers_) {
-    if (worker.joinable()) worker.join();
+  for (std::vector<std::thread>* threads : {&workers_, &helpers_}) {  // none is started any more
+    for (std::thread& thread : *threads) {
+      if (thread.joinable()) thread.join();
+    }
+    threads->clear();
   }
-  workers_.clear();
 }
 
 // ---- passes ---------------------------------------------------------------------------------------------------------------------
@@ -128,6 +130,7 @@ void WatchEngine::finish_pass_if_done() {
   if (pass_pending_ > 0 || pass_ended_ == pass_ || root_state_ == RootState::unavailable) return;
   pass_ended_ = pass_;
   pass_ended_ns_ = monotonic_ns();
+  helpers_allowed_ = 0;
   if (counts_.primed_ms < 0) counts_.primed_ms = static_cast<double>(pass_ended_ns_ - started_ns_) / 1e6;
   source_->tell_unarmed(false);
   strangers_.forget_elsewhere();
@@ -172,9 +175,7 @@ bool WatchEngine::drain(LiveBatch& out) {
     return false;
   }
   if (was_full && !changes_.full()) {
-    work_.notify_all();
-    scout_.notify_all();
-    pass_work_.notify_all();
+    wake_all();
   }
   out.json = std::move(batch.json);
   out.count = batch.count;

@@ -3,6 +3,7 @@
 //   reader thread      events -> marks ("look at name n in directory d"); never stats, never waits for anybody
 //   worker threads     take one dirty directory at a time, open it beneath the root, stat the marked names (or list it: arm the
 //                      watch first, then list), and apply what they saw to the table; each difference becomes a change
+//   helper threads     the same for passes over the tree alone, while storage is slow (engine_threads.cc)
 //   scout thread       directories that events come from before the pass got there (engine_scout.cc), and marked names while every
 //                      worker is at a long listing: never lists itself
 //   snapshot cursors   copy rows out of the table, directory by directory, as the pass over the tree gets there
@@ -105,11 +106,18 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void signal_state();
   void wake_reader();
 
-  // engine_work.cc: one dirty directory
+  // engine_threads.cc: who looks at dirty directories
   void worker_loop(Duty duty);
+  void helper_loop(size_t number);
+  bool may_take(Duty duty) const;
+  void judge_storage();
   void work_through(Lock& lock, Duty duty);
   bool take_task(DirId id, DirtyDirectory& task);
+  void release(DirId id, uint32_t pass);
   void pay_for_listing(Lock& lock);
+  void wake_all();
+
+  // engine_work.cc: one dirty directory
   void run_task(DirId id, DirtyDirectory& task);
   void park(DirId id, DirtyDirectory& task, int64_t retry_ns);
   void hidden_from_above(DirId id);
@@ -145,7 +153,6 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   bool make_room_for(DirId id);
   void poll_some(int64_t now_ns);
   void refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns);
-  void release(DirId id, uint32_t pass);
 
   // engine_root.cc
   void check_root();
@@ -207,6 +214,9 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   Strangers strangers_;
   bool scouting_ = true;           // false once the kernel refused to open handles
   std::condition_variable scout_;  // strangers, or live work while every worker is at a listing
+  std::condition_variable helpers_wake_;
+  size_t helpers_allowed_ = 0;  // of the helpers, that many may take work of the pass now
+  size_t most_helpers_ = 0;
   size_t worker_count_ = 0;  // of those that take live work
   size_t listing_workers_ = 0;
   ChangeQueue changes_;
@@ -276,6 +286,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   UniqueFd mounts_fd_;
   std::thread reader_;
   std::vector<std::thread> workers_;
+  std::vector<std::thread> helpers_;
   int64_t started_ns_ = 0;
 };
 

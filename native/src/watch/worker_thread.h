@@ -1,0 +1,18 @@
+// What a thread of the engine that looks at directories keeps for itself.
+#pragma once
+
+#include <cstdint>
+
+#include "scan/block_meter.h"
+
+namespace fustor {
+
+struct WorkerThread {
+  uint64_t entries_listed = 0;  // not yet paid for (pay_for_listing)
+  bool takes_live = true;       // not only the work of passes
+  SureMeter meter;
+};
+
+inline thread_local WorkerThread this_worker;
+
+}  // namespace fustor
