@@ -24,11 +24,8 @@ export interface LoadOptions {
  * every file, one per line, with `details.problems` and `details.warnings` of type ConfigProblem[]. Writes nothing.
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig> {
-  const { env = process.env, cwd = process.cwd() } = options;
   const problems = new ProblemLog();
-  const home = resolveHome(env, cwd);
-  const environment = loadEnvironment(env, home, cwd, problems);
-  const configDir = resolveConfigDir(environment, home, cwd);
+  const { home, environment, configDir } = placesOf(options, problems);
   const files = await configFiles(configDir, problems);
   if (files.length === 0 && problems.errors.length === 0) throw missingConfig(configDir);
   const texts = files.flatMap((file) => readConfig(file, problems));
@@ -36,6 +33,18 @@ export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig
   const { config, errors, warnings } = parseConfig(texts, context, problems);
   if (config === undefined) throw invalidConfig(errors, warnings);
   return config;
+}
+
+/** The files that `loadConfig` would read now. */
+export async function configFilesOf(options: LoadOptions = {}): Promise<readonly string[]> {
+  const problems = new ProblemLog();
+  return await configFiles(placesOf(options, problems).configDir, problems);
+}
+
+function placesOf({ env = process.env, cwd = process.cwd() }: LoadOptions, problems: ProblemLog) {
+  const home = resolveHome(env, cwd);
+  const environment = loadEnvironment(env, home, cwd, problems);
+  return { home, environment, configDir: resolveConfigDir(environment, home, cwd) };
 }
 
 function missingConfig(configDir: string): FustorError {

@@ -7,6 +7,7 @@ import { loadConfig } from "../../config/load.ts";
 import type { AgentConfig, PipeConfig } from "../../config/model.ts";
 import { formatProblem } from "../../config/problem.ts";
 import { selectPipes, selectPipesAgain } from "../../config/select.ts";
+import { untilConfigSettled } from "../../config/settled.ts";
 import { describeError, FustorError } from "../../sdk/index.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { consolePort, runAgent } from "../run-agent.ts";
@@ -43,7 +44,9 @@ async function plan(names: readonly string[]): Promise<Plan> {
 function replanner(home: string, names: readonly string[]): () => Promise<FreshPlan> {
   const cwd = process.cwd();
   return async () => {
-    const config = await loadConfig({ env: { ...process.env, FUSTOR_HOME: home }, cwd });
+    const places = { env: { ...process.env, FUSTOR_HOME: home }, cwd };
+    await untilConfigSettled(places);
+    const config = await loadConfig(places);
     const { selected, notStarted } = selectPipesAgain(config, names);
     const warnings = config.warnings.map((warning) => `warning: ${formatProblem(warning)}`);
     const leftOut = notStarted.map(({ pipe, reason }) => `${pipe.id} is not started: ${reason}`);
