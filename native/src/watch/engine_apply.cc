@@ -17,6 +17,7 @@ constexpr int64_t kLimboPatienceNs = 5'000'000'000;
 constexpr int64_t kContestedRetryNs = 2'000'000;
 constexpr int64_t kLookRetryNs = 5'000'000'000;
 constexpr uint64_t kNoContest = 0;
+constexpr uint16_t kToldByKernel = kMarkCreated | kMarkModified | kMarkClosed | kMarkMovedTo | kMarkAttrib;
 
 /** A time in the future tells nothing about writes of a moment ago. */
 bool is_young(const FileStat& stat, int64_t settle_ms) {
@@ -311,6 +312,8 @@ void WatchEngine::mark(DirId id, std::string_view name, uint16_t flags) {
   if (!directory.listed) {
     if (!directory.busy && directory.watch == -1) return;  // the listing to come will see it
     flags |= kMarkAnnounce;  // it may have been seen by then, and quietly
+  } else if (pass_quiet_ && pass_ended_ != pass_ && (flags & kToldByKernel)) {
+    flags |= kMarkAnnounce;  // the first listing may have been quicker than the event
   }
   dirty_.mark(id, name, flags, now_ns_ != 0 ? now_ns_ : monotonic_ns());
   wake_worker_for(id, false);
