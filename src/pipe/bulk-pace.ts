@@ -11,15 +11,17 @@ import type { ParcelLimits } from "./activities/parcel.ts";
 /** So long live changes are expected to go on. */
 const LIVE_MEMORY_MS = 1_000;
 /** Below that, a POST costs more for being one than for what it holds. */
-const SHORTEST_MS = 2;
+const SHORTEST_MS = 1;
 const LEAST_BYTES = 64 * 1024;
 /** Before anything was measured. */
 const FIRST_BYTES = 256 * 1024;
 /** Of the newest measurement in the running mean. */
 const WEIGHT = 0.1;
+/** Of a live POST that took longer than the mean: most of those waited for something, for a POST of bulk rows above all. */
+const SLOW_WEIGHT = 0.01;
 
-const blend = (mean: number | undefined, sample: number): number =>
-  mean === undefined ? sample : mean + WEIGHT * (sample - mean);
+const blend = (mean: number | undefined, sample: number, weight = WEIGHT): number =>
+  mean === undefined ? sample : mean + weight * (sample - mean);
 
 export class BulkPace implements ParcelLimits {
   readonly #limits: ParcelLimits;
@@ -52,7 +54,7 @@ export class BulkPace implements ParcelLimits {
   /** A POST of live changes was answered after so long. */
   noteLive(tookMs: number): void {
     this.#liveAt = this.#now();
-    this.#liveMs = blend(this.#liveMs, tookMs);
+    this.#liveMs = blend(this.#liveMs, tookMs, tookMs > (this.#liveMs ?? 0) ? SLOW_WEIGHT : WEIGHT);
   }
 
   /** One of rows in bulk. */

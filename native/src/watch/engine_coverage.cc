@@ -9,6 +9,7 @@
 #include "base/open_beneath.h"
 #include "watch/monotonic.h"
 #include "watch/watch_engine.h"
+#include "watch/worker_thread.h"
 
 namespace fustor {
 
@@ -30,7 +31,9 @@ int WatchEngine::arm(DirId id, int fd) {
     if (spent && table_.at(id).watch == -1 && !make_room_for(id)) return refuse(id, ENOSPC);
   }
   WatchId watch = -1;
+  this_worker.storage.begin();
   int error = source_->arm(fd, watch);
+  this_worker.storage.end();
   if (error == ENOSPC) {
     bool room;
     {

@@ -27,10 +27,7 @@ void WatchEngine::worker_loop(Duty duty) {
     const auto needed = [this, duty, only_passes] {
       return stopping_ || (!only_passes && (root_check_due_ || link_walk_due_)) || may_take(duty);
     };
-    if (!needed()) {
-      wake.wait(lock, needed);
-      this_worker.meter.restart();
-    }
+    wake.wait(lock, needed);
     if (stopping_) return;
     if (only_passes) {
       work_through(lock, duty);
@@ -60,13 +57,15 @@ void WatchEngine::work_through(Lock& lock, Duty duty) {
   DirId id;
   DirtyDirectory task;
   if (!dirty_.pop(id, duty) || !take_task(id, task)) return;
+  const bool listed = task.list;
+  this_worker.storage.begin_task();
   if (table_.reachable(id)) {
     lock.unlock();
     run_task(id, task);
     lock.lock();
   }
   release(id, task.pass);
-  if (most_helpers_ > 0) judge_storage();
+  if (const StorageVerdict verdict = this_worker.storage.end_task(); listed && most_helpers_ > 0) heed(verdict);
 }
 
 bool WatchEngine::may_take(Duty duty) const {
@@ -82,21 +81,17 @@ void WatchEngine::helper_loop(size_t number) {
   Lock lock(mutex_);
   for (;;) {
     const auto needed = [this, number] { return stopping_ || (number < helpers_allowed_ && may_take(Duty::background)); };
-    if (!needed()) {
-      helpers_wake_.wait(lock, needed);
-      this_worker.meter.restart();
-    }
+    helpers_wake_.wait(lock, needed);
     if (stopping_) return;
     work_through(lock, Duty::background);
   }
 }
 
 /** Whether the pass that is running is better off with one thread more, or one less. After a task, with the mutex held. */
-void WatchEngine::judge_storage() {
-  const Bottleneck bottleneck = this_worker.meter.judge();
+void WatchEngine::heed(StorageVerdict verdict) {
   if (pass_ended_ == pass_ || stopping_) return;
-  if (bottleneck == Bottleneck::processor && helpers_allowed_ > 0) helpers_allowed_--;
-  if (bottleneck != Bottleneck::storage || helpers_allowed_ >= most_helpers_ || !dirty_.queued(Duty::background)) return;
+  if (verdict == StorageVerdict::quick && helpers_allowed_ > 0) helpers_allowed_--;
+  if (verdict != StorageVerdict::slow || helpers_allowed_ >= most_helpers_ || !dirty_.queued(Duty::background)) return;
   try {
     if (helpers_.size() == helpers_allowed_) helpers_.emplace_back([this, number = helpers_.size()] { helper_loop(number); });
   } catch (const std::system_error&) {

@@ -68,8 +68,10 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   }
   UniqueFd directory;
   FileStat self{};
+  this_worker.storage.begin();
   int error = open_directory_beneath(root->get(), path, directory);
   if (error == 0) error = stat_at(directory.get(), "", self);
+  this_worker.storage.end();
   if (error == 0 && !(identity_of(self) == expected)) {
     error = is_same_mount(id, directory.get(), self) ? 0 : ESTALE;
     if (error == 0) list = task.list = task.recursive = true;
@@ -232,7 +234,6 @@ bool WatchEngine::flush(DirId id, std::vector<Sighting>& sightings, const DirtyD
     work_.wait(lock, [this] {
       return stopping_ || root_check_due_ || root_state_ == RootState::unavailable || !changes_.full();
     });
-    this_worker.meter.restart();
     if (!root_check_due_ || stopping_) continue;
     root_check_due_ = false;
     lock.unlock();
@@ -312,15 +313,21 @@ int WatchEngine::list_once(DirId id, int fd, const std::string& path, const Dirt
   thread_local DirLister lister;
   thread_local std::vector<Sighting> sightings;
   sightings.clear();
+  this_worker.storage.begin();
   const int error = lister.list(
       fd,
       [&](std::string_view name, unsigned char d_type) {
         if (!filter_.wants(path, name, kind_of_dirent(d_type))) return true;
         sightings.push_back(look(fd, path, std::string(name), Mark{}));
         this_worker.entries_listed++;
-        return sightings.size() < kApplyBatch || (flush(id, sightings, task) && look_meanwhile(id, fd, path, task));
+        if (sightings.size() < kApplyBatch) return true;
+        this_worker.storage.end();
+        const bool go_on = flush(id, sightings, task) && look_meanwhile(id, fd, path, task);
+        this_worker.storage.begin();
+        return go_on;
       },
       nullptr);
+  this_worker.storage.end();
   flush(id, sightings, task);
   return error;
 }

@@ -36,6 +36,7 @@
 #include "watch/change_queue.h"
 #include "watch/dirty_set.h"
 #include "watch/event_source.h"
+#include "watch/storage_probe.h"
 #include "watch/strangers.h"
 #include "watch/tree_table.h"
 
@@ -110,7 +111,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void worker_loop(Duty duty);
   void helper_loop(size_t number);
   bool may_take(Duty duty) const;
-  void judge_storage();
+  void heed(StorageVerdict verdict);
   void work_through(Lock& lock, Duty duty);
   bool take_task(DirId id, DirtyDirectory& task);
   void release(DirId id, uint32_t pass);

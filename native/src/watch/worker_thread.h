@@ -3,14 +3,14 @@
 
 #include <cstdint>
 
-#include "scan/block_meter.h"
+#include "watch/storage_probe.h"
 
 namespace fustor {
 
 struct WorkerThread {
   uint64_t entries_listed = 0;  // not yet paid for (pay_for_listing)
   bool takes_live = true;       // not only the work of passes
-  SureMeter meter;
+  StorageProbe storage;
 };
 
 inline thread_local WorkerThread this_worker;
