@@ -131,6 +131,7 @@ void WatchEngine::finish_pass_if_done() {
   pass_ended_ = pass_;
   pass_ended_ns_ = monotonic_ns();
   helpers_allowed_ = 0;
+  walked_ns_ = 0;  // what was counted before is far from true
   if (counts_.primed_ms < 0) counts_.primed_ms = static_cast<double>(pass_ended_ns_ - started_ns_) / 1e6;
   source_->tell_unarmed(false);
   strangers_.forget_elsewhere();
