@@ -4,7 +4,7 @@
  * There is one POST in flight, so a change that comes at the worst moment waits for a whole one. While live changes were sent a moment
  * ago, a POST of bulk rows is therefore cut to what the far side lately took in the time that a POST of live changes takes: beside a
  * snapshot a change arrives at most about twice as late as without. On a far side a long way off both take a round trip at least, and
- * the parcels are large again.
+ * the parcels are large again. Changes that are late already gain nothing from it: the few parcels that pass then are whole ones.
  */
 import type { ParcelLimits } from "./activities/parcel.ts";
 
@@ -26,13 +26,16 @@ const blend = (mean: number | undefined, sample: number, weight = WEIGHT): numbe
 export class BulkPace implements ParcelLimits {
   readonly #limits: ParcelLimits;
   readonly #now: () => number;
+  readonly #isLate: () => boolean;
   #liveAt = Number.NEGATIVE_INFINITY;
   #liveMs: number | undefined;
   #bytesPerMs: number | undefined;
 
-  constructor(limits: ParcelLimits, now: () => number) {
+  /** `isLate`: live changes are, for another reason than rows in bulk. */
+  constructor(limits: ParcelLimits, now: () => number, isLate: () => boolean) {
     this.#limits = limits;
     this.#now = now;
+    this.#isLate = isLate;
   }
 
   get events(): number {
@@ -45,7 +48,7 @@ export class BulkPace implements ParcelLimits {
 
   get bytes(): number {
     const { bytes } = this.#limits;
-    if (this.#now() - this.#liveAt >= LIVE_MEMORY_MS) return bytes;
+    if (this.#isLate() || this.#now() - this.#liveAt >= LIVE_MEMORY_MS) return bytes;
     const fitting =
       this.#bytesPerMs === undefined ? FIRST_BYTES : this.#bytesPerMs * Math.max(this.#liveMs ?? 0, SHORTEST_MS);
     return Math.min(bytes, Math.max(LEAST_BYTES, Math.floor(fitting)));

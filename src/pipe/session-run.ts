@@ -74,7 +74,11 @@ export class SessionRun {
   constructor(parts: SessionRunParts) {
     this.#parts = parts;
     const { settings, ambience } = parts.pipe;
-    this.#pace = new BulkPace(parts.limits, () => ambience.now());
+    this.#pace = new BulkPace(
+      parts.limits,
+      () => ambience.now(),
+      () => this.#gate.isPaused,
+    );
     this.#delivery = this.#makeDelivery();
     this.#gate = new BulkGate(settings.snapshotPauseLagMs, ambience, () => this.#lane.wake());
     this.snapshot = this.#makeSnapshot();

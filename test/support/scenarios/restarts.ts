@@ -95,6 +95,8 @@ export const restartScenarios: readonly Scenario[] = [
     name: "directories move while the first snapshot runs",
     ...growing(20_000),
     startsWithoutView: true,
+    // A move tells of every path below twice: Fusion has to digest hundreds of thousands of rows that it took into its queue.
+    withinMs: 60_000,
     async act({ root, fusion }) {
       const mover = startChild({ command: "bash", args: ["-c", unrest], cwd: root });
       await fusion.view.waitUntilOpen(60_000);

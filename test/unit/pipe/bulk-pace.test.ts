@@ -5,11 +5,19 @@ const WHOLE = 8_000_000;
 
 function paceAt() {
   let now = 0;
-  const pace = new BulkPace({ events: 100, eventRows: 50, bytes: WHOLE }, () => now);
+  let late = false;
+  const pace = new BulkPace(
+    { events: 100, eventRows: 50, bytes: WHOLE },
+    () => now,
+    () => late,
+  );
   const advance = (ms: number): void => {
     now += ms;
   };
-  return { pace, advance };
+  const setLate = (value: boolean): void => {
+    late = value;
+  };
+  return { pace, advance, setLate };
 }
 
 test("without live changes a POST of bulk rows may hold what is configured", () => {
@@ -48,13 +56,27 @@ test("a second after the last live change it holds everything again", () => {
   expect(pace.bytes).toBe(WHOLE);
 });
 
+test("while live changes are late anyway it holds everything, or a snapshot would crawl", () => {
+  const { pace, setLate } = paceAt();
+  pace.noteBulk(1_000_000, 10);
+  pace.noteLive(5);
+  setLate(true);
+  expect(pace.bytes).toBe(WHOLE);
+  setLate(false);
+  expect(pace.bytes).toBe(500_000);
+});
+
 test("before anything was measured it is modest, and never tiny nor more than configured", () => {
   const { pace } = paceAt();
   pace.noteLive(5);
   expect(pace.bytes).toBe(262_144);
   pace.noteBulk(100_000, 10_000);
   expect(pace.bytes).toBe(65_536);
-  const small = new BulkPace({ events: 1, eventRows: 1, bytes: 1000 }, () => 0);
+  const small = new BulkPace(
+    { events: 1, eventRows: 1, bytes: 1000 },
+    () => 0,
+    () => false,
+  );
   small.noteLive(5);
   expect(small.bytes).toBe(1000);
 });
