@@ -37,16 +37,17 @@ test("a refused row is in the dead-letter file with the far side's words, and th
     const letters = await waitFor(
       () => {
         const found = existsSync(file) ? deadLetters(file) : [];
-        // The file in live/ may be told, and refused, a first time before anything was written to it.
-        const whole = ["/poison 4", "/live/poison 6"];
-        return whole.every((wanted) => found.some(({ key, row }) => `${key} ${row?.size}` === wanted)) && found;
+        // The file in live/ may be told, and refused, a first time before anything was written to it; an audit tells of it, too.
+        const whole = ["snapshot /poison 4", "message /live/poison 6"];
+        const known = found.map(({ phase, key, row }) => `${phase} ${key} ${row?.size}`);
+        return whole.every((wanted) => known.includes(wanted)) && found;
       },
       { timeoutMs: 5000, what: "both rows in the file" },
     );
     expect(file.startsWith(join(agent.home, "dead-letter/"))).toBe(true);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const live = letters.findLast(({ key }) => key === "/live/poison");
-    expect(live).toMatchObject({ phase: "message", row: { path: "/live/poison" } });
+    const live = letters.find(({ phase, key }) => phase === "message" && key === "/live/poison");
+    expect(live).toMatchObject({ row: { path: "/live/poison" } });
     expect(live?.reason).toContain("this row is too odd");
     expect(letters.find(({ key }) => key === "/poison")).toMatchObject({ row: { path: "/poison", size: 4 } });
   }));
