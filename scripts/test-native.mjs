@@ -1,11 +1,11 @@
 // The engine's C++ tests (test/native/*_test.cc) under AddressSanitizer and UBSan, with `--tsan` under ThreadSanitizer.
 // Further arguments choose test files by a part of their name.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { join, resolve as resolvePath } from "node:path";
 
-const ROOT = resolve(import.meta.dirname, "..");
+const ROOT = resolvePath(import.meta.dirname, "..");
 const args = process.argv.slice(2);
 const threads = args.includes("--tsan");
 const wanted = args.filter((argument) => !argument.startsWith("--"));
@@ -23,32 +23,45 @@ function cmake(what, ...cmakeArgs) {
   process.exit(1);
 }
 
-function runTest(name) {
+async function runTest(name) {
   // ThreadSanitizer wants the address space where it expects it, which newer kernels randomize further.
   const fixed = threads && existsSync("/usr/bin/setarch") ? ["/usr/bin/setarch", "--addr-no-randomize"] : [];
   const [command, ...rest] = [...fixed, join(folder, name)];
-  const result = spawnSync(command, rest, {
-    cwd: ROOT,
-    encoding: "utf8",
-    // The random test takes FUSTOR_RANDOM_SECONDS for each of three engines.
-    timeout: 600_000 + 4000 * Number(process.env.FUSTOR_RANDOM_SECONDS ?? 0),
-    env: { ...process.env, TSAN_OPTIONS: "halt_on_error=1 second_deadlock_stack=1" },
-  });
-  if (result.error) {
-    console.log(`FAIL ${name}\n${result.stdout ?? ""}\n${result.error.message}`);
-    return { passed: 0, failed: 1 };
-  }
+  const result = await run(command, rest);
   const counts = /(\d+) passed, (\d+) failed\n$/.exec(result.stdout);
-  const ok = result.status === 0 && counts !== null;
+  const ok = result.code === 0 && counts !== null;
   console.log(`${ok ? "ok  " : "FAIL"} ${name}`);
   if (!ok) process.stdout.write(`${result.stdout}${result.stderr}`);
   if (counts === null) {
-    console.log(`${name} ended early (${result.signal ?? `exit ${result.status}`})`);
+    console.log(`${name} ended early (${result.signal ?? `exit ${result.code}`})`);
     return { passed: 0, failed: 1 };
   }
   const [passed, failed] = [Number(counts[1]), Number(counts[2])];
   // A sanitizer that complains at the end, for example about a leak.
-  return { passed, failed: result.status === 0 ? failed : Math.max(failed, 1) };
+  return { passed, failed: result.code === 0 ? failed : Math.max(failed, 1) };
+}
+
+function run(command, commandArgs) {
+  return new Promise((resolve) => {
+    const child = spawn(command, commandArgs, {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+      // The random test takes FUSTOR_RANDOM_SECONDS for each of three engines.
+      timeout: 600_000 + 4000 * Number(process.env.FUSTOR_RANDOM_SECONDS ?? 0),
+      env: { ...process.env, TSAN_OPTIONS: "halt_on_error=1 second_deadlock_stack=1" },
+    });
+    const said = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"]) {
+      child[stream].setEncoding("utf8");
+      child[stream].on("data", (text) => {
+        said[stream] += text;
+      });
+    }
+    child.on("error", (error) =>
+      resolve({ ...said, stderr: `${said.stderr}${error.message}\n`, code: null, signal: null }),
+    );
+    child.on("close", (code, signal) => resolve({ ...said, code, signal }));
+  });
 }
 
 cmake(
@@ -69,10 +82,14 @@ const names = readdirSync(join(ROOT, "test/native"))
   .sort();
 let passed = 0;
 let failed = 0;
-for (const name of names) {
-  const counts = runTest(name);
-  passed += counts.passed;
-  failed += counts.failed;
+// They wait for conditions more than they compute.
+async function runRest() {
+  for (let name = names.shift(); name !== undefined; name = names.shift()) {
+    const counts = await runTest(name);
+    passed += counts.passed;
+    failed += counts.failed;
+  }
 }
+await Promise.all(Array.from({ length: availableParallelism() }, runRest));
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -186,7 +186,7 @@ export class Delivery {
       ...(text === undefined ? {} : { row: text }),
     };
     this.#parts.logger.error(
-      { key: row.key, phase: row.phase },
+      { row: row.key, phase: row.phase },
       `a row was set aside, the far side refuses it: ${reason}`,
     );
     this.#parts.onPoison(row);
