@@ -1,10 +1,10 @@
 // Whether a thread waits for a disk or a server rather than for the processor: then more threads help, and only then.
 #pragma once
 
-#include <sys/resource.h>
-
 #include <cstdint>
 #include <ctime>
+
+#include "base/thread_usage.h"
 
 namespace fustor {
 
@@ -18,12 +18,12 @@ class BlockMeter {
  public:
   BlockMeter() { restart(); }
 
-  void restart() { begin_ = read(); }
+  void restart() { begin_ = thread_usage(); }
 
   /** Call now and then; `undecided` until a window is full. */
   Bottleneck judge() {
     if (clock_ns(CLOCK_MONOTONIC) - begin_.wall_ns < kWindowNs) return Bottleneck::undecided;
-    const Reading end = read();
+    const ThreadUsage end = thread_usage();
     const int64_t wall = end.wall_ns - begin_.wall_ns;
     const int64_t processor = end.processor_ns - begin_.processor_ns;
     const long waits = end.waits - begin_.waits;
@@ -38,25 +38,7 @@ class BlockMeter {
   static constexpr int64_t kShortWaitNs = 5'000;  // waits as short as that on average are locks, not disks
   static constexpr long kFewWaits = 4;
 
-  struct Reading {
-    int64_t wall_ns;
-    int64_t processor_ns;
-    long waits;
-  };
-
-  static int64_t clock_ns(clockid_t clock) {
-    timespec now{};
-    ::clock_gettime(clock, &now);
-    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-  }
-
-  static Reading read() {
-    rusage usage{};
-    ::getrusage(RUSAGE_THREAD, &usage);
-    return {clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_THREAD_CPUTIME_ID), usage.ru_nvcsw};
-  }
-
-  Reading begin_{};
+  ThreadUsage begin_;
 };
 
 /** Says only what kSureAfter windows in a row said; and then anew. */

@@ -91,19 +91,7 @@ void WatchEngine::report_gone(DirId id, std::string_view name, bool container, i
 void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
   if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
   const bool by_pass = task.list && task.pass != 0 && !pass_quiet_;
-  for (const Sighting& sighting : sightings) {
-    if (sighting.error != 0 && sighting.error != ENOENT) continue;
-    Entry* entry = table_.at(id).find(sighting.name);
-    if (entry == nullptr || entry->child == kNoDir) continue;
-    const bool same = sighting.error == 0 && sighting.stat.kind == EntryKind::directory &&
-                      table_.at(entry->child).identity == identity_of(sighting.stat);
-    if (same || (sighting.error == 0 && keeps_mount(id, *entry, sighting.stat))) continue;
-    if (by_pass && sighting.flags == 0) {
-      set_aside(id, *entry);
-    } else {
-      leave(id, *entry, task);
-    }
-  }
+  if (table_.at(id).live_entries() > 0) apply_leavers(id, sightings, task, by_pass);
   for (const Sighting& sighting : sightings) {
     Entry* known = table_.at(id).find(sighting.name);
     const bool set_aside_above = known != nullptr && known->child != kNoDir && (known->flags & kMissing) && by_pass && sighting.flags == 0;
@@ -118,17 +106,34 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
       if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
       // Not in one expression: it would copy the task with all its names for every entry.
       if (left_out) {
-        apply_seen(id, sighting, announcing(task));
+        apply_seen(id, sighting, known, announcing(task));
       } else {
-        apply_seen(id, sighting, task);
+        apply_seen(id, sighting, known, task);
       }
     } else {
       if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
       cannot_look(id, sighting.error);
     }
-    if (sighting.flags == 0) {  // found by a listing: it is there, whatever the stat said
+    // Found by a listing: it is there, whatever the stat said. What is new has the bit from its insertion.
+    if (sighting.flags == 0 && known != nullptr) {
       Entry* entry = table_.at(id).find(sighting.name);
       if (entry != nullptr) entry->flags = static_cast<uint8_t>((entry->flags & ~kSeenBit) | (table_.at(id).seen_phase ? kSeenBit : 0));
+    }
+  }
+}
+
+void WatchEngine::apply_leavers(DirId id, const std::vector<Sighting>& sightings, const DirtyDirectory& task, bool by_pass) {
+  for (const Sighting& sighting : sightings) {
+    if (sighting.error != 0 && sighting.error != ENOENT) continue;
+    Entry* entry = table_.at(id).find(sighting.name);
+    if (entry == nullptr || entry->child == kNoDir) continue;
+    const bool same = sighting.error == 0 && sighting.stat.kind == EntryKind::directory &&
+                      table_.at(entry->child).identity == identity_of(sighting.stat);
+    if (same || (sighting.error == 0 && keeps_mount(id, *entry, sighting.stat))) continue;
+    if (by_pass && sighting.flags == 0) {
+      set_aside(id, *entry);
+    } else {
+      leave(id, *entry, task);
     }
   }
 }
@@ -171,8 +176,8 @@ void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
   wake_reader();
 }
 
-void WatchEngine::apply_seen(DirId id, const Sighting& sighting, const DirtyDirectory& task) {
-  Entry* entry = table_.at(id).find(sighting.name);
+/** `entry` is what the table has under that name. */
+void WatchEngine::apply_seen(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
   if (entry != nullptr && (entry->kind == EntryKind::directory) != (sighting.stat.kind == EntryKind::directory)) {
     if (entry->child != kNoDir) return;  // an unmounted directory, kept
     apply_gone(id, sighting, task);      // a file became a directory: delete the old before the new comes

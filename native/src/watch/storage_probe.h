@@ -2,13 +2,12 @@
 //
 // A thread also waits for the processor and for the engine's mutex, and more threads would make both worse. So only the system calls that
 // ask the file system are measured, and of their time only what went by in calls that gave the processor up of their own accord.
-// Reading the clocks costs a microsecond: one task of kSampled is measured, and each one while the last one was blocked.
+// Reading the clocks takes its time: one task of kSampled is measured, and each one while the last one was blocked.
 #pragma once
 
-#include <sys/resource.h>
-
 #include <cstdint>
-#include <ctime>
+
+#include "base/thread_usage.h"
 
 namespace fustor {
 
@@ -20,11 +19,11 @@ class StorageProbe {
 
   /** Around system calls that may have to wait for storage; nothing else may wait in between. */
   void begin() {
-    if (measured_) from_ = read();
+    if (measured_) from_ = thread_usage();
   }
   void end() {
     if (!measured_) return;
-    const Reading to = read();
+    const ThreadUsage to = thread_usage();
     wall_ns_ += to.wall_ns - from_.wall_ns;
     if (to.waits > from_.waits) blocked_ns_ += to.wall_ns - from_.wall_ns - (to.processor_ns - from_.processor_ns);
   }
@@ -46,30 +45,13 @@ class StorageProbe {
   static constexpr int kSureAfter = 3;
   static constexpr int64_t kNoticeableNs = 100'000;  // below that it was a lock in the kernel
 
-  struct Reading {
-    int64_t wall_ns;
-    int64_t processor_ns;
-    long waits;
-  };
-
-  static int64_t clock_ns(clockid_t clock) {
-    timespec now{};
-    ::clock_gettime(clock, &now);
-    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-  }
-  static Reading read() {
-    rusage usage{};
-    ::getrusage(RUSAGE_THREAD, &usage);
-    return {clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_THREAD_CPUTIME_ID), usage.ru_nvcsw};
-  }
-
   bool measured_ = false;
   unsigned tasks_ = 0;
   int blocked_in_a_row_ = 0;
   int quick_in_a_row_ = 0;
   int64_t wall_ns_ = 0;
   int64_t blocked_ns_ = 0;
-  Reading from_{};
+  ThreadUsage from_;
 };
 
 }  // namespace fustor

@@ -165,9 +165,10 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
 
   // engine_apply.cc: what was seen becomes a difference; all with the mutex held
   void apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
+  void apply_leavers(DirId id, const std::vector<Sighting>& sightings, const DirtyDirectory& task, bool by_pass);
   void cannot_look(DirId id, int error);
   void apply_gone(DirId id, const Sighting& sighting, const DirtyDirectory& task);
-  void apply_seen(DirId id, const Sighting& sighting, const DirtyDirectory& task);
+  void apply_seen(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void apply_directory(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns);
