@@ -6,7 +6,7 @@ import type { ParcelLimits } from "./activities/parcel.ts";
 
 const REMEMBERED_MS = 600_000;
 /** Below that it is hardly the size of the batch. */
-const LEAST_BYTES = 4096;
+export const LEAST_BATCH_BYTES = 4096;
 
 export class BatchLimits implements ParcelLimits {
   readonly events: number;
@@ -33,7 +33,7 @@ export class BatchLimits implements ParcelLimits {
 
   /** A body with so many bytes of rows was too large. */
   refused(bytes: number): void {
-    const half = Math.max(Math.floor(Math.min(bytes, this.bytes) / 2), LEAST_BYTES);
+    const half = Math.max(Math.floor(Math.min(bytes, this.bytes) / 2), LEAST_BATCH_BYTES);
     if (half < this.bytes) this.#learned = { bytes: half, until: this.#now() + REMEMBERED_MS };
   }
 

@@ -19,7 +19,7 @@ import {
   type SenderDriver,
 } from "../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "./backoff.ts";
-import type { BatchLimits } from "./batch-limits.ts";
+import { type BatchLimits, LEAST_BATCH_BYTES } from "./batch-limits.ts";
 import type { Ambience, PoisonRow } from "./pipe-options.ts";
 import type { Shipment } from "./shipment.ts";
 
@@ -47,6 +47,8 @@ export interface DeliverOptions {
 
 /** After so many rows set aside with nothing accepted in between, it is hardly the rows' fault. */
 const SUSPICIOUS_RUN = 100;
+/** So often so little is sent again although it was called too large: that was hardly about the row. */
+const TINY_CHANCES = 6;
 
 export class Delivery {
   readonly #parts: DeliveryParts;
@@ -54,7 +56,8 @@ export class Delivery {
   #poisonRun = 0;
   #wake = new AbortController();
   #failFast = false;
-  readonly #secondChance = new WeakSet<Shipment>();
+  /** Those given to a row before it is set aside. */
+  readonly #chances = new WeakMap<Shipment, number>();
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
@@ -167,14 +170,20 @@ export class Delivery {
 
   /**
    * True = try it once more. A far side that suddenly refuses everything must not empty the stream row by row: after a long run
-   * with nothing accepted each further row gets the longest pause and a second chance first.
+   * with nothing accepted each further row gets the longest pause and a second chance first. A small row that is called too large gets a
+   * few chances at once: something on the way may refuse every body for a moment.
    */
   async #setAside(shipment: Shipment, error: unknown, options: DeliverOptions): Promise<boolean> {
     const reason = describeError(error);
-    if (this.#poisonRun >= SUSPICIOUS_RUN && !this.#failFast && !this.#secondChance.has(shipment)) {
-      this.#secondChance.add(shipment);
+    const { backoff, ambience } = this.#parts;
+    const isTiny = isFustorError(error, "FUSTOR_BATCH_TOO_LARGE") && shipment.sizeBytes() < LEAST_BATCH_BYTES;
+    const isSuspicious = this.#poisonRun >= SUSPICIOUS_RUN;
+    const used = this.#chances.get(shipment) ?? 0;
+    if (!this.#failFast && used < Math.max(isSuspicious ? 1 : 0, isTiny ? TINY_CHANCES : 0)) {
+      this.#chances.set(shipment, used + 1);
       this.#parts.onFailure(error);
-      await this.#sleep(this.#parts.backoff.maxMs, options.signal);
+      const delayMs = isSuspicious ? backoff.maxMs : backoffDelayMs(backoff, used + 1, ambience.random());
+      await this.#sleep(delayMs, options.signal);
       return true;
     }
     this.#poisonRun++;

@@ -12,7 +12,8 @@ export interface TakeOver {
   readonly sessionTimeoutMs: number;
 }
 
-const TIMEOUTS = 3;
+/** Session timeouts after which no row is under way any more. */
+export const TIMEOUTS = 3;
 
 /** Epoch second; rows whose ctime is at least this are to be revived. Undefined = there was nobody before us. */
 export function reviveFromSecond({

@@ -19,7 +19,7 @@ import type { History } from "./history.ts";
 import { Lane } from "./lane.ts";
 import type { PipeParts } from "./pipe-options.ts";
 import type { PipeTally } from "./pipe-tally.ts";
-import { reviveFromSecond, type TakeOver } from "./revival-window.ts";
+import { reviveFromSecond, type TakeOver, TIMEOUTS } from "./revival-window.ts";
 import type { OpenSession } from "./session-keeper.ts";
 import type { ShipmentContext } from "./shipment.ts";
 import type { TouchedByActivity } from "./touched-keys.ts";
@@ -198,6 +198,7 @@ export class SessionRun {
         intervalMs: open.session.auditIntervalMs ?? auditIntervalMs,
         afterTakeOver: auditIntervalMs > 0,
         secondAfterMs: open.session.sessionTimeoutMs,
+        lateSeconds: (TIMEOUTS * open.session.sessionTimeoutMs) / 1000,
       },
       limits: this.#pace,
       context,

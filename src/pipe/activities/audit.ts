@@ -12,6 +12,7 @@
  *         read /d/a ............................ dropped, the live row is newer
  *                     live row of /d/a sent      it must not come before the beginning: /d/a would count as not seen
  *
+ *   - What an audit says of modification times that were lowered the far side does not believe: see {@link DoubtsOfAudit}.
  *   - A directory's row precedes those of its children, retries included: if the far side forgets what it has seen in between (any new
  *     session makes it), an unseen directory costs coverage, never files.
  */
@@ -25,6 +26,7 @@ import {
   type SourceDriver,
 } from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
+import { DoubtsOfAudit } from "../doubtful-rows.ts";
 import type { EnvelopeBuilder } from "../envelope-builder.ts";
 import type { Ambience } from "../pipe-options.ts";
 import type { AuditState } from "../pipe-status.ts";
@@ -37,7 +39,10 @@ import { type Cut, SnapshotPass } from "./snapshot-pass.ts";
 
 export interface AuditParts {
   readonly source: SourceDriver;
-  readonly settings: AuditSettings;
+  readonly settings: AuditSettings & {
+    /** Rows that were read so long ago may still reach the far side. */
+    readonly lateSeconds: number;
+  };
   readonly limits: ParcelLimits;
   readonly context: ShipmentContext;
   readonly touched: TouchedKeys;
@@ -67,6 +72,8 @@ interface Running {
   readonly open: () => void;
   /** A row of it was refused, or a live one meanwhile. */
   isSpoilt: boolean;
+  /** Epoch second. */
+  readonly begunAt: number;
 }
 
 type Work =
@@ -84,9 +91,12 @@ export class AuditActivity {
   #work: Work = { kind: "none" };
   #plan: AuditPlan = { owed: 0, delayMs: undefined };
   #failures = 0;
+  /** Epoch second from which on changes are not yet covered by a complete audit. */
+  #coveredUntil: number;
 
   constructor(parts: AuditParts) {
     this.#parts = parts;
+    this.#coveredUntil = parts.ambience.wallClock() / 1000;
   }
 
   get state(): AuditState {
@@ -165,7 +175,8 @@ export class AuditActivity {
   }
 
   #beginPass(): void {
-    const { source, limits, context, touched, revives } = this.#parts;
+    const { source, settings, limits, context, touched, revives, ambience } = this.#parts;
+    const begunAt = ambience.wallClock() / 1000;
     let open: () => void = () => undefined;
     const opened = new Promise<void>((resolve) => {
       open = resolve;
@@ -180,12 +191,13 @@ export class AuditActivity {
         limits,
         touched,
         revival: revives ? context.revival : undefined,
+        doubts: revives ? new DoubtsOfAudit(this.#coveredUntil - settings.lateSeconds, begunAt) : undefined,
         onProgress: () => this.#bell.ring(),
       },
       this.#dropped,
     );
     touched.end();
-    this.#work = { kind: "running", pass, isOpen: false, open, isSpoilt: false };
+    this.#work = { kind: "running", pass, isOpen: false, open, isSpoilt: false, begunAt };
     this.#parts.logger.debug({ owed: this.#plan.owed }, "an audit begins");
   }
 
@@ -233,6 +245,7 @@ export class AuditActivity {
     tally.lastCompleteAt = ambience.now();
     if (this.#work !== work) return;
     logger.info({ rows: work.pass.progress().rows }, "an audit is complete");
+    this.#coveredUntil = work.begunAt;
     this.#drop(work);
     this.#failures = 0;
     this.#follow(nextAuditPlan(this.#plan, "complete", settings));

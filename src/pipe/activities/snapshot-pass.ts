@@ -6,19 +6,21 @@
  */
 import { Bell } from "../../bus/bell.ts";
 import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
+import type { DoubtfulRows } from "../doubtful-rows.ts";
 import { directoryOf } from "../key-table.ts";
 import type { RevivalSet } from "../revival.ts";
-import { fitRows, parseRow, type RowRange, rangeBytes, rowCreatedSeconds, rowPath } from "../row-ranges.ts";
+import { fitRows, parseRow, type RowRange, rangeBytes, rowPath } from "../row-ranges.ts";
 import type { TouchedKeys } from "../touched-keys.ts";
 import type { ParcelLimits } from "./parcel.ts";
 
 /** Pulled and not yet sent; the rest of the pool is the source's. */
 const CHUNKS_AHEAD = 3;
+const NONE: ReadonlyMap<number, Row> = new Map();
 
 /** Rows to be sent together. */
 export interface Cut {
   readonly ranges: readonly RowRange[];
-  /** Rows whose path has a tombstone at the far side. */
+  /** Rows whose path has a tombstone at the far side, or may have, or a younger time. */
   readonly revived: readonly Row[];
   /** To be called once when nothing of the cut is in flight any more. */
   readonly settle: () => void;
@@ -41,8 +43,8 @@ export interface PassParts {
   readonly limits: ParcelLimits;
   readonly touched: TouchedKeys;
   readonly revival: RevivalSet | undefined;
-  /** Rows with a `created_time` of this epoch second or later are sent in the reviving form: another run may have left a tombstone. */
-  readonly reviveFrom?: number | undefined;
+  /** Rows that have to be sent in the reviving form, whatever `revival` knows. */
+  readonly doubts?: DoubtfulRows | undefined;
   /** Something changed that `cut` or `reading` show. */
   readonly onProgress: () => void;
 }
@@ -150,9 +152,9 @@ export class SnapshotPass {
     for (let row = opened.row; row < to; ) {
       const groupEnd = chunk.groupFirstRow[opened.group + 1] ?? chunk.rowCount;
       const end = Math.min(to, groupEnd);
-      const isPlain = this.#parts.reviveFrom === undefined && this.#isUntouched(chunk, row, end);
-      if (isPlain) addRange(ranges, chunk, row, end);
-      else this.#pickRows(chunk, row, end, chunk.groupSequence[opened.group] ?? 0, ranges, revived);
+      const doubtful = this.#parts.doubts?.within(chunk, row, end) ?? NONE;
+      if (doubtful.size === 0 && this.#isUntouched(chunk, row, end)) addRange(ranges, chunk, row, end);
+      else this.#pickRows(opened, row, end, doubtful, { ranges, revived });
       row = end;
       if (end === groupEnd) opened.group++;
     }
@@ -173,25 +175,24 @@ export class SnapshotPass {
     return touched.concerns(directory) || revival?.concerns(directory) === true;
   }
 
-  #pickRows(chunk: RowChunk, from: number, to: number, sequence: number, ranges: RowRange[], revived: Row[]): void {
-    const { touched, revival } = this.#parts;
+  #pickRows(
+    { chunk, group }: Opened,
+    from: number,
+    to: number,
+    doubtful: ReadonlyMap<number, Row>,
+    { ranges, revived }: { readonly ranges: RowRange[]; readonly revived: Row[] },
+  ): void {
+    const { touched, revival, doubts } = this.#parts;
+    const sequence = chunk.groupSequence[group] ?? 0;
     const isUntouched = this.#isUntouched(chunk, from, to);
     for (let row = from; row < to; row++) {
-      const isYoung = this.#isYoung(chunk, row);
-      const path = isUntouched && !isYoung ? undefined : rowPath(chunk, row);
-      if (path === undefined) addRange(ranges, chunk, row, row + 1);
-      else if (touched.supersedes(path, sequence)) continue;
-      else if ((isYoung && path !== "/") || revival?.needsInBulk(path, sequence) === true)
-        revived.push(parseRow(chunk, row));
-      else addRange(ranges, chunk, row, row + 1);
+      const doubted = doubtful.get(row);
+      const path = isUntouched && doubted === undefined ? undefined : rowPath(chunk, row);
+      if (path !== undefined && touched.supersedes(path, sequence)) continue;
+      const isRevived = doubted !== undefined || (path !== undefined && revival?.needsInBulk(path, sequence) === true);
+      if (isRevived) revived.push(doubted ?? parseRow(chunk, row));
+      if (!isRevived || (doubted !== undefined && doubts?.plainToo === true)) addRange(ranges, chunk, row, row + 1);
     }
-  }
-
-  #isYoung(chunk: RowChunk, row: number): boolean {
-    const { reviveFrom } = this.#parts;
-    if (reviveFrom === undefined) return false;
-    const created = rowCreatedSeconds(chunk, row);
-    return created !== undefined && created >= reviveFrom;
   }
 
   #settle(emptied: readonly RowChunk[]): void {

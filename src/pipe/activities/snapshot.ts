@@ -16,6 +16,7 @@ import {
   type SourceDriver,
 } from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
+import { DoubtsOfTakeOver } from "../doubtful-rows.ts";
 import type { EnvelopeBuilder } from "../envelope-builder.ts";
 import type { Ambience } from "../pipe-options.ts";
 import type { SnapshotState } from "../pipe-status.ts";
@@ -94,8 +95,8 @@ export class SnapshotActivity {
   }
 
   /**
-   * Begins what a leader owes; whatever runs is dropped, but what it was to revive stays to be revived. `reviveFrom`: see
-   * {@link PassParts.reviveFrom}.
+   * Begins what a leader owes; whatever runs is dropped, but what it was to revive stays to be revived. `reviveFrom`: epoch second, see
+   * {@link DoubtsOfTakeOver}.
    */
   begin(full: boolean, reviveFrom?: number): void {
     const runs = this.#work.kind === "pass" || this.#work.kind === "pausing";
@@ -172,11 +173,12 @@ export class SnapshotActivity {
     const onProgress = (): void => this.#bell.ring();
     this.#work = {
       kind: "pass",
-      pass: new SnapshotPass(
-        { open, limits, touched, revival, reviveFrom: this.#reviveFrom, onProgress },
-        this.#dropped,
-      ),
+      pass: new SnapshotPass({ open, limits, touched, revival, doubts: this.#doubts(), onProgress }, this.#dropped),
     };
+  }
+
+  #doubts(): DoubtsOfTakeOver | undefined {
+    return this.#reviveFrom === undefined ? undefined : new DoubtsOfTakeOver(this.#reviveFrom);
   }
 
   #drop(pass: SnapshotPass): void {

@@ -30,7 +30,7 @@ describe("a scan that the far side asks for", () => {
     expect(ofJobs(harness).flatMap(({ events }) => events.map((event) => event.messageSource))).not.toContain(
       "snapshot",
     );
-    expect(harness.source.chunksOut).toBe(0);
+    await until(() => harness.source.chunksOut === 0);
   });
 
   it("gives one row for a file, one for a directory that is not to be entered, and none for what is missing", async () => {

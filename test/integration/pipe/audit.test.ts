@@ -53,6 +53,23 @@ describe("audits of a leader", () => {
     expect(harness.source.chunksOut).toBe(0);
   });
 
+  it("lower a modification time that another agent left too young, and count the directory as told all the same", async () => {
+    const harness = auditing();
+    const { fusion, source } = harness;
+    await harness.start();
+    await until(() => auditsDone(harness) === 1);
+    source.mkdir("/a/moved", OLD, true);
+    source.write("/a/moved/f", 5, OLD, true);
+    Object.assign(source.tree.get("/a/moved") as object, { created_time: Date.now() / 1000 });
+    const late = { modifiedTime: Date.now() / 1000, size: 9, auditSkipped: false };
+    fusion.view.set("/a/moved", { ...late, isDirectory: true });
+    fusion.view.set("/a/moved/f", { ...late, isDirectory: false });
+    fusion.view.set("/a/moved/ghost", { ...late, modifiedTime: OLD, isDirectory: false });
+    await until(() => auditsDone(harness) === 2);
+    expect(harness.differences()).toEqual([]);
+    expect(fusion.removedByAudits).toEqual(["/a/moved/ghost"]);
+  });
+
   it("begin with the root's row alone, and each directory's row comes before those in it", async () => {
     const harness = auditing();
     await harness.start();

@@ -64,6 +64,35 @@ describe("a run that follows one that died", () => {
     expect(live).toEqual(["/young"]);
   });
 
+  it("lowers the times of what lies in a directory that was put in place of another one", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
+    const { source, fusion } = harness;
+    source.mkdir("/calm", OLD, true);
+    source.write("/calm/f", 5, OLD, true);
+    source.mkdir("/d", OLD, true);
+    Object.assign(source.tree.get("/d") as object, { created_time: now() });
+    source.mkdir("/d/e", OLD, true);
+    source.write("/d/e/f", 5, OLD, true);
+    withTombstone(harness, "/elsewhere");
+    for (const path of ["/d", "/d/e", "/d/e/f"]) {
+      fusion.view.set(path, {
+        modifiedTime: now() - 1,
+        size: 9,
+        isDirectory: !path.endsWith("f"),
+        auditSkipped: false,
+      });
+    }
+    harness.memory.session = "session of the run that died";
+    harness.memory.aliveAt = Date.now() - 1_000;
+    await harness.start();
+    await until(() => harness.isSettled);
+    expect(harness.differences()).toEqual([]);
+    const live = harness.sender.accepted.flatMap(({ events }) =>
+      events.filter((event) => event.messageSource === "realtime").flatMap(({ rows }) => rows.map(({ path }) => path)),
+    );
+    expect(live).toEqual(["/d", "/d/e", "/d/e/f"]);
+  });
+
   it("knows the paths that an earlier run deleted", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
     harness.source.write("/back", 5, OLD, true);

@@ -36,6 +36,20 @@ describe("a row that the far side refuses", () => {
     expect(harness.pipe.status().poisonRows).toBe(2);
   });
 
+  it("as too large although it is small gets a few more chances", async () => {
+    const harness = new PipeHarness();
+    await harness.start();
+    await until(() => harness.isSettled);
+    let refusals = 0;
+    harness.sender.setFaults((call) =>
+      call === "push" && refusals++ < 5 ? { kind: "fail", code: "FUSTOR_BATCH_TOO_LARGE" } : undefined,
+    );
+    harness.source.write("/small", 1);
+    await until(() => refusals > 5 && harness.isSettled);
+    expect(harness.poison).toEqual([]);
+    expect(harness.differences()).toEqual([]);
+  });
+
   it("in a snapshot is set aside, and the snapshot still ends", async () => {
     const harness = new PipeHarness();
     for (let i = 0; i < 120; i++) harness.source.write(`/f${i}`, i, 1_700_000_000, true);
