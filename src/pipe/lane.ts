@@ -9,6 +9,7 @@
 import { Bell } from "../bus/bell.ts";
 import type { BusSubscription } from "../bus/event-bus.ts";
 import { describeError, isFustorError, type Logger, type Role, type SenderDriver } from "../sdk/index.ts";
+import type { AnnouncementActivity } from "./activities/announcement.ts";
 import type { AuditActivity } from "./activities/audit.ts";
 import type { Parcel } from "./activities/parcel.ts";
 import type { RealtimeActivity } from "./activities/realtime.ts";
@@ -33,11 +34,14 @@ export interface LaneParts {
   readonly audit: AuditActivity;
   readonly rescan: RescanActivity;
   readonly scans: ScanActivity;
+  readonly announcement: AnnouncementActivity;
   readonly gate: BulkGate;
   readonly delivery: Delivery;
   readonly history: History;
   /** For the snapshot of a leader that begins now; `wasPromoted`: it was a follower before. */
   readonly reviveFrom: (wasPromoted: boolean) => number | undefined;
+  /** What a follower has to tell again of the run before, epoch second of the change time; undefined = nothing. */
+  readonly announceFrom: number | undefined;
   readonly ambience: Ambience;
   readonly logger: Logger;
 }
@@ -81,6 +85,7 @@ export class Lane {
     this.#role = role;
     this.#owesSnapshot = role === "leader";
     this.#parts.rescan.cancel();
+    this.#parts.announcement.cancel();
     if (role === "follower") {
       this.#wasFollower = true;
       this.#parts.snapshot.cancel();
@@ -128,6 +133,7 @@ export class Lane {
     this.#parts.audit.cancel();
     this.#parts.rescan.cancel();
     this.#parts.scans.cancel();
+    this.#parts.announcement.cancel();
     this.#parts.delivery.failFast();
     this.#bell.ring();
   }
@@ -139,6 +145,7 @@ export class Lane {
       const { positionLost } = this.#parts.bus.start(position ?? -1);
       this.#parts.history.started(positionLost);
       this.#beginSnapshot(position);
+      this.#beginAnnouncement();
       while (!this.#drained) await this.#turn(signal);
     } catch (error) {
       // While draining any trouble is the end of it, told apart from an ordinary end by nobody.
@@ -148,9 +155,7 @@ export class Lane {
         `what is queued was not sent: ${describeError(error)}`,
       );
     } finally {
-      await Promise.all(
-        [this.#parts.snapshot, this.#parts.audit, this.#parts.rescan, this.#parts.scans].map((part) => part.close()),
-      );
+      await Promise.all(this.#activities.map((activity) => activity.close()));
     }
   }
 
@@ -180,12 +185,17 @@ export class Lane {
     return this.#nextBulk();
   }
 
+  get #activities() {
+    const { snapshot, audit, rescan, scans, announcement } = this.#parts;
+    return [snapshot, audit, rescan, scans, announcement];
+  }
+
   /** A scan that somebody waits for goes first. A snapshot leaves no room for an audit. */
   #nextBulk(): Parcel | undefined {
-    const { snapshot, scans, gate } = this.#parts;
+    const { snapshot, scans, gate, announcement } = this.#parts;
     const scan = scans.next();
     if (scan !== undefined || !gate.mayPass()) return scan;
-    const parcel = snapshot.next();
+    const parcel = snapshot.next() ?? announcement.next();
     if (parcel !== undefined || snapshot.state === "running") return parcel;
     return this.#nextAudit();
   }
@@ -223,6 +233,11 @@ export class Lane {
     this.#parts.snapshot.begin(!held, held ? undefined : this.#parts.reviveFrom(this.#wasFollower));
   }
 
+  #beginAnnouncement(): void {
+    const { announcement, announceFrom } = this.#parts;
+    if (this.#role === "follower" && announceFrom !== undefined && !this.#draining) announcement.begin(announceFrom);
+  }
+
   async #committedIndex(signal: AbortSignal): Promise<number | undefined> {
     const { sender, sessionId, ambience, logger } = this.#parts;
     const bound = new AbortController();
@@ -247,8 +262,7 @@ export class Lane {
     const end = (): void => over.abort();
     signal.addEventListener("abort", end);
     if (!signal.aborted) {
-      const { bus, snapshot, audit, rescan, scans } = this.#parts;
-      const news = [bus, snapshot, audit, rescan, scans].map((part) => part.readable(over.signal));
+      const news = [this.#parts.bus, ...this.#activities].map((part) => part.readable(over.signal));
       await Promise.race([...news, this.#bell.wait(over.signal)]);
     }
     over.abort();

@@ -208,6 +208,9 @@ export class Pipe {
       tally: this.#tally,
       connectBackoff: this.#backoff,
       before: { earlierRunAliveAt: this.#earlierRunAliveAt, mayFollowOthers: this.#sessions++ > 0 },
+      onCaughtUp: () => {
+        this.#earlierRunAliveAt = undefined;
+      },
       onHeartbeat: (answer) => this.#onHeartbeat(answer),
     });
     this.#refreshSource();

@@ -2,6 +2,7 @@
 import type { DirtyDirectories } from "../bus/dirty-directories.ts";
 import type { BusBatch } from "../bus/event-bus.ts";
 import { type HeartbeatAnswer, isFustorError, type Role } from "../sdk/index.ts";
+import { AnnouncementActivity } from "./activities/announcement.ts";
 import { AuditActivity, type AuditTrace } from "./activities/audit.ts";
 import { RealtimeActivity } from "./activities/realtime.ts";
 import { RescanActivity } from "./activities/rescan.ts";
@@ -47,6 +48,8 @@ export interface SessionRunParts {
   readonly connectBackoff: BackoffSettings;
   /** What is known of those who led before. */
   readonly before: Pick<TakeOver, "earlierRunAliveAt" | "mayFollowOthers">;
+  /** What the run before may have left behind was put right. */
+  readonly onCaughtUp: () => void;
   readonly onHeartbeat: (answer: HeartbeatAnswer) => void;
 }
 
@@ -166,7 +169,7 @@ export class SessionRun {
   }
 
   #makeSnapshot(): SnapshotActivity {
-    const { pipe, context, touched, builder, history, connectBackoff } = this.#parts;
+    const { pipe, context, touched, builder, history, connectBackoff, onCaughtUp } = this.#parts;
     return new SnapshotActivity({
       source: pipe.source,
       limits: this.#pace,
@@ -182,6 +185,7 @@ export class SessionRun {
       onComplete: () => {
         const { rows } = this.snapshot.progress;
         history.complete();
+        onCaughtUp();
         pipe.memory.noteSnapshot?.(rows);
         pipe.logger.info({ rows }, "the snapshot is complete");
       },
@@ -249,6 +253,21 @@ export class SessionRun {
     });
   }
 
+  #makeAnnouncement(): AnnouncementActivity {
+    const { pipe, context, touched, connectBackoff, onCaughtUp } = this.#parts;
+    return new AnnouncementActivity({
+      source: pipe.source,
+      limits: this.#pace,
+      context,
+      touched: touched.announcement,
+      onEnded: onCaughtUp,
+      index: () => pipe.bus.committedIndex,
+      ambience: pipe.ambience,
+      backoff: connectBackoff,
+      logger: pipe.logger,
+    });
+  }
+
   #makeSentinel(): SentinelActivity {
     const { open, pipe, tally } = this.#parts;
     const { source, sender, ambience, logger, settings } = pipe;
@@ -274,6 +293,13 @@ export class SessionRun {
     };
     const onDirty = (directories: readonly string[]): void => this.rescan.add(directories);
     const onLoss = (reason: string): void => this.#lost(reason);
+    const takenOver = (mayFollowOthers: boolean): number | undefined =>
+      reviveFromSecond({
+        at: ambience.wallClock(),
+        earlierRunAliveAt: before.earlierRunAliveAt,
+        mayFollowOthers,
+        sessionTimeoutMs: open.session.sessionTimeoutMs,
+      });
     return new Lane(role, {
       sender,
       sessionId: open.session.sessionId,
@@ -286,15 +312,12 @@ export class SessionRun {
       gate: this.#gate,
       delivery: this.#delivery,
       history,
+      announcement: this.#makeAnnouncement(),
       reviveFrom: (wasPromoted) => {
         if (wasPromoted) this.#noteOthers();
-        return reviveFromSecond({
-          at: ambience.wallClock(),
-          earlierRunAliveAt: before.earlierRunAliveAt,
-          mayFollowOthers: before.mayFollowOthers || wasPromoted,
-          sessionTimeoutMs: open.session.sessionTimeoutMs,
-        });
+        return takenOver(before.mayFollowOthers || wasPromoted);
       },
+      announceFrom: this.#revives ? takenOver(false) : undefined,
       ambience,
       logger,
     });

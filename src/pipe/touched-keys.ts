@@ -32,12 +32,14 @@ export class TouchedByActivity {
   readonly audit = new TouchedKeys();
   readonly scan = new TouchedKeys();
   readonly rescan = new TouchedKeys();
+  readonly announcement = new TouchedKeys();
 
   note(change: Change): void {
     this.snapshot.note(change);
     this.audit.note(change);
     this.scan.note(change);
     this.rescan.note(change);
+    this.announcement.note(change);
   }
 }
 
