@@ -33,6 +33,8 @@ export interface ViewConfig {
   readonly id: string;
   readonly apiKeys: ReadonlySet<string>;
   readonly hotFileThresholdSeconds: number;
+  /** How long a delete is remembered at least. Default 3600. */
+  readonly tombstoneSeconds?: number;
   /** Entries that a tree query may touch; 0 = no limit. */
   readonly maxTreeItems: number;
 }
@@ -93,6 +95,7 @@ export interface DemoFusionOptions {
   readonly sessionTimeoutSeconds?: number;
   readonly auditIntervalSeconds?: number;
   readonly sentinelIntervalSeconds?: number;
+  readonly tombstoneSeconds?: number;
 }
 
 /** One pipe into one view on loopback, without any file: for demos and tests. Tree queries have no limit. */
@@ -108,6 +111,7 @@ export function demoFusionConfig(options: DemoFusionOptions): FusionConfig {
     id: options.view,
     apiKeys: new Set([options.readKey]),
     hotFileThresholdSeconds: 30,
+    ...(options.tombstoneSeconds === undefined ? {} : { tombstoneSeconds: options.tombstoneSeconds }),
     maxTreeItems: 0,
   };
   const pipe: PipeConfig = {

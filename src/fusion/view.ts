@@ -25,7 +25,7 @@ export class View {
     this.arbitration = new Arbitration({
       clock,
       hotFileSeconds: config.hotFileThresholdSeconds,
-      tombstoneSeconds: TOMBSTONE_SECONDS,
+      tombstoneSeconds: config.tombstoneSeconds ?? TOMBSTONE_SECONDS,
     });
   }
 

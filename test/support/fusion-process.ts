@@ -14,6 +14,8 @@ export interface FusionOptions {
   readonly sessionTimeoutSeconds?: number;
   /** Default 0: no audit may help. */
   readonly auditIntervalSeconds?: number;
+  /** How long a delete is remembered; only the one in the tests' own process can be told. Default 3600. */
+  readonly tombstoneSeconds?: number;
   /** Default 0. */
   readonly sentinelIntervalSeconds?: number;
   /** Default: free ones. */

@@ -21,6 +21,7 @@ export async function createInProcessFusion(options: FusionOptions = {}): Promis
     sessionTimeoutSeconds: options.sessionTimeoutSeconds ?? 30,
     auditIntervalSeconds: options.auditIntervalSeconds ?? 0,
     sentinelIntervalSeconds: options.sentinelIntervalSeconds ?? 0,
+    ...(options.tombstoneSeconds === undefined ? {} : { tombstoneSeconds: options.tombstoneSeconds }),
   });
   const url = `http://127.0.0.1:${viewPort}`;
   let running: EmbeddedFusion | undefined;

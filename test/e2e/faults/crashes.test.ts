@@ -59,14 +59,20 @@ interface Matrix {
   readonly auditSeconds: number;
   /** Fusion empties its view when its last session goes, unless there is another one. */
   readonly keepsView?: true;
+  /** How long Fusion remembers a delete. Until then no audit removes what lies below that path in the view. */
+  readonly tombstoneSeconds?: number;
 }
 
-function play({ points, agents, ciMs, auditSeconds, keepsView }: Matrix): Promise<void> {
+function play({ points, agents, ciMs, auditSeconds, keepsView, tombstoneSeconds }: Matrix): Promise<void> {
   const random = seededRandom(seed);
   const options = {
     prepare: ({ root }: { readonly root: string }) => growTree(`${root}/grown`, { seed, files: 300 }),
     sender: { batch_size: 8, event_rows: 10, timeout_sec: 1 },
-    fusion: { sessionTimeoutSeconds: 2, auditIntervalSeconds: auditSeconds },
+    fusion: {
+      sessionTimeoutSeconds: 2,
+      auditIntervalSeconds: auditSeconds,
+      ...(tombstoneSeconds === undefined ? {} : { tombstoneSeconds }),
+    },
   };
   return withFaults(options, async (stage) => {
     if (keepsView) await keepViewAlive(stage.fusion.receiver);
@@ -126,5 +132,7 @@ test(
       agents: 2,
       ciMs: 20_000,
       auditSeconds: 2,
+      // One agent's row from before the other's delete comes after it, and the agent dies: a ghost for as long as Fusion remembers.
+      tombstoneSeconds: 6,
     }),
 );
