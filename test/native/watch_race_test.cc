@@ -132,6 +132,25 @@ TEST("a rename of which only the second half ever comes is found out by asking t
   CHECK_EQ(scene.source->watched(), before);
 }
 
+TEST("what changes in a directory that came along with a renamed one is told after it, whatever was told of it just before") {
+  Scene scene;
+  fill(scene);
+  const std::vector<std::string> gone{"g1", "g2", "g3", "g4"};
+  for (const std::string& name : gone) scene.write("a/d/deep/" + name);
+  auto config = scene.config();
+  config.threads = 1;  // takes the marks in the order they came: the old place, the new one, the directory that came along
+  Watch& watch = scene.begin(config);
+  const auto deep = scene.id("a/d/deep");
+  scene.rename("a/d", "b/e");
+  for (const std::string& name : gone) scene.remove("b/e/deep/" + name);
+  scene.write("b/e/deep/new");
+  std::vector<ScriptedEvent> events{{scene.id("a"), IN_MOVED_FROM | kDir, "d", 7}, {scene.id("b"), IN_MOVED_TO | kDir, "e", 7}};
+  for (const std::string& name : gone) events.push_back({deep, IN_DELETE, name});
+  events.insert(events.begin() + 4, {deep, IN_CLOSE_WRITE, "new"});  // the names of one directory are looked at in no order
+  scene.source->tell(events);
+  CHECK_EQ(watch.settle(), "");
+}
+
 TEST("a directory that left the root is gone with everything below, its watches too") {
   Scene scene;
   fill(scene);

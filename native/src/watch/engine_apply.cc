@@ -49,6 +49,9 @@ const std::string& WatchEngine::json_dir(DirId id) {
   return json_dir_;
 }
 
+/** Directories have other names now, or ids another meaning. */
+void WatchEngine::forget_paths() { json_dir_of_ = told_above_ = kNoDir; }
+
 /** The entry that stands for a reachable directory in its parent. */
 const Entry& WatchEngine::own_entry(DirId id) {
   const Entry* entry = id == kRootDir ? nullptr : table_.at(table_.at(id).parent).find(table_.at(id).name);
@@ -57,7 +60,8 @@ const Entry& WatchEngine::own_entry(DirId id) {
 
 // The sequence is taken here, with the mutex held: between changes and the groups of a snapshot there is one order.
 void WatchEngine::report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns) {
-  if (json_dir_of_ != id) report_moved(id, since_ns);
+  if (told_above_ != id) report_moved(id, since_ns);
+  told_above_ = id;
   table_.at(id).last_active = monotonic_seconds();
   counts_.changes++;
   changes_.upsert(json_dir(id), name, stat, atomic, next_sequence(), since_ns);
@@ -172,7 +176,7 @@ void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
   table_.at(id).erase(entry);
   table_.entry_count--;
   make_room_in(id);
-  json_dir_of_ = kNoDir;
+  forget_paths();
   wake_reader();
 }
 
@@ -247,7 +251,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
     std::erase_if(limbo_, [child](const Limbo& limbo) { return limbo.directory == child; });
     table_.attach(child, id, sighting.name);
     table_.at(child).moved_at = next_sequence();
-    json_dir_of_ = kNoDir;
+    forget_paths();
   } else {
     child = table_.add(id, sighting.name, identity_of(sighting.stat), alias);
   }
@@ -394,7 +398,7 @@ void WatchEngine::expire(DirId top) {
     for (SnapshotStream* snapshot : snapshots_) snapshot->forget(id);
     table_.remove(id);
   }
-  json_dir_of_ = kNoDir;  // ids are given out again
+  forget_paths();  // ids are given out again
   finish_pass_if_done();
 }
 

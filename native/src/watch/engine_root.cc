@@ -97,7 +97,7 @@ void WatchEngine::root_found(Identity identity, const std::string& text, bool an
   table_.set_identity(kRootDir, identity);
   root_state_ = first ? RootState::starting : RootState::available;
   root_reason_.clear();
-  json_dir_of_ = kNoDir;
+  forget_paths();
   held_until_ns_ = 0;
   begin_pass(first, first ? "" : another ? "another root was confirmed" : "the root came back");
   pass_confirmed_ = another;

@@ -200,6 +200,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void add_unwatched(DirId id, Unwatched& line) const;
   void hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark);
   const std::string& json_dir(DirId id);
+  void forget_paths();
   const Entry& own_entry(DirId id);
 
   const WatchConfig config_;
@@ -259,6 +260,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::string root_reason_;
   std::string json_dir_;       // cache of json_dir()
   DirId json_dir_of_ = kNoDir;
+  DirId told_above_ = kNoDir;  // its own row and those above it are told: report_moved() has looked
   uint32_t pass_ = 0;          // the present or last pass
   uint64_t pass_pending_ = 0;  // its directories not yet done
   bool pass_quiet_ = false;
