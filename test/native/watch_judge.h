@@ -266,7 +266,7 @@ class View {
     touched_[change.key] = change.sequence;
     if (change.op == "update") {
       const std::string parent = change.key.substr(0, change.key.rfind('/'));
-      if (complete && !parent.empty() && !rows.contains(parent)) orphans.push_back(change.key);
+      if (complete && !parent.empty() && !rows.contains(parent)) orphans.push_back(change.key + " " + history(parent));
       rows[change.key] = change.row;
       return;
     }
@@ -278,6 +278,17 @@ class View {
     auto end = first;
     while (end != rows.end() && end->first.starts_with(below)) ++end;
     rows.erase(first, end);
+  }
+  /** What was said of a path and those above it, the last few things. */
+  std::string history(const std::string& path) const {
+    std::string told;
+    int count = 0;
+    for (auto at = log.rbegin(); at != log.rend() && count < 8; ++at) {
+      if (at->key != path && !path.starts_with(at->key + "/")) continue;
+      told = " " + at->op + " " + at->key + " (" + std::to_string(at->sequence) + ")" + told;
+      count++;
+    }
+    return "after" + told;
   }
   bool superseded(const std::string& key, uint64_t sequence) const {
     const auto touched = touched_.find(key);
@@ -331,7 +342,11 @@ class Watch {
     fustor::LiveBatch batch;
     bool any = false;
     for (int i = 0; i < 32 && engine->drain(batch); i++) {
-      view.apply(batch.json);
+      if (live_waits_) {
+        waiting_.push_back(batch.json);
+      } else {
+        view.apply(batch.json);
+      }
       any = true;
     }
     return any;
@@ -386,6 +401,19 @@ class Watch {
     return view.complete;
   }
 
+  /** The same beside the first pass, by a consumer that applies every row in bulk before any change, as it may. Writers have to stop. */
+  bool begin_bulk_first() {
+    engine->start();
+    live_waits_ = true;
+    const bool whole = take_snapshot(4096, 4);
+    live_waits_ = false;
+    for (const std::string& json : std::exchange(waiting_, {})) view.apply(json);
+    while (drain()) {
+    }
+    view.complete = whole;
+    return whole;
+  }
+
   /** What still differs when the patience has run out, "" when view and disk are equal and the engine is at rest. */
   std::string settle(Clock::duration patience = kPatience, const std::function<bool(const std::string&)>& enter = {}) {
     std::string rest;
@@ -407,6 +435,8 @@ class Watch {
     bool rung = false;
   };
   std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
+  bool live_waits_ = false;
+  std::vector<std::string> waiting_;
 };
 
 // ---- the tree -------------------------------------------------------------------------------------------------------------------

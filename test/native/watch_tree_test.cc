@@ -413,7 +413,7 @@ EVENT_ENGINES("looking at everything makes no event") {
   fill(place, "tree");
   Watch watch(place.config(engine));
   REQUIRE(watch.begin());
-  place.write("witness");
+  place.make("witness");  // one event: a file that is written is several, and the last may come late
   CHECK_EQ(watch.settle(), "");
   const uint64_t events = watch.engine->status().raw_events;
   CHECK(events > 0);

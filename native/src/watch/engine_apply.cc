@@ -86,9 +86,19 @@ void WatchEngine::report_moved(DirId id, int64_t since_ns) {
 }
 
 void WatchEngine::report_gone(DirId id, std::string_view name, bool container, int64_t since_ns) {
+  if (!table_.at(id).listed) gone_early_[id].insert(std::string(name));
   table_.at(id).last_active = monotonic_seconds();
   counts_.changes++;
   changes_.remove(json_dir(id), name, container, next_sequence(), since_ns);
+}
+
+/**
+ * Whether that name was told as gone while the directory waits for its first listing. What a first look finds needs no change, because the
+ * snapshot tells it; but whoever has not heard of the deletion yet may take it for younger than the snapshot's row. Once for each name.
+ */
+bool WatchEngine::was_told_gone(DirId id, std::string_view name) {
+  const auto found = gone_early_.empty() ? gone_early_.end() : gone_early_.find(id);
+  return found != gone_early_.end() && found->second.erase(std::string(name)) > 0;
 }
 
 // Directories that left come first, so that whatever of the same batch arrives under another name finds them free.
@@ -208,7 +218,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
       table_.at(child).own_sequence = sighting.sequence;
       const bool changed = !entry->same_content(sighting.stat);
       entry->assign(sighting.stat);
-      if (announce || (changed && !task.quiet)) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
+      if (announce || changed) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
     }
     const Directory& known = table_.at(child);
     const bool lost_watch = known.watch == -1 && !known.watch_refused && !known.barred && known.listed;
@@ -259,14 +269,17 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   table_.at(id).insert(sighting.name, sighting.stat).child = child;
   table_.entry_count++;
   if (sighting.stat.dev != table_.at(id).identity.dev) mounts_.try_emplace(child);
-  if (!task.quiet || announce) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
+  const bool again = was_told_gone(id, sighting.name);
+  if (!task.quiet || announce || again) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
   // A moved directory is listed again, too: it may have changed on the way, and the far side needs every row under its new name.
   DirtyDirectory from;
   from.pass = task.pass;
   from.since_ns = task.since_ns;
   from.recursive = true;
-  const bool made = moved || (sighting.flags & (kMarkCreated | kMarkMovedTo));
-  mark_list(child, from, moved, !made && (task.quiet || (sighting.flags != 0 && is_first_look(id))));
+  const bool made = moved || again || (sighting.flags & (kMarkCreated | kMarkMovedTo));
+  const bool quiet = !made && (task.quiet || (sighting.flags != 0 && is_first_look(id)));
+  table_.at(child).appeared = !quiet;
+  mark_list(child, from, moved, quiet);
 }
 
 void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
@@ -274,6 +287,7 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
   const uint16_t flags = sighting.flags;
   const bool due = (flags & kMarkSettle) || (flags == 0 && task.settle);
   const bool changed = entry == nullptr || entry->kind != stat.kind || !entry->same_content(stat);
+  const bool quiet = task.quiet && entry == nullptr && !was_told_gone(id, sighting.name);
   const uint8_t before = entry == nullptr ? 0 : entry->flags;
   bool writing = before & kWriting;
   bool unsettled = before & kUnsettled;
@@ -289,7 +303,7 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
     unsettled = unsettled && is_young(stat, config_.settle_ms);
   } else if (flags & kMarkCreated) {
     unsettled = stat.nlink == 1;  // a link to a finished file is finished
-  } else if (changed && !writing && !task.quiet && !(flags & kMarkAttrib)) {
+  } else if (changed && !writing && !quiet && !(flags & kMarkAttrib)) {
     unsettled = is_young(stat, config_.settle_ms);
   }
   if ((flags & kMarkModified) && (flags & kMarkMovedTo)) writing = !(flags & kMarkClosed);
@@ -302,10 +316,10 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
     entry->assign(stat);
   }
   entry->flags = static_cast<uint8_t>((entry->flags & ~(kWriting | kUnsettled)) | (writing ? kWriting : 0) | (unsettled ? kUnsettled : 0));
-  note_link(id, sighting, changed, task.quiet);
+  note_link(id, sighting, changed, quiet);
   const bool confirmed = (before & (kWriting | kUnsettled)) && !writing && !unsettled;
   const bool announce = task.announce || (flags & kMarkAnnounce);
-  if (announce || ((changed || confirmed) && !task.quiet)) {
+  if (announce || ((changed || confirmed) && !quiet)) {
     report(id, sighting.name, stat, writing || unsettled ? AtomicFlag::no : AtomicFlag::yes, task.since_ns);
   }
   if (unsettled && (!(before & kUnsettled) || due)) {
@@ -335,7 +349,8 @@ void WatchEngine::mark_list(DirId id, const DirtyDirectory& from, bool announce,
   dirty.recursive |= from.recursive;
   dirty.quiet = dirty.quiet && quiet;
   dirty.parked = false;
-  if (from.pass == pass_ && pass_ != 0 && dirty.pass != pass_) {
+  // A quiet look is one of the first pass, whoever asked for it: the snapshots wait for its end.
+  if ((from.pass == pass_ || quiet) && pass_ != 0 && dirty.pass != pass_) {
     dirty.pass = pass_;
     pass_pending_++;
   }
@@ -344,7 +359,8 @@ void WatchEngine::mark_list(DirId id, const DirtyDirectory& from, bool announce,
 
 /** Whether what is below this directory was there before the first pass and is no change: that pass has not got there yet. */
 bool WatchEngine::is_first_look(DirId parent) const {
-  return pass_quiet_ && pass_ended_ != pass_ && !table_.at(parent).listed;
+  const Directory& directory = table_.at(parent);
+  return pass_quiet_ && pass_ended_ != pass_ && !directory.listed && !directory.appeared;
 }
 
 /** It may be readable now. Hints from below were lost as well. */
@@ -391,6 +407,7 @@ void WatchEngine::expire(DirId top) {
       if (dirty_.of(id, 0).pass == pass_ && pass_pending_ > 0) pass_pending_--;
       dirty_.drop(id);
     }
+    gone_early_.erase(id);
     mounts_.erase(id);
     lost_mounts_.erase(id);
     given_up_mounts_.erase(id);

@@ -185,8 +185,7 @@ void WatchEngine::run_timers(int64_t now) {
     timed_.erase(timed_.begin());
     if (!table_.valid(timed.directory)) continue;
     if (timed.name.empty()) {
-      const bool first_look = pass_quiet_ && pass_ended_ != pass_ && !table_.at(timed.directory).listed;
-      mark_list(timed.directory, DirtyDirectory{}, false, first_look);
+      mark_list(timed.directory, DirtyDirectory{}, false, is_first_look(timed.directory));
       continue;
     }
     mark(timed.directory, timed.name, timed.mark.flags);

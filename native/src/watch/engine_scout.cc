@@ -200,7 +200,9 @@ DirId WatchEngine::adopt_one(DirId parent, const std::string& path, const Sighti
   from.recursive = true;
   from.pass = pass_ended_ == pass_ ? 0 : pass_;
   from.since_ns = now;
-  mark_list(child, from, false, is_first_look(parent));
+  const bool quiet = is_first_look(parent) && !was_told_gone(parent, sighting.name);
+  table_.at(child).appeared = !quiet;
+  mark_list(child, from, false, quiet);
   mark(parent, sighting.name, kMarkVerify);
   signal_readable();
   return child;

@@ -64,7 +64,8 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     expected = table_.at(id).identity;
     is_mount = !mounts_.empty() && mounts_.contains(id);
     list = task.list || (!table_.at(id).listed && !task.names_only);
-    if (table_.at(id).listed) task.quiet = false;  // only a first look finds what nobody has to be told
+    // Only a first look finds what nobody has to be told, and only before the snapshots take the pass to be over.
+    if (table_.at(id).listed || !pass_quiet_ || pass_ended_ == pass_) task.quiet = false;
   }
   UniqueFd directory;
   FileStat self{};
@@ -151,6 +152,7 @@ void WatchEngine::cannot_open(DirId id, DirtyDirectory& task, int error) {
   // Unreadable: its contents stay as last known, and nothing in it counts as deleted.
   directory.unreadable = error;
   directory.listed = true;
+  gone_early_.erase(id);
   directory.open_failures = 0;
   counts_.last_error = std::string("cannot read a directory: ") + std::strerror(error);
   if (error != EACCES && error != EPERM) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
@@ -303,6 +305,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   if (error != 0) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
   if (!directory.listed) directory.shrink();
   directory.listed = true;
+  gone_early_.erase(id);
   directory.pass = std::max(directory.pass, pass);
   // Its watch ended while it was listed: nobody asked then, because it was not known as listed yet.
   if (!unwatched && directory.watch == -1 && id != kRootDir) mark(directory.parent, directory.name, kMarkVerify);

@@ -18,6 +18,8 @@
 //    whatever read it comes, with or without its cookie) the node moves by one pointer; otherwise its watches are removed.
 //    Pairing by inode needs no cookie and survives lost halves, exchanges and rotations.
 //  - Changes get their sequence while the mutex is held, as do the groups of snapshot rows: between the two there is one order.
+//  - What the first pass finds is no change, the snapshot tells it; but a change all the same if a change of that name, or of a directory
+//    above it, came before: that one may still be on its way when the snapshot's row has arrived, and would undo it.
 //
 // The race that shaped it: a worker stats d/x, another sees d deleted and reports that, the first reports x after it: a ghost. Hence
 // stat results are applied under the mutex and only while the directory is reachable.
@@ -175,6 +177,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void report_directory(DirId parent, DirId child, std::string_view name, const FileStat& stat, int64_t since_ns);
   void report_moved(DirId id, int64_t since_ns);
   void report_gone(DirId id, std::string_view name, bool container, int64_t since_ns);
+  bool was_told_gone(DirId id, std::string_view name);
   void make_room_in(DirId id);
   void leave(DirId id, Entry& entry, const DirtyDirectory& task);
   void expire(DirId id);
@@ -238,6 +241,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::unordered_map<std::string, Throttle> throttled_;  // files being written, by directory id and name
   std::multimap<int64_t, Timed> timed_;
   std::vector<Limbo> limbo_;
+  std::unordered_map<DirId, std::unordered_set<std::string>> gone_early_;  // was_told_gone(), by directory not yet listed
   std::unordered_set<DirId> unwatched_;  // listed from time to time instead
   std::vector<DirId> to_poll_;           // what is left of this round over them
   int64_t poll_round_ns_ = 0;            // when the round began

@@ -268,7 +268,7 @@ describe("the fs source", () => {
     sh("for i in $(seq 20); do mkdir -p d$i/sub; done", root);
     const seen = await watching({ engine: "inotify", max_watches: 5, poll_interval_sec: 0.2 });
     expect(seen.source.status().watchesUsed).toBe(5);
-    const budget = () => (seen.source.status().unwatched as WatchStatus["unwatched"])["budget"];
+    const budget = () => (seen.source.status().unwatched as WatchStatus["unwatched"]).budget;
     await until(() => budget()?.count === 36);
     expect(budget()?.examples).toHaveLength(20);
     for (const path of budget()?.examples ?? []) expect(path).toMatch(/^\/d\d+(\/sub)?$/);
