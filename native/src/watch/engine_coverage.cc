@@ -19,30 +19,27 @@ constexpr uint32_t kColdSeconds = 600;  // quiet for this long: its watch may go
 constexpr size_t kColdSamples = 64;
 }  // namespace
 
-/** Without the mutex. 0, or why the directory has no watch. */
-int WatchEngine::arm(DirId id, int fd) {
-  uint64_t disarmed;
-  {
-    Lock lock(mutex_);
-    disarmed = disarmed_;
+/** Called without the mutex, comes back with it. 0, or why the directory has no watch. */
+int WatchEngine::arm(DirId id, int fd, Lock& lock) {
+  const uint64_t disarmed = disarmed_;
+  if (config_.mode == WatchMode::poll || config_.max_watches > 0) {
+    lock.lock();
     if (!table_.valid(id)) return 0;
     if (config_.mode == WatchMode::poll) return refuse(id, ENOTSUP);
-    const bool spent = config_.max_watches > 0 && kernel_watches_ >= config_.max_watches;
+    const bool spent = kernel_watches_ >= config_.max_watches;
     if (spent && table_.at(id).watch == -1 && !make_room_for(id)) return refuse(id, ENOSPC);
+    lock.unlock();
   }
   WatchId watch = -1;
   this_worker.storage.begin();
   int error = source_->arm(fd, watch);
   this_worker.storage.end();
-  if (error == ENOSPC) {
-    bool room;
-    {
-      Lock lock(mutex_);
-      room = table_.valid(id) && make_room_for(id);
-    }
-    if (room) error = source_->arm(fd, watch);
+  lock.lock();
+  if (error == ENOSPC && table_.valid(id) && make_room_for(id)) {
+    lock.unlock();
+    error = source_->arm(fd, watch);
+    lock.lock();
   }
-  Lock lock(mutex_);
   if (!table_.valid(id)) {
     if (error == 0 && !by_watch_.contains(watch)) disarm(watch);
     return 0;
@@ -77,7 +74,8 @@ int WatchEngine::arm(DirId id, int fd) {
 /** fanotify tells of a directory's chmod only to those who watch the directory itself, and a path descriptor is enough for that. */
 void WatchEngine::arm_unreadable(DirId id, int root_fd, const std::string& path) {
   UniqueFd fd;
-  if (open_path_beneath(root_fd, path, fd) == 0) arm(id, fd.get());
+  Lock lock(mutex_, std::defer_lock);
+  if (open_path_beneath(root_fd, path, fd) == 0) arm(id, fd.get(), lock);
 }
 
 void WatchEngine::disarm(WatchId watch) {

@@ -93,7 +93,11 @@ void WatchEngine::meet(const KernelEvent& event) {
 }
 
 void WatchEngine::adopt(const Stranger& stranger) {
-  std::shared_ptr<UniqueFd> root = root_fd();
+  std::shared_ptr<UniqueFd> root;
+  {
+    Lock lock(mutex_);
+    root = root_fd(lock);
+  }
   if (root == nullptr) return;
   const std::shared_ptr<UniqueFd> mount = open_on_device(root, source_->device_of(stranger.handle()));
   if (mount == nullptr) return;
@@ -115,8 +119,7 @@ void WatchEngine::adopt(const Stranger& stranger) {
   if (id == kNoDir || !table_.valid(id) || !(table_.at(id).identity == identity_of(self)) || table_.at(id).barred) return;
   table_.at(id).readers++;  // it is not ours: should it be removed meanwhile, nobody else gets its id
   lock.unlock();
-  arm(id, directory.get());
-  lock.lock();
+  arm(id, directory.get(), lock);
   table_.leave_reader(id);
   if (!table_.valid(id) || !(table_.at(id).identity == identity_of(self))) return;
   now_ns_ = stranger.since_ns;

@@ -64,8 +64,15 @@ void WatchEngine::work_through(Lock& lock, Duty duty) {
     run_task(id, task);
     lock.lock();
   }
+  if (std::exchange(this_worker.is_listing, false)) listing_workers_--;
   release(id, task.pass);
   if (const StorageVerdict verdict = this_worker.storage.end_task(); listed && most_helpers_ > 0) heed(verdict);
+}
+
+/** A long job: when every worker that takes live work is at one, the scout looks at what the kernel tells of. With the mutex held. */
+void WatchEngine::begin_listing() {
+  this_worker.is_listing = true;
+  if (++listing_workers_ >= worker_count_ && dirty_.live_queued()) scout_.notify_one();
 }
 
 bool WatchEngine::may_take(Duty duty) const {

@@ -30,8 +30,8 @@ bool is_stale(int error) { return error == ENOENT || error == ENOTDIR || error =
 bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 }  // namespace
 
-std::shared_ptr<UniqueFd> WatchEngine::root_fd() {
-  Lock lock(mutex_);
+/** With the mutex held, which it lets go while it opens the root anew. */
+std::shared_ptr<UniqueFd> WatchEngine::root_fd(Lock& lock) {
   if (root_fd_ != nullptr) return root_fd_;
   const Identity expected = root_identity_;
   lock.unlock();
@@ -48,24 +48,29 @@ std::shared_ptr<UniqueFd> WatchEngine::root_fd() {
   return opened;
 }
 
+// The mutex is taken a few times for each directory and no oftener: several workers that list small directories would wait for each other.
 void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
-  const std::shared_ptr<UniqueFd> root = root_fd();
+  std::shared_ptr<UniqueFd> root;
   std::string path;
   Identity expected;
+  uint64_t parent_dev;
   bool list;
   bool is_mount;
   {
     Lock lock(mutex_);
+    root = root_fd(lock);
     if (root == nullptr) {
       park(id, task, kSoonNs);
       return;
     }
     path = table_.path_of(id);
     expected = table_.at(id).identity;
+    parent_dev = table_.valid(table_.at(id).parent) ? table_.at(table_.at(id).parent).identity.dev : 0;
     is_mount = !mounts_.empty() && mounts_.contains(id);
     list = task.list || (!table_.at(id).listed && !task.names_only);
     // Only a first look finds what nobody has to be told, and only before the snapshots take the pass to be over.
     if (table_.at(id).listed || !pass_quiet_ || pass_ended_ == pass_) task.quiet = false;
+    if (list && this_worker.takes_live) begin_listing();
   }
   UniqueFd directory;
   FileStat self{};
@@ -83,27 +88,15 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     if (error == EACCES) arm_unreadable(id, root->get(), path);
     if (error == EACCES && ::faccessat(root->get(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) hidden_from_above(id);
     cannot_open(id, task, error);
-  } else if (!may_enter(id, directory.get(), self)) {
+  } else if (parent_dev != self.dev && !may_enter(id, directory.get(), self)) {
     Lock lock(mutex_);
     table_.at(id).barred = table_.at(id).listed = true;
     for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
   } else {
     // Names first, also before a listing: their flags say what a listing cannot see, that a file was closed or is to be announced.
     if (!list || !task.names.empty()) look_at_names(id, directory.get(), path, task);
-    if (list) list_while_others_look(id, directory.get(), path, task);
+    if (list) list_directory(id, directory.get(), path, task);
   }
-}
-
-/** A long job: when every worker that takes live work is at one, the scout looks at what the kernel tells of. */
-void WatchEngine::list_while_others_look(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
-  if (!this_worker.takes_live) return list_directory(id, fd, path, task);
-  {
-    Lock lock(mutex_);
-    if (++listing_workers_ >= worker_count_ && dirty_.live_queued()) scout_.notify_one();
-  }
-  list_directory(id, fd, path, task);
-  Lock lock(mutex_);
-  listing_workers_--;
 }
 
 bool WatchEngine::may_enter(DirId id, int fd, const FileStat& self) const {
@@ -216,18 +209,22 @@ void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, Dirty
     sightings.push_back(look(fd, path, std::move(name), mark));
     if (sightings.size() >= kApplyBatch && !flush(id, sightings, task)) return;
   }
-  flush(id, sightings, task);
-  {
-    Lock lock(mutex_);
-    if (table_.valid(id)) table_.at(id).open_failures = 0;
-    if (!changes_.empty() && !config_.raw) signal_readable();  // a listing may follow, and take its time
-  }
-  if (own_row) refresh_own_row(id, fd, task.announce, task.quiet, task.since_ns);
+  OwnSighting own;
+  if (own_row) own = look_at_own(fd);
+  Lock lock(mutex_);
+  flush(lock, id, sightings, task);
+  if (table_.valid(id)) table_.at(id).open_failures = 0;
+  if (own_row) apply_own(id, own, task.announce, task.quiet, task.since_ns);
+  if (!changes_.empty() && !config_.raw) signal_readable();  // a listing may follow, and take its time
 }
 
 /** False when there is no point in going on. While nobody drains it waits here: not even one huge directory fills the memory. */
 bool WatchEngine::flush(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
   Lock lock(mutex_);
+  return flush(lock, id, sightings, task);
+}
+
+bool WatchEngine::flush(Lock& lock, DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
   apply(id, sightings, task);
   sightings.clear();
   if (config_.raw) changes_.drop_changes();
@@ -245,26 +242,30 @@ bool WatchEngine::flush(DirId id, std::vector<Sighting>& sightings, const DirtyD
   return !stopping_ && table_.valid(id);
 }
 
-void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns) {
-  FileStat stat;
-  const uint64_t sequence = next_sequence();
-  if (stat_at(fd, "", stat) != 0) return;
-  Lock lock(mutex_);
-  if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
+OwnSighting WatchEngine::look_at_own(int fd) const {
+  OwnSighting own;
+  own.sequence = next_sequence();
+  own.seen = stat_at(fd, "", own.stat) == 0;
+  return own;
+}
+
+/** With the mutex held. */
+void WatchEngine::apply_own(DirId id, const OwnSighting& own, bool announce, bool quiet, int64_t since_ns) {
+  if (!own.seen || root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
   Directory& directory = table_.at(id);
-  if (sequence <= directory.own_sequence) return;
+  if (own.sequence <= directory.own_sequence) return;
   Entry* entry = id == kRootDir ? &table_.root_entry() : table_.at(directory.parent).find(directory.name);
   if (entry == nullptr || entry->child != id) return;
-  directory.own_sequence = sequence;
-  const bool changed = !entry->same_content(stat);
-  entry->assign(stat);
+  directory.own_sequence = own.sequence;
+  const bool changed = !entry->same_content(own.stat);
+  entry->assign(own.stat);
   // A first look is quiet because the snapshot comes after it; but this row stands in the parent, which it may have passed already.
   if (!announce && (!changed || (quiet && id == kRootDir))) return;
   if (id == kRootDir) {
     counts_.changes++;
-    changes_.upsert_root(stat, next_sequence(), since_ns);
+    changes_.upsert_root(own.stat, next_sequence(), since_ns);
   } else {
-    report_directory(directory.parent, id, directory.name, stat, since_ns);
+    report_directory(directory.parent, id, directory.name, own.stat, since_ns);
   }
 }
 
@@ -272,32 +273,45 @@ void WatchEngine::refresh_own_row(DirId id, int fd, bool announce, bool quiet, i
 
 // Arm first, then list: whatever happens after the watch is armed becomes a mark, whatever happened before is in the listing.
 void WatchEngine::list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
-  const bool unwatched = arm(id, fd) != 0;
-  uint32_t pass;
-  bool was_unreadable;
-  {
-    Lock lock(mutex_);
-    if (!table_.valid(id)) return;
-    was_unreadable = table_.at(id).unreadable != 0;
-    table_.at(id).unreadable = 0;
-    pass = pass_;  // whoever asked for this listing, it serves the pass that is running
-    table_.at(id).seen_phase = !table_.at(id).seen_phase;
-  }
+  thread_local std::vector<Sighting> sightings;
+  sightings.clear();
+  Lock lock(mutex_, std::defer_lock);
+  const bool unwatched = arm(id, fd, lock) != 0;
+  if (!table_.valid(id)) return;
+  const bool was_unreadable = table_.at(id).unreadable != 0;
+  table_.at(id).unreadable = 0;
+  const uint32_t pass = pass_;  // whoever asked for this listing, it serves the pass that is running
+  table_.at(id).seen_phase = !table_.at(id).seen_phase;
+  lock.unlock();
   int error = 0;
   for (int attempt = 0; attempt < kListAttempts; attempt++) {
     FileStat before;
     FileStat after;
     if (unwatched) stat_at(fd, "", before);
-    error = list_once(id, fd, path, task);
+    error = list_once(id, fd, path, task, sightings);
     // Without a watch nobody tells what was missed by a listing that overlapped a change.
     if (error != 0 || !unwatched || stat_at(fd, "", after) != 0) break;
     if (before.mtime.sec == after.mtime.sec && before.mtime.nsec == after.mtime.nsec) break;
+    flush(id, sightings, task);
   }
-  if (error == 0) confirm_missing(id, fd, path, task);
+  OwnSighting own = look_at_own(fd);
+  lock.lock();
+  flush(lock, id, sightings, task);
+  std::vector<std::string> missing;
+  if (error == 0) missing = missing_names(id);
+  if (!missing.empty()) {
+    lock.unlock();
+    confirm_missing(id, fd, path, std::move(missing), task);
+    own = look_at_own(fd);
+    lock.lock();
+  }
   // An audit may have said that it cannot be listed, which only a live row takes back.
-  refresh_own_row(id, fd, task.announce || (was_unreadable && error == 0), task.quiet, task.since_ns);
-  Lock lock(mutex_);
-  if (!table_.valid(id)) return;
+  apply_own(id, own, task.announce || (was_unreadable && error == 0), task.quiet, task.since_ns);
+  if (table_.valid(id)) has_listed(id, error, pass, unwatched);
+}
+
+/** With the mutex held. */
+void WatchEngine::has_listed(DirId id, int error, uint32_t pass, bool unwatched) {
   Directory& directory = table_.at(id);
   if (error != 0) directory.unreadable = error;
   if (error == 0) directory.listed_at = monotonic_seconds();
@@ -312,10 +326,9 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
 }
 
-int WatchEngine::list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
+/** The last sightings are left to be applied. */
+int WatchEngine::list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task, std::vector<Sighting>& sightings) {
   thread_local DirLister lister;
-  thread_local std::vector<Sighting> sightings;
-  sightings.clear();
   this_worker.storage.begin();
   const int error = lister.list(
       fd,
@@ -331,7 +344,6 @@ int WatchEngine::list_once(DirId id, int fd, const std::string& path, const Dirt
       },
       nullptr);
   this_worker.storage.end();
-  flush(id, sightings, task);
   return error;
 }
 
@@ -351,19 +363,21 @@ bool WatchEngine::look_meanwhile(DirId id, int fd, const std::string& path, cons
   return !stopping_ && table_.valid(id);
 }
 
-// Absence from a listing is a hint like any other: only a stat tells that something is gone.
-void WatchEngine::confirm_missing(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
+/** What the last listing of a directory did not have. With the mutex held. */
+std::vector<std::string> WatchEngine::missing_names(DirId id) const {
   std::vector<std::string> missing;
-  {
-    Lock lock(mutex_);
-    if (stopping_ || !table_.valid(id)) return;
-    const Directory& directory = table_.at(id);
-    for (const Entry& entry : directory.slots()) {
-      if (!(entry.flags & kDead) && static_cast<bool>(entry.flags & kSeenBit) != directory.seen_phase) {
-        missing.emplace_back(directory.name_of(entry));
-      }
+  if (stopping_ || !table_.valid(id)) return missing;
+  const Directory& directory = table_.at(id);
+  for (const Entry& entry : directory.slots()) {
+    if (!(entry.flags & kDead) && static_cast<bool>(entry.flags & kSeenBit) != directory.seen_phase) {
+      missing.emplace_back(directory.name_of(entry));
     }
   }
+  return missing;
+}
+
+// Absence from a listing is a hint like any other: only a stat tells that something is gone.
+void WatchEngine::confirm_missing(DirId id, int fd, const std::string& path, std::vector<std::string> missing, const DirtyDirectory& task) {
   std::vector<Sighting> sightings;
   for (std::string& name : missing) {
     sightings.push_back(look(fd, path, std::move(name), Mark{}));

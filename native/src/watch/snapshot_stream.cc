@@ -29,7 +29,7 @@ SnapshotStream::SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purp
 SnapshotStream::~SnapshotStream() {
   cancel();
   {
-    std::unique_lock lock(engine_->mutex_);
+    std::unique_lock<std::mutex> lock(engine_->mutex_);
     std::erase(engine_->snapshots_, this);
   }
   if (thread_.joinable()) thread_.join();
@@ -98,7 +98,7 @@ void SnapshotStream::produce() {
   bool whole = true;
   while (whole && gather(slice)) whole = write_rows(slice);
   {
-    std::unique_lock lock(engine_->mutex_);
+    std::unique_lock<std::mutex> lock(engine_->mutex_);
     count(slice);
     if (reading_ != kNoDir) stop_reading();
     summary_.complete = whole && error_ == 0 && !cancelled_;
@@ -116,7 +116,7 @@ void SnapshotStream::produce() {
 
 /** Copies entries of the next directories; false at the end. Their JSON is written later, without the mutex. */
 bool SnapshotStream::gather(Slice& slice) {
-  std::unique_lock lock(engine_->mutex_);
+  std::unique_lock<std::mutex> lock(engine_->mutex_);
   count(slice);
   slice.clear();
   if (reading_ == kNoDir) {
@@ -320,14 +320,14 @@ void SnapshotStream::set_on_ready(std::function<void()> on_ready) {
 void SnapshotStream::release(uint32_t slot) { pool_.release(slot); }
 
 void SnapshotStream::cancel() {
-  std::unique_lock lock(engine_->mutex_);
+  std::unique_lock<std::mutex> lock(engine_->mutex_);
   cancelled_ = true;
   pool_.cancel();
   ready_.notify_one();
 }
 
 ScanSummary SnapshotStream::summary() const {
-  std::unique_lock lock(engine_->mutex_);
+  std::unique_lock<std::mutex> lock(engine_->mutex_);
   ScanSummary summary = summary_;
   summary.elapsed_ms = static_cast<double>((ended_ns_ != 0 ? ended_ns_ : monotonic_ns()) - begun_ns_) / 1e6;
   return summary;

@@ -33,6 +33,7 @@
 #include <unordered_set>
 
 #include "base/filter.h"
+#include "base/spinning_mutex.h"
 #include "base/unique_fd.h"
 #include "fustor/watch.h"
 #include "watch/change_queue.h"
@@ -54,6 +55,13 @@ struct Sighting {
   uint16_t flags = 0;            // MarkFlag; 0 = found by a listing
   uint64_t sequence = 0;         // taken before the stat
   uint64_t contested_since = 0;  // see Mark
+};
+
+/** What a stat of an open directory said. */
+struct OwnSighting {
+  FileStat stat{};
+  uint64_t sequence = 0;  // taken before the stat
+  bool seen = false;
 };
 
 /** MarkFlags of an event. */
@@ -112,6 +120,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   // engine_threads.cc: who looks at dirty directories
   void worker_loop(Duty duty);
   void helper_loop(size_t number);
+  void begin_listing();
   bool may_take(Duty duty) const;
   void heed(StorageVerdict verdict);
   void work_through(Lock& lock, Duty duty);
@@ -126,15 +135,19 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void hidden_from_above(DirId id);
   void cannot_open(DirId id, DirtyDirectory& task, int error);
   void look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& task);
-  void list_while_others_look(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
   bool look_meanwhile(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
   void list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
-  int list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
-  void confirm_missing(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
+  void has_listed(DirId id, int error, uint32_t pass, bool unwatched);
+  int list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task, std::vector<Sighting>& sightings);
+  std::vector<std::string> missing_names(DirId id) const;
+  void confirm_missing(DirId id, int fd, const std::string& path, std::vector<std::string> missing, const DirtyDirectory& task);
   bool flush(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
+  bool flush(Lock& lock, DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
+  OwnSighting look_at_own(int fd) const;
+  void apply_own(DirId id, const OwnSighting& own, bool announce, bool quiet, int64_t since_ns);
   std::vector<std::pair<std::string, Mark>> names_due(DirId id, DirtyDirectory& task);
   Sighting look(int fd, const std::string& path, std::string name, Mark mark) const;
-  std::shared_ptr<UniqueFd> root_fd();
+  std::shared_ptr<UniqueFd> root_fd(Lock& lock);
   bool may_enter(DirId id, int fd, const FileStat& self) const;
 
   // engine_scout.cc: what cannot wait for the pass
@@ -147,7 +160,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::shared_ptr<UniqueFd> open_on_device(const std::shared_ptr<UniqueFd>& root, uint64_t dev);
 
   // engine_coverage.cc: which directories are watched, and what happens to the others
-  int arm(DirId id, int fd);
+  int arm(DirId id, int fd, Lock& lock);
   void disarm(WatchId watch);
   int refuse(DirId id, int error);
   void forget_watch(DirId id);
@@ -155,7 +168,6 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void arm_unreadable(DirId id, int root_fd, const std::string& path);
   bool make_room_for(DirId id);
   void poll_some(int64_t now_ns);
-  void refresh_own_row(DirId id, int fd, bool announce, bool quiet, int64_t since_ns);
 
   // engine_root.cc
   void check_root();
@@ -212,7 +224,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::function<void()> on_readable_;
   RateLimit pass_limit_;
 
-  mutable std::mutex mutex_;
+  mutable SpinningMutex mutex_;
   std::condition_variable work_;   // something is dirty, or there is room for changes again
   std::condition_variable pass_work_;  // the same for the threads of polite passes
   TreeTable table_;
@@ -247,7 +259,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   int64_t poll_round_ns_ = 0;            // when the round began
   int64_t next_poll_ns_ = INT64_MAX;
   size_t poll_share_ = 1;                // directories a tick
-  uint64_t disarmed_ = 0;                // how many watches were given back
+  std::atomic<uint64_t> disarmed_{0};    // how many watches were given back
   size_t cold_cursor_ = 0;               // where make_room_for looks next
   std::unordered_map<DirId, std::string> mounts_;  // directories on another file system than their parent, with their identity text
   std::unordered_set<DirId> lost_mounts_;          // of them, those whose place shows something else; their contents are kept

@@ -10,6 +10,7 @@ namespace fustor {
 struct WorkerThread {
   uint64_t entries_listed = 0;  // not yet paid for (pay_for_listing)
   bool takes_live = true;       // not only the work of passes
+  bool is_listing = false;      // and counted in listing_workers_
   StorageProbe storage;
 };
 

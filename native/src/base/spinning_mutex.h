@@ -1,0 +1,28 @@
+// A mutex for short sections: who waits for it looks a few times whether it is free before sleeping.
+#pragma once
+
+#include <pthread.h>
+
+#include <mutex>
+
+namespace fustor {
+
+/**
+ * Putting a thread to sleep and waking it costs more than most waits: with two workers listing small directories a fifth of the time.
+ * glibc's adaptive kind of mutex (PTHREAD_MUTEX_ADAPTIVE_NP, pthread_mutexattr_settype(3)); elsewhere an ordinary one.
+ */
+class SpinningMutex : public std::mutex {
+ public:
+  SpinningMutex() {
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+    pthread_mutexattr_t attributes;
+    if (pthread_mutexattr_init(&attributes) != 0) return;
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_destroy(native_handle());
+    pthread_mutex_init(native_handle(), &attributes);
+    pthread_mutexattr_destroy(&attributes);
+#endif
+  }
+};
+
+}  // namespace fustor
