@@ -21,7 +21,7 @@ export default defineConfig({
         include: "test/integration/**/*.test.ts",
         groupOrder: 2,
         testTimeout: 60_000,
-        maxWorkers: 1,
+        maxWorkers: 2,
       }),
       // These need the default ports.
       project("e2e", { include: "test/e2e/*.test.ts", groupOrder: 3, testTimeout: 120_000, maxWorkers: 1 }),

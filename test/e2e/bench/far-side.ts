@@ -2,15 +2,14 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { promisify } from "node:util";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { BENCH, BUILD_TIMEOUT_MS, buildBenchTools } from "../support/bench-tools.ts";
-import { createTempFolder, removeTempFolders } from "../support/temp-tree.ts";
+import { afterEach, describe, expect, it } from "vitest";
+import { BENCH } from "../../support/bench-tools.ts";
+import { createTempFolder, removeTempFolders } from "../../support/temp-tree.ts";
 
 const execute = promisify(execFile);
 /** It takes some seconds, but must not be cut short on a machine that is busy. */
 const SLOW_TIMEOUT_MS = 300_000;
 
-beforeAll(buildBenchTools, BUILD_TIMEOUT_MS);
 afterEach(removeTempFolders);
 
 interface Result {

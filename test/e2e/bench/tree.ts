@@ -3,12 +3,11 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { BUILD_TIMEOUT_MS, buildBenchTools } from "../support/bench-tools.ts";
-import { createTempFolder, removeTempFolders } from "../support/temp-tree.ts";
+import { afterEach, describe, expect, test } from "vitest";
+import { createTempFolder, removeTempFolders } from "../../support/temp-tree.ts";
 
 const run = promisify(execFile);
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** Runs a suite; the answer is what it wrote. */
 async function bench(...args: string[]): Promise<{ readonly result: Record<string, unknown>; readonly page: string }> {
@@ -20,7 +19,6 @@ async function bench(...args: string[]): Promise<{ readonly result: Record<strin
   };
 }
 
-beforeAll(buildBenchTools, BUILD_TIMEOUT_MS);
 afterEach(removeTempFolders);
 
 describe("the benchmarks that read a tree", { timeout: 120_000 }, () => {
