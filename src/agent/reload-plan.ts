@@ -96,11 +96,12 @@ export function planReload(before: readonly PipeTarget[], after: readonly PipeTa
   return { added, changed, unchanged, removed: [...running.keys()].filter((id) => !wanted.has(id)) };
 }
 
+export const startOnly = (name: string): string => `${name} changed: it takes effect when the agent is started again`;
+
 /** What holds for the whole process and is read at its start only: a line for each that differs now. */
 export function startOnlyChanges(before: AgentConfig, after: AgentConfig): readonly string[] {
   const names: string[] = [];
   if (before.agentId !== after.agentId) names.push("agent_id");
   if (!isDeepStrictEqual(before.logging, after.logging)) names.push("logging");
-  if (before.configDir !== after.configDir) names.push("FUSTOR_CONFIG_DIR");
-  return names.map((name) => `${name} changed: it takes effect when the agent is started again`);
+  return names.map(startOnly);
 }

@@ -1,4 +1,4 @@
-/** `.env` files: read into a copy of the environment, never into the process's own. */
+/** `.env` of the home: read into a copy of the environment, never into the process's own. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,16 +9,15 @@ import { type Problems, startOf } from "./problem.ts";
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * The environment with `.env` of the home and then of the working directory filled in. Values that are set already win, and
- * the home's over the working directory's. `FUSTOR_HOME` is not taken from a file: it says where the first file is.
+ * The environment with `.env` of the home filled in; values that are set already win. No other folder is asked: whoever may write into the
+ * working directory must not choose what the agent reads and where it sends to. `FUSTOR_HOME` is not taken from the file: it says where
+ * the file is.
  */
-export function loadEnvironment(env: Environment, home: string, cwd: string, problems: Problems): Environment {
+export function loadEnvironment(env: Environment, home: string, problems: Problems): Environment {
   const own = Object.entries(env).filter(([, value]) => value !== undefined);
   const merged = new Map(own);
-  for (const folder of new Set([home, cwd])) {
-    for (const [name, value] of variablesOf(join(folder, ".env"), problems)) {
-      if (!merged.has(name) && name !== "FUSTOR_HOME") merged.set(name, value);
-    }
+  for (const [name, value] of variablesOf(join(home, ".env"), problems)) {
+    if (!merged.has(name) && name !== "FUSTOR_HOME") merged.set(name, value);
   }
   return Object.fromEntries(merged);
 }

@@ -41,9 +41,12 @@ export async function configFilesOf(options: LoadOptions = {}): Promise<readonly
   return await configFiles(placesOf(options, problems).configDir, problems);
 }
 
+/** The folder that `loadConfig` reads, as the environment and `.env` of the home say now. */
+export const configDirOf = (options: LoadOptions = {}): string => placesOf(options, new ProblemLog()).configDir;
+
 function placesOf({ env = process.env, cwd = process.cwd() }: LoadOptions, problems: ProblemLog) {
   const home = resolveHome(env, cwd);
-  const environment = loadEnvironment(env, home, cwd, problems);
+  const environment = loadEnvironment(env, home, problems);
   return { home, environment, configDir: resolveConfigDir(environment, home, cwd) };
 }
 
@@ -89,6 +92,11 @@ function readConfig(file: string, problems: Problems): readonly ConfigText[] {
   const content = readRegularFile(file, MAX_TEXT_BYTES);
   if (content.kind === "unusable") {
     problems.error({ origin: startOf(file), path: "" }, content.reason, "make it a text file you can read");
+    return [];
+  }
+  // What a full disk leaves of a file that was saved: taken for "no pipes", a reload would stop them all.
+  if (content.bytes.byteLength === 0) {
+    problems.error({ origin: startOf(file), path: "" }, "is empty (0 bytes)", "save it again, or remove it");
     return [];
   }
   try {

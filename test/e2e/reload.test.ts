@@ -199,6 +199,51 @@ describe("fustor-agent reload", () => {
     expect(sessionsOf(server, "p")).toEqual([{ id: session?.id, ended: false }]);
   });
 
+  test("what a full disk leaves of a configuration is refused like at a start, and every pipe keeps its session", async () => {
+    const [home, server, root] = [await agentHome(), await receiver(), await tree()];
+    await configure(home, { sources: { s: root }, senders: { f: [server.url] }, pipes: { p: ["s", "f"] } });
+    await startDaemon(home);
+    await complete(home, "p");
+    for (const [text, why] of [
+      ["", "is empty (0 bytes)"],
+      ["# nothing\n", "no pipe is defined"],
+      ["sources: {}\n", "no pipe is defined"],
+    ] as const) {
+      await writeFile(configFile(home), text);
+      const refused = await run(["reload"], { home });
+      expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 78, stdout: "" });
+      expect(refused.stderr).toContain(why);
+      expect(refused.stderr).toContain("Nothing was changed.");
+    }
+    expect(await pipeOf(home, "p")).toMatchObject({ state: "running" });
+    expect(sessionsOf(server, "p")).toEqual([{ id: expect.any(String), ended: false }]);
+  });
+
+  test("the working directory of the start has no say, whatever is put there later", async () => {
+    const [home, server, root, cwd] = [await agentHome(), await receiver(), await tree(), await folder()];
+    await configure(home, { sources: { s: root }, senders: { f: [server.url] }, pipes: { p: ["s", "f"] } });
+    const started = await run(["start", "-D"], { home, cwd });
+    expect(started.code).toBe(0);
+    await complete(home, "p");
+    const strange = await folder();
+    await configure(strange, { sources: { x: cwd }, senders: { f: [server.url] }, pipes: { x: ["x", "f"] } });
+    await writeFile(join(cwd, ".env"), `FUSTOR_CONFIG_DIR=${strange}\n`);
+    const reloaded = await run(["reload"], { home });
+    expect(reloaded).toMatchObject({ code: 0, stderr: "", stdout: "unchanged  p\n" });
+  });
+
+  test("another configuration folder in .env of the home is remarked and read by the next start only", async () => {
+    const [home, server, root, other] = [await agentHome(), await receiver(), await tree(), await folder()];
+    await configure(home, { sources: { s: root }, senders: { f: [server.url] }, pipes: { p: ["s", "f"] } });
+    await startDaemon(home);
+    await complete(home, "p");
+    await configure(other, { sources: { s: root }, senders: { f: [server.url] }, pipes: { q: ["s", "f"] } });
+    await writeFile(join(home, ".env"), `FUSTOR_CONFIG_DIR=${other}\n`);
+    const reloaded = await run(["reload"], { home });
+    expect(reloaded).toMatchObject({ code: 0, stdout: "unchanged  p\n" });
+    expect(reloaded.stderr).toContain("FUSTOR_CONFIG_DIR changed: it takes effect when the agent is started again");
+  });
+
   test("pipes that nobody started stay stopped, and those that were asked for by name go when their name goes", async () => {
     const [home, server, root] = [await agentHome(), await receiver(), await tree()];
     const ends = { sources: { s: root }, senders: { f: [server.url] } } as const;

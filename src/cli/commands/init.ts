@@ -1,6 +1,7 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ensureHome, homePaths, resolveConfigDir, resolveHome } from "../../config/home.ts";
+import { ensureHome, homePaths, resolveHome } from "../../config/home.ts";
+import { configDirOf } from "../../config/load.ts";
 import { SAMPLE_CONFIG } from "../../config/sample.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
@@ -17,7 +18,7 @@ async function existingConfig(configDir: string, configFolder: string): Promise<
 
 export async function init(terminal: Terminal): Promise<number> {
   const home = resolveHome(process.env);
-  const configDir = resolveConfigDir(process.env, home);
+  const configDir = configDirOf();
   const { configFile, configFolder } = homePaths(home, configDir);
   const existing = await existingConfig(configDir, configFolder);
   if (existing !== undefined) {

@@ -1,12 +1,13 @@
 import type { StartReport } from "../../agent/agent.ts";
 import { reportVerdict, startDaemon } from "../../agent/daemon.ts";
 import { runningAgent } from "../../agent/instance-lock.ts";
+import { startOnly } from "../../agent/reload-plan.ts";
 import type { FreshPlan } from "../../agent/reloader.ts";
 import { homePaths } from "../../config/home.ts";
-import { loadConfig } from "../../config/load.ts";
+import { configDirOf, loadConfig } from "../../config/load.ts";
 import type { AgentConfig, PipeConfig } from "../../config/model.ts";
 import { formatProblem } from "../../config/problem.ts";
-import { selectPipes, selectPipesAgain } from "../../config/select.ts";
+import { type NotStarted, selectPipes, selectPipesAgain } from "../../config/select.ts";
 import { untilConfigSettled } from "../../config/settled.ts";
 import { describeError, FustorError } from "../../sdk/index.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
@@ -28,29 +29,40 @@ interface Plan {
   readonly leftOut: readonly string[];
 }
 
+function nothingToStart(config: AgentConfig, leftOut: readonly string[]): FustorError {
+  const why = leftOut.length === 0 ? "no pipe is defined" : leftOut.join("\n");
+  return new FustorError("FUSTOR_CONFIG_INVALID", `there is nothing to start in ${config.configDir}:\n${why}`);
+}
+
+const leftOutLines = (notStarted: readonly NotStarted[]): readonly string[] =>
+  notStarted.map(({ pipe, reason }) => `${pipe.id} is not started: ${reason}`);
+
 async function plan(names: readonly string[]): Promise<Plan> {
   const config = await loadConfig();
   const { selected, notStarted } = selectPipes(config, names);
-  const leftOut = notStarted.map(({ pipe, reason }) => `${pipe.id} is not started: ${reason}`);
-  if (selected.length > 0) return { config, pipes: selected, leftOut };
-  const why = leftOut.length === 0 ? "no pipe is defined" : leftOut.join("\n");
-  throw new FustorError("FUSTOR_CONFIG_INVALID", `there is nothing to start in ${config.configDir}:\n${why}`);
+  const leftOut = leftOutLines(notStarted);
+  if (selected.length === 0) throw nothingToStart(config, leftOut);
+  return { config, pipes: selected, leftOut };
 }
 
 /**
- * What the same command would run now. The home stays the one whose lock is held; `.env` and relative folders are looked for where the
- * agent was started, wherever it is by now.
+ * What the same command would run now. Home and configuration folder stay those of the start: a file that says otherwise by now takes
+ * effect with the next start. A configuration without any pipe is refused as at the start, because that is what an editor leaves on a
+ * full disk; pipes that are all disabled are a wish.
  */
-function replanner(home: string, names: readonly string[]): () => Promise<FreshPlan> {
+function replanner(started: AgentConfig, names: readonly string[]): () => Promise<FreshPlan> {
+  const { home, configDir } = started;
   const cwd = process.cwd();
+  const env = { ...process.env, FUSTOR_HOME: home };
   return async () => {
-    const places = { env: { ...process.env, FUSTOR_HOME: home }, cwd };
+    const places = { env: { ...env, FUSTOR_CONFIG_DIR: configDir }, cwd };
     await untilConfigSettled(places);
     const config = await loadConfig(places);
+    if (config.pipes.size === 0) throw nothingToStart(config, []);
     const { selected, notStarted } = selectPipesAgain(config, names);
     const warnings = config.warnings.map((warning) => `warning: ${formatProblem(warning)}`);
-    const leftOut = notStarted.map(({ pipe, reason }) => `${pipe.id} is not started: ${reason}`);
-    return { config, pipes: selected, notStarted, remarks: [...warnings, ...leftOut] };
+    const moved = configDirOf({ env, cwd }) === configDir ? [] : [startOnly("FUSTOR_CONFIG_DIR")];
+    return { config, pipes: selected, notStarted, remarks: [...warnings, ...leftOutLines(notStarted), ...moved] };
   };
 }
 
@@ -71,7 +83,7 @@ async function inForeground(names: readonly string[], verbose: boolean, terminal
     anyFailed = report.failed.length > 0;
     void tellFailed(report, terminal);
   };
-  const replan = replanner(planned.config.home, names);
+  const replan = replanner(planned.config, names);
   const code = await runAgent({ ...planned, replan, verbose, stdout: process.stdout, onStarted });
   return code === EXIT.done && anyFailed ? EXIT.failure : code;
 }
@@ -80,7 +92,7 @@ async function inForeground(names: readonly string[], verbose: boolean, terminal
 async function asDaemonChild(names: readonly string[], verbose: boolean): Promise<number> {
   try {
     const planned = await plan(names);
-    const replan = replanner(planned.config.home, names);
+    const replan = replanner(planned.config, names);
     // A daemon keeps no file system busy that it merely was started from.
     process.chdir("/");
     const onStarted = ({ started, failed }: StartReport): void => {

@@ -140,18 +140,26 @@ describe("secrets", () => {
     expect((await refusal()).message).toContain(`the file ${root} is no regular file`);
   });
 
-  test("come from .env of the home, then of the working directory; what is set already wins", async () => {
-    await write(join(home, "agent-config.yaml"), dictForm({ sender: ['credential: "${env:A}-${env:B}-${env:C}"'] }));
-    await write(join(home, ".env"), "A=home\nB='home'\n");
-    await write(join(cwd, ".env"), "export A=cwd\nB=cwd\nC=cwd # remark\nFUSTOR_HOME=/nowhere\n");
+  test("come from .env of the home alone; what is set already wins", async () => {
+    await write(join(home, "agent-config.yaml"), dictForm({ sender: ['credential: "${env:A}-${env:B}"'] }));
+    await write(join(home, ".env"), "A=home\nexport B='home' # remark\nFUSTOR_HOME=/nowhere\n");
     const env = { A: "own" };
-    expect((await load(env)).senders.get("snd-1")?.credential).toEqual({ kind: "key", key: "own-home-cwd" });
+    expect((await load(env)).senders.get("snd-1")?.credential).toEqual({ kind: "key", key: "own-home" });
     expect(env).toEqual({ A: "own" });
-    expect(process.env.C).not.toBe("cwd");
+    expect(process.env.B).not.toBe("home");
+  });
+
+  test("nothing in the working directory has a say: neither the place of the configuration nor a secret", async () => {
+    await write(join(root, "strange/agent-config.yaml"), dictForm());
+    await write(join(cwd, ".env"), `FUSTOR_CONFIG_DIR=${join(root, "strange")}\nC=cwd\n`);
+    await write(join(home, "agent-config.yaml"), dictForm({ sender: ['credential: "${env:C}"'] }));
+    expect((await refusal()).message).toContain("the environment variable C is not set");
+    await write(join(home, "agent-config.yaml"), dictForm());
+    expect((await load()).configDir).toBe(home);
   });
 
   test("a folder named .env is left alone", async () => {
-    await mkdir(join(cwd, ".env"));
+    await mkdir(join(home, ".env"));
     await write(join(home, "agent-config.yaml"), dictForm());
     expect((await load()).warnings).toEqual([]);
   });
