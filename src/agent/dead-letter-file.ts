@@ -5,10 +5,11 @@
  * Written behind the pipe's back, in order: it never waits for the disk. What comes faster than the disk takes it is counted in the next
  * line; a file that cannot be written is said once.
  */
-import { mkdir, open, rename, stat } from "node:fs/promises";
+import { lstat, mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { PoisonRow } from "../pipe/pipe-options.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
+import { APPEND } from "./durable-file.ts";
 
 export const DEAD_LETTER_BYTES = 10 * 1024 * 1024;
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
@@ -88,18 +89,18 @@ export class DeadLetterFile {
   async #append(lines: readonly string[]): Promise<void> {
     const { path, maxBytes = DEAD_LETTER_BYTES } = this.#options;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    let size = await stat(path).then(
+    let size = await lstat(path).then(
       (stats) => stats.size,
       () => 0,
     );
-    let handle = await open(path, "a", 0o600);
+    let handle = await open(path, APPEND, 0o600);
     try {
       for (const line of lines) {
         const bytes = Buffer.byteLength(line);
         if (size > 0 && size + bytes > maxBytes) {
           await handle.close();
           await rename(path, `${path}.1`);
-          handle = await open(path, "a", 0o600);
+          handle = await open(path, APPEND, 0o600);
           size = 0;
         }
         await handle.appendFile(line);

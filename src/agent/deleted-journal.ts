@@ -7,8 +7,8 @@
  * A journal that cannot be read means that nobody knows what was deleted: `load` says so, the file is set aside, and the new one says
  * the same until the pipe replaces it. A journal that cannot be written is said once and written anew as soon as that works.
  */
-import { closeSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DeletedKeys, DeletedMemory } from "../pipe/pipe-options.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
@@ -21,7 +21,7 @@ import {
   readJournal,
   replaceLine,
 } from "./deleted-keys-text.ts";
-import { syncFolder } from "./durable-file.ts";
+import { APPEND, readOwnFile, syncFolder, temporaryOf } from "./durable-file.ts";
 
 /** A pipe keeps 200,000 at most; what goes far beyond would only fill the disk and counts as "everything". */
 const MAX_KEYS = 250_000;
@@ -63,7 +63,7 @@ export class DeletedJournal implements DeletedMemory {
     const { path, receiver, logger } = this.#options;
     let text: string;
     try {
-      text = await readFile(path, "utf8");
+      text = await readOwnFile(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return this.#known();
       return this.#lose(describeError(error));
@@ -148,15 +148,17 @@ export class DeletedJournal implements DeletedMemory {
   #writeWhole(): void {
     const { path, now } = this.#options;
     if (now() < this.#retryAt) return;
+    const temporary = temporaryOf(path);
     let descriptor: number | undefined;
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      descriptor = openSync(temporaryOf(path), "w", 0o600);
+      descriptor = openSync(temporary, "wx", 0o600);
       for (const line of this.#lines()) writeAll(descriptor, line);
-      renameSync(temporaryOf(path), path);
+      renameSync(temporary, path);
       this.#take(descriptor);
     } catch (error) {
       if (descriptor !== undefined) closeSync(descriptor);
+      removeQuietly(temporary);
       this.#retryAt = now() + RETRY_MS;
       this.#complain(error);
     }
@@ -173,17 +175,18 @@ export class DeletedJournal implements DeletedMemory {
     const lines = this.#lines();
     const meanwhile: string[] = [];
     this.#meanwhile = meanwhile;
+    const temporary = temporaryOf(path);
     let handle: FileHandle | undefined;
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      handle = await open(temporaryOf(path), "w", 0o600);
+      handle = await open(temporary, "wx", 0o600);
       for (const line of lines) await handle.write(line);
       await handle.sync();
       // No pause between what came meanwhile and the change of files: nothing may go to the old one only.
-      const descriptor = openSync(temporaryOf(path), "a", 0o600);
+      const descriptor = openSync(temporary, APPEND, 0o600);
       try {
         for (const line of meanwhile) writeAll(descriptor, line);
-        renameSync(temporaryOf(path), path);
+        renameSync(temporary, path);
       } catch (error) {
         closeSync(descriptor);
         throw error;
@@ -191,6 +194,7 @@ export class DeletedJournal implements DeletedMemory {
       this.#take(descriptor);
       await syncFolder(dirname(path));
     } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
       this.#stale = true;
       this.#retryAt = now() + RETRY_MS;
       this.#complain(error);
@@ -228,7 +232,13 @@ export class DeletedJournal implements DeletedMemory {
   }
 }
 
-const temporaryOf = (path: string): string => `${path}.${process.pid}.tmp`;
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The sweep at the next start takes it.
+  }
+}
 
 function writeAll(descriptor: number, line: string): number {
   const bytes = Buffer.from(line);

@@ -1,6 +1,38 @@
-/** Files that must be whole after a crash or a power failure: written beside, synced, renamed, the folder synced. */
-import { link, open, rename, rm } from "node:fs/promises";
+/**
+ * Files of ours. What must be whole after a crash or a power failure is written beside, synced, renamed, and the folder synced.
+ *
+ * Nothing here follows a symbolic link in the place of a file, and temporary files have names that nobody can guess: a home that somebody
+ * else can write must not make us write to other places.
+ */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { copyFile, link, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { fileTrouble } from "../config/file-trouble.ts";
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+
+/** For files that grow. */
+export const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW;
+
+/** A name beside the file that nobody knows; make it exclusively ("wx"). Left behind, {@link sweepTemporaries} takes it away. */
+export const temporaryOf = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`);
+
+const TEMPORARY = /^\..+\.[0-9a-f]{16}\.tmp$/;
+
+/** The text of a regular file that is no link. Rejects like `readFile`. */
+export async function readOwnFile(path: string): Promise<string> {
+  const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    return await handle.readFile("utf8");
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Not every file system can sync everything. */
+const NO_SYNC = new Set(["EINVAL", "ENOTSUP", "EISDIR", "ENOSYS"]);
 
 /** Makes a rename in this folder survive a power failure. File systems that cannot do it are left alone. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -8,36 +40,61 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     await handle.sync();
   } catch (error) {
-    if (!["EINVAL", "ENOTSUP", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    if (!NO_SYNC.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
   } finally {
     await handle.close();
   }
 }
 
-/** The present file also becomes `previous`; at every moment there is a whole file under the old name. */
+/**
+ * The present file also becomes `previous`; at every moment there is a whole file under the old name. A second name of the same file where
+ * the file system has such, else a copy. The new generation does not wait for it: what fails here leaves an older `previous`.
+ */
 async function keepPrevious(path: string, previous: string): Promise<void> {
-  const second = `${previous}.${process.pid}.tmp`;
-  await rm(second, { force: true });
+  const second = temporaryOf(previous);
   try {
-    await link(path, second);
+    await link(path, second).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") throw error;
+      return copyFile(path, second, constants.COPYFILE_EXCL);
+    });
     await rename(second, previous);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  } catch {
+    await rm(second, { force: true }).catch(() => undefined);
   }
 }
 
-/** Replaces `path` in one step, mode 0600. With `previous` the last generation stays readable there. */
-export async function writeDurably(path: string, text: string, previous?: string): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
-  const handle = await open(temporary, "w", 0o600);
+async function writeWhole(path: string, text: string): Promise<void> {
+  const handle = await open(path, "wx", 0o600);
   try {
     await handle.writeFile(text);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  if (previous !== undefined) await keepPrevious(path, previous);
-  await rename(temporary, path);
-  await syncFolder(folder);
+}
+
+/** Replaces `path` in one step, mode 0600. With `previous` the last generation stays readable there. Throws FUSTOR_HOME_UNUSABLE. */
+export async function writeDurably(path: string, text: string, previous?: string): Promise<void> {
+  const temporary = temporaryOf(path);
+  try {
+    await writeWhole(temporary, text);
+    if (previous !== undefined) await keepPrevious(path, previous);
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileTrouble(error, path, "written");
+  }
+}
+
+/** Removes what writes that were cut off left in our folders. Only for the holder of the home's lock: nobody else writes there now. */
+export async function sweepTemporaries(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (!TEMPORARY.test(name)) continue;
+      const path = join(folder, name);
+      const stats = await lstat(path).catch(() => undefined);
+      if (stats?.isFile() === true) await rm(path, { force: true }).catch(() => undefined);
+    }
+  }
 }

@@ -9,12 +9,13 @@
  *
  * Pending changes are not kept: the snapshot after a restart repairs what they would have told.
  */
-import { mkdir, readFile, rename } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { fileTrouble } from "../config/file-trouble.ts";
 import type { PipeMemory } from "../pipe/pipe-options.ts";
 import { describeError, type Logger, type SourceMemory } from "../sdk/index.ts";
 import { DeletedJournal } from "./deleted-journal.ts";
-import { writeDurably } from "./durable-file.ts";
+import { readOwnFile, writeDurably } from "./durable-file.ts";
 import { fileNameOf } from "./file-name.ts";
 import { type AgentMemory, formatState, parseState, type Reading, type RememberedPipe } from "./state-file.ts";
 
@@ -23,7 +24,7 @@ const HEARTBEAT_WRITE_MS = 10_000;
 
 async function readState(path: string): Promise<Reading> {
   try {
-    return parseState(await readFile(path, "utf8"));
+    return parseState(await readOwnFile(path));
   } catch (error) {
     const absent = (error as NodeJS.ErrnoException).code === "ENOENT";
     return absent ? { kind: "absent" } : { kind: "unusable", reason: describeError(error) };
@@ -84,7 +85,9 @@ export class StateStore {
     now: () => number = () => performance.now(),
   ): Promise<StateStore> {
     const folder = join(home, "state");
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw fileTrouble(error, folder, "made");
+    });
     return new StateStore(folder, hostId, logger, await recall(folder, logger), now);
   }
 

@@ -12,6 +12,8 @@ export type FustorErrorCode =
   | "FUSTOR_AGENT_RUNNING"
   /** No agent answers on the control socket of this home. */
   | "FUSTOR_AGENT_STOPPED"
+  /** The home, or a file of ours, cannot be read or written: rights, a full disk, a file system that lacks something. */
+  | "FUSTOR_HOME_UNUSABLE"
   /** The native addon is missing or does not load. */
   | "FUSTOR_NATIVE_UNAVAILABLE"
   /** The root is missing, not a directory or unreadable at the moment. Retryable. */
