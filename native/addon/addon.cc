@@ -4,6 +4,7 @@
 #include "bulk_binding.h"
 #include "lock_binding.h"
 #include "mapper_binding.h"
+#include "process_binding.h"
 #include "scan_binding.h"
 #include "watch_binding.h"
 #include "wire_names.h"
@@ -18,6 +19,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_watch(env, exports);
   init_lock(env, exports);
   init_mapper(env, exports);
+  init_process(env, exports);
   init_wire_names(env, exports);
   exports.Set("engineVersion", FUSTOR_VERSION);
   return exports;

@@ -28,11 +28,14 @@ export interface DaemonOptions {
   readonly signal: AbortSignal;
 }
 
+/** Where Node can be told at its start that SIGUSR1 opens no debugger, not even before our own listener is there. */
+const NO_DEBUGGER = ["--disable-sigusr1"].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag));
+
 /** Resolves with the child's verdict, or with what its silent end says. */
 export function startDaemon(options: DaemonOptions): Promise<StartVerdict> {
   mkdirSync(dirname(options.logFile), { recursive: true, mode: 0o700 });
   const log = openSync(options.logFile, "a", 0o600);
-  const child = spawn(process.execPath, [...process.execArgv, options.script, ...options.args], {
+  const child = spawn(process.execPath, [...process.execArgv, ...NO_DEBUGGER, options.script, ...options.args], {
     // A session of its own: no terminal can end it.
     detached: true,
     stdio: ["ignore", log, log, "ipc"],

@@ -116,7 +116,7 @@ function demoOf({ root, home, readKey, fusion, agent }: DemoParts): Demo {
     status: () => agent.status(),
     view: () => fusion.summaryOf(VIEW) ?? { ready: false, entries: 0, files: 0, directories: 0, rows: 0, sessions: 0 },
     compare: async (signal) => {
-      const excludePaths = await excludedPaths({ home, configDir: home, logging: { level: "info", dir: home } }, root);
+      const excludePaths = await excludedPaths({ home, configDir: home, logging: { dir: home, keepFiles: 0 } }, root);
       const disk = await treeOfScan(scanTree(root, { excludePaths }, signal).chunks);
       return differencesOf(disk, await viewTree(treeUrl, readKey, signal));
     },

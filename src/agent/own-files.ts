@@ -14,8 +14,19 @@ const contains = (folder: string, path: string): boolean => {
   return way === "" || (!way.startsWith("../") && way !== "..");
 };
 
+/** What says where our files are. */
+export type OwnPlaces = Pick<AgentConfig, "home" | "configDir"> & {
+  readonly logging: Pick<AgentConfig["logging"], "dir" | "keepFiles">;
+};
+
+/** The log and those that were it before. */
+const logFiles = (logFile: string, keepFiles: number): readonly string[] => [
+  logFile,
+  ...Array.from({ length: keepFiles }, (_, age) => `${logFile}.${age + 1}`),
+];
+
 /** Everything we write or read below the home and elsewhere, for a root that is a real path (no links in it). */
-export function ownPaths(config: Pick<AgentConfig, "home" | "configDir" | "logging">, root: string): readonly string[] {
+export function ownPaths(config: OwnPlaces, root: string): readonly string[] {
   const paths = homePaths(config.home, config.configDir, config.logging.dir);
   const single = [
     paths.agentId,
@@ -25,7 +36,7 @@ export function ownPaths(config: Pick<AgentConfig, "home" | "configDir" | "loggi
     `${paths.socket}.path`,
     paths.stateDir,
     paths.deadLetterDir,
-    paths.logFile,
+    ...logFiles(paths.logFile, config.logging.keepFiles),
     paths.configFile,
     paths.configFolder,
   ];
@@ -37,10 +48,7 @@ export function ownPaths(config: Pick<AgentConfig, "home" | "configDir" | "loggi
  * The same paths as the source will meet them: below `root` as it is written, which may be or hold a symbolic link. A root that is
  * not there yet is taken as it is written.
  */
-export async function excludedPaths(
-  config: Pick<AgentConfig, "home" | "configDir" | "logging">,
-  root: string,
-): Promise<readonly string[]> {
+export async function excludedPaths(config: OwnPlaces, root: string): Promise<readonly string[]> {
   const real = await realpath(root).catch(() => root);
   const own = ownPaths(config, real);
   if (real === root) return own;

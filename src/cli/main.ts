@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "./debugger-signal.ts";
 import { isatty } from "node:tty";
 import { describeError, isFustorError } from "../sdk/index.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
@@ -38,8 +39,12 @@ async function main(): Promise<void> {
     await report(error, args, terminal);
     exitCode = exitCodeOf(error);
   }
-  if (terminal.closed.aborted && exitCode === EXIT.failure) exitCode = EXIT.done;
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  const { failure } = terminal;
+  if (failure !== undefined) {
+    await terminal.complain(`fustor-agent: standard output takes nothing: ${describeError(failure)}`);
+    exitCode = exitCode === EXIT.done ? EXIT.failure : exitCode;
+  } else if (terminal.closed.aborted && exitCode === EXIT.failure) exitCode = EXIT.done;
   end(exitCode);
 }
 

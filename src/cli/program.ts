@@ -116,6 +116,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
     .exitOverride();
   // Commander writes the error and the suggestion as several lines: one is enough.
   program.configureOutput({
+    writeOut: (text) => void terminal.write(text),
     outputError: (text, write) =>
       write(
         `fustor-agent: ${text

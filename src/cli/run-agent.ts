@@ -8,6 +8,7 @@ import { acquireInstance } from "../agent/instance-lock.ts";
 import { lockFile } from "../agent/native-lock.ts";
 import { createReloader, type FreshPlan } from "../agent/reloader.ts";
 import { listenForShutdown } from "../agent/shutdown.ts";
+import { redirectOutput } from "../agent/standard-output.ts";
 import { agentVersion } from "../agent/version.ts";
 import { ensureHome, homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
@@ -25,7 +26,9 @@ export interface RunOptions {
   /** The configuration and the same choice of pipes as they are now; throws what `loadConfig` throws. */
   readonly replan: () => Promise<FreshPlan>;
   readonly verbose: boolean;
-  /** Gets readable log lines beside the log file. */
+  /** Standard output and standard error are the log, and follow it to its next file. */
+  readonly isDaemon?: boolean;
+  /** Gets log lines beside the log file, in the form that the configuration chooses. */
   readonly stdout?: NodeJS.WritableStream;
   /** Called once, when every pipe runs or failed. */
   onStarted(report: StartReport): void;
@@ -42,14 +45,16 @@ export function consolePort(written: string | undefined): number {
   );
 }
 
-async function openLog({ config, verbose, stdout }: RunOptions): Promise<AgentLogger> {
-  const { dir, level } = config.logging;
+async function openLog({ config, verbose, stdout, isDaemon }: RunOptions): Promise<AgentLogger> {
+  const { dir, level, maxBytes, keepFiles, stdout: stdoutForm } = config.logging;
   await mkdir(dir, { recursive: true, mode: 0o700 }).catch(() => undefined);
   const { logFile } = homePaths(config.home, config.configDir, dir);
   return createLogger({
     level: verbose ? "debug" : level,
     file: logFile,
-    ...(stdout === undefined ? {} : { stdout }),
+    bounds: { maxBytes, keepFiles },
+    ...(isDaemon === true ? { onFileOpened: redirectOutput } : {}),
+    ...(stdout === undefined ? {} : { stdout, stdoutForm: stdoutForm === "json" ? "json" : "compact" }),
   });
 }
 
@@ -73,12 +78,37 @@ function stopWish(logger: AgentLogger): {
   return { wish, request: (why) => request(why), dispose };
 }
 
-/** A terminal that was closed is none any more; only then the signal means the end. Until the returned function is called. */
-function listenForHangUp(onClosed: () => void, onReload: () => void): () => void {
-  const hadTerminal = isatty(1);
-  const hangUp = (): void => (hadTerminal && !isatty(1) ? onClosed() : onReload());
-  process.on("SIGHUP", hangUp);
-  return () => void process.off("SIGHUP", hangUp);
+interface Wishes {
+  readonly onClosed: () => void;
+  readonly onReload: () => void;
+  readonly onReopenLog: () => void;
+}
+
+/**
+ * SIGHUP has the log opened anew and the configuration read again, unless it tells that the terminal we were started in was closed.
+ * SIGUSR1 and SIGUSR2, which programs that rotate logs send out of habit, open the log alone. Until the returned function is called.
+ */
+function listenForWishes({ onClosed, onReload, onReopenLog }: Wishes): () => void {
+  const terminals = [0, 1, 2].filter(isatty);
+  const wasClosed = (): boolean => terminals.length > 0 && !terminals.some(isatty);
+  const onHangUp = (): void => {
+    if (wasClosed()) {
+      onClosed();
+      return;
+    }
+    onReopenLog();
+    onReload();
+  };
+  const listeners = {
+    SIGHUP: onHangUp,
+    SIGUSR1: onReopenLog,
+    SIGUSR2: onReopenLog,
+  };
+  const entries = Object.entries(listeners) as [NodeJS.Signals, () => void][];
+  for (const [signal, listener] of entries) process.on(signal, listener);
+  return () => {
+    for (const [signal, listener] of entries) process.off(signal, listener);
+  };
 }
 
 async function live(agent: Agent, options: RunOptions, logger: AgentLogger, wish: Promise<string>): Promise<number> {
@@ -101,10 +131,11 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const logger = await openLog(options);
   const stopper = stopWish(logger);
   let reload = (): void => logger.warn({}, "too early to reload: the agent is not up yet");
-  const stopListening = listenForHangUp(
-    () => stopper.request("the terminal was closed"),
-    () => reload(),
-  );
+  const stopListening = listenForWishes({
+    onClosed: () => stopper.request("the terminal was closed"),
+    onReload: () => reload(),
+    onReopenLog: () => logger.reopen(),
+  });
   const closers: (() => Promise<void>)[] = [lock.release];
   try {
     logger.info({ version: agentVersion, home: config.home, files: config.files }, "starting");
@@ -115,7 +146,10 @@ export async function runAgent(options: RunOptions): Promise<number> {
     const handlers: ControlHandlers = {
       status: () => agent.status(),
       requestStop: () => stopper.request("stop command"),
-      reload: () => reloader.request(),
+      reload: () => {
+        logger.reopen();
+        return reloader.request();
+      },
       confirmSource: (id) => agent.confirmSource(id),
       stopPipe: (id) => agent.stopPipe(id, DRAIN_MS),
     };

@@ -15,18 +15,21 @@ export class Terminal {
   readonly #out: TerminalStream;
   readonly #err: TerminalStream;
   readonly #closed = new AbortController();
+  #failure: Error | undefined;
 
   constructor(out: TerminalStream, err: TerminalStream) {
     this.#out = out;
     this.#err = err;
-    out.on("error", (error: NodeJS.ErrnoException) => {
-      if (NOBODY_READS.has(error.code ?? "")) this.#closed.abort();
-      else throw error;
-    });
+    out.on("error", () => this.#closed.abort());
     err.on("error", () => undefined);
   }
 
-  /** Fires when whoever read our output has gone. */
+  /** What made a write of ours impossible although somebody reads it: a full disk, mostly. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Fires when our output can go nowhere any more, mostly because whoever read it has gone. */
   get closed(): AbortSignal {
     return this.#closed.signal;
   }
@@ -42,7 +45,12 @@ export class Terminal {
   /** Resolves when the stream took it (the bytes may be reused then), or when nobody reads any more. */
   write(data: string | Uint8Array): Promise<void> {
     if (this.closed.aborted || data.length === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#out.write(data, () => resolve()));
+    return new Promise((resolve) => {
+      this.#out.write(data, (error: NodeJS.ErrnoException | null | undefined) => {
+        if (error != null && !NOBODY_READS.has(error.code ?? "")) this.#failure ??= error;
+        resolve();
+      });
+    });
   }
 
   line(text = ""): Promise<void> {

@@ -18,7 +18,10 @@ export const TOP_LEVEL_KEYS: KeyTable = {
 export const LOGGING_KEYS: KeyTable = {
   level: {},
   dir: {},
-  format: { noEffect: "the log is JSON, one object a line; remove it" },
+  max_bytes: {},
+  keep_files: {},
+  stdout: {},
+  format: { noEffect: "the log is JSON, one object a line; stdout: json has the foreground write the same" },
 };
 
 /** What sources and senders have in common. */

@@ -91,6 +91,12 @@ export interface LoggingConfig {
   readonly level: LogLevel;
   /** Folder of `fustor_agent.log`. */
   readonly dir: string;
+  /** A log that would grow beyond it is renamed to `fustor_agent.log.1`. 0 = no bound. */
+  readonly maxBytes: number;
+  /** How many of the older logs stay. */
+  readonly keepFiles: number;
+  /** What a foreground agent writes to standard output: lines for people, or the log's JSON. */
+  readonly stdout: "text" | "json";
 }
 
 export interface AgentConfig {

@@ -166,7 +166,12 @@ export const fieldRuleSchema = z.object({
   required: flag.optional(),
 });
 
-export const loggingSchema = z.object({ dir: text.optional() });
+export const loggingSchema = z.object({
+  dir: text.optional(),
+  max_bytes: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
+  keep_files: wholeNumber(0, 1000).optional(),
+  stdout: z.enum(["text", "json"], { error: "is no form of lines; write text or json" }).optional(),
+});
 
 export const settingsSchema = z.object({
   fs_scan_workers: wholeNumber(0, 256).optional(),

@@ -17,6 +17,8 @@ export interface Settings {
   readonly agentId?: string;
 }
 
+const LOGGING_DEFAULTS = { level: "info", maxBytes: 64 * 1024 * 1024, keepFiles: 4, stdout: "text" } as const;
+
 const SETTINGS = ["logging", "fs_scan_workers", "agent_id"] as const;
 
 /** Keeps the settings of one file; another file may repeat one, but not contradict it. */
@@ -46,7 +48,7 @@ export function readSettings(gathered: Fields, logDir: string, problems: Problem
 }
 
 function readLogging(field: Field | undefined, logDir: string, problems: Problems): LoggingConfig {
-  const defaults: LoggingConfig = { level: "info", dir: logDir };
+  const defaults: LoggingConfig = { ...LOGGING_DEFAULTS, dir: logDir };
   if (field === undefined) return defaults;
   if (field.node.kind !== "map") {
     return { ...defaults, level: readLevel({ ...field, path: field.path }, problems) };
@@ -56,6 +58,9 @@ function readLogging(field: Field | undefined, logDir: string, problems: Problem
   const values = checkFields(loggingSchema, fields, field, problems);
   return {
     level: level === undefined ? defaults.level : readLevel(level, problems),
+    maxBytes: values?.max_bytes ?? defaults.maxBytes,
+    keepFiles: values?.keep_files ?? defaults.keepFiles,
+    stdout: values?.stdout ?? defaults.stdout,
     dir: values?.dir === undefined ? logDir : readDir(values.dir, fields.get("dir") ?? field, logDir, problems),
   };
 }

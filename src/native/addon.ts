@@ -246,6 +246,8 @@ export interface Addon {
   createRowMapper(steps: readonly NativeMappingStep[]): NativeRowMapper;
   /** Names of errno values and the like come from C++. flock: the returned handle's `unlock` closes it. null when somebody else holds it. */
   lockFile(path: string): { unlock(): void } | null;
+  /** Points standard output and standard error at another open file: dup2(2), which Node does not have. Throws what the kernel says. */
+  redirectOutput(descriptor: number): void;
   /** docs/protocol.md, for a path or a name. */
   encodeName(raw: Buffer): string;
   /** The raw bytes, or null when `text` does not encode back to itself. */

@@ -1,25 +1,42 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from "node:fs";
 import { describeError } from "../sdk/index.ts";
+import { rotateFiles } from "./log-rotation.ts";
 
 const REOPEN_AFTER_MS = 10_000;
+/** How often a write looks whether its file still stands at the path. */
+const LOOK_EVERY_MS = 5_000;
+/** Appended to, and no link is followed: whoever may write into the folder must not choose what we write to. */
+const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
-export interface LogFileOptions {
+/** How large a log may grow, and how many of the older ones stay. */
+export interface LogBounds {
+  /** A file that would grow beyond it is renamed and a new one begun. 0 = no bound. */
+  readonly maxBytes: number;
+  /** `x.log.1` to `x.log.N`. 0 = the old lines go. */
+  readonly keepFiles: number;
+}
+
+export interface LogFileOptions extends LogBounds {
   readonly path: string;
   /** Gets one line when the file fails for the first time; again only after {@link LogFile.reopen}. */
   readonly complain: (line: string) => void;
   /** Milliseconds that never go back. */
   readonly now: () => number;
+  /** Gets the descriptor of each file that was opened, for streams that are to follow. */
+  readonly onOpened?: (descriptor: number) => void;
 }
 
 /**
  * Appends lines to a file, at once, so that nothing is left to flush when the process ends in whatever way.
  * A file that cannot be written costs its lines and never throws: it is tried again with every line, or every
- * 10 s when it does not even open.
+ * 10 s when it does not even open. A file that was moved away or removed is opened anew within 5 s, without being told.
  */
 export class LogFile {
   readonly #options: LogFileOptions;
   #descriptor: number | undefined;
+  #sizeBytes = 0;
   #nextOpenAt = Number.NEGATIVE_INFINITY;
+  #nextLookAt = 0;
   #complained = false;
   #tornLine = false;
 
@@ -29,10 +46,13 @@ export class LogFile {
   }
 
   write(line: string): void {
-    if (this.#descriptor === undefined && this.#options.now() >= this.#nextOpenAt) this.#open();
-    if (this.#descriptor === undefined) return;
+    const now = this.#options.now();
+    if (this.#descriptor === undefined && now >= this.#nextOpenAt) this.#open();
+    else if (now >= this.#nextLookAt) this.#reopenWhenMoved(now);
     // A line cut off by a full disk must not swallow the next one.
     const bytes = Buffer.from(this.#tornLine ? `\n${line}` : line);
+    this.#rotateFor(bytes.byteLength);
+    if (this.#descriptor === undefined) return;
     let written = 0;
     try {
       while (written < bytes.byteLength) written += writeSync(this.#descriptor, bytes, written);
@@ -41,21 +61,32 @@ export class LogFile {
       this.#tornLine ||= written > 0;
       this.#fail(error);
     }
+    this.#sizeBytes += written;
   }
 
   /** Opens the path anew, for whoever moved the file away. */
   reopen(): void {
-    this.close();
+    if (this.#nextOpenAt === Number.POSITIVE_INFINITY) return;
     this.#complained = false;
+    this.#openAnew();
+  }
+
+  /** For good. */
+  close(): void {
+    this.#closeFile();
+    this.#nextOpenAt = Number.POSITIVE_INFINITY;
+  }
+
+  #openAnew(): void {
+    this.#closeFile();
     this.#tornLine = false;
     this.#open();
   }
 
-  close(): void {
+  #closeFile(): void {
     if (this.#descriptor === undefined) return;
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
-    this.#nextOpenAt = Number.POSITIVE_INFINITY;
     try {
       closeSync(descriptor);
     } catch (error) {
@@ -64,10 +95,42 @@ export class LogFile {
   }
 
   #open(): void {
+    const { path, now, onOpened } = this.#options;
+    this.#nextLookAt = now() + LOOK_EVERY_MS;
     try {
-      this.#descriptor = openSync(this.#options.path, "a", 0o600);
+      this.#descriptor = openSync(path, OPEN_FLAGS, 0o600);
+      const stats = fstatSync(this.#descriptor);
+      this.#sizeBytes = stats.isFile() ? stats.size : Number.NEGATIVE_INFINITY;
+      onOpened?.(this.#descriptor);
     } catch (error) {
-      this.#nextOpenAt = this.#options.now() + REOPEN_AFTER_MS;
+      this.#nextOpenAt = now() + REOPEN_AFTER_MS;
+      this.#fail(error);
+    }
+  }
+
+  #reopenWhenMoved(now: number): void {
+    this.#nextLookAt = now + LOOK_EVERY_MS;
+    if (this.#descriptor === undefined) return;
+    try {
+      const open = fstatSync(this.#descriptor);
+      const there = statSync(this.#options.path, { throwIfNoEntry: false });
+      // Others may have cut it (copytruncate).
+      if (open.isFile()) this.#sizeBytes = open.size;
+      if (there?.ino !== open.ino || there.dev !== open.dev) this.#openAnew();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #rotateFor(bytes: number): void {
+    const { path, maxBytes, keepFiles } = this.#options;
+    if (maxBytes === 0 || this.#sizeBytes <= 0 || this.#sizeBytes + bytes <= maxBytes) return;
+    try {
+      rotateFiles(path, keepFiles);
+      this.#openAnew();
+    } catch (error) {
+      // Not tried again for each line: after as many bytes once more.
+      this.#sizeBytes = 0;
       this.#fail(error);
     }
   }

@@ -21,20 +21,33 @@ function errorText(error: unknown): string {
   return factText(typeof code === "string" ? `${code}: ${String(message)}` : String(message));
 }
 
-const clockTime = (time: unknown): string => {
+/** `clock` for a terminal, `date` with the zone for what may be read later and elsewhere. */
+export type TimeForm = "clock" | "date";
+
+const pad = (value: number, width = 2): string => String(value).padStart(width, "0");
+
+const clockTime = (date: Date): string =>
+  `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}.${pad(date.getMilliseconds(), 3)}`;
+
+function zone(date: Date): string {
+  const minutes = -date.getTimezoneOffset();
+  const size = Math.abs(minutes);
+  return `${minutes < 0 ? "-" : "+"}${pad(Math.floor(size / 60))}:${pad(size % 60)}`;
+}
+
+function timeText(time: unknown, form: TimeForm): string {
   const date = new Date(String(time));
   if (Number.isNaN(date.getTime())) return "";
-  const pad = (value: number, width: number): string => String(value).padStart(width, "0");
-  const hours = pad(date.getHours(), 2);
-  return `${hours}:${pad(date.getMinutes(), 2)}:${pad(date.getSeconds(), 2)}.${pad(date.getMilliseconds(), 3)}`;
-};
+  if (form === "clock") return clockTime(date);
+  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}T${clockTime(date)}${zone(date)}`;
+}
 
 /** `12:34:56.789 WARN  message pipe=p1 rows=3`, local time, from one JSON line of the log. */
-export function compactLine(jsonLine: string): string {
+export function compactLine(jsonLine: string, form: TimeForm = "clock"): string {
   const { time, level, msg, pid: _pid, ...facts } = JSON.parse(jsonLine) as Record<string, unknown>;
   const shown = Object.entries(facts).map(
     ([name, value]) => `${name}=${name === "err" ? errorText(value) : factText(value)}`,
   );
   const words = [String(msg ?? ""), ...shown].filter((word) => word !== "");
-  return `${clockTime(time)} ${String(level).toUpperCase().padEnd(LEVEL_WIDTH)} ${visible(words.join(" "))}\n`;
+  return `${timeText(time, form)} ${String(level).toUpperCase().padEnd(LEVEL_WIDTH)} ${visible(words.join(" "))}\n`;
 }

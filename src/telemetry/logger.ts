@@ -1,6 +1,6 @@
 import { pino, stdTimeFunctions } from "pino";
 import type { Logger } from "../sdk/index.ts";
-import { LogFile } from "./log-file.ts";
+import { type LogBounds, LogFile } from "./log-file.ts";
 import { compactLine } from "./log-line.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -9,6 +9,10 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** Path of a file that gets one JSON object a line; made with mode 0600, appended to, never truncated. */
   readonly file?: string;
+  /** Default: none. */
+  readonly bounds?: LogBounds;
+  /** Gets the descriptor of each log file that was opened: a daemon points its standard output there. */
+  readonly onFileOpened?: (descriptor: number) => void;
   /** A terminal, pipe or anything alike, mostly `process.stdout`. A closed one is dropped quietly. */
   readonly stdout?: NodeJS.WritableStream;
   /** What `stdout` gets: `compact` lines for people (default) or the file's `json`. */
@@ -18,6 +22,8 @@ export interface LoggerOptions {
   /** Milliseconds that never go back. Default `performance.now`. */
   readonly now?: () => number;
 }
+
+const NO_BOUNDS: LogBounds = { maxBytes: 0, keepFiles: 0 };
 
 /** Logs for the whole process. Written at once; there is nothing to flush. */
 export interface AgentLogger extends Logger {
@@ -48,14 +54,20 @@ interface Sink {
   write(line: string): void;
 }
 
-function streamSink(stream: NodeJS.WritableStream, form: "compact" | "json"): Sink {
+/** A stream that fails is given up, with one line where lines can still go. */
+function streamSink(stream: NodeJS.WritableStream, form: "compact" | "json", onFailed: (error: Error) => void): Sink {
   let open = true;
-  stream.on("error", () => {
+  stream.on("error", (error: Error) => {
+    if (open) onFailed(error);
     open = false;
   });
+  const formed = (line: string): string => {
+    if (form === "json") return line;
+    return compactLine(line, (stream as { isTTY?: boolean }).isTTY === true ? "clock" : "date");
+  };
   return {
     write: (line) => {
-      if (open) stream.write(form === "json" ? line : compactLine(line));
+      if (open) stream.write(formed(line));
     },
   };
 }
@@ -64,8 +76,11 @@ function streamSink(stream: NodeJS.WritableStream, form: "compact" | "json"): Si
 export function createLogger(options: LoggerOptions): AgentLogger {
   const complain = options.complain ?? ((line: string) => void process.stderr.write(line));
   const now = options.now ?? (() => performance.now());
-  const file = options.file === undefined ? undefined : new LogFile({ path: options.file, complain, now });
-  const stream = options.stdout && streamSink(options.stdout, options.stdoutForm ?? "compact");
+  const { file: path, bounds = NO_BOUNDS, onFileOpened } = options;
+  const onOpened = onFileOpened === undefined ? {} : { onOpened: onFileOpened };
+  const file = path === undefined ? undefined : new LogFile({ path, ...bounds, complain, now, ...onOpened });
+  const onStreamFailed = (error: Error): void => root.warn({ err: error }, "standard output takes no lines any more");
+  const stream = options.stdout && streamSink(options.stdout, options.stdoutForm ?? "compact", onStreamFailed);
   const root = pino(
     {
       level: options.level,

@@ -100,7 +100,7 @@ async function asDaemonChild(names: readonly string[], verbose: boolean): Promis
       const nothing = { kind: "failed", exitCode: EXIT.failure, message } as const;
       void reportVerdict(started.length === 0 ? nothing : { kind: "started", pid: process.pid, failed });
     };
-    return await runAgent({ ...planned, replan, verbose, onStarted });
+    return await runAgent({ ...planned, replan, verbose, isDaemon: true, onStarted });
   } catch (error) {
     const exitCode = exitCodeOf(error);
     await reportVerdict({ kind: "failed", exitCode, message: describeError(error) });

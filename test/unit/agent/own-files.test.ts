@@ -7,7 +7,7 @@ import { freshFolder } from "./folder.ts";
 const config = (home: string, configDir = home, logDir = configDir) => ({
   home,
   configDir,
-  logging: { level: "info" as const, dir: logDir },
+  logging: { dir: logDir, keepFiles: 2 },
 });
 
 test("the home is left out as a whole wherever it lies", () => {
@@ -18,6 +18,7 @@ test("the home is left out as a whole wherever it lies", () => {
 test("of a log folder that is not ours only our log is left out", () => {
   const paths = ownPaths(config("/srv/agent", "/srv/agent", "/var/log"), "/var/log");
   expect(paths).toContain("/var/log/fustor_agent.log");
+  expect(paths).toContain("/var/log/fustor_agent.log.2");
   expect(paths).not.toContain("/var/log");
 });
 

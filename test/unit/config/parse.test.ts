@@ -332,7 +332,21 @@ describe("values", () => {
     ["logging: {dir: logs}", "info", "/home/x/.fustor/logs"],
     ["", "info", "/home/x/.fustor"],
   ])("%j sets level and place of the log", (line, level, dir) => {
-    expect(configOf(dictForm({ top: [line] })).logging).toEqual({ level, dir });
+    expect(configOf(dictForm({ top: [line] })).logging).toMatchObject({ level, dir });
+  });
+
+  test("the log is bounded unless told otherwise", () => {
+    const loggingOf = (line: string) => configOf(dictForm({ top: [line] })).logging;
+    expect(loggingOf("")).toMatchObject({ maxBytes: 64 * 1024 * 1024, keepFiles: 4, stdout: "text" });
+    expect(loggingOf("logging: {max_bytes: 0, keep_files: 9, stdout: json}")).toMatchObject({
+      maxBytes: 0,
+      keepFiles: 9,
+      stdout: "json",
+    });
+    expect(errorsOf({ "a.yaml": dictForm({ top: ["logging: {stdout: xml, keep_files: -1}"] }) })).toEqual([
+      expect.stringContaining("logging.stdout: is no form of lines, write text or json"),
+      expect.stringContaining("logging.keep_files: "),
+    ]);
   });
 
   test("settings of two files may agree but not differ", () => {

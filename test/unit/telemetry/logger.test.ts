@@ -7,6 +7,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -162,22 +163,92 @@ describe("the logger", () => {
   });
 
   it("shows people the compact form and programs the same JSON as the file", () => {
-    const people = new PassThrough();
+    const people = Object.assign(new PassThrough(), { isTTY: true });
+    const later = new PassThrough();
     const programs = new PassThrough();
     logger({ stdout: people }).warn({ pipe: "p1" }, "slow");
     expect(String(people.read())).toMatch(/^\d\d:\d\d:\d\d\.\d{3} WARN {2}slow pipe=p1\n$/);
+    logger({ stdout: later }).warn({ pipe: "p1" }, "slow");
+    expect(String(later.read())).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d WARN {2}slow pipe=p1\n$/);
     const before = text().length;
     logger({ stdout: programs, stdoutForm: "json" }).warn({ pipe: "p1" }, "slow");
     expect(String(programs.read())).toBe(text().slice(before));
   });
 
-  it("goes on with the file when the terminal is gone", async () => {
+  it("goes on with the file when the terminal is gone, and says so there once", async () => {
     const gone = new Writable({ write: (_chunk, _encoding, done) => done(new Error("EPIPE")) });
     const log = logger({ stdout: gone });
     const failed = new Promise((resolve) => gone.once("error", resolve));
     log.info({}, "one");
     await failed;
     log.info({}, "two");
-    expect(lines().map((line) => line.msg)).toEqual(["one", "two"]);
+    expect(lines().map((line) => line.msg)).toEqual(["one", "standard output takes no lines any more", "two"]);
+  });
+
+  it("notices within five seconds that its file was moved away or removed, without being told", () => {
+    let now = 0;
+    const log = logger({ now: () => now });
+    log.info({}, "one");
+    renameSync(file, `${file}.old`);
+    log.info({}, "two");
+    now = 5_000;
+    log.info({}, "three");
+    rmSync(file);
+    now = 10_000;
+    log.info({}, "four");
+    expect(lines(`${file}.old`).map((line) => line.msg)).toEqual(["one", "two"]);
+    expect(lines().map((line) => line.msg)).toEqual(["four"]);
+    expect(complaints).toEqual([]);
+  });
+
+  it("begins a new file before the bound is passed, keeps as many old ones as it is told, and loses no line between", () => {
+    const size = (path: string): number => statSync(path).size;
+    const log = logger({ bounds: { maxBytes: 1000, keepFiles: 2 } });
+    const all = Array.from({ length: 100 }, (_, entry) => `line ${entry}`);
+    for (const line of all) log.info({}, line);
+    const kept = [`${file}.2`, `${file}.1`, file];
+    expect(existsSync(`${file}.3`)).toBe(false);
+    for (const path of kept) expect(size(path)).toBeLessThanOrEqual(1000);
+    const messages = kept.flatMap((path) => lines(path).map((line) => line.msg));
+    expect(messages).toEqual(all.slice(-messages.length));
+    expect(messages.length).toBeGreaterThan(10);
+    expect(complaints).toEqual([]);
+  });
+
+  it("with no old files to keep begins anew", () => {
+    const log = logger({ bounds: { maxBytes: 500, keepFiles: 0 } });
+    for (let entry = 0; entry < 20; entry++) log.info({}, `line ${entry}`);
+    expect(existsSync(`${file}.1`)).toBe(false);
+    expect(statSync(file).size).toBeLessThanOrEqual(500);
+    expect(lines().at(-1)).toMatchObject({ msg: "line 19" });
+  });
+
+  it("goes on in a file that cannot be moved aside", () => {
+    const log = logger({ bounds: { maxBytes: 300, keepFiles: 1 } });
+    mkdirSync(join(`${file}.1`, "in the way"), { recursive: true });
+    for (let entry = 0; entry < 20; entry++) log.info({}, `line ${entry}`);
+    expect(lines().map((line) => line.msg)).toEqual(Array.from({ length: 20 }, (_, entry) => `line ${entry}`));
+    expect(complaints).toHaveLength(1);
+  });
+
+  it("counts what stood in the file before, and what others cut off", () => {
+    let now = 0;
+    writeFileSync(file, "x".repeat(900));
+    const log = logger({ bounds: { maxBytes: 1000, keepFiles: 1 }, now: () => now });
+    log.info({}, "a line that makes it too long, whatever else is in it: time, level and number of the process");
+    expect(statSync(`${file}.1`).size).toBe(900);
+    writeFileSync(file, "");
+    now = 5_000;
+    for (let entry = 0; entry < 8; entry++) log.info({}, "short");
+    expect(statSync(`${file}.1`).size).toBe(900);
+  });
+
+  it("follows no link", () => {
+    const victim = join(folder, "victim");
+    writeFileSync(victim, "untouched");
+    symlinkSync(victim, file);
+    logger().info({}, "x");
+    expect(text(victim)).toBe("untouched");
+    expect(complaints).toEqual([expect.stringContaining("ELOOP")]);
   });
 });

@@ -1,0 +1,41 @@
+#include "process_binding.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "errors.h"
+
+namespace fustor {
+
+namespace {
+
+// dup2(2) onto standard output and standard error; both stay open across an exec, as they have to.
+Napi::Value redirect_output(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsNumber()) {
+    Napi::TypeError::New(env, "redirectOutput takes a descriptor").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const int descriptor = info[0].As<Napi::Number>().Int32Value();
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    int failed;
+    do {
+      failed = ::dup2(descriptor, stream);
+    } while (failed < 0 && errno == EINTR);
+    if (failed < 0) {
+      system_error(env, "standard output", errno).ThrowAsJavaScriptException();
+      break;
+    }
+  }
+  return env.Undefined();
+}
+
+}  // namespace
+
+void init_process(Napi::Env env, Napi::Object exports) {
+  exports.Set("redirectOutput", Napi::Function::New<redirect_output>(env, "redirectOutput"));
+}
+
+}  // namespace fustor
