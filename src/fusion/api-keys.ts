@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from "node:crypto";
 import type { FusionConfig } from "./fusion-config.ts";
 
 /** Whom a key speaks for. */
@@ -5,19 +6,46 @@ export type KeyOwner = { readonly kind: "view"; readonly id: string } | { readon
 
 export const KEY_HEADER = "x-api-key";
 
+/** To who has a key of a view and wants to change something. */
+export const READS_ONLY = "This key reads a view and changes nothing: use the push key of a pipe that feeds the view";
+
+/**
+ * Keys and what they open. A key is looked up by a hash of it under a secret of this process, so how long a look-up takes tells
+ * nothing about the keys that are known.
+ */
+export class KeyTable<T> {
+  readonly #secret = randomBytes(32);
+  readonly #values = new Map<string, T>();
+
+  constructor(entries: Iterable<readonly [string, T]>) {
+    for (const [key, value] of entries) this.#values.set(this.#hash(key), value);
+  }
+
+  find(key: string): T | undefined {
+    return this.#values.get(this.#hash(key));
+  }
+
+  #hash(key: string): string {
+    return createHmac("sha256", this.#secret).update(key).digest("base64");
+  }
+}
+
 /** The configuration-wide lookup: query keys of the views first, then push keys of the receivers. */
 export class KeyRing {
-  readonly #owners = new Map<string, KeyOwner>();
+  readonly #owners: KeyTable<KeyOwner>;
 
   constructor(config: FusionConfig) {
-    for (const receiver of config.receivers.values()) {
-      for (const [key, pipe] of receiver.pipeOfKey) this.#owners.set(key, { kind: "pipe", id: pipe });
-    }
-    for (const view of config.views.values())
-      for (const key of view.apiKeys) this.#owners.set(key, { kind: "view", id: view.id });
+    this.#owners = new KeyTable(ownersOf(config));
   }
 
   ownerOf(key: string): KeyOwner | undefined {
-    return this.#owners.get(key);
+    return this.#owners.find(key);
   }
+}
+
+function* ownersOf(config: FusionConfig): Generator<readonly [string, KeyOwner]> {
+  for (const receiver of config.receivers.values()) {
+    for (const [key, id] of receiver.pipeOfKey) yield [key, { kind: "pipe", id }];
+  }
+  for (const view of config.views.values()) for (const key of view.apiKeys) yield [key, { kind: "view", id: view.id }];
 }

@@ -8,11 +8,22 @@
  * The delete of a directory takes its subtree along, but its tombstone stands for its own path only.
  */
 import { Audit } from "./audit.ts";
-import { asRow, isDirectory, isNumberOrAbsent, modifiedOf, nameOf, numberOr, pathOf, type RawRow } from "./fs-row.ts";
+import {
+  asRow,
+  isDirectory,
+  isNumberOrAbsent,
+  isSizeOrNone,
+  modifiedOf,
+  nameOf,
+  numberOr,
+  pathOf,
+  type RawRow,
+} from "./fs-row.ts";
 import type { FusionClock } from "./fusion-clock.ts";
 import type { IngestEvent, MessageSource } from "./ingest-batch.ts";
 import { LogicalClock } from "./logical-clock.ts";
 import { FileTree, NONE, ROOT } from "./tree.ts";
+import { MOST_UNKNOWN_SEGMENTS, pathAbove } from "./tree-path.ts";
 
 export interface ArbitrationOptions {
   readonly clock: FusionClock;
@@ -24,7 +35,7 @@ export interface ArbitrationOptions {
 
 /** Rows that were not used, by reason, since the last reset. */
 export interface RefusedRows {
-  /** No object, no path, or a member of the wrong kind. */
+  /** No object, no path that a file may have, or a member of the wrong kind. */
   malformed: number;
   tombstoned: number;
   outdated: number;
@@ -62,7 +73,7 @@ export class Arbitration {
     for (const raw of event.rows) {
       const row = asRow(raw);
       const path = row === undefined ? undefined : pathOf(row);
-      if (row === undefined || path === undefined || !isNumberOrAbsent(row.modified_time)) this.refused.malformed++;
+      if (row === undefined || path === undefined || !this.#isSound(row, path)) this.refused.malformed++;
       else if (event.eventType === "delete") this.#delete(row, path, event.messageSource);
       else if (event.messageSource === "realtime") this.#upsertLive(row, path);
       else this.#upsertScanned(row, path, event.messageSource, now);
@@ -127,6 +138,12 @@ export class Arbitration {
     this.tree.setFacts(id, size ?? this.tree.sizeOf(id), modified, this.tree.createdOf(id));
     this.#suspect(id, this.#options.hotFileSeconds);
     return true;
+  }
+
+  #isSound(row: RawRow, path: string): boolean {
+    if (!isNumberOrAbsent(row.modified_time) || !isSizeOrNone(row.size)) return false;
+    const above = pathAbove(path, MOST_UNKNOWN_SEGMENTS);
+    return above === undefined || this.tree.lookup(above) !== NONE;
   }
 
   #upsertLive(row: RawRow, path: string): void {

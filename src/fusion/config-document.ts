@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import { closest } from "./closest-word.ts";
 import { type FusionFile, fusionFileSchema, knownKeysAt } from "./fusion-schema.ts";
@@ -23,9 +23,22 @@ export class ConfigDocument {
       const summary = error.message.split("\n")[0] ?? "";
       return `${this.#at(error.pos[0])} yaml: ${summary}, correct the file`;
     });
+    syntax.push(...this.#unusableNames());
     const parsed = fusionFileSchema.safeParse(syntax.length > 0 ? {} : (this.#document.toJS() ?? {}));
     this.content = parsed.success ? parsed.data : {};
     this.problems = parsed.success ? syntax : parsed.error.issues.flatMap((issue) => this.#describe(issue));
+  }
+
+  /** JavaScript objects cannot have this key: it would vanish without a word. */
+  #unusableNames(): readonly ConfigMessage[] {
+    const found: ConfigMessage[] = [];
+    visit(this.#document, {
+      Pair: (_, { key }) => {
+        if (!isScalar(key) || key.value !== "__proto__") return;
+        found.push(`${this.#at(key.range?.[0] ?? 0)} __proto__: is no name that can be used, choose another`);
+      },
+    });
+    return found;
   }
 
   /** A problem with the value at a path. */

@@ -25,6 +25,7 @@ export class ConfigMerger {
     this.#pipes = this.#collect("pipes");
     this.#checkPipes();
     this.#checkReceivers();
+    this.#checkReadKeys();
     this.#checkGlobals();
   }
 
@@ -118,6 +119,24 @@ export class ConfigMerger {
         this.#say(document, ["receivers", id, "port"], `${value.port} is the port of ${taken}`, "choose another");
       }
       ports.set(value.port, `receiver ${id}`);
+    }
+  }
+
+  /** Whoever may read must not be able to write. */
+  #checkReadKeys(): void {
+    const pushKeys = new Map<string, string>();
+    for (const [id, { value }] of this.#receivers) for (const { key } of value.api_keys) pushKeys.set(key, id);
+    for (const [id, { value, document }] of this.#views) {
+      value.api_keys.forEach((key, at) => {
+        const receiver = pushKeys.get(key);
+        if (receiver === undefined) return;
+        this.#say(
+          document,
+          ["views", id, "api_keys", at],
+          `is a push key of receiver ${receiver}`,
+          "give readers a key of their own",
+        );
+      });
     }
   }
 

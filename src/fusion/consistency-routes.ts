@@ -1,17 +1,20 @@
 /** Discovery and the audit's and sentinel's helpers: the same on the receivers and on the management port. */
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { KEY_HEADER, type KeyOwner, type KeyRing } from "./api-keys.ts";
-import { numberOr } from "./fs-row.ts";
+import { KEY_HEADER, type KeyOwner, type KeyRing, READS_ONLY } from "./api-keys.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import { isSize, pathOf, type RawRow } from "./fs-row.ts";
 import type { FusionCore } from "./fusion-core.ts";
 import type { FusionApp } from "./http-server.ts";
+import { refusedBody } from "./refused-body.ts";
 import { readJson } from "./request-body.ts";
-import { canonicalPath } from "./tree-path.ts";
 import type { View } from "./view.ts";
 
 type OwnerEnv = { Bindings: HttpBindings; Variables: { owner: KeyOwner } };
 
-const SMALL_BODY_BYTES = 8_388_608;
+const FEEDBACK_BYTES = 8_388_608;
+/** Of the paths of one task: an agent takes no answer of more than 1 MiB. */
+const TASK_BYTES = 262_144;
 
 /** Puts the owner of the request's key into `owner`, or answers 401. */
 export function keyRequired(keys: KeyRing): MiddlewareHandler<OwnerEnv> {
@@ -25,24 +28,31 @@ export function keyRequired(keys: KeyRing): MiddlewareHandler<OwnerEnv> {
   };
 }
 
-export function consistencyRoutes(core: FusionCore, keys: KeyRing): FusionApp {
+/** After {@link keyRequired}: who may only read is sent away. */
+const pushKeyRequired: MiddlewareHandler<OwnerEnv> = async (c, next) => {
+  if (c.get("owner").kind !== "pipe") return c.json({ detail: READS_ONLY }, 403);
+  await next();
+};
+
+export function consistencyRoutes(core: FusionCore, keys: KeyRing, budget: ByteBudget): FusionApp {
   const app = new Hono<OwnerEnv>();
   const key = keyRequired(keys);
+  app.use("/consistency/*", key, pushKeyRequired);
   app.get("/session", (c) => c.redirect(withSlash(c.req.url), 307));
   app.post("/session", (c) => c.redirect(withSlash(c.req.url), 307));
   app.get("/session/", key, (c) => c.json({ view_id: c.get("owner").id, status: "authorized" }));
-  app.post("/consistency/audit/start", key, (c) => {
+  app.post("/consistency/audit/start", (c) => {
     const views = viewsOf(core, c.get("owner"));
     for (const view of views) view.arbitration.audit.start();
     return c.json({ status: "audit_started", drivers_handled: views.length });
   });
-  app.post("/consistency/audit/end", key, (c) => {
+  app.post("/consistency/audit/end", (c) => {
     const views = viewsOf(core, c.get("owner"));
     for (const view of views) view.arbitration.finishAudit();
     return c.json({ status: "audit_ended", drivers_handled: views.length });
   });
-  app.get("/consistency/sentinel/tasks", key, (c) => c.json(sentinelTask(viewsOf(core, c.get("owner")))));
-  app.post("/consistency/sentinel/feedback", key, (c) => feedback(c, viewsOf(core, c.get("owner"))));
+  app.get("/consistency/sentinel/tasks", (c) => c.json(sentinelTask(viewsOf(core, c.get("owner")))));
+  app.post("/consistency/sentinel/feedback", (c) => feedback(c, viewsOf(core, c.get("owner")), budget));
   return app as unknown as FusionApp;
 }
 
@@ -53,25 +63,33 @@ function withSlash(url: string): string {
 }
 
 /** A push key speaks for the views its pipe feeds. */
-function viewsOf(core: FusionCore, owner: KeyOwner): readonly View[] {
-  if (owner.kind === "pipe") return core.pipes.get(owner.id)?.views ?? [];
-  const view = core.views.get(owner.id);
-  return view === undefined ? [] : [view];
-}
+const viewsOf = (core: FusionCore, owner: KeyOwner): readonly View[] => core.pipes.get(owner.id)?.views ?? [];
 
 function sentinelTask(views: readonly View[]): object {
   for (const view of views) {
     const { tree } = view.arbitration;
     const files = view.arbitration.suspects().filter((id) => !tree.isDirectory(id));
     if (files.length === 0) continue;
-    return { type: "suspect_check", paths: files.map((id) => tree.pathOf(id)), view_id: view.config.id };
+    return { type: "suspect_check", paths: asManyAsFit(files, (id) => tree.pathOf(id)), view_id: view.config.id };
   }
   return {};
 }
 
-async function feedback(c: Context<OwnerEnv>, views: readonly View[]): Promise<Response> {
-  const body = await readJson(c.env.incoming, SMALL_BODY_BYTES);
-  if (body.kind === "refused") return c.json({ detail: body.detail }, body.status);
+function asManyAsFit(ids: readonly number[], pathOfId: (id: number) => string): readonly string[] {
+  const paths: string[] = [];
+  let bytes = 0;
+  for (const id of ids) {
+    const path = pathOfId(id);
+    bytes += Buffer.byteLength(path) + 3;
+    if (bytes > TASK_BYTES) break;
+    paths.push(path);
+  }
+  return paths;
+}
+
+async function feedback(c: Context<OwnerEnv>, views: readonly View[], budget: ByteBudget): Promise<Response> {
+  const body = await readJson(c.env.incoming, { maxBytes: FEEDBACK_BYTES, budget });
+  if (body.kind === "refused") return refusedBody(c, body);
   if (typeof body.value !== "object" || body.value === null || Array.isArray(body.value)) {
     return c.json({ detail: [{ type: "dict_type", loc: ["body"], msg: "must be an object" }] }, 422);
   }
@@ -85,8 +103,8 @@ async function feedback(c: Context<OwnerEnv>, views: readonly View[]): Promise<R
 /** A missing file is left to realtime and the audit: "not there" in a stat is no proof of a delete. */
 function correct(view: View, update: unknown): void {
   if (typeof update !== "object" || update === null) return;
-  const { path, mtime, size, status } = update as Record<string, unknown>;
-  if (typeof path !== "string" || typeof mtime !== "number" || status === "missing") return;
-  const known = numberOr(size, -1);
-  view.arbitration.correctSuspect(canonicalPath(path), mtime, known < 0 ? undefined : known);
+  const { mtime, size, status } = update as Record<string, unknown>;
+  const path = pathOf(update as RawRow);
+  if (path === undefined || typeof mtime !== "number" || !Number.isFinite(mtime) || status === "missing") return;
+  view.arbitration.correctSuspect(path, mtime, isSize(size) ? size : undefined);
 }

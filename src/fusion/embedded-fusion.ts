@@ -2,11 +2,12 @@ import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
 import type { Logger } from "../sdk/observer.ts";
 import { KeyRing } from "./api-keys.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { consistencyRoutes } from "./consistency-routes.ts";
 import { type FusionClock, systemClock } from "./fusion-clock.ts";
-import type { FusionConfig } from "./fusion-config.ts";
+import type { FusionConfig, ReceiverConfig } from "./fusion-config.ts";
 import { FusionCore } from "./fusion-core.ts";
-import { type FusionApp, type ListeningServer, listen } from "./http-server.ts";
+import { type FusionApp, type ListeningServer, type ListenOptions, listen } from "./http-server.ts";
 import { managementRoutes } from "./management-routes.ts";
 import { receiverRoutes } from "./receiver-routes.ts";
 import { ClientGone } from "./request-body.ts";
@@ -19,7 +20,12 @@ export interface EmbeddedFusionOptions {
   readonly portFallback?: boolean;
   /** For tests. */
   readonly clock?: FusionClock;
+  /** For tests: {@link ListenOptions.stalledMs}. */
+  readonly stalledMs?: number;
 }
+
+/** Of request bodies that are being read at one time; at least two of the largest fit. */
+const BODY_BUDGET_BYTES = 67_108_864;
 
 export interface ViewSummary {
   readonly ready: boolean;
@@ -56,14 +62,18 @@ export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promi
   const core = new FusionCore(config, options.clock ?? systemClock, logger, randomUUID);
   const servers: ListeningServer[] = [];
   const receiverUrls = new Map<string, string>();
-  const portFallback = options.portFallback ?? false;
+  const common: Pick<ListenOptions, "portFallback" | "stalledMs"> = {
+    portFallback: options.portFallback ?? false,
+    ...(options.stalledMs === undefined ? {} : { stalledMs: options.stalledMs }),
+  };
+  const parts: Parts = { core, config, logger, keys: new KeyRing(config), budget: new ByteBudget(budgetOf(config)) };
   try {
-    const views = viewApp(core, config, logger);
-    servers.push(await listen(views, { host: config.host, port: config.port, portFallback, what: "views" }));
+    const views = viewApp(parts);
+    servers.push(await listen(views, { ...common, host: config.host, port: config.port, what: "views" }));
     for (const receiver of config.receivers.values()) {
-      const app = receiverApp(core, config, receiver.id, logger);
+      const app = receiverApp(parts, receiver);
       const { host, port } = receiver;
-      const server = await listen(app, { host, port, portFallback, what: `receiver ${receiver.id}` });
+      const server = await listen(app, { ...common, host, port, what: `receiver ${receiver.id}` });
       servers.push(server);
       receiverUrls.set(receiver.id, server.url);
     }
@@ -96,21 +106,31 @@ function summaryOf(core: FusionCore, viewName: string): ViewSummary | undefined 
   return { ready: view.ready, entries: entries - 1, files, directories: directories - 1, rows: view.rows, sessions };
 }
 
-function viewApp(core: FusionCore, config: FusionConfig, logger: Logger): FusionApp {
-  const keys = new KeyRing(config);
+const budgetOf = ({ receivers }: FusionConfig): number =>
+  Math.max(BODY_BUDGET_BYTES, ...[...receivers.values()].map(({ maxBodyBytes }) => 2 * maxBodyBytes));
+
+interface Parts {
+  readonly core: FusionCore;
+  readonly config: FusionConfig;
+  readonly logger: Logger;
+  readonly keys: KeyRing;
+  /** One for all ports: they share one memory. */
+  readonly budget: ByteBudget;
+}
+
+function viewApp({ core, logger, keys, budget }: Parts): FusionApp {
   const app = basicApp(logger);
   app.get("/", (c) => c.json({ message: "Fustor embedded Fusion: views and management" }));
-  app.route("/api/v1/pipe", consistencyRoutes(core, keys));
+  app.route("/api/v1/pipe", consistencyRoutes(core, keys, budget));
   app.route("/api/v1/pipe", managementRoutes(core, keys));
-  app.route("/api/v1/views", viewRoutes(core));
+  app.route("/api/v1/views", viewRoutes(core, keys));
   return app;
 }
 
-function receiverApp(core: FusionCore, config: FusionConfig, receiverId: string, logger: Logger): FusionApp {
+function receiverApp({ core, logger, keys, budget }: Parts, receiver: ReceiverConfig): FusionApp {
   const app = basicApp(logger);
-  app.route("/api/v1/pipe", consistencyRoutes(core, new KeyRing(config)));
-  const receiver = config.receivers.get(receiverId);
-  if (receiver !== undefined) app.route("/api/v1/pipe", receiverRoutes(core, receiver));
+  app.route("/api/v1/pipe", consistencyRoutes(core, keys, budget));
+  app.route("/api/v1/pipe", receiverRoutes(core, receiver, budget));
   return app;
 }
 

@@ -9,9 +9,12 @@ export const UNANNOUNCED = 8;
 
 const FIRST_CAPACITY = 256;
 
+/** Freed entries that readers may hold back, beyond as many as there are; then the readers are given up. */
+const MOST_HELD_BACK = 65_536;
+
 /** Somebody who walks the links over several turns of the event loop. */
 export interface TreeReader {
-  /** False once the table was emptied: the ids the reader holds mean nothing any more. */
+  /** False once the table was emptied or has changed too much: the ids the reader holds mean nothing any more. */
   valid: boolean;
 }
 
@@ -20,7 +23,7 @@ export interface TreeReader {
  *
  * As JavaScript objects a million entries would take three times that and keep the garbage collector busy. Ids freed while a
  * reader is open are given out again only when the last reader has left; until then a freed entry keeps its links, which lead
- * the reader back into the living part.
+ * the reader back into the living part. When more is held back for readers than the table is large, they have been too slow.
  */
 export class EntryTable {
   parents = new Int32Array(FIRST_CAPACITY);
@@ -72,8 +75,12 @@ export class EntryTable {
 
   free(id: number): void {
     this.flags[id] = FREED;
-    if (this.#readers.size > 0) this.#graveyard.push(id);
-    else this.#recycle(id);
+    if (this.#readers.size === 0) {
+      this.#recycle(id);
+      return;
+    }
+    this.#graveyard.push(id);
+    if (this.#graveyard.length > MOST_HELD_BACK && this.#graveyard.length * 2 > this.top) this.#giveUpReaders();
   }
 
   isLive(id: number): boolean {
@@ -98,6 +105,13 @@ export class EntryTable {
 
   closeReader(reader: TreeReader): void {
     if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
+    for (const id of this.#graveyard) this.#recycle(id);
+    this.#graveyard = [];
+  }
+
+  #giveUpReaders(): void {
+    for (const reader of this.#readers) reader.valid = false;
+    this.#readers.clear();
     for (const id of this.#graveyard) this.#recycle(id);
     this.#graveyard = [];
   }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { FustorError } from "../sdk/errors.ts";
 import { ConfigDocument } from "./config-document.ts";
 import { ConfigMerger } from "./config-merger.ts";
+import { DEFAULT_MAX_BODY_BYTES } from "./fusion-schema.ts";
 
 /** The configuration of the embedded Fusion: every default filled in, every reference checked. */
 export interface FusionConfig {
@@ -50,7 +51,6 @@ export interface PipeConfig {
 }
 
 const DEMO_HOST = "127.0.0.1";
-const DEMO_MAX_BODY_BYTES = 67_108_864;
 
 /**
  * Reads `<home>/fusion-config/*.yaml`.
@@ -105,7 +105,7 @@ export function demoFusionConfig(options: DemoFusionOptions): FusionConfig {
     host: DEMO_HOST,
     port: options.receiverPort ?? 8102,
     pipeOfKey: new Map([[options.pushKey, options.pipe]]),
-    maxBodyBytes: DEMO_MAX_BODY_BYTES,
+    maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
   };
   const view: ViewConfig = {
     id: options.view,

@@ -24,6 +24,16 @@ export type IngestOutcome =
   | { readonly kind: "applied"; readonly snapshotNeeded: boolean }
   | { readonly kind: "job-complete" };
 
+export type ScanRequestOutcome =
+  | { readonly kind: "asked"; readonly job: ScanJob }
+  /** Nobody has a session. */
+  | { readonly kind: "nobody" }
+  /** The agents have enough to do. */
+  | { readonly kind: "busy" };
+
+/** An agent keeps 16 scans waiting and refuses further ones. */
+const MOST_WAITING_COMMANDS = 64;
+
 export interface PipeFacts {
   readonly config: PipeConfig;
   readonly views: readonly View[];
@@ -44,6 +54,7 @@ export interface PipeFacts {
 export class FusionCore {
   readonly views = new Map<string, View>();
   readonly pipes = new Map<string, PipeFacts>();
+  readonly #feedersOf = new Map<View, Set<string>>();
   readonly #sessions: SessionRegistry;
   readonly #clock: FusionClock;
   readonly #logger: Logger;
@@ -59,6 +70,7 @@ export class FusionCore {
       const views = pipe.views.flatMap((id) => this.views.get(id) ?? []);
       const statistics = { batches: 0, events: 0, rows: 0, sessionsOpened: 0, sessionsClosed: 0 };
       this.pipes.set(pipe.id, { config: pipe, views, statistics });
+      for (const view of views) this.#feedersOf.set(view, (this.#feedersOf.get(view) ?? new Set()).add(pipe.id));
     }
   }
 
@@ -104,17 +116,18 @@ export class FusionCore {
 
   closeSession(id: string): void {
     this.sweep();
-    this.#close(id, "closed");
+    const session = this.#sessions.remove(id);
+    if (session !== undefined) this.#ended([session], "closed");
   }
 
-  /** Undefined when the session is unknown or ran out, except for the end of a scan, which nobody has to be alive for. */
+  /** Undefined when the session is unknown or ran out. */
   ingest(id: string, batch: IngestBatch): IngestOutcome | undefined {
     const session = this.session(id);
+    if (session === undefined) return undefined;
     if (isJobCompletion(batch)) {
       this.#completeJob(id, batch.metadata ?? {});
       return { kind: "job-complete" };
     }
-    if (session === undefined) return undefined;
     const pipe = this.#pipe(session.pipeId);
     for (const view of pipe.views) view.apply(batch, session);
     const rows = rowCount(batch);
@@ -144,50 +157,56 @@ export class FusionCore {
     return this.#sessions.ofPipes(this.#feeders(view));
   }
 
-  sessionsOfPipe(pipeId: string): readonly SessionRecord[] {
+  sessionCountOf(pipeId: string): number {
     this.sweep();
-    return this.#sessions.ofPipe(pipeId);
+    return this.#sessions.countOf(pipeId);
+  }
+
+  /** The pipe of a push key feeds this view. */
+  feeds(pipeId: string, view: View): boolean {
+    return this.pipes.get(pipeId)?.views.includes(view) ?? false;
   }
 
   roleIn(view: View, session: SessionRecord): Role {
     return view.isLedBy(session.id) ? "leader" : "follower";
   }
 
-  /** Asks every session of the view for a scan; undefined when there is none. */
-  requestScan(view: View, path: string, recursive: boolean): ScanJob | undefined {
+  /** Asks every session of the view for a scan. */
+  requestScan(view: View, path: string, recursive: boolean): ScanRequestOutcome {
     const sessions = this.sessionsOf(view);
-    if (sessions.length === 0) return undefined;
+    if (sessions.length === 0) return { kind: "nobody" };
+    if (sessions.some((session) => session.commands.length >= MOST_WAITING_COMMANDS)) return { kind: "busy" };
     const now = this.#clock.wallSeconds();
     const jobId = this.#newId().slice(0, 8);
     const command: ScanCommand = { type: "scan", path: canonicalPath(path), recursive, job_id: jobId, created_at: now };
     for (const session of sessions) session.commands.push(command);
-    return view.jobs.open(
-      jobId,
-      command.path,
-      sessions.map((session) => session.id),
-      now,
-    );
+    const asked = sessions.map((session) => session.id);
+    return { kind: "asked", job: view.jobs.open(jobId, command.path, asked, now) };
   }
 
   /** Closes the sessions that ran out. */
   sweep(): void {
-    if (this.#sessions.size === 0) return;
-    for (const session of this.#sessions.expired()) this.#close(session.id, "expired");
+    const expired = this.#sessions.takeExpired();
+    if (expired.length > 0) this.#ended(expired, "expired");
   }
 
-  #close(id: string, how: "closed" | "expired"): void {
-    const session = this.#sessions.remove(id);
-    if (session === undefined) return;
-    const pipe = this.#pipe(session.pipeId);
-    pipe.statistics.sessionsClosed++;
-    for (const view of pipe.views) {
-      view.leave(id);
-      const others = this.#sessions.ofPipes(this.#feeders(view));
-      if (others.length > 0) continue;
+  /** They are not among the sessions any more. A view that nobody feeds any more is emptied. */
+  #ended(sessions: readonly SessionRecord[], how: "closed" | "expired"): void {
+    const left = new Set<View>();
+    for (const session of sessions) {
+      const pipe = this.#pipe(session.pipeId);
+      pipe.statistics.sessionsClosed++;
+      for (const view of pipe.views) {
+        view.leave(session.id);
+        left.add(view);
+      }
+      this.#logger.info({ pipe: session.pipeId, task: session.taskId, how }, "session ended");
+    }
+    for (const view of left) {
+      if (this.#sessions.hasAny(this.#feeders(view))) continue;
       view.reset();
       this.#logger.info({ view: view.config.id }, "view emptied: its last session is gone");
     }
-    this.#logger.info({ pipe: session.pipeId, task: session.taskId, how }, "session ended");
   }
 
   #completeJob(sessionId: string, metadata: Readonly<Record<string, unknown>>): void {
@@ -206,9 +225,7 @@ export class FusionCore {
   }
 
   #feeders(view: View): ReadonlySet<string> {
-    const feeders = new Set<string>();
-    for (const [id, pipe] of this.pipes) if (pipe.views.includes(view)) feeders.add(id);
-    return feeders;
+    return this.#feedersOf.get(view) ?? new Set();
   }
 
   #pipe(id: string): PipeFacts {

@@ -4,7 +4,11 @@ import { z } from "zod";
 
 const port = z.number().int().min(0).max(65_535);
 const name = z.string().min(1);
-const seconds = z.number().min(0);
+/** Timers hold no longer delays than 2^31 ms. */
+const seconds = z.number().min(0).max(2_000_000);
+
+/** An agent sends some 4 MiB at a time and less after a 413; 10,000 rows with long paths are 16 MiB. */
+export const DEFAULT_MAX_BODY_BYTES = 16_777_216;
 
 const receiver = z.strictObject({
   driver: z.literal("http").default("http"),
@@ -12,7 +16,7 @@ const receiver = z.strictObject({
   port: port.default(8102),
   api_keys: z.array(z.strictObject({ key: name, pipe_id: name })).default([]),
   /** Largest request body in bytes, after decompression. */
-  max_body_bytes: z.number().int().min(1024).default(67_108_864),
+  max_body_bytes: z.number().int().min(1024).max(1_073_741_824).default(DEFAULT_MAX_BODY_BYTES),
   disabled: z.boolean().default(false),
 });
 
@@ -35,7 +39,7 @@ const pipe = z.strictObject({
   views: z.array(name).min(1),
   audit_interval_sec: seconds.default(600),
   sentinel_interval_sec: seconds.default(120),
-  session_timeout_seconds: z.number().int().min(1).default(30),
+  session_timeout_seconds: z.number().int().min(1).max(86_400).default(30),
   allow_concurrent_push: z.boolean().default(true),
   disabled: z.boolean().default(false),
 });
@@ -43,7 +47,7 @@ const pipe = z.strictObject({
 export const fusionFileSchema = z.strictObject({
   host: name.optional(),
   port: port.optional(),
-  session_cleanup_interval: z.number().min(0.05).optional(),
+  session_cleanup_interval: z.number().min(0.05).max(3600).optional(),
   /** Known to the real Fusion; without effect here. */
   logging: z.record(z.string(), z.unknown()).optional(),
   receivers: z.record(z.string(), receiver).optional(),

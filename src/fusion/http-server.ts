@@ -14,6 +14,8 @@ export interface ListenOptions {
   readonly portFallback: boolean;
   /** What listens, for messages. */
   readonly what: string;
+  /** A connection on which nothing moves for so long in the middle of a request or an answer is closed. Default 60 s. */
+  readonly stalledMs?: number;
 }
 
 export interface ListeningServer {
@@ -23,14 +25,31 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
+/**
+ * An agent has three connections, so this is room for more agents than one process can serve. What comes beyond it is closed at
+ * once.
+ */
+const MOST_CONNECTIONS = 512;
+const HEADERS_MS = 10_000;
+/** For a whole request with its body; the same for a line that is silent. */
+const REQUEST_MS = 60_000;
+
 /** How many ports after the wanted one are tried. */
 const FALLBACK_TRIES = 100;
 
 export async function listen(app: FusionApp, options: ListenOptions): Promise<ListeningServer> {
   const handle = getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0]);
   const guarded = isLoopback(options.host) ? behindHostCheck(handle) : handle;
-  // An agent that is idle between two batches should find its connection alive.
-  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => void guarded(request, response));
+  const timeouts = {
+    // An agent that is idle between two batches should find its connection alive.
+    keepAliveTimeout: 75_000,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: 1000,
+  };
+  const server = createServer(timeouts, (request, response) => void guarded(request, response));
+  server.maxConnections = MOST_CONNECTIONS;
+  server.timeout = options.stalledMs ?? REQUEST_MS;
   const port = await bind(server, options);
   const name = options.host.includes(":") ? `[${options.host}]` : options.host;
   return { url: `http://${name}:${port}`, port, close: () => close(server) };

@@ -102,6 +102,10 @@ export function readInteger(value: unknown, place: Place): number {
   return number;
 }
 
+/** A session that nobody ends holds its view open for as long as it lives. */
+const MOST_TIMEOUT_SECONDS = 86_400;
+const MOST_TASK_CHARACTERS = 1024;
+
 const TRUE_WORDS = new Set(["true", "t", "yes", "y", "on", "1"]);
 const FALSE_WORDS = new Set(["false", "f", "no", "n", "off", "0"]);
 
@@ -124,7 +128,7 @@ function readBoolean(value: unknown, place: Place): boolean {
 export interface SessionBody {
   readonly taskId: string;
   readonly sourceUri: string | null;
-  /** Asked for by the agent. */
+  /** Asked for by the agent, a day at most. */
   readonly timeoutSeconds: number | undefined;
 }
 
@@ -140,9 +144,16 @@ export function checkSessionBody(body: unknown): Checked<SessionBody> {
 function readSessionBody(body: unknown): SessionBody {
   const members = readObject(body, BODY);
   const taskId = readText(members.task_id, [...BODY, "task_id"]);
+  if (taskId.length > MOST_TASK_CHARACTERS) {
+    throw new ShapeError(
+      "string_too_long",
+      [...BODY, "task_id"],
+      `must have at most ${MOST_TASK_CHARACTERS} characters`,
+    );
+  }
   const place = [...BODY, "session_timeout_seconds"];
   const asked = members.session_timeout_seconds ?? undefined;
-  const timeoutSeconds = asked === undefined ? undefined : readInteger(asked, place);
+  const timeoutSeconds = asked === undefined ? undefined : Math.min(readInteger(asked, place), MOST_TIMEOUT_SECONDS);
   if (timeoutSeconds !== undefined && timeoutSeconds < 1)
     throw new ShapeError("greater_than", place, "must be at least 1");
   const info = members.client_info ?? undefined;

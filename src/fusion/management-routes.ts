@@ -24,7 +24,7 @@ export function managementRoutes(core: FusionCore, keys: KeyRing): FusionApp {
       events_received: sum((pipe) => pipe.statistics.events),
       events_processed: sum((pipe) => pipe.statistics.events),
       rows_received: sum((pipe) => pipe.statistics.rows),
-      active_sessions: sum((pipe) => core.sessionsOfPipe(pipe.config.id).length),
+      active_sessions: sum((pipe) => core.sessionCountOf(pipe.config.id)),
     });
   });
   return app as unknown as FusionApp;
@@ -37,7 +37,7 @@ function pipeFacts(core: FusionCore, pipe: PipeFacts): object {
     view_id: views[0]?.config.id ?? null,
     views: views.map((view) => view.config.id),
     state: "RUNNING",
-    active_sessions: core.sessionsOfPipe(config.id).length,
+    active_sessions: core.sessionCountOf(config.id),
     statistics: {
       events_received: statistics.events,
       events_processed: statistics.events,

@@ -1,4 +1,5 @@
 /** The open sessions of all pipes: pure state, the clock passed in. Only heartbeats keep a session alive, never data. */
+import { Deadlines } from "./deadlines.ts";
 import type { FusionClock } from "./fusion-clock.ts";
 
 export interface ScanCommand {
@@ -34,6 +35,8 @@ export interface SessionRecord extends SessionRequest {
 
 export class SessionRegistry {
   readonly #sessions = new Map<string, SessionRecord>();
+  readonly #byPipe = new Map<string, Set<SessionRecord>>();
+  readonly #deadlines = new Deadlines<SessionRecord>((session) => this.#deadlineOf(session));
   readonly #clock: FusionClock;
   readonly #newId: () => string;
 
@@ -56,6 +59,10 @@ export class SessionRegistry {
       commands: [],
     };
     this.#sessions.set(session.id, session);
+    const ofPipe = this.#byPipe.get(session.pipeId);
+    if (ofPipe === undefined) this.#byPipe.set(session.pipeId, new Set([session]));
+    else ofPipe.add(session);
+    this.#deadlines.add(session);
     return session;
   }
 
@@ -74,27 +81,43 @@ export class SessionRegistry {
 
   remove(id: string): SessionRecord | undefined {
     const session = this.#sessions.get(id);
-    this.#sessions.delete(id);
+    if (session === undefined) return undefined;
+    this.#forget(session);
+    this.#deadlines.drop();
     return session;
   }
 
-  /** Sessions without a heartbeat for longer than their timeout, oldest first; the caller closes them. */
-  expired(): readonly SessionRecord[] {
-    const now = this.#clock.monotonicMs();
-    return [...this.#sessions.values()].filter(
-      (session) => now - session.lastHeartbeatMs > session.timeoutSeconds * 1000,
-    );
+  /** Removes the sessions without a heartbeat for longer than their timeout, and hands them out, the first to expire first. */
+  takeExpired(): readonly SessionRecord[] {
+    const expired = this.#deadlines.takeDue(this.#clock.monotonicMs());
+    for (const session of expired) this.#forget(session);
+    return expired;
   }
 
-  ofPipes(pipeIds: ReadonlySet<string>): readonly SessionRecord[] {
-    return [...this.#sessions.values()].filter((session) => pipeIds.has(session.pipeId));
+  ofPipes(pipeIds: Iterable<string>): readonly SessionRecord[] {
+    return [...pipeIds].flatMap((id) => this.ofPipe(id));
   }
 
   ofPipe(pipeId: string): readonly SessionRecord[] {
-    return [...this.#sessions.values()].filter((session) => session.pipeId === pipeId);
+    return [...(this.#byPipe.get(pipeId) ?? [])];
   }
 
-  get size(): number {
-    return this.#sessions.size;
+  hasAny(pipeIds: Iterable<string>): boolean {
+    for (const id of pipeIds) if ((this.#byPipe.get(id)?.size ?? 0) > 0) return true;
+    return false;
+  }
+
+  countOf(pipeId: string): number {
+    return this.#byPipe.get(pipeId)?.size ?? 0;
+  }
+
+  #forget(session: SessionRecord): void {
+    this.#sessions.delete(session.id);
+    this.#byPipe.get(session.pipeId)?.delete(session);
+  }
+
+  #deadlineOf(session: SessionRecord): number {
+    const isOpen = this.#sessions.get(session.id) === session;
+    return isOpen ? session.lastHeartbeatMs + session.timeoutSeconds * 1000 : Number.NEGATIVE_INFINITY;
   }
 }

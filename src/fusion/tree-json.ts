@@ -5,7 +5,7 @@
  * between: a piece (some thousand entries, so every small tree as a whole) is of one moment, a long answer is not.
  */
 import type { Arbitration } from "./arbitration.ts";
-import { type FileTree, NONE, type TreeReader } from "./tree.ts";
+import { NONE, type TreeReader } from "./tree.ts";
 
 export interface TreeQuery {
   /** Levels below the entry; undefined = all. */
@@ -26,8 +26,13 @@ export function entryHead(arbitration: Arbitration, id: number, path: string, on
   const head = `{"name":${JSON.stringify(tree.nameOf(id))},"content_type":"${type}","path":${JSON.stringify(path)}`;
   if (onlyPath) return head;
   const suspect = arbitration.isSuspect(id);
-  return `${head},"size":${tree.sizeOf(id)},"modified_time":${tree.modifiedOf(id)},"created_time":${tree.createdOf(id)},"integrity_suspect":${suspect}`;
+  const size = finite(tree.sizeOf(id));
+  const [modified, created] = [finite(tree.modifiedOf(id)), finite(tree.createdOf(id))];
+  return `${head},"size":${size},"modified_time":${modified},"created_time":${created},"integrity_suspect":${suspect}`;
 }
+
+/** One number that is none would break the answer for the whole view. */
+const finite = (value: number): number => (Number.isFinite(value) ? value : 0);
 
 export function* treePieces(
   arbitration: Arbitration,
@@ -85,40 +90,6 @@ function* walk(
     if (text.length < PIECE) continue;
     yield text;
     text = "";
-    if (!reader.valid) throw new Error("the view was emptied while it was read");
+    if (!reader.valid) throw new Error("the view was emptied, or changed too much, while it was read");
   }
-}
-
-/** The canonical paths of everything below the root whose path or name matches a pattern of `*` and `?`. */
-export function search(tree: FileTree, pattern: string, limit: number): readonly number[] {
-  const found: number[] = [];
-  for (let id = 2; id <= tree.highestId && found.length < limit; id++) {
-    if (!tree.isLive(id)) continue;
-    if (matches(pattern, tree.nameOf(id)) || matches(pattern, tree.pathOf(id))) found.push(id);
-  }
-  return found;
-}
-
-/** Shell patterns with `*` and `?`, without backtracking over more than the last star. */
-export function matches(pattern: string, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let star = -1;
-  let resume = 0;
-  while (t < text.length) {
-    if (pattern[p] === "*") {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.length && (pattern[p] === "?" || pattern[p] === text[t])) {
-      p++;
-      t++;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === "*") p++;
-  return p === pattern.length;
 }

@@ -26,3 +26,31 @@ export function canonicalPath(path: string): string {
   const normal = posix.normalize(`/${path}`);
   return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
 }
+
+/** What Linux takes as a path. */
+const MOST_PATH_BYTES = 4096;
+/** The same as it may look on the wire: a byte that is no UTF-8 is three characters there. */
+const MOST_WIRE_CHARACTERS = 3 * MOST_PATH_BYTES;
+/** Bytes of one character on the wire: three at most, for four come as a pair. */
+const SURELY_SHORT = Math.floor(MOST_PATH_BYTES / 3);
+
+/** No file's path is longer; bytes that stand on the wire as an escape count as the one byte that they are on disk. */
+export function isPathTooLong(path: string): boolean {
+  if (path.length <= SURELY_SHORT) return false;
+  if (path.length > MOST_WIRE_CHARACTERS) return true;
+  let bytes = Buffer.byteLength(path);
+  if (bytes <= MOST_PATH_BYTES) return false;
+  for (const [mark] of path.matchAll(/\u201b(?:\u201b|[0-9A-F]{2})/g)) bytes -= mark.length === 2 ? 3 : 4;
+  return bytes > MOST_PATH_BYTES;
+}
+
+/** Directories that a row may bring along unannounced. An agent tells of a directory before what is in it. */
+export const MOST_UNKNOWN_SEGMENTS = 255;
+
+/** The part of a canonical path above its last `segments`; undefined when it has no more than so many. */
+export function pathAbove(path: string, segments: number): string | undefined {
+  if (path.length < 2 * segments) return undefined;
+  let at = path.length;
+  for (let left = segments; left > 0; left--) at = path.lastIndexOf("/", at - 1);
+  return at <= 0 ? undefined : path.slice(0, at);
+}

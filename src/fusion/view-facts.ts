@@ -25,10 +25,11 @@ export function viewStatistics(view: View): object {
   };
 }
 
+/** Of the id only its beginning: readers tell sessions apart by it, and nobody ends or feeds one with it. */
 export function sessionFacts(core: FusionCore, view: View, session: SessionRecord): object {
   const leader = view.isLedBy(session.id);
   return {
-    session_id: session.id,
+    session_id: session.id.slice(0, 8),
     pipe_id: session.pipeId,
     task_id: session.taskId,
     agent_id: session.taskId.split(":")[0],

@@ -1,41 +1,43 @@
 /** What readers of a view ask: the tree, its statistics, who feeds it. */
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import { KEY_HEADER } from "./api-keys.ts";
+import { KEY_HEADER, type KeyRing, KeyTable, READS_ONLY } from "./api-keys.ts";
 import type { FusionCore } from "./fusion-core.ts";
 import type { FusionApp } from "./http-server.ts";
 import { booleanOf } from "./ingest-validation.ts";
+import { MOST_PATTERN_LENGTH } from "./name-pattern.ts";
+import { search } from "./search.ts";
 import { NONE } from "./tree.ts";
-import { entryHead, search, treePieces } from "./tree-json.ts";
-import { canonicalPath } from "./tree-path.ts";
+import { entryHead, treePieces } from "./tree-json.ts";
+import { canonicalPath, isPathTooLong } from "./tree-path.ts";
 import type { View } from "./view.ts";
 import { jobFacts, sessionFacts, viewStatistics } from "./view-facts.ts";
 
 type ViewEnv = { Bindings: HttpBindings; Variables: { view: View } };
 type Ctx = Context<ViewEnv>;
 
-const SEARCH_LIMIT = 10_000;
+/** Entries of one answer that is a list. */
+const MOST_LISTED = 10_000;
 
-export function viewRoutes(core: FusionCore): FusionApp {
+export function viewRoutes(core: FusionCore, keys: KeyRing): FusionApp {
+  const readers = new Map([...core.views].map(([id, view]) => [id, readKeysOf(view)]));
   const app = new Hono<ViewEnv>();
+  app.on(["POST", "DELETE"], "/:view/reset", (c) => reset(c, core, keys));
   app.use("/:view/*", async (c, next) => {
     const view = core.views.get(c.req.param("view"));
     if (view === undefined) return c.json({ detail: "Not Found" }, 404);
     const key = c.req.header(KEY_HEADER);
     if (key === undefined || key === "") return c.json({ detail: "X-API-Key header is missing" }, 401);
-    if (!view.config.apiKeys.has(key)) return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
+    if (readers.get(view.config.id)?.find(key) !== true)
+      return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
     c.set("view", view);
     await next();
   });
   app.get("/:view/sessions", (c) => sessions(c, core));
-  app.get("/:view/jobs", (c) =>
-    c.json({
-      jobs: c
-        .get("view")
-        .jobs.all()
-        .map((job) => jobFacts(job, c.get("view"))),
-    }),
-  );
+  app.get("/:view/jobs", (c) => {
+    const view = c.get("view");
+    return c.json({ jobs: view.jobs.all().map((job) => jobFacts(job, view)) });
+  });
   app.get("/:view/jobs/:job", (c) => {
     const job = c.get("view").jobs.get(c.req.param("job"));
     if (job === undefined) return c.json({ detail: `Agent job '${c.req.param("job")}' not found` }, 404);
@@ -43,10 +45,6 @@ export function viewRoutes(core: FusionCore): FusionApp {
   });
   app.get("/:view/suspect-list", (c) => suspects(c));
   app.get("/:view/blind-spots", (c) => blindSpots(c));
-  app.on(["POST", "DELETE"], "/:view/reset", (c) => {
-    c.get("view").reset();
-    return c.body(null, 204);
-  });
   app.use("/:view/*", async (c, next) => {
     core.sweep();
     const { ready, config } = c.get("view");
@@ -58,6 +56,24 @@ export function viewRoutes(core: FusionCore): FusionApp {
   app.get("/:view/tree", (c) => limitExceeded(c) ?? tree(c, core));
   app.get("/:view/search", (c) => limitExceeded(c) ?? found(c));
   return app as unknown as FusionApp;
+}
+
+const readKeysOf = (view: View): KeyTable<true> =>
+  new KeyTable([...view.config.apiKeys].map((key) => [key, true] as const));
+
+/** Emptying a view is writing: a matter of those who feed it. */
+function reset(c: Ctx, core: FusionCore, keys: KeyRing): Response {
+  const view = core.views.get(c.req.param("view") ?? "");
+  if (view === undefined) return c.json({ detail: "Not Found" }, 404);
+  const key = c.req.header(KEY_HEADER);
+  if (key === undefined || key === "") return c.json({ detail: "X-API-Key header is missing" }, 401);
+  const owner = keys.ownerOf(key);
+  if (owner?.kind === "view" && owner.id === view.config.id) return c.json({ detail: READS_ONLY }, 403);
+  if (owner?.kind !== "pipe" || !core.feeds(owner.id, view)) {
+    return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
+  }
+  view.reset();
+  return c.body(null, 204);
 }
 
 function limitExceeded(c: Ctx): Response | undefined {
@@ -79,7 +95,12 @@ function tree(c: Ctx, core: FusionCore): Response {
   const query = readQuery(c);
   if (query.kind === "bad") return c.json({ detail: [query.problem] }, 422);
   if (query.dryRun) return c.json({ message: "dry-run", view_id: view.config.id });
-  const job = query.onDemandScan ? core.requestScan(view, query.path, query.recursive) : undefined;
+  const asked = query.onDemandScan ? core.requestScan(view, query.path, query.recursive) : undefined;
+  if (asked?.kind === "busy") {
+    c.header("Retry-After", "5");
+    return c.json({ detail: "The agents have too many scans waiting" }, 429);
+  }
+  const job = asked?.kind === "asked" ? asked.job : undefined;
   const extra = { job_id: job?.id ?? null, job_pending: job !== undefined };
   const id = view.arbitration.tree.lookup(query.path);
   if (id === NONE) {
@@ -144,11 +165,13 @@ function readQuery(c: Ctx): Query {
     if (flag === undefined) return bad("bool_parsing", name, "must be true or false");
     flags[name] = flag;
   }
+  const path = c.req.query("path") ?? "/";
+  if (isPathTooLong(path)) return bad("string_too_long", "path", "must have at most 4096 bytes");
   const depth = c.req.query("max_depth");
   if (depth !== undefined && !/^\d{1,9}$/.test(depth)) return bad("int_parsing", "max_depth", "must be a whole number");
   return {
     kind: "good",
-    path: canonicalPath(c.req.query("path") ?? "/"),
+    path: canonicalPath(path),
     recursive: flags.recursive === true,
     maxDepth: depth === undefined ? undefined : Number(depth),
     onlyPath: flags.only_path === true,
@@ -162,21 +185,19 @@ const bad = (type: string, name: string, msg: string): Query => ({
   problem: { type, loc: ["query", name], msg },
 });
 
-function found(c: Ctx): Response {
+async function found(c: Ctx): Promise<Response> {
   const pattern = c.req.query("pattern");
-  if (pattern === undefined || pattern.length > 1024) {
-    return c.json(
-      { detail: [{ type: "missing", loc: ["query", "pattern"], msg: "a pattern of * and ? is needed" }] },
-      422,
-    );
+  if (pattern === undefined || pattern.length > MOST_PATTERN_LENGTH) {
+    const msg = `a pattern of * and ? is needed, of at most ${MOST_PATTERN_LENGTH} characters`;
+    return c.json({ detail: [{ type: "missing", loc: ["query", "pattern"], msg }] }, 422);
   }
   const { arbitration } = c.get("view");
-  return entries(c, search(arbitration.tree, pattern, SEARCH_LIMIT));
+  const heads = await search(arbitration, pattern, MOST_LISTED, () => !c.env.outgoing.destroyed);
+  if (heads === undefined) return c.json({ detail: "The view was emptied while it was searched" }, 503);
+  return c.body(`[${[...heads.values()].map((head) => `${head}}`).join(",")}]`, 200, JSON_TYPE);
 }
 
-function entries(c: Ctx, ids: readonly number[]): Response {
-  return c.body(entryList(c.get("view"), ids), 200, { "content-type": "application/json" });
-}
+const JSON_TYPE = { "content-type": "application/json" };
 
 const entryList = ({ arbitration }: View, ids: readonly number[]): string =>
   `[${ids.map((id) => `${entryHead(arbitration, id, arbitration.tree.pathOf(id), false)}}`).join(",")}]`;
@@ -184,19 +205,24 @@ const entryList = ({ arbitration }: View, ids: readonly number[]): string =>
 function suspects(c: Ctx): Response {
   const { arbitration } = c.get("view");
   return c.json(
-    arbitration.suspects().map((id) => ({
-      path: arbitration.tree.pathOf(id),
-      suspect_until: arbitration.tree.suspectUntilOf(id),
-    })),
+    arbitration
+      .suspects()
+      .slice(0, MOST_LISTED)
+      .map((id) => ({
+        path: arbitration.tree.pathOf(id),
+        suspect_until: arbitration.tree.suspectUntilOf(id),
+      })),
   );
 }
 
+/** The counts are whole, the lists have an end. */
 function blindSpots(c: Ctx): Response {
   const view = c.get("view");
   const added = view.arbitration.unannounced();
   const deleted = [...view.arbitration.blindDeletions].sort();
-  const text = `{"additions_count":${added.length},"additions":${entryList(view, added)},"deletion_count":${deleted.length},"deletions":${JSON.stringify(deleted)}}`;
-  return c.body(text, 200, { "content-type": "application/json" });
+  const additions = `"additions_count":${added.length},"additions":${entryList(view, added.slice(0, MOST_LISTED))}`;
+  const deletions = `"deletion_count":${deleted.length},"deletions":${JSON.stringify(deleted.slice(0, MOST_LISTED))}`;
+  return c.body(`{${additions},${deletions}}`, 200, JSON_TYPE);
 }
 
 function sessions(c: Ctx, core: FusionCore): Response {

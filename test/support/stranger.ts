@@ -15,8 +15,8 @@ function poster(receiver: ReceiverAddress): Post {
 
 const TASK = { task_id: "stranger:pipe-1" };
 
-const endSession = async ({ url }: ReceiverAddress, id: unknown): Promise<void> => {
-  await fetch(`${url}/api/v1/pipe/session/${id}`, { method: "DELETE" });
+const endSession = async ({ url, pushKey }: ReceiverAddress, id: unknown): Promise<void> => {
+  await fetch(`${url}/api/v1/pipe/session/${id}`, { method: "DELETE", headers: { "X-API-Key": pushKey } });
 };
 
 /**

@@ -9,6 +9,7 @@ import { silentLogger } from "../../../src/sdk/observer.ts";
 
 const DEMO = demoFusionConfig({ pushKey: "push", readKey: "read", pipe: "p", view: "v", viewPort: 0, receiverPort: 0 });
 const JSON_HEADERS = { "content-type": "application/json" };
+const PUSH = { "x-api-key": "push" };
 
 const withMaxBody = (config: FusionConfig, maxBodyBytes: number): FusionConfig => ({
   ...config,
@@ -49,7 +50,7 @@ async function call(
 }
 
 async function open(task = "agent:task"): Promise<string> {
-  const answer = await call("POST", `${receiver}/session/`, { task_id: task }, { "x-api-key": "push" });
+  const answer = await call("POST", `${receiver}/session/`, { task_id: task }, PUSH);
   return String(answer.json.session_id);
 }
 
@@ -74,9 +75,10 @@ const snapshot = (paths: readonly string[], isEnd = false): object => ({
   source_type: "snapshot",
   is_end: isEnd,
 });
-const post = (id: string, body: unknown, headers?: Record<string, string>): Promise<Answer> =>
-  call("POST", `${receiver}/ingest/${id}/events`, body, headers);
-const beat = (id: string): Promise<Answer> => call("POST", `${receiver}/session/${id}/heartbeat`, {});
+const post = (id: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+  call("POST", `${receiver}/ingest/${id}/events`, body, { ...PUSH, ...headers });
+const beat = (id: string): Promise<Answer> => call("POST", `${receiver}/session/${id}/heartbeat`, {}, PUSH);
+const position = (id: string): Promise<Answer> => call("GET", `${receiver}/session/${id}/position`, undefined, PUSH);
 const view = (path: string, key = "read"): Promise<Answer> =>
   call("GET", `${fusion.viewUrl}/api/v1/views/v/${path}`, undefined, { "x-api-key": key });
 
@@ -97,7 +99,7 @@ describe("the embedded Fusion", () => {
   describe("position", () => {
     it("is the highest realtime index of the task, whichever of its sessions asks", async () => {
       const first = await open();
-      expect(await call("GET", `${receiver}/session/${first}/position`)).toMatchObject({
+      expect(await position(first)).toMatchObject({
         status: 404,
         json: { detail: "No position" },
       });
@@ -105,17 +107,17 @@ describe("the embedded Fusion", () => {
       await post(first, live(["/b"], 50));
       await post(first, snapshot(["/c"]));
       const second = await open();
-      expect((await call("GET", `${receiver}/session/${second}/position`)).json).toEqual({ index: 70 });
+      expect((await position(second)).json).toEqual({ index: 70 });
       const stranger = await open("other:task");
-      expect((await call("GET", `${receiver}/session/${stranger}/position`)).status).toBe(404);
+      expect((await position(stranger)).status).toBe(404);
     });
 
     it("ends with the view's life, and an unknown session has none", async () => {
       const first = await open();
       await post(first, live(["/a"], 70));
-      await call("DELETE", `${receiver}/session/${first}`);
-      expect((await call("GET", `${receiver}/session/${first}/position`)).status).toBe(404);
-      expect(await call("GET", `${receiver}/session/${await open()}/position`)).toMatchObject({
+      await call("DELETE", `${receiver}/session/${first}`, undefined, PUSH);
+      expect((await position(first)).status).toBe(404);
+      expect(await position(await open())).toMatchObject({
         json: { detail: "No position" },
       });
     });
@@ -148,9 +150,7 @@ describe("the embedded Fusion", () => {
       const id = await open();
       await post(id, snapshot(["/a"], true));
       expect(fusion.viewsReady("v")).toBe(true);
-      expect((await call("POST", `${fusion.viewUrl}/api/v1/views/v/reset`, {}, { "x-api-key": "read" })).status).toBe(
-        204,
-      );
+      expect((await call("POST", `${fusion.viewUrl}/api/v1/views/v/reset`, {}, PUSH)).status).toBe(204);
       expect((await view("tree")).status).toBe(503);
       expect((await beat(id)).json.snapshot_needed).toBe(true);
       await post(id, snapshot(["/b"], true));
@@ -163,7 +163,7 @@ describe("the embedded Fusion", () => {
     await post(id, { events: [], source_type: "snapshot", snapshot_sync_suggested: true, is_snapshot_end: true });
     const { active_sessions: sessions } = (await view("sessions")).json as { active_sessions: object[] };
     expect(sessions).toMatchObject([
-      { session_id: id, snapshot_sync_suggested: true, snapshot_ends: 1, role: "leader" },
+      { session_id: id.slice(0, 8), snapshot_sync_suggested: true, snapshot_ends: 1, role: "leader" },
     ]);
   });
 
@@ -256,7 +256,8 @@ describe("the limit of a body", () => {
     const big = Buffer.from(JSON.stringify({ events: [], filler: "x".repeat(200_000) }));
     expect((await post(id, big)).status).toBe(413);
     const chunked = await new Promise<number>((resolve, reject) => {
-      const sent = request(`${receiver}/ingest/${id}/events`, { method: "POST", headers: JSON_HEADERS }, (answer) => {
+      const headers = { ...JSON_HEADERS, ...PUSH };
+      const sent = request(`${receiver}/ingest/${id}/events`, { method: "POST", headers }, (answer) => {
         answer.resume();
         resolve(answer.statusCode ?? 0);
       });

@@ -44,7 +44,7 @@ class Player {
   readonly #target: ScenarioTarget;
   readonly #base: number;
   readonly #sessions = new Map<string, string>();
-  readonly #opened: string[] = [];
+  readonly #keys = new Map<string, string>();
 
   constructor(target: ScenarioTarget) {
     this.#target = target;
@@ -58,7 +58,7 @@ class Player {
       case "beat":
         return this.#beat(step, label);
       case "close": {
-        const answer = await this.#call("DELETE", this.#sessionUrl(step.as));
+        const answer = await this.#call("DELETE", this.#sessionUrl(step.as), undefined, this.#keyOf(step.as));
         expect(answer.status, label).toBe(200);
         return;
       }
@@ -74,7 +74,9 @@ class Player {
   }
 
   async closeAll(): Promise<void> {
-    for (const id of this.#opened) await this.#call("DELETE", `${this.#target.receiverUrl}/api/v1/pipe/session/${id}`);
+    for (const [id, key] of this.#keys) {
+      await this.#call("DELETE", `${this.#target.receiverUrl}/api/v1/pipe/session/${id}`, undefined, key);
+    }
     await this.#target.settle();
   }
 
@@ -91,11 +93,16 @@ class Player {
     if (step.role !== undefined) expect(role, label).toBe(step.role);
     if (step.timeout !== undefined) expect(timeout, label).toBe(step.timeout);
     this.#sessions.set(step.as, String(id));
-    this.#opened.push(String(id));
+    this.#keys.set(String(id), push);
   }
 
   async #beat(step: Step & { do: "beat" }, label: string): Promise<void> {
-    const answer = await this.#call("POST", `${this.#sessionUrl(step.as)}/heartbeat`, { can_realtime: true });
+    const answer = await this.#call(
+      "POST",
+      `${this.#sessionUrl(step.as)}/heartbeat`,
+      { can_realtime: true },
+      this.#keyOf(step.as),
+    );
     expect(answer.status, label).toBe(step.status ?? 200);
     if (answer.status !== 200) return;
     const { status, role, commands } = answer.json as {
@@ -114,12 +121,13 @@ class Player {
 
   async #post(step: Step & { do: "post" }, label: string): Promise<void> {
     const url = `${this.#target.receiverUrl}/api/v1/pipe/ingest/${this.#sessions.get(step.as)}/events`;
-    const answer = await this.#call("POST", url, {
+    const body = {
       events: (step.events ?? []).map((event) => this.#event(event)),
       source_type: step.type,
       is_end: step.end ?? false,
       ...(step.metadata === undefined ? {} : { metadata: step.metadata }),
-    });
+    };
+    const answer = await this.#call("POST", url, body, this.#keyOf(step.as));
     expect(answer.status, label).toBe(step.status ?? 200);
     if (step.body !== undefined) expect(answer.json, label).toEqual(step.body);
     await this.#target.settle();
@@ -180,6 +188,11 @@ class Player {
     const slash = node.content_type === "directory" && node.path !== "/" ? "/" : "";
     yield `${node.path}${slash} ${node.size} @${time}${node.integrity_suspect ? " suspect" : ""}`;
     for (const child of node.children ?? []) yield* this.#lines(child);
+  }
+
+  /** Agents send their key with every request; only the embedded Fusion asks for it in those of a session. */
+  #keyOf(as: string): string | undefined {
+    return this.#keys.get(this.#sessions.get(as) ?? "");
   }
 
   #sessionUrl(as: string): string {

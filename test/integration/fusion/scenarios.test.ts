@@ -20,7 +20,7 @@ async function postBody(target: ScenarioTarget, body: unknown): Promise<number> 
   const { session_id: id } = (await opened.json()) as { session_id: string };
   const answer = await fetch(`${base}/ingest/${id}/events`, { method: "POST", headers, body: JSON.stringify(body) });
   await answer.text();
-  await fetch(`${base}/session/${id}`, { method: "DELETE" });
+  await fetch(`${base}/session/${id}`, { method: "DELETE", headers });
   return answer.status;
 }
 

@@ -53,6 +53,18 @@ describe("a fusion configuration", () => {
     ]);
   });
 
+  it("refuses a name that would vanish without a word", () => {
+    expect(problemsOf(GOOD.replace("  v:", "  __proto__:"))).toContainEqual(
+      expect.stringMatching(/^f0\.yaml:\d+:3 __proto__: is no name that can be used, choose another$/),
+    );
+  });
+
+  it("refuses a key that reads and writes", () => {
+    expect(problemsOf(GOOD.replace("api_keys: [read]", "api_keys: [read, k]"))).toEqual([
+      expect.stringContaining("views.v.api_keys[1]: is a push key of receiver r, give readers a key of their own"),
+    ]);
+  });
+
   it("says which key is missing and where it belongs", () => {
     expect(problemsOf(GOOD.replace("receiver: r, ", ""))).toEqual(["f0.yaml:7:3 pipes.p.receiver: is missing, add it"]);
   });

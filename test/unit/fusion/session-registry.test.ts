@@ -12,18 +12,39 @@ function registry() {
 }
 
 describe("SessionRegistry", () => {
-  it("expires a session when more than its own timeout has passed since the last heartbeat", () => {
+  it("gives up a session when more than its own timeout has passed since the last heartbeat", () => {
     const { sessions, open, pass } = registry();
     const short = open("p", 2);
     const long = open("p", 30);
     pass(2000);
-    expect(sessions.expired()).toEqual([]);
-    pass(1);
-    expect(sessions.expired()).toEqual([short]);
+    expect(sessions.takeExpired()).toEqual([]);
     sessions.beat(short, undefined);
-    expect(sessions.expired()).toEqual([]);
+    pass(2000);
+    expect(sessions.takeExpired()).toEqual([]);
+    pass(1);
+    expect(sessions.takeExpired()).toEqual([short]);
+    expect(sessions.get(short.id)).toBeUndefined();
+    expect(sessions.takeExpired()).toEqual([]);
     pass(30_000);
-    expect(sessions.expired()).toEqual([short, long]);
+    expect(sessions.takeExpired()).toEqual([long]);
+    expect(sessions.hasAny(["p"])).toBe(false);
+  });
+
+  it("knows the first to expire among many that come, go, and stay alive", () => {
+    const { sessions, open, pass } = registry();
+    const all = Array.from({ length: 500 }, (_, at) => open("p", 1 + ((at * 37) % 60)));
+    for (const [at, session] of all.entries()) if (at % 3 === 0) sessions.remove(session.id);
+    pass(500);
+    for (const [at, session] of all.entries()) if (at % 5 === 0) sessions.beat(session, true);
+    const due = (session: (typeof all)[number]): number => session.lastHeartbeatMs + session.timeoutSeconds * 1000;
+    const left = all.filter((_, at) => at % 3 !== 0);
+    for (let at = 0; at < 61; at++) {
+      pass(1000);
+      const now = 500 + (at + 1) * 1000;
+      const expected = left.filter((session) => due(session) < now && due(session) >= now - 1000);
+      expect(new Set(sessions.takeExpired())).toEqual(new Set(expected));
+    }
+    expect(sessions.countOf("p")).toBe(0);
   });
 
   it("delivers a command once", () => {
@@ -41,6 +62,7 @@ describe("SessionRegistry", () => {
     open("q", 30);
     expect(sessions.ofPipe("p")).toEqual([one]);
     expect(sessions.ofPipes(new Set(["p", "q"]))).toHaveLength(2);
+    expect(sessions.countOf("q")).toBe(1);
     sessions.remove(one.id);
     expect(sessions.get(one.id)).toBeUndefined();
   });

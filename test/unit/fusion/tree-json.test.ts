@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Arbitration } from "../../../src/fusion/arbitration.ts";
-import { matches, search, treePieces } from "../../../src/fusion/tree-json.ts";
+import { treePieces } from "../../../src/fusion/tree-json.ts";
 
 const clock = { wallSeconds: () => 1_000_000, monotonicMs: () => 0 };
 const EXTRA = ',"extra":true';
@@ -73,28 +73,5 @@ describe("treePieces", () => {
     pieces.next();
     many.reset();
     expect(() => pieces.next()).toThrow("emptied");
-  });
-});
-
-describe("search", () => {
-  it.each([
-    ["*", "anything", true],
-    ["*.txt", "a.txt", true],
-    ["*.txt", "a.txt2", false],
-    ["a?c", "abc", true],
-    ["a?c", "ac", false],
-    ["*a*b*", "xxaxxbxx", true],
-    ["*a*b", "ab-a-x", false],
-    ["", "", true],
-    ["**", "", true],
-  ])("pattern %j on %j is %j", (pattern, text, expected) => {
-    expect(matches(pattern, text)).toBe(expected);
-  });
-
-  it("looks at names and at whole paths, up to a limit", () => {
-    const { tree } = arbitration("/a/x.txt", "/b/x.txt", "/b/y.txt");
-    expect(search(tree, "x.*", 10).map(tree.pathOf.bind(tree))).toEqual(["/a/x.txt", "/b/x.txt"]);
-    expect(search(tree, "/b/*", 10).map(tree.pathOf.bind(tree))).toEqual(["/b/x.txt", "/b/y.txt"]);
-    expect(search(tree, "*", 2)).toHaveLength(2);
   });
 });

@@ -128,3 +128,20 @@ describe("FileTree", () => {
     expect(tree.nameOf(tree.lookup(`/d/${name}`))).toBe(name);
   });
 });
+
+describe("readers of a tree", () => {
+  it("are given up when they hold back more than there is, so that churn does not grow the table for ever", () => {
+    const tree = new FileTree();
+    for (let at = 0; at < 1000; at++) tree.ensure(`/kept-${at}`, false, "");
+    const reader = tree.openReader();
+    for (let round = 0; round < 300; round++) {
+      for (let at = 0; at < 1000; at++) tree.ensure(`/churn/${round}-${at}`, false, "");
+      tree.remove(tree.lookup("/churn"));
+    }
+    expect(reader.valid).toBe(false);
+    expect(tree.highestId).toBeLessThan(80_000);
+    tree.closeReader(reader);
+    expect(tree.entries).toBe(1001);
+    expect(tree.lookup("/kept-999")).not.toBe(NONE);
+  });
+});
