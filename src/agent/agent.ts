@@ -4,6 +4,7 @@
  * An Agent is an object of this process; that there is one per home, the control socket and the signals are the business of
  * whoever makes it (cli/run-agent.ts).
  */
+import { endsWithin } from "../bus/bus-clock.ts";
 import { BusPool } from "../bus/bus-pool.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
 import type { NotStarted } from "../config/select.ts";
@@ -13,7 +14,7 @@ import { FustorError, type Logger } from "../sdk/index.ts";
 import { loadAgentId } from "./agent-id.ts";
 import type { AgentState, AgentStatus, ConsoleState } from "./agent-status.ts";
 import { readHostId } from "./host-id.ts";
-import { PipeSlot, type SlotContext, sourceReports } from "./pipe-slot.ts";
+import { LAST_STEPS_MS, PipeSlot, type SlotContext, sourceReports } from "./pipe-slot.ts";
 import { cpuMeter } from "./process-load.ts";
 import { planReload, type ReloadPlan, resolveTarget, startOnlyChanges } from "./reload-plan.ts";
 import type { ReloadedPipe, ReloadReport } from "./reload-report.ts";
@@ -116,10 +117,20 @@ export class Agent {
     return slot?.confirmSource();
   }
 
-  /** Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Idempotent. */
+  /**
+   * Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Over within {@link LAST_STEPS_MS} after
+   * the deadline, whatever does not answer. Idempotent, never rejects.
+   */
   stop(deadlineMs: number): Promise<void> {
-    this.#stopping ??= this.#stop(deadlineMs);
+    this.#stopping ??= this.#boundedStop(deadlineMs);
     return this.#stopping;
+  }
+
+  async #boundedStop(deadlineMs: number): Promise<void> {
+    const boundMs = deadlineMs + LAST_STEPS_MS;
+    if (await endsWithin(this.#ambience, boundMs, this.#stop(deadlineMs))) return;
+    this.#options.logger.error({}, `a start or reload did not end within ${boundMs / 1000} s of stopping`);
+    this.#state = "stopped";
   }
 
   async #stop(deadlineMs: number): Promise<void> {
@@ -147,6 +158,7 @@ export class Agent {
     const holds = slots.map(({ signature }) => this.#pool.hold(signature));
     await Promise.all(leaving.map((slot) => slot.stop(drainMs)));
     this.#slots = slots;
+    for (const slot of goingOn.values()) slot.wake();
     if (this.#stopping === undefined) {
       await Promise.all(slots.filter(({ id }) => !goingOn.has(id)).map((slot) => slot.start()));
     }

@@ -1,5 +1,6 @@
 /** One pipe of the configuration with everything it holds: its share of the source, its sender, and itself. */
 import { join } from "node:path";
+import { endsWithin } from "../bus/bus-clock.ts";
 import type { BusLease, BusPool } from "../bus/bus-pool.ts";
 import { homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig, SenderConfig } from "../config/model.ts";
@@ -92,6 +93,9 @@ const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info
   committedIndex: -1,
 });
 
+/** On top of the deadline of a stop: closing sessions (2.5 s at most) and sources. */
+export const LAST_STEPS_MS = 3_000;
+
 export class PipeSlot {
   readonly id: string;
   readonly target: PipeTarget;
@@ -100,6 +104,7 @@ export class PipeSlot {
   #state: SlotState = { kind: "idle" };
   #starting: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
+  #stopsAt: string | undefined;
 
   constructor(target: PipeTarget, context: SlotContext) {
     this.id = target.pipe.id;
@@ -163,24 +168,50 @@ export class PipeSlot {
     }
   }
 
-  /** Sends what is queued, for so long at most, ends the session and frees everything. Idempotent, never rejects. */
+  /** What waits after a failure, or because the far side asked to wait, is tried again now. */
+  wake(): void {
+    if (this.#state.kind === "running") this.#state.pipe.wake();
+  }
+
+  /**
+   * Sends what is queued, for so long at most, ends the session and frees everything. What does not end within {@link LAST_STEPS_MS} after
+   * that is left behind. Idempotent, never rejects.
+   */
   stop(deadlineMs: number): Promise<void> {
-    this.#stopping ??= this.#stop(deadlineMs);
+    this.#stopping ??= this.#boundedStop(deadlineMs + LAST_STEPS_MS, this.#stop(deadlineMs));
     return this.#stopping;
   }
 
+  async #boundedStop(boundMs: number, stopping: Promise<void>): Promise<void> {
+    const { ambience, logger } = this.#context;
+    if (await endsWithin(ambience, boundMs, stopping)) return;
+    const what = this.#stopsAt ?? "the pipe";
+    logger.error({ pipe: this.id }, `${what} did not end within ${boundMs / 1000} s of stopping: it is left behind`);
+    if (this.#state.kind === "running") this.#state = { kind: "stopped", last: this.#state.pipe.status() };
+  }
+
   async #stop(deadlineMs: number): Promise<void> {
+    this.#stopsAt = "the start";
     await this.#starting;
-    if (this.#state.kind !== "running") return;
-    const { pipe, sender, lease, memory, deadLetter } = this.#state;
-    const orSay = (what: string) => (error: unknown) =>
+    if (this.#state.kind === "running") {
+      const { pipe, sender, lease, memory, deadLetter } = this.#state;
+      await this.#step("the pipe", () => pipe.stop({ deadlineMs }));
+      await this.#step("the sender", () => sender.close());
+      await this.#step("the journal of deleted keys", () => memory.close());
+      await this.#step("the dead letters", () => deadLetter.close());
+      await this.#step("the source", () => lease.release());
+      this.#state = { kind: "stopped", last: pipe.status() };
+    }
+  }
+
+  /** One step of the end; a step that fails does not keep the others from being taken. */
+  async #step(what: string, end: () => Promise<void>): Promise<void> {
+    this.#stopsAt = what;
+    try {
+      await end();
+    } catch (error) {
       this.#context.logger.warn({ pipe: this.id, err: error }, `${what} did not end cleanly`);
-    await pipe.stop({ deadlineMs }).catch(orSay("the pipe"));
-    await sender.close().catch(orSay("the sender"));
-    await memory.close().catch(orSay("the journal of deleted keys"));
-    await deadLetter.close();
-    await lease.release();
-    this.#state = { kind: "stopped", last: pipe.status() };
+    }
   }
 
   report(): PipeReport {

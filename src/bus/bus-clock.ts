@@ -23,3 +23,20 @@ export function sleep(clock: Pick<BusClock, "setTimer">, delayMs: number, signal
     signal.addEventListener("abort", done);
   });
 }
+
+/** Whether the promise settled within the time; it is not waited for any longer. Rejects when the promise does in time. */
+export async function endsWithin(
+  clock: Pick<BusClock, "setTimer">,
+  boundMs: number,
+  promise: Promise<unknown>,
+): Promise<boolean> {
+  let cancelTimer = (): void => undefined;
+  const bound = new Promise<boolean>((resolve) => {
+    cancelTimer = clock.setTimer(boundMs, () => resolve(false));
+  });
+  try {
+    return await Promise.race([promise.then(() => true), bound]);
+  } finally {
+    cancelTimer();
+  }
+}

@@ -17,8 +17,13 @@ import { FustorError } from "../sdk/index.ts";
 import { type AgentLogger, createLogger } from "../telemetry/logger.ts";
 import { EXIT } from "./exit-codes.ts";
 
-/** `stop` waits 15 s before it kills: everything has to be over by then. */
-const DRAIN_MS = 8000;
+/**
+ * How long what is queued may still be sent. Closing sessions and sources takes 3 s at most on top: docker kills after 10 s, `stop` after
+ * 15 s, and everything has to be over by then.
+ */
+const DRAIN_MS = 6_000;
+/** For the whole end, the agent's included. */
+const END_MS = 9_500;
 
 export interface RunOptions {
   readonly config: AgentConfig;
@@ -163,7 +168,12 @@ export async function runAgent(options: RunOptions): Promise<number> {
     closers.unshift(() => agent.stop(DRAIN_MS));
     return await live(agent, options, logger, stopper.wish);
   } finally {
+    const late = setTimeout(() => {
+      logger.error({}, `not ended after ${END_MS / 1000} s: the process ends all the same`);
+      process.exit(EXIT.failure);
+    }, END_MS);
     for (const close of closers) await close();
+    clearTimeout(late);
     stopListening();
     stopper.dispose();
     logger.info({}, "stopped");

@@ -6,9 +6,12 @@
 
 import { sleep } from "../bus/bus-clock.ts";
 import { FustorError, type HeartbeatAnswer, isFustorError, type SenderDriver, type Session } from "../sdk/index.ts";
+import { boundedCall, LateCall } from "./bounded-call.ts";
 import type { Ambience } from "./pipe-options.ts";
 
 const SHORTEST_INTERVAL_MS = 100;
+/** By so much of the interval a heartbeat may be early. */
+const JITTER = 0.2;
 /** A hung request must not eat the time in which others would be answered. */
 const SHORTEST_ATTEMPT_MS = 250;
 
@@ -34,7 +37,7 @@ export class Heartbeat {
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
     this.#timeoutMs = parts.session.sessionTimeoutMs;
-    this.#intervalMs = Math.max(SHORTEST_INTERVAL_MS, this.#timeoutMs / 3);
+    this.#intervalMs = Math.max(SHORTEST_INTERVAL_MS, parts.session.leastHeartbeatMs ?? 0, this.#timeoutMs / 3);
     this.#lastGoodAt = parts.askedAt;
   }
 
@@ -53,7 +56,7 @@ export class Heartbeat {
       if (isFustorError(failure, "FUSTOR_SESSION_LOST")) throw failure;
       failures = failure === undefined ? 0 : failures + 1;
       if (!this.isFresh()) throw this.#expired();
-      const pauseMs = failures === 0 ? this.#intervalMs - (this.#parts.ambience.now() - sentAt) : this.#retryMs();
+      const pauseMs = failures === 0 ? this.#beatMs() - (this.#parts.ambience.now() - sentAt) : this.#retryMs();
       await sleep(this.#parts.ambience, Math.max(0, Math.min(pauseMs, this.#remainingMs())), signal);
     }
   }
@@ -61,34 +64,36 @@ export class Heartbeat {
   /** Undefined = good. */
   async #beat(sentAt: number, recovering: boolean, signal: AbortSignal): Promise<unknown> {
     const { sender, session, ambience, canRealtime, onAnswer, onFailure } = this.#parts;
-    const attempt = new AbortController();
-    const end = (): void => attempt.abort();
     const boundMs = Math.min(Math.max(this.#intervalMs, SHORTEST_ATTEMPT_MS), Math.max(1, this.#remainingMs()));
-    const cancelTimer = ambience.setTimer(boundMs, end);
-    signal.addEventListener("abort", end);
     try {
       const request = { canRealtime: canRealtime() };
-      const answer = await sender.heartbeat(session.sessionId, request, { signal: attempt.signal });
+      const answer = await boundedCall(ambience, { boundMs, signal }, (bound) =>
+        sender.heartbeat(session.sessionId, request, { signal: bound }),
+      );
       this.#lastGoodAt = sentAt;
       onAnswer(answer, sentAt, recovering);
       return undefined;
     } catch (error) {
       const failure =
-        attempt.signal.aborted && !signal.aborted
+        error instanceof LateCall
           ? new FustorError("FUSTOR_SENDER_UNREACHABLE", `no answer to a heartbeat within ${Math.round(boundMs)} ms`)
           : (error ?? new Error("a heartbeat failed without a reason"));
       if (!signal.aborted && !isFustorError(failure, "FUSTOR_SESSION_LOST")) onFailure(failure);
       return failure;
-    } finally {
-      cancelTimer();
-      signal.removeEventListener("abort", end);
     }
+  }
+
+  /** The sooner the dice want it: the heartbeats of many pipes that started together must not come together for ever. */
+  #beatMs(): number {
+    const { session, ambience } = this.#parts;
+    return Math.max(this.#intervalMs * (1 - JITTER * ambience.random()), session.leastHeartbeatMs ?? 0);
   }
 
   /** Sooner than the next regular one, spread by the dice. */
   #retryMs(): number {
     const quarter = this.#intervalMs / 4;
-    return Math.max(SHORTEST_INTERVAL_MS / 2, quarter * (0.5 + this.#parts.ambience.random() / 2));
+    const least = Math.max(SHORTEST_INTERVAL_MS / 2, (this.#parts.session.leastHeartbeatMs ?? 0) / 4);
+    return Math.max(least, quarter * (0.5 + this.#parts.ambience.random() / 2));
   }
 
   #remainingMs(): number {

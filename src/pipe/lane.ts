@@ -16,6 +16,7 @@ import type { RealtimeActivity } from "./activities/realtime.ts";
 import type { RescanActivity } from "./activities/rescan.ts";
 import type { ScanActivity } from "./activities/scans.ts";
 import type { SnapshotActivity } from "./activities/snapshot.ts";
+import { boundedCall } from "./bounded-call.ts";
 import type { BulkGate } from "./bulk-gate.ts";
 import type { Delivery } from "./delivery.ts";
 import type { History } from "./history.ts";
@@ -240,20 +241,15 @@ export class Lane {
 
   async #committedIndex(signal: AbortSignal): Promise<number | undefined> {
     const { sender, sessionId, ambience, logger } = this.#parts;
-    const bound = new AbortController();
-    const end = (): void => bound.abort();
-    signal.addEventListener("abort", end);
-    const cancelTimer = ambience.setTimer(POSITION_MS, end);
     try {
-      return await sender.getLatestCommittedIndex(sessionId, { signal: bound.signal });
+      return await boundedCall(ambience, { boundMs: POSITION_MS, signal }, (bound) =>
+        sender.getLatestCommittedIndex(sessionId, { signal: bound }),
+      );
     } catch (error) {
       signal.throwIfAborted();
       if (isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
       logger.warn({}, `the far side does not tell how far it is: ${describeError(error)}`);
       return undefined;
-    } finally {
-      cancelTimer();
-      signal.removeEventListener("abort", end);
     }
   }
 

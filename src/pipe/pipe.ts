@@ -22,7 +22,7 @@ import type { ShipmentContext } from "./shipment.ts";
 import { TouchedByActivity } from "./touched-keys.ts";
 
 export interface StopOptions {
-  /** How long what is queued may still be sent. Closing the session takes up to 5 s on top. Default 5 s. */
+  /** How long what is queued may still be sent. Closing the session takes up to 2.5 s on top. Default 5 s. */
   readonly deadlineMs?: number;
 }
 
@@ -83,6 +83,12 @@ export class Pipe {
   run(): Promise<void> {
     this.#running ??= this.#run();
     return this.#running;
+  }
+
+  /** What waits after a failure is tried again now. */
+  wake(): void {
+    this.#keeper.wake();
+    this.#session?.wake();
   }
 
   /** Sends what is queued if the far side answers, closes the session and ends `run`. Idempotent. */

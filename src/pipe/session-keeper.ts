@@ -16,6 +16,7 @@ import {
   type SessionRequest,
 } from "../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "./backoff.ts";
+import { boundedCall, unlessAborted } from "./bounded-call.ts";
 import type { Ambience, PipeMemory } from "./pipe-options.ts";
 
 /** A session was lost: the next one is asked for after this, and later when sessions are lost again and again. */
@@ -23,9 +24,12 @@ const RECONNECT_MS = 100;
 const SLOWEST_RECONNECT_MS = 10_000;
 /** A session that lived less is lost "again and again". */
 const SHORT_LIFE_MS = 2_000;
-const CLOSE_MS = 5_000;
+/** A stop has to be over before whoever asked for it loses patience. */
+const CLOSE_MS = 2_500;
 /** How long a request for a session that nobody wants any more may take: cut off, it might leave one that nobody knows. */
 const LATE_CREATE_MS = 2_000;
+
+const NEVER = new AbortController().signal;
 
 export interface ConnectFailure {
   readonly code: FustorErrorCode | undefined;
@@ -61,6 +65,7 @@ export class SessionKeeper {
   #askedMemory = false;
   #failures = 0;
   #shortLives = 0;
+  #wake = new AbortController();
 
   constructor(parts: SessionKeeperParts) {
     this.#parts = parts;
@@ -85,6 +90,11 @@ export class SessionKeeper {
     return undefined;
   }
 
+  /** A pause after a failure ends now, whatever the far side asked for: somebody who is here wants to know. */
+  wake(): void {
+    this.#wake.abort();
+  }
+
   /** After a session was lost: a short pause, no error. `isGhost`: the far side may still hold it. */
   async lost(open: OpenSession, isGhost: boolean, signal: AbortSignal): Promise<void> {
     if (isGhost) this.#ghost = open.session.sessionId;
@@ -92,7 +102,7 @@ export class SessionKeeper {
     const livedMs = ambience.now() - open.askedAt;
     this.#shortLives = livedMs < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;
     const growth = 2 ** Math.max(0, Math.min(this.#shortLives, 20) - 3);
-    await sleep(ambience, Math.min(RECONNECT_MS * growth, SLOWEST_RECONNECT_MS), signal);
+    await this.#sleep(Math.min(RECONNECT_MS * growth, SLOWEST_RECONNECT_MS), signal);
   }
 
   /** After a defect of ours or of a driver: counts as a failed attempt. */
@@ -103,16 +113,13 @@ export class SessionKeeper {
 
   /** Ends a session for good, within a bound. One that could not be ended stays remembered for the next start. */
   async close(sessionId: string): Promise<void> {
-    const { sender, logger } = this.#parts;
-    const bound = new AbortController();
-    const cancelTimer = this.#parts.ambience.setTimer(CLOSE_MS, () => bound.abort());
+    const { sender, ambience, logger } = this.#parts;
     try {
-      await sender.closeSession(sessionId, { signal: bound.signal });
+      const bound = { boundMs: CLOSE_MS, signal: NEVER };
+      await boundedCall(ambience, bound, (signal) => sender.closeSession(sessionId, { signal }));
       await this.#remember(undefined);
     } catch (error) {
       logger.warn({ session: shortId(sessionId) }, `the session was not closed: ${describeError(error)}`);
-    } finally {
-      cancelTimer();
     }
   }
 
@@ -125,12 +132,24 @@ export class SessionKeeper {
       cancelTimer = ambience.setTimer(LATE_CREATE_MS, () => bound.abort());
     };
     signal.addEventListener("abort", end);
+    const created = sender.createSession(request, { signal: bound.signal });
     try {
-      return await sender.createSession(request, { signal: bound.signal });
+      return await unlessAborted(bound.signal, created);
+    } catch (error) {
+      if (bound.signal.aborted) this.#closeWhenItComes(created);
+      throw error;
     } finally {
       signal.removeEventListener("abort", end);
       cancelTimer();
     }
+  }
+
+  /** A driver that did not heed its signal may still get a session, which nobody would know. */
+  #closeWhenItComes(created: Promise<Session>): void {
+    created.then(
+      ({ sessionId }) => this.close(sessionId),
+      () => undefined,
+    );
   }
 
   async #deleteGhost(signal: AbortSignal): Promise<void> {
@@ -141,7 +160,7 @@ export class SessionKeeper {
     const ghost = this.#ghost;
     if (ghost === undefined) return;
     try {
-      await this.#parts.sender.closeSession(ghost, { signal });
+      await unlessAborted(signal, this.#parts.sender.closeSession(ghost, { signal }));
       this.#parts.logger.info({ session: shortId(ghost) }, "a session left behind was deleted");
     } catch (error) {
       // As long as nobody answers, the ghost is still to be deleted; any other answer will not become better.
@@ -172,7 +191,16 @@ export class SessionKeeper {
     this.#parts.onFailure(error, failure);
     const level = this.#failures === backoff.maxConsecutiveErrors ? "error" : "warn";
     logger[level]({ failures: this.#failures, delayMs: Math.round(delayMs) }, `no session: ${failure.reason}`);
-    await sleep(ambience, delayMs, signal);
+    await this.#sleep(delayMs, signal);
     if (!signal.aborted) this.#parts.onRetry();
+  }
+
+  async #sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    const wake = new AbortController();
+    this.#wake = wake;
+    const end = (): void => wake.abort();
+    signal.addEventListener("abort", end);
+    if (!signal.aborted) await sleep(this.#parts.ambience, delayMs, wake.signal);
+    signal.removeEventListener("abort", end);
   }
 }

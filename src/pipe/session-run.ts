@@ -119,6 +119,11 @@ export class SessionRun {
     return this.#gate.isPaused;
   }
 
+  /** A batch that waits to be sent again goes now. */
+  wake(): void {
+    this.#delivery.wake();
+  }
+
   /** Ends `run` when what is queued was sent, at the first failure, or at the deadline. */
   stop(deadlineMs: number): void {
     this.#stopping = true;

@@ -17,6 +17,8 @@ export interface Session {
   readonly role: Role;
   /** Without a heartbeat for this long the far side gives the session up. */
   readonly sessionTimeoutMs: number;
+  /** Heartbeats are never sent more often than this, however short the timeout is. */
+  readonly leastHeartbeatMs?: number;
   /** Intervals that override ours; 0 = off, undefined = keep ours. */
   readonly auditIntervalMs?: number;
   readonly sentinelIntervalMs?: number;

@@ -9,7 +9,7 @@
  *     await receiver.close();
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
@@ -60,7 +60,12 @@ export interface ReceiverOptions {
   /** Default: any free one. */
   readonly port?: number;
   /** PEM texts; makes it https. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: TlsIdentity;
+}
+
+export interface TlsIdentity {
+  readonly key: string;
+  readonly cert: string;
 }
 
 export interface RecordingReceiver {
@@ -80,6 +85,8 @@ export interface RecordingReceiver {
   waitForArrival(route: ReceiverRoute, count: number): Promise<void>;
   /** Ends every stall. */
   readOn(): void;
+  /** Shows another certificate to whoever connects from now on. */
+  present(tls: TlsIdentity): void;
   /** Drops all connections and stops to listen. Idempotent. */
   close(): Promise<void>;
 }
@@ -261,6 +268,10 @@ export async function startRecordingReceiver(options: ReceiverOptions = {}): Pro
     },
     waitForArrival: (route, count) => receiver.waiters.until(() => (receiver.arrivals.get(route) ?? 0) >= count),
     readOn: () => receiver.readOn(),
+    present: (tls) => {
+      if (!(server instanceof TlsServer)) throw new Error("this receiver speaks plain http");
+      server.setSecureContext(tls);
+    },
     close: () =>
       new Promise((resolve) => {
         receiver.readOn();

@@ -11,6 +11,7 @@ import {
   type SentinelUpdate,
   type SourceDriver,
 } from "../../sdk/index.ts";
+import { boundedCall } from "../bounded-call.ts";
 import type { Ambience } from "../pipe-options.ts";
 import type { SentinelTally } from "../pipe-tally.ts";
 
@@ -52,21 +53,14 @@ export class SentinelActivity {
 
   async #boundedRound(signal: AbortSignal): Promise<void> {
     const { ambience, logger, tally } = this.#parts;
-    const bound = new AbortController();
-    const end = (): void => bound.abort();
-    const cancelTimer = ambience.setTimer(LONGEST_ROUND_MS, end);
-    signal.addEventListener("abort", end);
     try {
-      await this.#round(bound.signal);
+      await boundedCall(ambience, { boundMs: LONGEST_ROUND_MS, signal }, (bound) => this.#round(bound));
       this.#failing = false;
     } catch (error) {
       if (signal.aborted) return;
       tally.failures++;
       logger[this.#failing ? "debug" : "warn"]({}, `a sentinel check failed: ${describeError(error)}`);
       this.#failing = true;
-    } finally {
-      cancelTimer();
-      signal.removeEventListener("abort", end);
     }
   }
 

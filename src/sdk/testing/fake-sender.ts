@@ -27,6 +27,8 @@ export type SenderFault =
   | { readonly kind: "answer_lost" }
   /** Nothing is answered until the caller gives up. */
   | { readonly kind: "hang" }
+  /** Nothing is answered, and the caller's signal is not heeded either. */
+  | { readonly kind: "deaf" }
   /** Answered after a while. */
   | { readonly kind: "slow"; readonly delayMs: number };
 
@@ -152,6 +154,7 @@ export class FakeSender implements SenderDriver {
     this.calls.push(recorded);
     if (signal.aborted) throw aborted();
     const fault = this.#plan(record.call, record.envelope);
+    if (fault?.kind === "deaf") await new Promise<never>(() => undefined);
     // Even the fastest answer comes in a later turn, as from a socket.
     await pause(fault?.kind === "slow" ? fault.delayMs : fault?.kind === "hang" ? 2 ** 31 - 1 : 0, signal);
     if (fault?.kind === "fail") {

@@ -15,13 +15,32 @@ export interface FusionSenderOptions {
   readonly caFile?: string;
   /** The same certificates as text; wins over `caFile`. */
   readonly ca?: string;
+  /** A proxy that leads to the far side, `http://[user:password@]host:port` or https; default: none. */
+  readonly proxy?: string;
   /** `auto` (default): compress ingest bodies when the receiver invited it; `never`: do not. */
   readonly gzip?: "auto" | "never";
+}
+
+export interface ProxyEndpoint {
+  readonly host: string;
+  readonly port: number;
+  /** `host:port`, for messages. */
+  readonly address: string;
+  /** The proxy itself speaks https. */
+  readonly isTls: boolean;
+  /** What `Proxy-Authorization` holds. Never logged. */
+  readonly authorization: string | undefined;
+  /** What must not be logged, should anybody repeat it. */
+  readonly secrets: readonly string[];
 }
 
 /** The options after their check. */
 export interface FusionEndpoint {
   readonly origin: string;
+  /** Without brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
   /** Path prefix without a trailing slash, mostly "". */
   readonly basePath: string;
   /** `host:port`, for messages. */
@@ -29,6 +48,7 @@ export interface FusionEndpoint {
   readonly key: string | undefined;
   readonly timeoutMs: number;
   readonly ca: string | undefined;
+  readonly proxy: ProxyEndpoint | undefined;
   readonly gzip: "auto" | "never";
 }
 
@@ -81,17 +101,52 @@ function checkKey(key: string | undefined): string | undefined {
   return key;
 }
 
+const bareHost = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1");
+
+const portOf = (url: URL): number => Number(url.port || (url.protocol === "https:" ? "443" : "80"));
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function proxyOf(written: string | undefined): ProxyEndpoint | undefined {
+  if (written === undefined || written === "") return undefined;
+  const url = URL.canParse(written) ? new URL(written) : undefined;
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
+    throw refuse("the proxy's address is not an http or https URL", "write it like http://proxy.example:3128");
+  }
+  const user = decoded(url.username);
+  const password = decoded(url.password);
+  const hasUser = user !== "" || password !== "";
+  const pair = Buffer.from(`${user}:${password}`, "utf8").toString("base64");
+  return {
+    host: bareHost(url),
+    port: portOf(url),
+    address: `${url.hostname}:${portOf(url)}`,
+    isTls: url.protocol === "https:",
+    authorization: hasUser ? `Basic ${pair}` : undefined,
+    secrets: hasUser ? [pair, password].filter((secret) => secret !== "") : [],
+  };
+}
+
 /** Checks the options. Throws FUSTOR_CONFIG_INVALID with the cure, never with the key. */
 export function fusionEndpoint(options: FusionSenderOptions): FusionEndpoint {
   const url = parseUri(options.uri);
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
   return {
     origin: url.origin,
+    host: bareHost(url),
+    port: portOf(url),
+    isTls: url.protocol === "https:",
     basePath: url.pathname.replace(/\/+$/, ""),
-    address: `${url.hostname}:${port}`,
+    address: `${url.hostname}:${portOf(url)}`,
     key: checkKey(options.key),
     timeoutMs: options.timeoutMs,
     ca: caOf(options),
+    proxy: proxyOf(options.proxy),
     gzip: options.gzip ?? "auto",
   };
 }

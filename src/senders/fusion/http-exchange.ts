@@ -1,12 +1,11 @@
 /** One HTTP request and its whole answer, with a deadline. Knows nothing of sessions and rows. */
-import type { Socket } from "node:net";
-import type { Client as UndiciClient } from "undici";
-import { FustorError } from "../../sdk/index.ts";
+
+import { TlsSessions } from "./connect.ts";
+import { CookieJar } from "./cookie-jar.ts";
+import { Deadline } from "./deadline.ts";
 import type { FusionEndpoint } from "./fusion-options.ts";
 import { abortedFailure, networkFailure, timeoutFailure } from "./network-failure.ts";
-import { buildConnector, Client } from "./undici-parts.ts";
-
-const MAX_ANSWER_BYTES = 1024 * 1024;
+import { RequestLane } from "./request-lane.ts";
 
 /** Each lane has one connection to itself, so that a heartbeat never waits behind a slow ingest. */
 export type Lane = "session" | "heartbeat" | "bulk";
@@ -34,112 +33,77 @@ export interface ExchangeOptions {
   readonly endpoint: FusionEndpoint;
 }
 
-interface Deadline {
-  readonly signal: AbortSignal;
-  expired(): boolean;
-  clear(): void;
-}
-
-function startDeadline(signal: AbortSignal, timeoutMs: number): Deadline {
-  const controller = new AbortController();
-  let expired = false;
-  const cancel = (): void => controller.abort();
-  const timer = setTimeout(() => {
-    expired = true;
-    controller.abort();
-  }, timeoutMs);
-  signal.addEventListener("abort", cancel, { once: true });
-  return {
-    signal: controller.signal,
-    expired: () => expired,
-    clear: () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", cancel);
-    },
-  };
-}
-
-/** Reads to the end, or gives up (and drops the connection) beyond the limit. */
-async function readText(body: AsyncIterable<Buffer>, source: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.byteLength;
-    if (size > MAX_ANSWER_BYTES) {
-      // Leaving the loop destroys the body and with it the connection.
-      throw new FustorError("FUSTOR_SENDER_BAD_ANSWER", `the answer of ${source} is longer than 1 MiB`, {
-        retryable: true,
-      });
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
 const headerOf = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(", ") : value;
 
 /** Safe for any number of calls at once; those of one lane queue behind each other, and their time runs meanwhile. */
 export class HttpExchange {
   readonly #endpoint: FusionEndpoint;
-  readonly #clients: Readonly<Record<Lane, UndiciClient>>;
-  #bulkSocket: Socket | undefined;
+  readonly #lanes: Readonly<Record<Lane, RequestLane>>;
+  readonly #cookies: CookieJar;
+  readonly #underWay = new Set<Deadline>();
   #closed = false;
 
   constructor({ endpoint }: ExchangeOptions) {
     this.#endpoint = endpoint;
-    const tls = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
-    const connect = buildConnector({ ...tls, timeout: endpoint.timeoutMs });
-    const connectBulk: typeof connect = (options, callback) =>
-      connect(options, (...result) => {
-        if (result[1] !== null) this.#bulkSocket = result[1];
-        callback(...result);
-      });
-    // The deadline of each call rules over headers and body alike. Redirects are not followed: undici's default.
-    const common = { headersTimeout: 0, bodyTimeout: 0, pipelining: 1 };
-    this.#clients = {
-      session: new Client(endpoint.origin, { ...common, connect }),
-      heartbeat: new Client(endpoint.origin, { ...common, connect }),
-      bulk: new Client(endpoint.origin, { ...common, connect: connectBulk }),
-    };
+    this.#cookies = new CookieJar(endpoint);
+    const sessions = new TlsSessions();
+    const lane = (): RequestLane => new RequestLane({ endpoint, sessions });
+    this.#lanes = { session: lane(), heartbeat: lane(), bulk: lane() };
   }
 
   /**
    * Resolves with any complete answer, whatever its status. Throws FUSTOR_ABORTED, FUSTOR_SENDER_UNREACHABLE or
-   * FUSTOR_SENDER_BAD_ANSWER (no HTTP, or more than 1 MiB); the connection is gone then.
+   * FUSTOR_SENDER_BAD_ANSWER (no HTTP, or more than 1 MiB); the connection is gone then. Never later than its time, and at once when
+   * its signal aborts.
    */
   async send(request: ExchangeRequest): Promise<ExchangeAnswer> {
     if (request.signal.aborted || this.#closed) throw abortedFailure(request.name);
-    const deadline = startDeadline(request.signal, request.timeoutMs);
+    const { address, proxy } = this.#endpoint;
+    const lane = this.#lanes[request.lane];
+    let hasTurn = false;
+    const tooLate = (): Error =>
+      timeoutFailure(address, request.timeoutMs, hasTurn ? lane.stage : "none", proxy?.address);
+    const deadline = new Deadline(request.name, request.signal, request.timeoutMs, tooLate);
+    this.#underWay.add(deadline);
     try {
-      return await this.#attempt(request, deadline.signal);
+      const answer = await lane.send(this.#framed(request), deadline, () => {
+        hasTurn = true;
+      });
+      this.#cookies.take(answer.headers["set-cookie"], request.path);
+      return { status: answer.status, text: answer.text, header: (name) => headerOf(answer.headers[name]) };
     } catch (error) {
-      if (request.signal.aborted || this.#closed) throw abortedFailure(request.name);
-      if (deadline.expired()) throw timeoutFailure(this.#endpoint.address, request.timeoutMs);
-      throw error instanceof FustorError ? error : networkFailure(this.#endpoint.address, error);
+      throw networkFailure(address, error);
     } finally {
       deadline.clear();
+      this.#underWay.delete(deadline);
     }
   }
 
-  async #attempt(request: ExchangeRequest, signal: AbortSignal): Promise<ExchangeAnswer> {
-    const answer = await this.#clients[request.lane].request({
-      method: request.method,
-      path: `${this.#endpoint.basePath}${request.path}`,
-      headers: this.#headers(request),
-      body: request.body ?? null,
-      signal,
-    });
-    const text = await readText(answer.body, `${this.#endpoint.address} (${request.name})`);
-    return { status: answer.statusCode, text, header: (name) => headerOf(answer.headers[name]) };
+  #framed({ method, path, name, body, timeoutMs, ...rest }: ExchangeRequest) {
+    const { origin, basePath, address, proxy, isTls } = this.#endpoint;
+    const full = `${basePath}${path}`;
+    return {
+      method,
+      // A proxy for plain http wants to hear the whole address.
+      path: proxy !== undefined && !isTls ? `${origin}${full}` : full,
+      headers: this.#headers(full, body, rest.gzipped),
+      body: body ?? null,
+      timeoutMs,
+      source: `${address} (${name})`,
+    };
   }
 
-  #headers({ body, gzipped }: ExchangeRequest): Record<string, string> {
-    const { key } = this.#endpoint;
+  #headers(path: string, body: string | Buffer | undefined, gzipped: boolean | undefined): Record<string, string> {
+    const { key, proxy, isTls } = this.#endpoint;
+    const authorization = isTls ? undefined : proxy?.authorization;
+    const cookie = this.#cookies.header(path);
     return {
       accept: "application/json",
       "user-agent": "fustor-agent",
       ...(key === undefined ? {} : { "x-api-key": key }),
+      ...(cookie === undefined ? {} : { cookie }),
+      ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
       ...(body === undefined
         ? {}
         : { "content-type": "application/json", "content-length": `${Buffer.byteLength(body)}` }),
@@ -149,13 +113,13 @@ export class HttpExchange {
 
   /** Whether the kernel has taken every byte of the bulk requests so far, so that nothing reads their bodies any more. */
   bulkFlushed(): boolean {
-    const socket = this.#bulkSocket;
-    return socket === undefined || socket.destroyed || socket.writableLength === 0;
+    return this.#lanes.bulk.isFlushed();
   }
 
   /** Ends everything under way with FUSTOR_ABORTED. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(Object.values(this.#clients).map((client) => client.destroy()));
+    for (const deadline of this.#underWay) deadline.cancel();
+    for (const lane of Object.values(this.#lanes)) lane.discard();
   }
 }

@@ -8,7 +8,6 @@ type Undici = typeof import("undici");
 
 interface UndiciParts {
   readonly Client: Undici["Client"];
-  readonly buildConnector: Undici["buildConnector"];
   readonly errors: Undici["errors"];
 }
 
@@ -21,7 +20,6 @@ function loadParts(): UndiciParts {
     Object.assign(Client.prototype, load("undici/lib/api/index.js"));
     return {
       Client,
-      buildConnector: load("undici/lib/core/connect.js") as Undici["buildConnector"],
       errors: load("undici/lib/core/errors.js") as Undici["errors"],
     };
   } catch {
@@ -29,4 +27,4 @@ function loadParts(): UndiciParts {
   }
 }
 
-export const { Client, buildConnector, errors } = loadParts();
+export const { Client, errors } = loadParts();

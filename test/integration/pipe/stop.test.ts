@@ -96,6 +96,20 @@ describe("stopping a pipe", () => {
     expect(performance.now() - stoppedAt).toBeLessThan(1_000);
   });
 
+  it.each(["createSession", "getLatestCommittedIndex", "closeSession"])(
+    "is over soon although the driver heeds nothing in %s",
+    async (deaf) => {
+      const harness = new PipeHarness();
+      harness.sender.setFaults((call) => (call === deaf ? { kind: "deaf" } : undefined));
+      await harness.start();
+      await until(() => (deaf === "closeSession" ? harness.isSettled : harness.sender.callsTo(deaf).length > 0));
+      const stoppedAt = performance.now();
+      await harness.pipe.stop({ deadlineMs: 200 });
+      expect(performance.now() - stoppedAt).toBeLessThan(5_000);
+      expect(harness.pipe.status().state).toBe("stopped");
+    },
+  );
+
   it("drops the snapshot, sends no end and gives every chunk back", async () => {
     const harness = new PipeHarness({ source: { directoryPauseMs: 10 } });
     for (let d = 0; d < 100; d++) {

@@ -1,0 +1,50 @@
+/** Calls of a driver with a bound of our own: a driver that does not heed its signal is not waited for. */
+import type { BusClock } from "../bus/bus-clock.ts";
+import { FustorError } from "../sdk/index.ts";
+
+/** Settles as the promise does, or rejects with FUSTOR_ABORTED at the moment when the signal aborts. */
+export function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const end = (): void => reject(new FustorError("FUSTOR_ABORTED", "the call was given up"));
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
+  });
+}
+
+export interface CallBound {
+  readonly boundMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Hands a signal to the call that aborts after `boundMs` or with `signal`, and rejects no later than that: with {@link LateCall} when
+ * it was the bound.
+ */
+export async function boundedCall<T>(
+  clock: Pick<BusClock, "setTimer">,
+  { boundMs, signal }: CallBound,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const attempt = new AbortController();
+  const end = (): void => attempt.abort();
+  const cancelTimer = clock.setTimer(boundMs, end);
+  signal.addEventListener("abort", end);
+  if (signal.aborted) end();
+  try {
+    return await unlessAborted(attempt.signal, call(attempt.signal));
+  } catch (error) {
+    if (attempt.signal.aborted && !signal.aborted) throw new LateCall(boundMs);
+    throw error;
+  } finally {
+    cancelTimer();
+    signal.removeEventListener("abort", end);
+  }
+}
+
+/** The time was over. */
+export class LateCall extends FustorError {
+  constructor(boundMs: number) {
+    super("FUSTOR_SENDER_UNREACHABLE", `no answer within ${Math.round(boundMs)} ms`, { retryable: true });
+  }
+}
