@@ -2,19 +2,34 @@ import { defineConfig } from "vitest/config";
 
 interface Project {
   readonly include: string;
-  /** Projects run one after the other. */
+  readonly exclude?: readonly string[];
+  /** Projects with the same number run together, the others one after the other. */
   readonly groupOrder: number;
   readonly testTimeout: number;
   /** Test files at once; default: as many as there are cores. */
   readonly maxWorkers?: number;
 }
 
-const project = (name: string, { include, groupOrder, testTimeout, ...rest }: Project) => ({
-  test: { name, include: [include], testTimeout, hookTimeout: testTimeout, sequence: { groupOrder }, ...rest },
+const project = (name: string, { include, groupOrder, testTimeout, exclude = [], ...rest }: Project) => ({
+  test: {
+    name,
+    include: [include],
+    exclude: [...exclude],
+    testTimeout,
+    hookTimeout: testTimeout,
+    sequence: { groupOrder },
+    ...rest,
+  },
 });
+
+/** These wait for processes more than they compute: one pool for all of them. */
+const waiting = { groupOrder: 3, maxWorkers: 5 };
+/** It needs the default ports: test/e2e/own-network.test.ts runs it in a network namespace. */
+const OWN_NETWORK = "test/e2e/readme-blocks.test.ts";
 
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/support/skip-guard.ts"],
     projects: [
       project("unit", { include: "test/unit/**/*.test.ts", groupOrder: 1, testTimeout: 20_000 }),
       project("integration", {
@@ -23,11 +38,10 @@ export default defineConfig({
         testTimeout: 60_000,
         maxWorkers: 2,
       }),
-      // These need the default ports.
-      project("e2e", { include: "test/e2e/*.test.ts", groupOrder: 3, testTimeout: 120_000, maxWorkers: 1 }),
-      // These wait for processes more than they compute.
-      project("e2e-pairs", { include: "test/e2e/*/*.test.ts", groupOrder: 4, testTimeout: 120_000, maxWorkers: 2 }),
-      project("interop", { include: "test/interop/*.test.ts", groupOrder: 5, testTimeout: 180_000, maxWorkers: 2 }),
+      project("e2e", { include: "test/e2e/*.test.ts", exclude: [OWN_NETWORK], testTimeout: 120_000, ...waiting }),
+      project("e2e-pairs", { include: "test/e2e/*/*.test.ts", testTimeout: 120_000, ...waiting }),
+      project("interop", { include: "test/interop/*.test.ts", testTimeout: 180_000, ...waiting }),
+      project("own-network", { include: OWN_NETWORK, groupOrder: 4, testTimeout: 120_000, maxWorkers: 1 }),
     ],
   },
 });

@@ -1,5 +1,6 @@
 /**
  * `npm run test:interop [-- vitest arguments]`: the end-to-end scenarios against a real Fusion 0.8.17.
+ * `npm run test:interop -- --prepare`: only what that needs below .interop/.
  * `npm run test:interop -- --rival [scenario words]`: the same with the Python agent beside ours, as a table.
  */
 import { spawnSync } from "node:child_process";
@@ -17,7 +18,8 @@ function run(args) {
 
 function main(args) {
   const rival = args.includes("--rival");
-  if (!existsSync(`${root}dist/cli/main.js`)) {
+  const prepare = args.includes("--prepare");
+  if (!prepare && !existsSync(`${root}dist/cli/main.js`)) {
     process.stderr.write("test:interop: dist/cli/main.js is missing, run `npm run build` first.\n");
     return 1;
   }
@@ -28,6 +30,7 @@ function main(args) {
     process.stderr.write(`${error.message}\n`);
     return 1;
   }
+  if (prepare) return 0;
   if (rival) return run(["test/interop/rival.mjs", ...args.filter((arg) => arg !== "--rival")]);
   return run(["node_modules/vitest/vitest.mjs", "run", "--project", "interop", ...args]);
 }

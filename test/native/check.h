@@ -2,7 +2,8 @@
 //
 //   TEST("a directory's row comes before those of its children") { CHECK(...); CHECK_EQ(actual, expected); }
 //
-// A failed check is printed with its place and the test goes on; REQUIRE ends it. An argument runs only tests whose name contains it.
+// A failed check is printed with its place and the test goes on; REQUIRE ends it. A test that cannot run here calls check::skipped and
+// returns: the runner counts it, and CI fails unless test/allowed-skips.json names it. An argument runs only tests whose name contains it.
 #pragma once
 
 #include <chrono>
@@ -39,6 +40,12 @@ inline int& failures() {
 struct Registration {
   Registration(std::string name, std::function<void()> body) { tests().push_back({std::move(name), std::move(body)}); }
 };
+
+/** Says that what follows in this test cannot be tried here, and why. scripts/test-native.mjs reads the line; a forked child may say it, too. */
+inline void skipped(const std::string& why) {
+  std::printf("  skipped: %s\n", why.c_str());
+  std::fflush(stdout);
+}
 
 /** Control characters and what is not ASCII as \xNN: names in these tests are odd on purpose. */
 inline std::string printable(std::string_view text) {

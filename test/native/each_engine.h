@@ -2,7 +2,7 @@
 //
 //   EACH_ENGINE("a directory that moves in is listed") { Place place; Watch watch(place.config(engine)); ... }
 //
-// becomes `... [inotify]`, `... [fanotify]` and `... [poll]`. An engine that cannot run here says why in the test's name and passes.
+// becomes `... [inotify]`, `... [fanotify]` and `... [poll]`. With an engine that cannot run here the test is reported as skipped.
 // EVENT_ENGINES leaves polling out: for what only a kernel event can tell.
 #pragma once
 
@@ -35,12 +35,12 @@ struct Engine {
 inline std::string why_no_fanotify() {
   fustor::FanotifySource source;
   if (const int error = source.open(); error != 0) {
-    return error == EPERM ? "needs CAP_SYS_ADMIN" : std::string("no group: ") + std::strerror(error);
+    return error == EPERM ? "needs CAP_SYS_ADMIN" : std::string("has no group: ") + std::strerror(error);
   }
   const fustor::UniqueFd fd(::open(std::filesystem::temp_directory_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   fustor::WatchId id;
   const int refused = source.arm(fd.get(), id);
-  return refused == 0 ? "" : std::string("the file system of the temporary files refuses: ") + std::strerror(refused);
+  return refused == 0 ? "" : std::string("is refused by the file system of the temporary files: ") + std::strerror(refused);
 }
 
 inline const std::vector<Engine>& all_engines() {
@@ -54,9 +54,9 @@ struct EngineRegistration {
   EngineRegistration(const std::string& name, bool polling, void (*body)(const Engine&)) {
     for (const Engine& engine : all_engines()) {
       if (engine.polls() && !polling) continue;
-      const std::string why = engine.skipped.empty() ? "" : ": SKIPPED, " + engine.skipped;
-      const check::Registration registered(name + " [" + engine.name + why + "]", [&engine, body] {
-        if (engine.skipped.empty()) body(engine);
+      const check::Registration registered(name + " [" + engine.name + "]", [&engine, body] {
+        if (engine.skipped.empty()) return body(engine);
+        check::skipped(engine.name + " " + engine.skipped);
       });
     }
   }

@@ -45,17 +45,17 @@ class Stage {
   explicit Stage(const std::string& where = "/tmp", FanotifyOptions options = {}) : source(options) {
     std::string pattern = where + "/fustor-fanotify-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {
-      std::printf("skipped: %s: %s\n", pattern.c_str(), std::strerror(errno));
+      check::skipped(pattern + ": " + std::strerror(errno));
       return;
     }
     path = pattern;
     error = source.open();
-    if (error != 0) std::printf("skipped: no fanotify group: %s\n", std::strerror(error));
+    if (error != 0) check::skipped(std::string("no fanotify group: ") + std::strerror(error));
     if (error != 0) return;
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     WatchId id = -1;
     error = source.arm(fd.get(), id);
-    if (error != 0) std::printf("skipped: fanotify refuses the file system of %s: %s\n", where.c_str(), std::strerror(error));
+    if (error != 0) check::skipped(std::string("fanotify refuses the file system of ") + where + ": " + std::strerror(error));
     source.disarm(id);
   }
   ~Stage() {
@@ -137,7 +137,7 @@ const char* const kPlaces[] = {"/tmp", "/dev/shm"};
 bool private_mounts() {
   static const int error =
       ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : errno;
-  if (error != 0) std::printf("skipped: no mount namespace of our own: %s\n", std::strerror(error));
+  if (error != 0) check::skipped(std::string("no mount namespace of our own: ") + std::strerror(error));
   return error == 0;
 }
 
@@ -290,7 +290,7 @@ TEST("a deleted directory ends with IN_IGNORED, and a new one with its inode num
     CHECK_EQ(text_of(stage.wait(), {{id, "A"}}), std::string("A delete-self+dir, A ignored"));
     CHECK_EQ(stage.source.stats().directories, 0u);
   }
-  if (same == 0) std::printf("skipped: the file system gave no inode number out again\n");
+  if (same == 0) check::skipped("the file system gave no inode number out again");
 }
 
 TEST("a deleted directory that somebody has open ends when it is closed") {
@@ -375,7 +375,7 @@ TEST("a file system that refuses answers its errno") {
     stage.arm(stage.in("mnt"), EOPNOTSUPP);
     ::umount(stage.in("mnt").c_str());
   } else {
-    std::printf("skipped: no overlay: %s\n", std::strerror(errno));
+    check::skipped(std::string("no overlay: ") + std::strerror(errno));
   }
   stage.arm("/proc", EOPNOTSUPP);
   CHECK_EQ(stage.source.stats().file_systems, 1u);  // that of the stage
@@ -440,7 +440,7 @@ TEST("of two copies of one disk the second is refused, until the first is unmoun
                            stage.in("2") + " && mount -o loop " + stage.in("1") + " " + stage.in("a") + " && mount -o loop " +
                            stage.in("2") + " " + stage.in("b");
   if (std::system(("(" + make + ")" + quiet).c_str()) != 0) {
-    std::printf("skipped: no loop devices or no mkfs.ext4\n");
+    check::skipped("no loop devices or no mkfs.ext4");
     ::umount(stage.in("a").c_str());
     return;
   }

@@ -25,7 +25,7 @@ using namespace watching;
 namespace {
 
 bool skipped(const char* what, int error) {
-  std::printf("skipped: %s: %s\n", what, std::strerror(error));
+  check::skipped(std::string(what) + ": " + std::strerror(error));
   return true;
 }
 

@@ -58,16 +58,20 @@ bool own_limits() {
   const uid_t user = ::geteuid();
   const gid_t group = ::getegid();
   if (::unshare(CLONE_NEWUSER) != 0) {
-    std::printf("     skipped: no user namespace (%s)\n", std::strerror(errno));
+    check::skipped(std::string("no user namespace (") + std::strerror(errno) + ")");
     return false;
   }
-  return put("/proc/self/setgroups", "deny") && put("/proc/self/uid_map", "0 " + number(static_cast<int>(user)) + " 1") &&
-         put("/proc/self/gid_map", "0 " + number(static_cast<int>(group)) + " 1");
+  if (put("/proc/self/setgroups", "deny") && put("/proc/self/uid_map", "0 " + number(static_cast<int>(user)) + " 1") &&
+      put("/proc/self/gid_map", "0 " + number(static_cast<int>(group)) + " 1")) {
+    return true;
+  }
+  check::skipped(std::string("the user namespace takes no users (") + std::strerror(errno) + ")");
+  return false;
 }
 
 bool own_mounts() {
   if (::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return true;
-  std::printf("     skipped: no mount namespace (%s)\n", std::strerror(errno));
+  check::skipped(std::string("no mount namespace (") + std::strerror(errno) + ")");
   return false;
 }
 
@@ -108,7 +112,7 @@ TEST("when the kernel grants no more inotify watches the rest is polled, counted
   in_child([] {
     if (!own_limits()) return;
     if (!put("/proc/sys/user/max_inotify_watches", "5")) {
-      std::printf("     skipped: the limit of the user namespace cannot be set\n");
+      check::skipped("the limit of the user namespace cannot be set");
       return;
     }
     Place place;
@@ -134,7 +138,7 @@ TEST("when the kernel grants no inotify instance the engine that was asked for s
   in_child([] {
     if (!own_limits()) return;
     if (!put("/proc/sys/user/max_inotify_instances", "0")) {
-      std::printf("     skipped: the limit of the user namespace cannot be set\n");
+      check::skipped("the limit of the user namespace cannot be set");
       return;
     }
     Place place;
@@ -148,7 +152,7 @@ TEST("when the kernel grants neither fanotify nor an inotify instance the automa
   in_child([] {
     if (!own_limits()) return;  // without CAP_SYS_ADMIN in the first user namespace there is no fanotify
     if (!put("/proc/sys/user/max_inotify_instances", "0")) {
-      std::printf("     skipped: the limit of the user namespace cannot be set\n");
+      check::skipped("the limit of the user namespace cannot be set");
       return;
     }
     Place place;

@@ -55,7 +55,7 @@ EACH_ENGINE("a temporary file without a name appears under the name it is linked
   REQUIRE(watch.begin());
   UniqueFd fd(::open(place.root.c_str(), O_TMPFILE | O_WRONLY, 0644));
   if (fd.get() < 0) {
-    std::printf("     skipped: no O_TMPFILE here\n");
+    check::skipped("no O_TMPFILE here");
     return;
   }
   append(fd.get(), "content");

@@ -260,7 +260,7 @@ TEST("a directory removed and made again with the same inode is watched again, w
       scene.make("d");
     }
     if (inode_of(scene / "d") != wanted) {
-      std::printf("     skipped: this file system does not reuse inode numbers\n");
+      check::skipped("this file system does not reuse inode numbers");
       return;
     }
     scene.write("d/new");

@@ -41,7 +41,7 @@ void in_child(const std::function<void()>& body) {
 
 bool is_root(const char* what) {
   if (::geteuid() == 0) return true;
-  std::printf("     skipped: %s needs root\n", what);
+  check::skipped(std::string(what) + " needs root");
   return false;
 }
 
@@ -63,7 +63,7 @@ void become_nobody(const Place& place, fustor::WatchMode mode) {
 /** Mounts of our own, seen by nobody else. */
 bool own_mounts() {
   if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-    std::printf("     skipped: no mount namespace (%s)\n", std::strerror(errno));
+    check::skipped(std::string("no mount namespace (") + std::strerror(errno) + ")");
     return false;
   }
   return true;

@@ -94,7 +94,7 @@ bool runs_here(const Place& place) {
   fustor::WatchId id;
   const fustor::UniqueFd fd(::open(place.root.c_str(), O_RDONLY | O_DIRECTORY));
   const int error = source.open() != 0 ? EPERM : source.arm(fd.get(), id);
-  if (error != 0) std::printf("     skipped: no fanotify here (%s)\n", std::strerror(error));
+  if (error != 0) check::skipped(std::string("no fanotify here (") + std::strerror(error) + ")");
   return error == 0;
 }
 

@@ -1,0 +1,23 @@
+/** Tests that need the ports of the documentation, in a network of their own, where nobody else can hold them. */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Without root it takes a user namespace, in which we are root. */
+const NAMESPACES = process.getuid?.() === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
+const SCRIPT =
+  'ip link set lo up && exec "$0" node_modules/vitest/vitest.mjs run --project own-network --reporter=tree';
+
+test("what the readme says holds on the ports that it names", async () => {
+  const { code, printed } = await new Promise<{ code: number; printed: string }>((resolve) => {
+    const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" };
+    const args = [...NAMESPACES, "sh", "-c", SCRIPT, process.execPath];
+    execFile("unshare", args, { cwd: ROOT, timeout: 110_000, env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), printed: `${stdout}${stderr}` });
+    });
+  });
+  expect(code, printed).toBe(0);
+  expect(printed).toMatch(/Tests +\d+ passed/);
+});
