@@ -30,8 +30,14 @@ export function peekDriver(block: MapNode): string | undefined {
   return undefined;
 }
 
-/** Complains about a driver that is missing, or that is nearly one of ours; any other name may be an installed driver's. */
-export function checkDriver(kind: DriverKind, fields: Fields, entry: RawEntry, problems: Problems): void {
+/** Complains about a driver that is missing or not there. An entry that is switched off may name one that is installed elsewhere. */
+export function checkDriver(
+  kind: DriverKind,
+  fields: Fields,
+  entry: RawEntry,
+  enabled: boolean,
+  problems: Problems,
+): void {
   const field = fields.get("driver");
   if (field === undefined || isNull(field.node)) {
     problems.error(field ?? entry, `"driver" is missing`, `add driver: ${ownDrivers(kind)[0]}`);
@@ -44,8 +50,11 @@ export function checkDriver(kind: DriverKind, fields: Fields, entry: RawEntry, p
   }
   if (ownDrivers(kind).includes(name.data)) return;
   const similar = nearest(name.data, ownDrivers(kind));
-  if (similar !== undefined)
-    problems.warn(field, `${quoted(name.data)} is none of the built-in drivers`, `did you mean ${quoted(similar)}?`);
+  const what = `there is no ${kind} driver ${quoted(name.data)}`;
+  const known = `write one of ${ownDrivers(kind).join(", ")}`;
+  const cure = similar === undefined ? `${known}, or set enabled: false` : `did you mean ${quoted(similar)}?`;
+  if (enabled) problems.error(field, what, cure);
+  else problems.warn(field, what, cure);
 }
 
 /**

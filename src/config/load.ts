@@ -8,7 +8,8 @@ import { loadEnvironment } from "./environment.ts";
 import { type Environment, homePaths, resolveConfigDir, resolveHome } from "./home.ts";
 import type { AgentConfig } from "./model.ts";
 import { type ConfigText, parseConfig } from "./parse.ts";
-import { invalidConfig, ProblemLog, type Problems, startOf } from "./problem.ts";
+import { checkPlaces } from "./places.ts";
+import { byPosition, invalidConfig, ProblemLog, type Problems, startOf } from "./problem.ts";
 import type { SecretFile, SecretReader } from "./secrets.ts";
 import { MAX_TEXT_BYTES } from "./tree.ts";
 
@@ -32,7 +33,11 @@ export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig
   const context = { home, configDir, secrets: secretsOf(environment) };
   const { config, errors, warnings } = parseConfig(texts, context, problems);
   if (config === undefined) throw invalidConfig(errors, warnings);
-  return config;
+  const places = new ProblemLog();
+  await checkPlaces(config, places);
+  const allWarnings = [...warnings, ...places.warnings].toSorted(byPosition);
+  if (places.errors.length > 0) throw invalidConfig(places.errors, allWarnings);
+  return { ...config, warnings: allWarnings };
 }
 
 /** The files that `loadConfig` would read now. */

@@ -31,10 +31,10 @@ export function readSender(entry: RawEntry, context: ReadContext): SenderConfig 
     flatten: ["config"],
     elsewhere: driverParamHomes("sender", driver),
   });
-  checkDriver("sender", fields, entry, problems);
   const values = checkFields(senderSchema, fields, entry, problems);
   const params = readParams(driver, fields, context);
   const enabled = readEnabled(fields, entry, problems) ?? true;
+  checkDriver("sender", fields, entry, enabled, problems);
   const credentialField = fields.get("credential");
   const credential = credentialField && readCredential(credentialField, context.secrets, problems);
   const uri = readUri(driver, fields, entry, credential, context);

@@ -27,11 +27,11 @@ export function readSource(entry: RawEntry, context: ReadContext): SourceConfig 
     flatten: ["config"],
     elsewhere: driverParamHomes("source", driver),
   });
-  checkDriver("source", fields, entry, problems);
   const values = checkFields(sourceSchema, fields, entry, problems);
   const table = driver === undefined ? undefined : driverParamKeys("source", driver);
   const params = readDriverParams(table, fsParamsSchema, fields, SOURCE_KEYS, problems);
   const enabled = readEnabled(fields, entry, problems) ?? true;
+  checkDriver("source", fields, entry, enabled, problems);
   const uri = readUri(driver, fields, entry, context);
   const credentialField = fields.get("credential");
   const credential = credentialField && readCredential(credentialField, context.secrets, problems);

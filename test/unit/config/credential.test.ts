@@ -37,7 +37,7 @@ describe("forms", () => {
     ["credential: {user: u, password: p}", { kind: "password", user: "u", password: "p" }],
     ["credential: {user: u}", { kind: "password", user: "u", password: "" }],
   ])("a source's %j", (line, expected) => {
-    const text = `sources: {a: {driver: mysql, uri: 'h:1', ${line}}}`;
+    const text = `sources: {a: {driver: mysql, enabled: false, uri: 'h:1', ${line}}}`;
     expect(configOf(text).sources.get("a")?.credential).toEqual(expected);
   });
 });

@@ -126,7 +126,8 @@ describe("files", () => {
 describe("secrets", () => {
   test("come from files, with a warning when others may read them", async () => {
     const key = await write(join(root, "key"), "abc\n");
-    await write(join(home, "agent-config.yaml"), dictForm({ sender: [`credential: "\${file:${key}}"`] }));
+    const source = [`uri: ${root}`];
+    await write(join(home, "agent-config.yaml"), dictForm({ source, sender: [`credential: "\${file:${key}}"`] }));
     await chmod(key, 0o600);
     const quiet = await load();
     expect(quiet.senders.get("snd-1")?.credential).toEqual({ kind: "key", key: "abc" });
@@ -160,8 +161,37 @@ describe("secrets", () => {
 
   test("a folder named .env is left alone", async () => {
     await mkdir(join(home, ".env"));
-    await write(join(home, "agent-config.yaml"), dictForm());
+    await write(join(home, "agent-config.yaml"), dictForm({ source: [`uri: ${root}`] }));
     expect((await load()).warnings).toEqual([]);
+  });
+});
+
+describe("roots", () => {
+  const withRoot = (uri: string, more: readonly string[] = []): Promise<string> =>
+    write(join(home, "agent-config.yaml"), dictForm({ source: [`uri: ${uri}`, ...more] }));
+
+  test("one that is missing is remarked, because a mount may come later", async () => {
+    await withRoot(join(root, "later"));
+    expect((await load()).warnings.map(formatProblem)).toEqual([
+      expect.stringMatching(/agent-config\.yaml:2:3 sources\.src-1\.uri: .*later does not exist, its pipes wait/),
+    ]);
+    await mkdir(join(root, "later"));
+    expect((await load()).warnings).toEqual([]);
+  });
+
+  test("one that is a file is refused, and so is what a symbolic link to a file leads to", async () => {
+    await write(join(root, "file"), "");
+    await symlink(join(root, "file"), join(root, "to-file"));
+    for (const name of ["file", "to-file"]) {
+      await withRoot(join(root, name));
+      expect((await refusal()).message).toContain(`${join(root, name)} is no directory`);
+    }
+  });
+
+  test("one of a source that is switched off is not looked at", async () => {
+    await withRoot(join(root, "nowhere"), ["disabled: true"]);
+    const said = (await load()).warnings.map(formatProblem).join();
+    expect(said).not.toContain("does not exist");
   });
 });
 

@@ -159,7 +159,7 @@ describe("keys", () => {
 
   test("parameters of a driver that is not ours are free", () => {
     const config = configOf(
-      "sources:\n  db: {driver: mysql, uri: 'db:3306', driver_params: {anything: [1], file_patern: 2}}\n",
+      "sources:\n  db: {driver: mysql, enabled: false, uri: 'db:3306', driver_params: {anything: [1], file_patern: 2}}\n",
     );
     expect(config.sources.get("db")?.driverParams).toEqual({ anything: [1], file_patern: 2 });
   });
@@ -240,9 +240,20 @@ describe("ids and references", () => {
     expect(errorsOf(text).join("\n")).toContain(expected);
   });
 
-  test("a driver that is nearly one of ours is remarked, any other may be installed", () => {
-    expect(warningsOf("senders: {a: {driver: fusoin, uri: x}}").join()).toContain('did you mean "fusion"?');
-    expect(warningsOf("sources: {a: {driver: mysql, uri: x}}").join()).not.toContain("mysql");
+  test.each([
+    ["senders: {a: {driver: fusoin, uri: x}}", 'there is no sender driver "fusoin", did you mean "fusion"?'],
+    [
+      "sources: {a: {driver: mysql, uri: x}}",
+      'there is no source driver "mysql", write one of fs, or set enabled: false',
+    ],
+  ])("%j names a driver that a start would refuse", (text, expected) => {
+    expect(errorsOf(text).join()).toContain(expected);
+  });
+
+  test("an entry that is switched off may name a driver that is not there", () => {
+    const text = "sources: {a: {driver: mysql, uri: x, enabled: false}}";
+    expect(errorsOf(text)).toEqual([]);
+    expect(warningsOf(text).join()).toContain('there is no source driver "mysql"');
   });
 });
 
