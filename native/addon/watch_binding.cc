@@ -201,6 +201,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
       fact.Set("fileSystem", status.engines[i].file_system);
       fact.Set("engine", status.engines[i].engine);
       fact.Set("reason", status.engines[i].reason);
+      fact.Set("count", static_cast<double>(status.engines[i].count));
       engines.Set(i, fact);
     }
     result.Set("engines", engines);

@@ -137,6 +137,14 @@ export interface Unwatched {
   readonly examples: readonly string[];
 }
 
+/** What watches `count` file systems of one kind, and why. */
+export interface EngineFact {
+  readonly fileSystem: string;
+  readonly engine: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
 export interface WatchStatus {
   /** `starting` until the first pass ended. */
   readonly root: "starting" | "available" | "unavailable";
@@ -150,8 +158,8 @@ export interface WatchStatus {
   readonly watchesLimit: number;
   /** Directories without a watch by cause. */
   readonly unwatched: Readonly<Record<string, Unwatched>>;
-  /** What watches each file system, and why. */
-  readonly engines: readonly { readonly fileSystem: string; readonly engine: string; readonly reason: string }[];
+  /** What watches the file systems. */
+  readonly engines: readonly EngineFact[];
   /** Wire paths of directories below which something was mounted that is gone or replaced; the contents are kept. At most 20. */
   readonly lostMounts: readonly string[];
   /** Entries that the last pass over the tree missed, when that is more than half of all: a second look decides. */

@@ -49,11 +49,16 @@ struct WatchConfig {
 
 enum class RootState { starting, available, unavailable };
 
-/** What watches a file system, and why. */
+/** What watches file systems of one kind, and why. */
 struct EngineFact {
   std::string file_system;  // "ext4", "tmpfs", ...
   std::string engine;       // "fanotify", "inotify" or "none"
   std::string reason;       // a sentence for people
+  uint64_t count = 1;       // file systems
+
+  bool says_the_same(const EngineFact& other) const {
+    return file_system == other.file_system && engine == other.engine && reason == other.reason;
+  }
 };
 
 /** Directories without a watch, for one cause. */

@@ -2,12 +2,10 @@
 
 #include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
+#include <memory>
 
 namespace fustor {
 
@@ -36,35 +34,13 @@ constexpr long kPseudo[] = {
     0x67596969,  // rpc_pipefs
 };
 
-/** mountinfo writes blanks, tabs, newlines and backslashes as three octal digits. */
-std::string unescape(const std::string& text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); i++) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 | (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-/** devtmpfs answers statfs with tmpfs' number; only mountinfo tells them apart. */
+/** devtmpfs answers statfs with tmpfs' number; only the mounts tell them apart. */
 bool is_devtmpfs(int directory_fd) {
   struct stat info;
   if (::fstat(directory_fd, &info) != 0) return false;
-  const std::string device = std::to_string(major(info.st_dev)) + ':' + std::to_string(minor(info.st_dev));
-  std::ifstream mountinfo("/proc/self/mountinfo");
-  for (std::string line; std::getline(mountinfo, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, found, field, type;
-    if (!(fields >> id >> parent >> found) || found != device) continue;
-    while (fields >> field && field != "-") {
-    }
-    return static_cast<bool>(fields >> type) && type == "devtmpfs";
-  }
-  return false;
+  const std::shared_ptr<const MountTable> mounts = current_mounts();
+  const Mount* mount = mounts->by_dev(info.st_dev);
+  return mount != nullptr && mount->type == "devtmpfs";
 }
 }  // namespace
 
@@ -84,16 +60,18 @@ bool is_server_snapshot(int directory_fd, std::string_view name) {
   return (static_cast<unsigned long>(info.f_type) & 0xffffffff) == (name == ".zfs" ? kZfs : NFS_SUPER_MAGIC);
 }
 
-std::vector<std::string> mounts_below(const std::string& root) {
-  const std::string prefix = root == "/" ? "/" : root + "/";
-  std::vector<std::string> paths;
-  std::ifstream mountinfo("/proc/self/mountinfo");
-  for (std::string line; std::getline(mountinfo, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, inside, where;
-    if (!(fields >> id >> parent >> device >> inside >> where)) continue;
-    where = unescape(where);
-    if (where.size() > prefix.size() && where.starts_with(prefix)) paths.push_back(where.substr(prefix.size()));
+bool is_below(const std::string& root, const std::string& place, std::string& path) {
+  const std::string prefix = root == "/" ? root : root + "/";
+  if (place.size() <= prefix.size() || !place.starts_with(prefix)) return false;
+  path = place.substr(prefix.size());
+  return true;
+}
+
+std::set<std::string> places_below(const std::string& root, const MountTable& mounts) {
+  std::set<std::string> paths;
+  std::string path;
+  for (const Mount& mount : mounts.all()) {
+    if (is_below(root, mount.place, path)) paths.insert(path);
   }
   return paths;
 }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "base/mount_table.h"
 
 namespace fustor {
 
@@ -14,7 +16,10 @@ bool is_pseudo_filesystem(int directory_fd);
  */
 bool is_server_snapshot(int directory_fd, std::string_view name);
 
-/** Where something is mounted below `root` (absolute) now: raw paths relative to it. From /proc/self/mountinfo. */
-std::vector<std::string> mounts_below(const std::string& root);
+/** Whether a place (absolute) lies below `root`, and its raw path relative to it. */
+bool is_below(const std::string& root, const std::string& place, std::string& path);
+
+/** Where something is mounted below `root` (absolute): raw paths relative to it. */
+std::set<std::string> places_below(const std::string& root, const MountTable& mounts);
 
 }  // namespace fustor

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "base/json_row.h"
 #include "base/name_codec.h"
@@ -24,6 +25,8 @@ constexpr int64_t kRootCheckNs = 1'000'000'000;
 constexpr int64_t kSweepNs = 10'000'000'000;
 constexpr int64_t kIdleFdNs = 200'000'000;
 constexpr int64_t kMaxBackoffNs = 10'000'000'000;
+constexpr int64_t kMountsRestNs = 50'000'000;  // a thousand mounts in a row are not read a thousand times,
+constexpr int64_t kMountRestNs = 200'000;      // and the more there are the more is to be looked at each time
 constexpr size_t kBusyRead = 256;          // events in one read that show a storm, whoever's they are
 constexpr unsigned kStormPauseUs = 1000;   // under a storm: larger reads cost writers and us less
 
@@ -54,6 +57,7 @@ void WatchEngine::reader_loop() {
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
   int64_t root_check_ns = monotonic_ns() + kRootCheckNs;
+  int64_t mounts_not_before_ns = 0;
   for (;;) {
     int64_t deadline;
     {
@@ -61,7 +65,9 @@ void WatchEngine::reader_loop() {
       if (stopping_) return;
       deadline = std::min(next_deadline_ns(), root_check_ns);
     }
-    pollfd fds[3] = {{source_->poll_fd(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}, {mounts_fd_.get(), POLLPRI, 0}};
+    const bool mounts_rest = monotonic_ns() < mounts_not_before_ns;
+    if (mounts_rest) deadline = std::min(deadline, mounts_not_before_ns);
+    pollfd fds[3] = {{source_->poll_fd(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}, {mounts_rest ? -1 : mounts_fd_.get(), POLLPRI, 0}};
     const int ready = ::poll(fds, 3, timeout_ms(deadline, monotonic_ns()));
     if (ready < 0 && errno != EINTR) return;
     uint64_t count;
@@ -71,7 +77,9 @@ void WatchEngine::reader_loop() {
     {
       Lock lock(mutex_);
       if (stopping_) return;
-      if (ready > 0 && (fds[2].revents & (POLLPRI | POLLERR))) mounts_changed();
+      if (ready > 0 && (fds[2].revents & (POLLPRI | POLLERR))) {
+        mounts_not_before_ns = now + kMountsRestNs + static_cast<int64_t>(mounts_changed()) * kMountRestNs;
+      }
       run_timers(now);
       if (now >= root_check_ns) {
         root_check_due_ = true;
@@ -237,18 +245,23 @@ void WatchEngine::want_resync(const std::string& reason) {
 
 // ---- mounts ---------------------------------------------------------------------------------------------------------------------
 
-/** inotify is silent when something is mounted on a directory: look at every place where mounts are or were. */
-void WatchEngine::mounts_changed() {
-  for (const auto& [id, text] : mounts_) {
-    if (table_.valid(id)) mark(table_.at(id).parent, table_.at(id).name, kMarkVerify);
-  }
-  for (const std::string& path : mounts_below(config_.root)) {
+/**
+ * inotify is silent when something is mounted on a directory: look at every place where mounts are or were. At all of them, because ids
+ * and device numbers are given out again: between two states of the table one mount may have taken another's place and look the same.
+ * Asks no file system. Returns how many places there are.
+ */
+size_t WatchEngine::mounts_changed() {
+  const std::shared_ptr<const MountTable> now = current_mounts();
+  std::set<std::string> places = std::exchange(mount_places_, places_below(config_.root, *now));
+  places.insert(mount_places_.begin(), mount_places_.end());
+  for (const std::string& path : places) {
     const size_t slash = path.rfind('/');
     const DirId parent = table_.resolve(slash == std::string::npos ? std::string_view{} : std::string_view(path).substr(0, slash));
     if (parent != kNoDir) mark(parent, slash == std::string::npos ? path : path.substr(slash + 1), kMarkVerify);
   }
   root_check_due_ = true;
   work_.notify_one();
+  return places.size();
 }
 
 }  // namespace fustor

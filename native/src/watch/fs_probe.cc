@@ -11,6 +11,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/mount_table.h"
+
 namespace fustor {
 
 namespace {
@@ -30,20 +32,6 @@ constexpr Named kNames[] = {
 
 /** As the kernel keeps it inside: 12 bits major, 20 bits minor. */
 uint32_t kernel_device(uint64_t dev) { return major(dev) << 20 | minor(dev); }
-
-/** Whether `visit` says yes to a mount. */
-template <class Visit>
-bool any_mount(Visit visit) {
-  std::ifstream mountinfo("/proc/self/mountinfo");
-  for (std::string line; std::getline(mountinfo, line);) {
-    int id;
-    unsigned major_number;
-    unsigned minor_number;
-    const bool whole = std::sscanf(line.c_str(), "%d %*d %u:%u", &id, &major_number, &minor_number) == 3;
-    if (whole && visit(id, kernel_device(makedev(major_number, minor_number)))) return true;
-  }
-  return false;
-}
 }  // namespace
 
 int identify_fs(int fd, FsIdentity& out) {
@@ -66,16 +54,9 @@ std::string fs_name(uint32_t magic) {
 }
 
 uint32_t superblock_of_mount(int mount_id, uint64_t dev) {
-  uint32_t superblock = kernel_device(dev);
-  any_mount([&](int id, uint32_t device) {
-    if (id == mount_id) superblock = device;
-    return id == mount_id;
-  });
-  return superblock;
-}
-
-bool is_mounted(uint64_t dev) {
-  return any_mount([&](int, uint32_t device) { return device == kernel_device(dev); });
+  const std::shared_ptr<const MountTable> mounts = current_mounts();
+  const Mount* mount = mounts->by_id(mount_id);
+  return kernel_device(mount == nullptr ? dev : mount->dev);
 }
 
 bool marked_superblocks(int fd, std::vector<uint32_t>& out) {

@@ -27,9 +27,6 @@ std::string fs_name(uint32_t magic);
  */
 uint32_t superblock_of_mount(int mount_id, uint64_t dev);
 
-/** Whether a mount shows this device number now. */
-bool is_mounted(uint64_t dev);
-
 /** Superblocks the fanotify group `fd` holds marks on, from fdinfo; a mark ends with its file system, silently. False: cannot tell. */
 bool marked_superblocks(int fd, std::vector<uint32_t>& out);
 

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+
+#include "base/mount_table.h"
 
 namespace fustor {
 
@@ -108,20 +111,20 @@ int LadderSource::arm_inotify(int directory_fd, WatchId& id) {
 
 bool LadderSource::is_inotifys(uint64_t dev) const {
   const std::lock_guard lock(mutex_);
-  return std::any_of(decisions_.begin(), decisions_.end(), [&](const Decision& decision) {
-    return decision.fs.dev == dev && decision.engine == EngineKind::inotify;
-  });
+  const auto found = by_dev_.find(dev);
+  return found != by_dev_.end() && decisions_[found->second].engine == EngineKind::inotify;
 }
 
 /** `none` also when it was refused: by the next directory it may have changed. */
 EngineKind LadderSource::decided(const FsIdentity& fs) const {
-  const auto found = std::find_if(decisions_.begin(), decisions_.end(), [&](const Decision& decision) { return decision.fs == fs; });
-  return found == decisions_.end() ? EngineKind::none : found->engine;
+  const auto found = by_dev_.find(fs.dev);
+  return found == by_dev_.end() || !(decisions_[found->second].fs == fs) ? EngineKind::none : decisions_[found->second].engine;
 }
 
 void LadderSource::decide(const FsIdentity& fs, EngineKind engine, std::string reason) {
-  std::erase_if(decisions_, [&](const Decision& decision) { return decision.fs.dev == fs.dev; });
-  decisions_.push_back({fs, engine, std::move(reason), is_mounted(fs.dev)});
+  const auto [found, fresh] = by_dev_.try_emplace(fs.dev, decisions_.size());
+  if (fresh) decisions_.emplace_back();
+  decisions_[found->second] = {fs, engine, std::move(reason), current_mounts()->by_dev(fs.dev) != nullptr};
 }
 
 void LadderSource::disarm(WatchId id) {
@@ -147,10 +150,11 @@ uint32_t LadderSource::limit() const {
 }
 
 std::vector<EngineChoice> LadderSource::choices() const {
+  const std::shared_ptr<const MountTable> mounts = current_mounts();
   const std::lock_guard lock(mutex_);
   std::vector<EngineChoice> choices;
   for (const Decision& decision : decisions_) {
-    if (decision.listed && !is_mounted(decision.fs.dev)) continue;
+    if (decision.listed && mounts->by_dev(decision.fs.dev) == nullptr) continue;
     choices.push_back({decision.fs.dev, fs_name(decision.fs.magic), decision.engine, decision.reason});
   }
   return choices;
@@ -158,7 +162,15 @@ std::vector<EngineChoice> LadderSource::choices() const {
 
 std::vector<EngineFact> LadderSource::facts() const {
   std::vector<EngineFact> facts;
-  for (const EngineChoice& choice : choices()) facts.push_back({choice.file_system, engine_name(choice.engine), choice.reason});
+  for (const EngineChoice& choice : choices()) {
+    const EngineFact fact{choice.file_system, engine_name(choice.engine), choice.reason, 1};
+    const auto same = std::find_if(facts.begin(), facts.end(), [&](const EngineFact& other) { return other.says_the_same(fact); });
+    if (same == facts.end()) {
+      facts.push_back(fact);
+    } else {
+      same->count++;
+    }
+  }
   return facts;
 }
 

@@ -6,6 +6,7 @@
 
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -52,7 +53,7 @@ class LadderSource final : public EventSource {
 
   /** Of the file systems that are still mounted. Any thread. */
   std::vector<EngineChoice> choices() const;
-  /** The same in words. */
+  /** The same in words, file systems of which the same is to be said as one. */
   std::vector<EngineFact> facts() const override;
   FanotifyStats fanotify_stats() const { return fanotify_.stats(); }
 
@@ -79,6 +80,7 @@ class LadderSource final : public EventSource {
   int fanotify_error_ = 0;
   mutable std::mutex mutex_;
   std::vector<Decision> decisions_;
+  std::unordered_map<uint64_t, size_t> by_dev_;  // where in decisions_
 };
 
 }  // namespace fustor

@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 
+#include "base/mount_table.h"
 #include "watch/fs_probe.h"
 
 namespace fustor {
@@ -15,17 +13,9 @@ namespace fustor {
 namespace {
 /** From /proc/self/mountinfo, blanks escaped as there; "" when the device is not listed. */
 std::string mounted_from(uint64_t dev) {
-  const std::string device = std::to_string(major(dev)) + ':' + std::to_string(minor(dev));
-  std::ifstream mountinfo("/proc/self/mountinfo");
-  for (std::string line; std::getline(mountinfo, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, found, field, type, from;
-    if (!(fields >> id >> parent >> found) || found != device) continue;
-    while (fields >> field && field != "-") {
-    }
-    return fields >> type >> from ? from : "";
-  }
-  return {};
+  const std::shared_ptr<const MountTable> mounts = current_mounts();
+  const Mount* mount = mounts->by_dev(dev);
+  return mount == nullptr ? "" : mount->source;
 }
 
 std::string born(int fd) {

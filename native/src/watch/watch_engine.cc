@@ -12,6 +12,7 @@
 
 #include "base/name_codec.h"
 #include "scan/block_meter.h"
+#include "scan/mounts.h"
 #include "watch/inotify_source.h"
 #include "watch/ladder_source.h"
 #include "watch/monotonic.h"
@@ -74,6 +75,7 @@ void WatchEngine::start() {
   }
   wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   mounts_fd_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+  mount_places_ = places_below(config_.root, *current_mounts());
   root_check_due_ = true;
   const unsigned threads = config_.threads > 0 ? config_.threads : std::max(2u, std::thread::hardware_concurrency());
   reader_ = std::thread([this] { reader_loop(); });

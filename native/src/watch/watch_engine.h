@@ -29,6 +29,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_set>
 
@@ -109,7 +110,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void want_resync(const std::string& reason);
   void run_timers(int64_t now_ns);
   int64_t next_deadline_ns() const;
-  void mounts_changed();
+  size_t mounts_changed();
   void begin_pass(bool quiet, const std::string& reason);
   void finish_pass_if_done();
   void begin_audits();
@@ -304,6 +305,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
 
   UniqueFd wake_fd_;
   UniqueFd mounts_fd_;
+  std::set<std::string> mount_places_;  // raw paths below the root, as of the last look at the mounts
   std::thread reader_;
   std::vector<std::thread> workers_;
   std::vector<std::thread> helpers_;

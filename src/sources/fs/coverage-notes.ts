@@ -1,5 +1,5 @@
 /** What people should know about how a tree is watched: which engine and why, what has no watch, and the cure. */
-import type { Unwatched, WatchStatus } from "../../native/addon.ts";
+import type { EngineFact, Unwatched, WatchStatus } from "../../native/addon.ts";
 
 type Coverage = Pick<
   WatchStatus,
@@ -7,13 +7,16 @@ type Coverage = Pick<
 >;
 
 export function coverageNotes(status: Coverage): readonly string[] {
-  const engines = status.engines.map(({ fileSystem, engine, reason }) => `${fileSystem}: ${engine} (${reason})`);
+  const engines = status.engines.map(engineNote);
   const unwatched = Object.entries(status.unwatched).map(([cause, line]) => unwatchedNote(cause, line, status));
   const unreadable =
     status.unreadable === 0 ? [] : [`${status.unreadable} directories cannot be read: ${status.lastError}`];
   const lost = status.lostMounts.map(lostMountNote);
   return [...engines, ...unwatched, ...unreadable, ...lost];
 }
+
+const engineNote = ({ fileSystem, engine, reason, count }: EngineFact): string =>
+  `${count > 1 ? `${count} file systems ` : ""}${fileSystem}: ${engine} (${reason})`;
 
 const lostMountNote = (path: string): string =>
   `what was mounted at ${path} is gone or replaced: its contents are kept until it is back, or until \`fustor-agent confirm SOURCE\` gives it up`;

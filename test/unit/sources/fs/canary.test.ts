@@ -46,7 +46,7 @@ test("a canary that nobody hears is counted as missed and has the tree listed ag
   const deaf = {
     rootState: () => ({ root: "available", reason: "", canaryEvents: 0 }) as const,
     resync: (reason: string) => void resyncs.push(reason),
-    status: () => ({ engines: [{ fileSystem: "ext4", engine: "inotify", reason: "" }] }),
+    status: () => ({ engines: [{ fileSystem: "ext4", engine: "inotify", reason: "", count: 1 }] }),
   };
   const canary = new Canary(root, 10, deaf, silentLogger);
   await waitFor(() => resyncs.length > 0, within("a resync"));
@@ -61,7 +61,7 @@ test("a root that cannot be written is a trouble that status tells, not a canary
   const watched = {
     rootState: () => ({ root: "available", reason: "", canaryEvents: 0 }) as const,
     resync: () => undefined,
-    status: () => ({ engines: [{ fileSystem: "ext4", engine: "inotify", reason: "" }] }),
+    status: () => ({ engines: [{ fileSystem: "ext4", engine: "inotify", reason: "", count: 1 }] }),
   };
   const canary = new Canary(gone, 10, watched, silentLogger);
   await waitFor(() => canary.status().trouble !== undefined, within("the trouble"));
