@@ -1,12 +1,13 @@
 /**
- * Where the control socket lies: `$HOME/agent.sock`, or, when that path is longer than a socket address may be, in a private
- * folder elsewhere that `agent.sock.path` in the home names.
+ * Where the control socket lies: `$HOME/agent.sock`, or, when that path is longer than a socket address may be or its file system takes
+ * no sockets, in a private folder elsewhere that `agent.sock.path` in the home names.
  */
-import { createHash } from "node:crypto";
-import { lstat, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { writeDurably } from "./durable-file.ts";
+import { readOwnFile, writeDurably } from "./durable-file.ts";
+import { folderIdentity } from "./instance-record.ts";
 
 /** `sun_path` holds 108 bytes with the closing NUL. */
 export const SOCKET_PATH_BYTES = 107;
@@ -17,9 +18,14 @@ const pointer = (home: string): string => join(home, "agent.sock.path");
 
 export interface ControlAddress {
   readonly path: string;
+  /** In the home itself, or where the pointer in the home leads. */
+  readonly inHome: boolean;
   /** Removes what was made for it besides the socket itself. */
   dispose(): Promise<void>;
 }
+
+/** A socket address beside this one that nobody uses: the socket is made there and moved into its place. No longer than `agent.sock`. */
+export const draftOf = (path: string): string => join(dirname(path), `.s${randomBytes(4).toString("hex")}`);
 
 /** A real folder (no link) of ours that nobody else can enter. */
 async function isPrivateFolder(folder: string): Promise<boolean> {
@@ -44,32 +50,39 @@ async function privateFolder(home: string, env: NodeJS.ProcessEnv): Promise<stri
   return mkdtemp("/tmp/fustor-agent-");
 }
 
-/** For the agent, which holds the home's lock: chooses the place and removes a socket that a crashed run left there. */
-export async function prepareAddress(home: string, env: NodeJS.ProcessEnv = process.env): Promise<ControlAddress> {
-  await rm(pointer(home), { force: true });
+/** For the agent, which holds the home's lock. */
+export async function addressInHome(home: string): Promise<ControlAddress | undefined> {
   const path = direct(home);
-  if (fits(path)) {
-    await rm(path, { force: true });
-    return { path, dispose: async () => undefined };
-  }
-  const folder = await privateFolder(home, env);
-  const elsewhere = join(folder, "agent.sock");
-  await rm(elsewhere, { force: true });
-  await writeDurably(pointer(home), `${elsewhere}\n`);
-  const dispose = async (): Promise<void> => {
-    await rm(pointer(home), { force: true });
-    await rm(folder, { recursive: true, force: true });
-  };
-  return { path: elsewhere, dispose };
+  if (!fits(path)) return undefined;
+  await rm(pointer(home), { force: true });
+  return { path, inHome: true, dispose: async () => undefined };
 }
 
-/** For clients: where to knock, or undefined when no agent has said. Only a socket in a private folder is trusted. */
+/** The same where the home's path is too long, or its file system takes no sockets. */
+export async function addressElsewhere(home: string, env: NodeJS.ProcessEnv = process.env): Promise<ControlAddress> {
+  const folder = await privateFolder(home, env);
+  const path = join(folder, "agent.sock");
+  const text = `${path}\n${(await folderIdentity(home)) ?? ""}\n`;
+  await writeDurably(pointer(home), text);
+  const dispose = async (): Promise<void> => {
+    const still = await readOwnFile(pointer(home)).catch(() => "");
+    if (still === text) await rm(pointer(home), { force: true });
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { path, inHome: false, dispose };
+}
+
+/** Only a socket in a private folder is trusted, and only a pointer that was written for this very folder: a copied home holds a copy. */
+async function pointedAt(home: string): Promise<string | undefined> {
+  const text = await readOwnFile(pointer(home)).catch(() => "");
+  const [path = "", folder = ""] = text.split("\n").map((line) => line.trim());
+  if (path === "" || !fits(path) || folder === "" || folder !== (await folderIdentity(home))) return undefined;
+  return (await isPrivateFolder(dirname(path))) ? path : undefined;
+}
+
+/** For clients: where to knock, or undefined when no agent has said. */
 export async function findAddress(home: string): Promise<string | undefined> {
   const path = direct(home);
-  if (fits(path)) return path;
-  const named = await readFile(pointer(home), "utf8").then(
-    (text) => text.trim(),
-    () => "",
-  );
-  return named !== "" && fits(named) && (await isPrivateFolder(dirname(named))) ? named : undefined;
+  const isThere = fits(path) && (await lstat(path).catch(() => undefined))?.isSocket() === true;
+  return (isThere ? undefined : await pointedAt(home)) ?? (fits(path) ? path : undefined);
 }

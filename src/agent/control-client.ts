@@ -1,5 +1,6 @@
 /** What the commands use to talk to a running agent of the same home. */
 import { request } from "node:http";
+import { fileTrouble } from "../config/file-trouble.ts";
 import { describeError, FustorError } from "../sdk/index.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { findAddress } from "./control-address.ts";
@@ -32,7 +33,10 @@ function call(socketPath: string, method: string, path: string, timeoutMs: numbe
   });
 }
 
-/** Throws FUSTOR_AGENT_STOPPED when nobody listens, FUSTOR_INTERNAL when somebody listens who does not answer properly. */
+/**
+ * Throws FUSTOR_AGENT_STOPPED when nobody listens, FUSTOR_HOME_UNUSABLE when this user may not ask, FUSTOR_INTERNAL when somebody listens
+ * who does not answer properly.
+ */
 async function ask(home: string, method: string, path: string, expected: number, timeoutMs: number): Promise<unknown> {
   const socketPath = await findAddress(home);
   const stopped = new FustorError("FUSTOR_AGENT_STOPPED", `no agent is running on ${home}`);
@@ -41,8 +45,10 @@ async function ask(home: string, method: string, path: string, expected: number,
   try {
     answer = await call(socketPath, method, path, timeoutMs);
   } catch (error) {
-    if (NOBODY.has((error as NodeJS.ErrnoException).code ?? "")) throw stopped;
-    throw new FustorError("FUSTOR_INTERNAL", `the agent does not answer: ${describeError(error)}`, { cause: error });
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (NOBODY.has(code)) throw stopped;
+    if (code === "EACCES" || code === "EPERM") throw fileTrouble(error, socketPath, "opened");
+    throw new FustorError("FUSTOR_INTERNAL", `the agent does not answer: ${describeError(error)}`);
   }
   if (answer.code === expected) return answer.body;
   throw new FustorError("FUSTOR_INTERNAL", `the agent answered ${answer.code} to ${method} ${path}`);

@@ -6,11 +6,12 @@
  * `POST /v1/sources/ID/confirm` at once. Who may open the socket may do everything; there is no
  * other authentication.
  */
-import { chmod } from "node:fs/promises";
+import { chmod, lstat, rename, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { fileTrouble } from "../config/file-trouble.ts";
 import { describeError } from "../sdk/index.ts";
 import type { AgentStatus } from "./agent-status.ts";
-import { prepareAddress } from "./control-address.ts";
+import { addressElsewhere, addressInHome, type ControlAddress, draftOf } from "./control-address.ts";
 import type { ReloadOutcome } from "./reload-report.ts";
 
 export interface ControlHandlers {
@@ -26,6 +27,8 @@ export interface ControlHandlers {
 
 export interface ControlServer {
   readonly path: string;
+  /** Listens anew when the socket's file was removed or replaced; true when it did. */
+  restore(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -84,25 +87,94 @@ function bindPrivately(server: Server, path: string): Promise<void> {
   try {
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path, resolve);
+      server.listen(path, () => {
+        server.off("error", reject);
+        resolve();
+      });
     });
   } finally {
     process.umask(previousMask);
   }
 }
 
-/** Call it only while holding the home's lock: a socket that lies there already is taken for a leftover. */
-export async function startControlServer(home: string, handlers: ControlHandlers): Promise<ControlServer> {
-  const address = await prepareAddress(home);
+const identityText = (path: string): Promise<string | undefined> =>
+  lstat(path, { bigint: true }).then(
+    ({ dev, ino }) => `${dev}:${ino}`,
+    () => undefined,
+  );
+
+interface Listening {
+  readonly server: Server;
+  readonly address: ControlAddress;
+  /** Of the socket, so that somebody else's in its place is left alone. */
+  readonly identity: string | undefined;
+}
+
+/**
+ * Bound beside and moved into place: whoever closes a listening socket also removes the name that it was bound under, whosever socket
+ * stands there by then.
+ */
+async function listenAt(address: ControlAddress, handlers: ControlHandlers): Promise<Listening> {
+  const draft = draftOf(address.path);
   const server = createServer((request, response) => void handle(request, response, handlers));
   server.headersTimeout = 5000;
-  await bindPrivately(server, address.path);
-  await chmod(address.path, 0o600);
-  const close = async (): Promise<void> => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
-    await address.dispose();
+  await bindPrivately(server, draft);
+  server.on("error", () => undefined);
+  try {
+    await chmod(draft, 0o600);
+    await rename(draft, address.path);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  return { server, address, identity: await identityText(address.path) };
+}
+
+/** What a file system says that takes no sockets. */
+const NO_SOCKETS = new Set(["EPERM", "EOPNOTSUPP", "ENOTSUP", "EINVAL", "ENOSYS", "ENXIO"]);
+
+async function listen(home: string, handlers: ControlHandlers): Promise<Listening> {
+  const address = await addressInHome(home);
+  if (address !== undefined) {
+    try {
+      return await listenAt(address, handlers);
+    } catch (error) {
+      if (!NO_SOCKETS.has((error as NodeJS.ErrnoException).code ?? "")) throw fileTrouble(error, address.path, "made");
+    }
+  }
+  const elsewhere = await addressElsewhere(home);
+  return listenAt(elsewhere, handlers).catch((error: unknown) => {
+    throw fileTrouble(error, elsewhere.path, "made");
+  });
+}
+
+async function endListening({ server, address, identity }: Listening): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+  if (identity === undefined || identity !== (await identityText(address.path))) return;
+  await rm(address.path, { force: true });
+  await address.dispose();
+}
+
+/** Call it only while holding the home's lock: a socket that lies there already is taken for a leftover. */
+export async function startControlServer(home: string, handlers: ControlHandlers): Promise<ControlServer> {
+  let current = await listen(home, handlers);
+  let ended = false;
+  return {
+    get path() {
+      return current.address.path;
+    },
+    restore: async () => {
+      if (ended || current.identity === (await identityText(current.address.path))) return false;
+      const before = current;
+      current = await listen(home, handlers);
+      await endListening(before);
+      return true;
+    },
+    close: async () => {
+      ended = true;
+      await endListening(current);
+    },
   };
-  return { path: address.path, close };
 }

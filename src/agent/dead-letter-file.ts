@@ -5,11 +5,11 @@
  * Written behind the pipe's back, in order: it never waits for the disk. What comes faster than the disk takes it is counted in the next
  * line; a file that cannot be written is said once.
  */
-import { lstat, mkdir, open, rename } from "node:fs/promises";
+import { lstat, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { PoisonRow } from "../pipe/pipe-options.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
-import { APPEND } from "./durable-file.ts";
+import { APPEND, ensureFolder } from "./durable-file.ts";
 
 export const DEAD_LETTER_BYTES = 10 * 1024 * 1024;
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
@@ -88,7 +88,7 @@ export class DeadLetterFile {
 
   async #append(lines: readonly string[]): Promise<void> {
     const { path, maxBytes = DEAD_LETTER_BYTES } = this.#options;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(path));
     let size = await lstat(path).then(
       (stats) => stats.size,
       () => 0,

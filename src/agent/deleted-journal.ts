@@ -7,8 +7,8 @@
  * A journal that cannot be read means that nobody knows what was deleted: `load` says so, the file is set aside, and the new one says
  * the same until the pipe replaces it. A journal that cannot be written is said once and written anew as soon as that works.
  */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DeletedKeys, DeletedMemory } from "../pipe/pipe-options.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
@@ -21,7 +21,7 @@ import {
   readJournal,
   replaceLine,
 } from "./deleted-keys-text.ts";
-import { APPEND, readOwnFile, syncFolder, temporaryOf } from "./durable-file.ts";
+import { APPEND, ensureFolder, ensureFolderSync, readOwnFile, syncFolder, temporaryOf } from "./durable-file.ts";
 
 /** A pipe keeps 200,000 at most; what goes far beyond would only fill the disk and counts as "everything". */
 const MAX_KEYS = 250_000;
@@ -151,7 +151,7 @@ export class DeletedJournal implements DeletedMemory {
     const temporary = temporaryOf(path);
     let descriptor: number | undefined;
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      ensureFolderSync(dirname(path));
       descriptor = openSync(temporary, "wx", 0o600);
       for (const line of this.#lines()) writeAll(descriptor, line);
       renameSync(temporary, path);
@@ -178,7 +178,7 @@ export class DeletedJournal implements DeletedMemory {
     const temporary = temporaryOf(path);
     let handle: FileHandle | undefined;
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await ensureFolder(dirname(path));
       handle = await open(temporary, "wx", 0o600);
       for (const line of lines) await handle.write(line);
       await handle.sync();

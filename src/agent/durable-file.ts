@@ -5,8 +5,8 @@
  * else can write must not make us write to other places.
  */
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { copyFile, link, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { constants, mkdirSync } from "node:fs";
+import { copyFile, link, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileTrouble } from "../config/file-trouble.ts";
 
@@ -20,6 +20,8 @@ export const temporaryOf = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`);
 
 const TEMPORARY = /^\..+\.[0-9a-f]{16}\.tmp$/;
+/** A socket on its way to its place: control-address.ts. */
+const DRAFT = /^\.s[0-9a-f]{8}$/;
 
 /** The text of a regular file that is no link. Rejects like `readFile`. */
 export async function readOwnFile(path: string): Promise<string> {
@@ -87,14 +89,32 @@ export async function writeDurably(path: string, text: string, previous?: string
   }
 }
 
+/** One folder of ours, never the home above it: a home that was removed must not come back as an empty shell. */
+export async function ensureFolder(folder: string): Promise<void> {
+  await mkdir(folder, { mode: 0o700 }).catch(unlessThere);
+}
+
+export function ensureFolderSync(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    unlessThere(error);
+  }
+}
+
+function unlessThere(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+}
+
 /** Removes what writes that were cut off left in our folders. Only for the holder of the home's lock: nobody else writes there now. */
 export async function sweepTemporaries(folders: readonly string[]): Promise<void> {
   for (const folder of folders) {
     for (const name of await readdir(folder).catch(() => [])) {
-      if (!TEMPORARY.test(name)) continue;
+      if (!TEMPORARY.test(name) && !DRAFT.test(name)) continue;
       const path = join(folder, name);
       const stats = await lstat(path).catch(() => undefined);
-      if (stats?.isFile() === true) await rm(path, { force: true }).catch(() => undefined);
+      if (DRAFT.test(name) ? stats?.isSocket() : stats?.isFile())
+        await rm(path, { force: true }).catch(() => undefined);
     }
   }
 }

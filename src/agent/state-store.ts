@@ -9,13 +9,13 @@
  *
  * Pending changes are not kept: the snapshot after a restart repairs what they would have told.
  */
-import { mkdir, rename } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { fileTrouble } from "../config/file-trouble.ts";
 import type { PipeMemory } from "../pipe/pipe-options.ts";
 import { describeError, type Logger, type SourceMemory } from "../sdk/index.ts";
 import { DeletedJournal } from "./deleted-journal.ts";
-import { readOwnFile, writeDurably } from "./durable-file.ts";
+import { ensureFolder, readOwnFile, writeDurably } from "./durable-file.ts";
 import { fileNameOf } from "./file-name.ts";
 import { type AgentMemory, formatState, parseState, type Reading, type RememberedPipe } from "./state-file.ts";
 
@@ -85,7 +85,7 @@ export class StateStore {
     now: () => number = () => performance.now(),
   ): Promise<StateStore> {
     const folder = join(home, "state");
-    await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    await ensureFolder(folder).catch((error: unknown) => {
       throw fileTrouble(error, folder, "made");
     });
     return new StateStore(folder, hostId, logger, await recall(folder, logger), now);

@@ -1,15 +1,18 @@
-/** Ends the agent of a home: asks, waits, and only then forces. Used by `stop`. */
+/** Ends the agent of a home: asks, waits, and only then forces, and only what is known beyond doubt to be that agent. Used by `stop`. */
 import { setTimeout as pause } from "node:timers/promises";
 import { isFustorError } from "../sdk/index.ts";
-import { fetchStatus, requestStop } from "./control-client.ts";
-import { runningAgent } from "./instance-lock.ts";
-import { identityOf, isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { requestStop } from "./control-client.ts";
+import { isStillThere, type Occupancy, occupancyOf } from "./occupancy.ts";
+import { isAlive, type ProcessIdentity } from "./process-identity.ts";
 
 export type StopOutcome =
   | { readonly kind: "not_running" }
-  | { readonly kind: "stopped"; readonly pid: number }
+  /** The id counts in the agent's own namespace. */
+  | { readonly kind: "stopped"; readonly pid: number | undefined }
   | { readonly kind: "killed"; readonly pid: number }
-  | { readonly kind: "still_alive"; readonly pid: number };
+  | { readonly kind: "still_alive"; readonly pid: number }
+  /** It still has the home, and nothing was signalled: which process it is cannot be told from here. `asked`: it took the request. */
+  | { readonly kind: "out_of_reach"; readonly asked: boolean };
 
 export interface StopOptions {
   /** How long a clean stop may take, the asking included, before the process is killed. */
@@ -22,16 +25,16 @@ export interface StopOptions {
 /** How long the control socket has to answer; then a signal says the same. */
 const ANSWER_MS = 3000;
 
-async function waitForEnd(agent: ProcessIdentity, timeoutMs: number, pollMs: number): Promise<boolean> {
+async function waitUntil(holds: () => Promise<boolean>, timeoutMs: number, pollMs: number): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
-  while (await isAlive(agent)) {
+  while (!(await holds())) {
     if (performance.now() >= deadline) return false;
     await pause(pollMs);
   }
   return true;
 }
 
-/** Signals only a process whose start time is the one that was written down. */
+/** Signals only a process whose start time, boot and namespace are those that were written down. */
 async function signal(agent: ProcessIdentity, name: NodeJS.Signals): Promise<void> {
   if (!(await isAlive(agent))) return;
   try {
@@ -41,31 +44,52 @@ async function signal(agent: ProcessIdentity, name: NodeJS.Signals): Promise<voi
   }
 }
 
-/** By the pid file; where that was lost, by whoever answers on the control socket. */
-async function findAgent(home: string): Promise<ProcessIdentity | undefined> {
-  const named = await runningAgent(home);
-  if (named !== undefined) return named;
+/** False when nobody answers, or not properly. */
+async function asked(home: string): Promise<boolean> {
   try {
-    return await identityOf((await fetchStatus(home)).pid);
+    await requestStop(home, ANSWER_MS);
+    return true;
   } catch (error) {
-    if (isFustorError(error)) return undefined;
+    if (isFustorError(error, "FUSTOR_AGENT_STOPPED") || isFustorError(error, "FUSTOR_INTERNAL")) return false;
     throw error;
   }
 }
 
+/** Throws FUSTOR_HOME_UNUSABLE when this user may neither look nor ask. */
 export async function stopAgent(home: string, options: StopOptions): Promise<StopOutcome> {
-  const agent = await findAgent(home);
-  if (agent === undefined) return { kind: "not_running" };
+  const found = await occupancyOf(home);
+  if (found.kind === "nobody") return { kind: "not_running" };
   const begin = performance.now();
-  try {
-    await requestStop(home, ANSWER_MS);
-  } catch (error) {
-    if (!isFustorError(error)) throw error;
-    await signal(agent, "SIGTERM");
-  }
+  const wasAsked = await asked(home);
   const graceMs = options.graceMs - (performance.now() - begin);
-  if (await waitForEnd(agent, graceMs, options.pollMs)) return { kind: "stopped", pid: agent.pid };
+  return found.kind === "here"
+    ? stopHere(found.agent, wasAsked, graceMs, options)
+    : stopElsewhere(home, found, wasAsked, graceMs, options);
+}
+
+async function stopHere(
+  agent: ProcessIdentity,
+  wasAsked: boolean,
+  graceMs: number,
+  { killMs, pollMs }: StopOptions,
+): Promise<StopOutcome> {
+  const { pid } = agent;
+  const isGone = async (): Promise<boolean> => !(await isAlive(agent));
+  if (!wasAsked) await signal(agent, "SIGTERM");
+  if (await waitUntil(isGone, graceMs, pollMs)) return { kind: "stopped", pid };
   await signal(agent, "SIGKILL");
-  const buried = await waitForEnd(agent, options.killMs, options.pollMs);
-  return { kind: buried ? "killed" : "still_alive", pid: agent.pid };
+  return { kind: (await waitUntil(isGone, killMs, pollMs)) ? "killed" : "still_alive", pid };
+}
+
+async function stopElsewhere(
+  home: string,
+  found: Occupancy & { readonly kind: "elsewhere" },
+  wasAsked: boolean,
+  graceMs: number,
+  { pollMs }: StopOptions,
+): Promise<StopOutcome> {
+  if (!wasAsked) return { kind: "out_of_reach", asked: false };
+  const isGone = async (): Promise<boolean> => !(await isStillThere(home, found));
+  if (await waitUntil(isGone, graceMs, Math.max(pollMs, 100))) return { kind: "stopped", pid: found.named?.pid };
+  return { kind: "out_of_reach", asked: true };
 }

@@ -1,9 +1,12 @@
 /** One agent process from lock to unlock: the home's lock, the log, the agent, its control socket and the status page. */
 import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { isatty } from "node:tty";
 import { type Agent, createAgent, type StartReport } from "../agent/agent.ts";
 import type { ConsoleState } from "../agent/agent-status.ts";
 import { type ControlHandlers, startControlServer } from "../agent/control-server.ts";
+import { sweepTemporaries } from "../agent/durable-file.ts";
+import { watchHome } from "../agent/home-watch.ts";
 import { acquireInstance } from "../agent/instance-lock.ts";
 import { lockFile } from "../agent/native-lock.ts";
 import { createReloader, type FreshPlan } from "../agent/reloader.ts";
@@ -133,6 +136,8 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const port = consolePort(process.env.FUSTOR_CONSOLE_PORT);
   await ensureHome(config.home);
   const lock = await acquireInstance(config.home, lockFile);
+  const { stateDir } = homePaths(config.home);
+  await sweepTemporaries([config.home, stateDir, join(stateDir, "deleted")]);
   const logger = await openLog(options);
   const stopper = stopWish(logger);
   let reload = (): void => logger.warn({}, "too early to reload: the agent is not up yet");
@@ -142,6 +147,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
     onReopenLog: () => logger.reopen(),
   });
   const closers: (() => Promise<void>)[] = [lock.release];
+  let lost = false;
   try {
     logger.info({ version: agentVersion, home: config.home, files: config.files }, "starting");
     let consoleState: ConsoleState = { state: "off" };
@@ -160,13 +166,21 @@ export async function runAgent(options: RunOptions): Promise<number> {
     };
     const control = await startControlServer(config.home, handlers);
     closers.unshift(control.close);
+    const onLost = (why: string): void => {
+      lost = true;
+      // The log may have gone with the home.
+      process.stderr.write(`fustor-agent: ${why}: stopping\n`);
+      stopper.request(why);
+    };
+    closers.unshift(watchHome({ home: config.home, lock, restoreSocket: control.restore, logger, onLost }));
     if (port !== 0) {
       const page = await startConsole({ port, status: handlers.status, logger });
       consoleState = page.state;
       closers.unshift(page.close);
     }
     closers.unshift(() => agent.stop(DRAIN_MS));
-    return await live(agent, options, logger, stopper.wish);
+    const code = await live(agent, options, logger, stopper.wish);
+    return lost ? EXIT.failure : code;
   } finally {
     const late = setTimeout(() => {
       logger.error({}, `not ended after ${END_MS / 1000} s: the process ends all the same`);

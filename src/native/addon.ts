@@ -252,8 +252,13 @@ export interface Addon {
   createScan(root: string, options: ScanOptions): NativeScan;
   createWatch(root: string, options: WatchOptions, onReadable: () => void): NativeWatch;
   createRowMapper(steps: readonly NativeMappingStep[]): NativeRowMapper;
-  /** Names of errno values and the like come from C++. flock: the returned handle's `unlock` closes it. null when somebody else holds it. */
-  lockFile(path: string): { unlock(): void } | null;
+  /**
+   * Names of errno values and the like come from C++. flock, without following a link: the returned handle's `unlock` closes it, and its
+   * `isCurrent` tells whether the path still leads to the locked file. null when somebody else holds it.
+   */
+  lockFile(path: string): { unlock(): void; isCurrent(): boolean } | null;
+  /** Whether somebody holds that lock, without making the file. A lockFile() at that very moment may be refused. */
+  probeLock(path: string): "held" | "free" | "missing";
   /** Points standard output and standard error at another open file: dup2(2), which Node does not have. Throws what the kernel says. */
   redirectOutput(descriptor: number): void;
   /** docs/protocol.md, for a path or a name. */

@@ -1,6 +1,7 @@
 import type { StartReport } from "../../agent/agent.ts";
 import { reportVerdict, startDaemon } from "../../agent/daemon.ts";
-import { runningAgent } from "../../agent/instance-lock.ts";
+import { alreadyRunning } from "../../agent/instance-lock.ts";
+import { occupancyOf } from "../../agent/occupancy.ts";
 import { startOnly } from "../../agent/reload-plan.ts";
 import type { FreshPlan } from "../../agent/reloader.ts";
 import { homePaths } from "../../config/home.ts";
@@ -112,10 +113,8 @@ async function inBackground(names: readonly string[], verbose: boolean, terminal
   const planned = await plan(names);
   consolePort(process.env.FUSTOR_CONSOLE_PORT);
   const { home, configDir, logging } = planned.config;
-  const running = await runningAgent(home);
-  if (running !== undefined) {
-    throw new FustorError("FUSTOR_AGENT_RUNNING", `an agent is already running on ${home} (PID ${running.pid})`);
-  }
+  const found = await occupancyOf(home);
+  if (found.kind !== "nobody") throw alreadyRunning(home, found.kind === "here" ? found.agent.pid : undefined);
   await tellPlan(planned, terminal);
   const { logFile } = homePaths(home, configDir, logging.dir);
   const verdict = await startDaemon({

@@ -1,7 +1,7 @@
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
 import { auditText } from "../../agent/audit-text.ts";
 import { fetchStatus } from "../../agent/control-client.ts";
-import { runningAgent } from "../../agent/instance-lock.ts";
+import { occupancyOf } from "../../agent/occupancy.ts";
 import { resolveHome } from "../../config/home.ts";
 import { FustorError, isFustorError } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -103,9 +103,11 @@ export async function status(options: StatusCommandOptions, terminal: Terminal):
     current = await fetchStatus(home);
   } catch (error) {
     if (!isFustorError(error, "FUSTOR_AGENT_STOPPED")) throw error;
-    const silent = await runningAgent(home);
-    if (silent === undefined) return tellStopped(home, options, terminal);
-    throw new FustorError("FUSTOR_INTERNAL", `the agent (PID ${silent.pid}) runs, but its control socket is gone`);
+    const found = await occupancyOf(home);
+    if (found.kind === "nobody") return tellStopped(home, options, terminal);
+    const who =
+      found.kind === "here" ? `the agent (PID ${found.agent.pid})` : "an agent of another container or machine";
+    throw new FustorError("FUSTOR_INTERNAL", `${who} has ${home}, but its control socket does not answer`);
   }
   await terminal.line(options.json === true ? JSON.stringify(current) : formatStatus(current));
   return EXIT.done;

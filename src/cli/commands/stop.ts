@@ -25,7 +25,7 @@ export async function stop(pipe: string | undefined, terminal: Terminal): Promis
       await terminal.line(`No agent is running on ${home}.`);
       return EXIT.done;
     case "stopped":
-      await terminal.line(`Stopped (PID ${outcome.pid}).`);
+      await terminal.line(outcome.pid === undefined ? "Stopped." : `Stopped (PID ${outcome.pid}).`);
       return EXIT.done;
     case "killed":
       await terminal.complain(
@@ -34,6 +34,11 @@ export async function stop(pipe: string | undefined, terminal: Terminal): Promis
       return EXIT.failure;
     case "still_alive":
       await terminal.complain(`The agent (PID ${outcome.pid}) did not end, not even by SIGKILL.`);
+      return EXIT.failure;
+    case "out_of_reach":
+      await terminal.complain(
+        `${outcome.asked ? `The agent was asked and did not end within ${PATIENCE.graceMs / 1000} s` : "The agent does not answer"}, and its process cannot be told from here (another container, another machine, or a lost pid file): nothing was signalled. End it where it runs.`,
+      );
       return EXIT.failure;
   }
 }

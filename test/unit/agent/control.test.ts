@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { AgentStatus } from "../../../src/agent/agent-status.ts";
-import { findAddress, prepareAddress, SOCKET_PATH_BYTES } from "../../../src/agent/control-address.ts";
+import { addressElsewhere, findAddress, SOCKET_PATH_BYTES } from "../../../src/agent/control-address.ts";
 import {
   fetchStatus,
   requestConfirm,
@@ -75,7 +75,7 @@ test("a home that is too long for a socket address gets one elsewhere in a priva
   expect(Buffer.byteLength(join(home, "agent.sock"))).toBeGreaterThan(SOCKET_PATH_BYTES);
   const { server } = await serve(home);
   expect(server.path.startsWith(home)).toBe(false);
-  expect((await readFile(join(home, "agent.sock.path"), "utf8")).trim()).toBe(server.path);
+  expect((await readFile(join(home, "agent.sock.path"), "utf8")).split("\n")[0]).toBe(server.path);
   expect((await stat(join(server.path, ".."))).mode & 0o777).toBe(0o700);
   expect(await fetchStatus(home)).toEqual(someStatus);
   await server.close();
@@ -85,10 +85,10 @@ test("a home that is too long for a socket address gets one elsewhere in a priva
 test("a folder that others may enter is not used and not trusted", async () => {
   const home = await longHome();
   const runtime = await freshFolder();
-  const first = await prepareAddress(home, { XDG_RUNTIME_DIR: runtime });
+  const first = await addressElsewhere(home, { XDG_RUNTIME_DIR: runtime });
   expect(first.path.startsWith(runtime)).toBe(true);
   await chmod(join(first.path, ".."), 0o755);
-  const second = await prepareAddress(home, { XDG_RUNTIME_DIR: runtime });
+  const second = await addressElsewhere(home, { XDG_RUNTIME_DIR: runtime });
   onTestFinished(() => second.dispose());
   expect(second.path.startsWith(runtime)).toBe(false);
   await writeFile(join(home, "agent.sock.path"), first.path);
@@ -98,10 +98,10 @@ test("a folder that others may enter is not used and not trusted", async () => {
 test("a symbolic link in the place of the private folder is not followed", async () => {
   const home = await longHome();
   const [runtime, target] = [await freshFolder(), await freshFolder()];
-  const probe = await prepareAddress(home, { XDG_RUNTIME_DIR: runtime });
+  const probe = await addressElsewhere(home, { XDG_RUNTIME_DIR: runtime });
   await probe.dispose();
   await symlink(target, join(probe.path, ".."));
-  const address = await prepareAddress(home, { XDG_RUNTIME_DIR: runtime });
+  const address = await addressElsewhere(home, { XDG_RUNTIME_DIR: runtime });
   onTestFinished(() => address.dispose());
   expect(address.path.startsWith(runtime)).toBe(false);
 });

@@ -36,15 +36,19 @@ test("a command name with spaces and parentheses does not shift the start time",
 });
 
 test("what was written is read back, and the first line is the bare process id", () => {
-  const identity = { pid: 4711, startTicks: "123456", bootId: "b-1" };
+  const identity = { pid: 4711, startTicks: "123456", bootId: "b-1", pidNamespace: "pid:[1]" };
   const text = formatIdentity(identity);
   expect(text.split("\n")[0]).toBe("4711");
   expect(parseIdentity(text)).toEqual(identity);
 });
 
-test.each([[""], ["4711\n"], ["1\n5\nx\n"], ["-4\n5\nx\n"], ["abc\n5\n"], ["4711\nnever\nx\n"]])(
-  "the pid file %j names nobody",
-  (text) => {
-    expect(parseIdentity(text)).toBeUndefined();
-  },
-);
+test.each([
+  [""],
+  ["4711\n"],
+  ["-4\n5\nx\npid:[1]\n"],
+  ["abc\n5\nx\npid:[1]\n"],
+  ["4711\nnever\nx\npid:[1]\n"],
+  ["4711\n5\nx\n"],
+])("the pid file %j names nobody", (text) => {
+  expect(parseIdentity(text)).toBeUndefined();
+});

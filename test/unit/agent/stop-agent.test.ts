@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { formatIdentity, identityOf } from "../../../src/agent/process-identity.ts";
+import { writeRecord } from "../../../src/agent/instance-record.ts";
+import { identityOf } from "../../../src/agent/process-identity.ts";
 import { stopAgent } from "../../../src/agent/stop-agent.ts";
 import { freshFolder } from "./folder.ts";
 
@@ -18,8 +17,7 @@ async function process_(script: string): Promise<ChildProcess> {
 
 async function homeOf(child: ChildProcess): Promise<string> {
   const home = await freshFolder();
-  const identity = await identityOf(child.pid ?? 0);
-  await writeFile(join(home, "agent.pid"), identity === undefined ? "" : formatIdentity(identity));
+  await writeRecord(home, await identityOf(child.pid ?? 0));
   return home;
 }
 
@@ -45,8 +43,8 @@ test("a process that got the id of a dead agent is left alone", async () => {
   const stranger = await process_("");
   const home = await freshFolder();
   const identity = await identityOf(stranger.pid ?? 0);
-  const recycled = { pid: stranger.pid ?? 0, bootId: identity?.bootId ?? "", startTicks: "1" };
-  await writeFile(join(home, "agent.pid"), formatIdentity(recycled));
+  if (identity === undefined) throw new Error("the stranger does not run");
+  await writeRecord(home, { ...identity, startTicks: "1" });
   expect(await stopAgent(home, options)).toEqual({ kind: "not_running" });
   expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
 });
