@@ -96,7 +96,7 @@ describe("stopping a pipe", () => {
     expect(performance.now() - stoppedAt).toBeLessThan(1_000);
   });
 
-  it.each(["createSession", "getLatestCommittedIndex", "closeSession"])(
+  it.each(["createSession", "getLatestCommittedIndex", "closeSession"] as const)(
     "is over soon although the driver heeds nothing in %s",
     async (deaf) => {
       const harness = new PipeHarness();
