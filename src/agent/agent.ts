@@ -16,7 +16,7 @@ import type { AgentState, AgentStatus, ConsoleState } from "./agent-status.ts";
 import { readHostId } from "./host-id.ts";
 import { LAST_STEPS_MS, PipeSlot, type SlotContext, sourceReports } from "./pipe-slot.ts";
 import { cpuMeter } from "./process-load.ts";
-import { planReload, type ReloadPlan, resolveTarget, startOnlyChanges } from "./reload-plan.ts";
+import { type PipeTarget, planReload, type ReloadPlan, resolveTarget, startOnlyChanges } from "./reload-plan.ts";
 import type { ReloadedPipe, ReloadReport } from "./reload-report.ts";
 import { StateStore } from "./state-store.ts";
 import { agentVersion } from "./version.ts";
@@ -102,6 +102,26 @@ export class Agent {
     const change = this.#reload(plan, drainMs);
     this.#changing = change.catch(() => undefined);
     return change;
+  }
+
+  /** Starts one pipe beside those that run. Why it failed, `running` when it ran already, undefined when it runs now. */
+  async startPipe(target: PipeTarget): Promise<{ readonly failure: string } | "running" | undefined> {
+    await this.#changing;
+    if (this.#stopping !== undefined) throw new FustorError("FUSTOR_ABORTED", "the agent is stopping");
+    const change = this.#startPipe(target);
+    this.#changing = change.catch(() => undefined);
+    return change;
+  }
+
+  async #startPipe(target: PipeTarget): Promise<{ readonly failure: string } | "running" | undefined> {
+    const before = this.#slots.find(({ id }) => id === target.pipe.id);
+    if (before?.isActive === true) return "running";
+    // One that is being stopped must be over: no task ever has two sessions.
+    await before?.stop(0);
+    const slot = new PipeSlot(target, this.#context);
+    this.#slots = [...this.#slots.filter((each) => each !== before), slot];
+    await slot.start();
+    return slot.failure === undefined ? undefined : { failure: slot.failure };
   }
 
   /** Stops one pipe; the others go on. It starts again with the next reload. False when there is no such pipe. */

@@ -4,7 +4,7 @@ import { fileTrouble } from "../config/file-trouble.ts";
 import { describeError, FustorError } from "../sdk/index.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { findAddress } from "./control-address.ts";
-import type { ReloadOutcome } from "./reload-report.ts";
+import type { ReloadOutcome, StartOutcome } from "./reload-report.ts";
 
 export interface ControlAnswer {
   readonly code: number;
@@ -68,6 +68,11 @@ const CHANGE_MS = 600_000;
 /** Resolves when the reload is over. */
 export async function requestReload(home: string, timeoutMs = CHANGE_MS): Promise<ReloadOutcome> {
   return (await ask(home, "POST", "/v1/reload", 200, timeoutMs)) as ReloadOutcome;
+}
+
+/** Resolves when the pipes of that name run or failed. */
+export async function requestPipeStart(home: string, name: string, timeoutMs = CHANGE_MS): Promise<StartOutcome> {
+  return (await ask(home, "POST", `/v1/pipes/${encodeURIComponent(name)}/start`, 200, timeoutMs)) as StartOutcome;
 }
 
 /** Resolves when the pipe has ended; false when the agent has none of that name. */

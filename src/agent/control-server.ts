@@ -2,23 +2,25 @@
  * The local control interface: HTTP over a Unix socket that only the owner may open.
  *
  * `GET /v1/status` answers the status snapshot, `POST /v1/stop` asks for a clean stop and answers at once, `POST /v1/reload` answers
- * when the reload is over, `POST /v1/pipes/ID/stop` when that pipe has ended,
+ * when the reload is over, `POST /v1/pipes/ID/stop` when that pipe has ended, `POST /v1/pipes/NAME/start` when it runs or failed,
  * `POST /v1/sources/ID/confirm` at once. Who may open the socket may do everything; there is no
  * other authentication.
  */
 import { chmod, lstat, rename, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { fileTrouble } from "../config/file-trouble.ts";
-import { describeError } from "../sdk/index.ts";
+import { describeError, isFustorError } from "../sdk/index.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { addressElsewhere, addressInHome, type ControlAddress, draftOf } from "./control-address.ts";
-import type { ReloadOutcome } from "./reload-report.ts";
+import type { ReloadOutcome, StartedPipe, StartOutcome } from "./reload-report.ts";
 
 export interface ControlHandlers {
   status(): AgentStatus;
   /** Must return at once; the stop itself goes on behind it. */
   requestStop(): void;
   reload(): Promise<ReloadOutcome>;
+  /** One pipe by its name, or those of a configuration file; each with how it went. Throws what the configuration is refused for. */
+  startPipes(name: string): Promise<readonly StartedPipe[]>;
   /** False when there is no such pipe. */
   stopPipe(id: string): Promise<boolean>;
   /** Undefined when no such source is open, false when there was nothing to confirm. */
@@ -45,6 +47,7 @@ interface Answer {
 
 const ONE_SOURCE = /^POST \/v1\/sources\/([^/]+)\/confirm$/;
 const ONE_PIPE = /^POST \/v1\/pipes\/([^/]+)\/stop$/;
+const NEW_PIPES = /^POST \/v1\/pipes\/([^/]+)\/start$/;
 
 /** A name from a path; undefined when it is no encoding of anything. */
 function decoded(text: string): string | undefined {
@@ -55,12 +58,25 @@ function decoded(text: string): string | undefined {
   }
 }
 
+async function outcomeOf(start: () => Promise<readonly StartedPipe[]>): Promise<StartOutcome> {
+  try {
+    return { kind: "done", pipes: await start() };
+  } catch (error) {
+    const code = isFustorError(error) ? error.code : "FUSTOR_INTERNAL";
+    return { kind: "refused", code, message: describeError(error) };
+  }
+}
+
+const startAnswer = (body: StartOutcome): Answer => ({ code: 200, body });
+
 async function answerTo(route: string, handlers: ControlHandlers): Promise<Answer> {
   if (route === "GET /v1/status") return { code: 200, body: handlers.status() };
   if (route === "POST /v1/stop") return { code: 202, body: { stopping: true, pid: process.pid } };
   if (route === "POST /v1/reload") return { code: 200, body: await handlers.reload() };
   const pipe = decoded(ONE_PIPE.exec(route)?.[1] ?? "");
   if (pipe !== undefined && pipe !== "") return { code: 200, body: { stopped: await handlers.stopPipe(pipe) } };
+  const name = decoded(NEW_PIPES.exec(route)?.[1] ?? "");
+  if (name !== undefined && name !== "") return startAnswer(await outcomeOf(() => handlers.startPipes(name)));
   const source = decoded(ONE_SOURCE.exec(route)?.[1] ?? "");
   if (source !== undefined && source !== "") {
     const confirmed = handlers.confirmSource(source);

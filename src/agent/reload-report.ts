@@ -22,6 +22,18 @@ export type ReloadOutcome =
   /** The old configuration goes on. */
   | { readonly kind: "refused"; readonly code: string; readonly message: string };
 
+/** A pipe that the running agent was asked to start. */
+export interface StartedPipe {
+  readonly pipe: string;
+  /** It ran before it was asked for. */
+  readonly ran: boolean;
+  readonly failure?: string;
+}
+
+export type StartOutcome =
+  | { readonly kind: "done"; readonly pipes: readonly StartedPipe[] }
+  | { readonly kind: "refused"; readonly code: string; readonly message: string };
+
 export const hasFailed = (report: ReloadReport): boolean => report.pipes.some(({ failure }) => failure !== undefined);
 
 /** One line a pipe: `restarted  p1  sender s1: credential`. */

@@ -25,3 +25,7 @@ export function exitCodeOf(error: unknown): number {
       return EXIT.failure;
   }
 }
+
+/** Of a configuration that the running agent did not take over, by the code of its error. */
+export const exitCodeOfRefusal = (code: string): number =>
+  code === "FUSTOR_CONFIG_INVALID" || code === "FUSTOR_CONFIG_MISSING" ? EXIT.configuration : EXIT.failure;

@@ -13,6 +13,11 @@ function parseThreads(text: string): number {
   return threads;
 }
 
+function parseLines(text: string): number {
+  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError("Write a number from 0 to 9999999.");
+  return Number(text);
+}
+
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
 const withFilter = (command: Command): Command =>
@@ -24,7 +29,9 @@ const withFilter = (command: Command): Command =>
 function addAgentCommands(program: Command, terminal: Terminal, finish: Finish): void {
   program
     .command("start")
-    .description("start the agent: the pipes named, or all that are enabled")
+    .description(
+      "start the agent: the pipes named, or all that are enabled; named ones start in an agent that runs already",
+    )
     .argument("[pipes...]", "ids of pipes, started even if they are not enabled")
     .option("-D, --daemon", "in the background; returns when every pipe runs or one failed")
     .option("-V, --verbose", "log in detail")
@@ -40,6 +47,14 @@ function addAgentCommands(program: Command, terminal: Terminal, finish: Finish):
       finish(await (await import("./commands/stop.ts")).stop(pipe, terminal));
     });
   program
+    .command("restart")
+    .description("stop the agent of this home and start it in the background")
+    .argument("[pipes...]", "as for start")
+    .option("-V, --verbose", "log in detail")
+    .action(async (pipes: string[], options) => {
+      finish(await (await import("./commands/restart.ts")).restart(pipes, options.verbose ?? false, terminal));
+    });
+  program
     .command("reload")
     .description("make the running agent take over its changed configuration; says what changed")
     .action(async () => finish(await (await import("./commands/reload.ts")).reload(terminal)));
@@ -48,6 +63,13 @@ function addAgentCommands(program: Command, terminal: Terminal, finish: Finish):
     .description("what the running agent does; exit code 3 when there is none")
     .option("--json", "everything, as JSON")
     .action(async (options) => finish(await (await import("./commands/status.ts")).status(options, terminal)));
+  program
+    .command("logs")
+    .description("the last lines of the agent's log")
+    .option("-f, --follow", "and what is written from now on")
+    .option("-n, --lines <number>", "how many", parseLines, 50)
+    .option("--json", "as they stand in the file")
+    .action(async (options) => finish(await (await import("./commands/logs.ts")).logs(options, terminal)));
   program
     .command("confirm")
     .description("what stands at the root of a source now is meant, and what it lacks is deleted")
@@ -125,6 +147,13 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
           .replaceAll(/\s*\n\s*/g, " ")}\n`,
       ),
   });
+  program
+    .command("version")
+    .description("print the version")
+    .action(async () => {
+      await terminal.line(agentVersion);
+      finish(EXIT.done);
+    });
   addAgentCommands(program, terminal, finish);
   addConfigCommands(program, terminal, finish);
   addFusionCommands(program, terminal, finish);

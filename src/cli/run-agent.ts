@@ -2,13 +2,15 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isatty } from "node:tty";
-import { type Agent, createAgent, type StartReport } from "../agent/agent.ts";
+import { type Agent, type AgentPlan, createAgent, type StartReport } from "../agent/agent.ts";
 import type { ConsoleState } from "../agent/agent-status.ts";
 import { type ControlHandlers, startControlServer } from "../agent/control-server.ts";
 import { sweepTemporaries } from "../agent/durable-file.ts";
 import { watchHome } from "../agent/home-watch.ts";
 import { acquireInstance } from "../agent/instance-lock.ts";
 import { lockFile } from "../agent/native-lock.ts";
+import { resolveTarget } from "../agent/reload-plan.ts";
+import type { StartedPipe } from "../agent/reload-report.ts";
 import { createReloader, type FreshPlan } from "../agent/reloader.ts";
 import { listenForShutdown } from "../agent/shutdown.ts";
 import { redirectOutput } from "../agent/standard-output.ts";
@@ -33,6 +35,8 @@ export interface RunOptions {
   readonly pipes: readonly PipeConfig[];
   /** The configuration and the same choice of pipes as they are now; throws what `loadConfig` throws. */
   readonly replan: () => Promise<FreshPlan>;
+  /** Configuration and pipes that a name stands for now; from then on they belong to every plan. Throws as `replan`. */
+  readonly planOf: (name: string) => Promise<AgentPlan>;
   readonly verbose: boolean;
   /** Standard output and standard error are the log, and follow it to its next file. */
   readonly isDaemon?: boolean;
@@ -119,6 +123,17 @@ function listenForWishes({ onClosed, onReload, onReopenLog }: Wishes): () => voi
   };
 }
 
+/** One after the other: pipes of one source share its first look. */
+async function startPipes(agent: Agent, { config, pipes }: AgentPlan): Promise<readonly StartedPipe[]> {
+  const started: StartedPipe[] = [];
+  for (const pipe of pipes) {
+    const outcome = await agent.startPipe(resolveTarget(pipe, config));
+    const ran = outcome === "running";
+    started.push({ pipe: pipe.id, ran, ...(typeof outcome === "object" ? outcome : {}) });
+  }
+  return started;
+}
+
 async function live(agent: Agent, options: RunOptions, logger: AgentLogger, wish: Promise<string>): Promise<number> {
   const report = await Promise.race([agent.start(), wish.then(() => undefined)]);
   if (report !== undefined) {
@@ -162,6 +177,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
         return reloader.request();
       },
       confirmSource: (id) => agent.confirmSource(id),
+      startPipes: async (name) => startPipes(agent, await options.planOf(name)),
       stopPipe: (id) => agent.stopPipe(id, DRAIN_MS),
     };
     const control = await startControlServer(config.home, handlers);

@@ -30,15 +30,19 @@ async function lookAt(path: string): Promise<Look> {
 function tellRoot(look: Look, { uri }: SourceConfig, at: Place, problems: Problems): void {
   switch (look) {
     case "directory":
-      return;
+      break;
     case "other":
-      return problems.error(at, `${uri} is no directory`, "name the directory that is to be watched");
+      problems.error(at, `${uri} is no directory`, "name the directory that is to be watched");
+      break;
     case "missing":
-      return problems.warn(at, `${uri} does not exist`, "its pipes wait until it does");
+      problems.warn(at, `${uri} does not exist`, "its pipes wait until it does");
+      break;
     case "unreadable":
-      return problems.warn(at, `${uri} cannot be looked at`, "let the agent's user search the folders above it");
+      problems.warn(at, `${uri} cannot be looked at`, "let the agent's user search the folders above it");
+      break;
     case "silent":
-      return problems.warn(at, `${uri} does not answer`, "see whether its file system hangs; its pipes wait for it");
+      problems.warn(at, `${uri} does not answer`, "see whether its file system hangs; its pipes wait for it");
+      break;
   }
 }
 

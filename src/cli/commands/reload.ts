@@ -1,11 +1,9 @@
 import { requestReload } from "../../agent/control-client.ts";
 import { hasFailed, reloadLine } from "../../agent/reload-report.ts";
 import { resolveHome } from "../../config/home.ts";
-import { EXIT } from "../exit-codes.ts";
+import { EXIT, exitCodeOfRefusal } from "../exit-codes.ts";
 import { printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
-
-const REFUSED_CONFIGURATION = new Set(["FUSTOR_CONFIG_INVALID", "FUSTOR_CONFIG_MISSING"]);
 
 /** Returns when the running agent has taken the configuration over, or has refused it and goes on with the old one. */
 export async function reload(terminal: Terminal): Promise<number> {
@@ -13,7 +11,7 @@ export async function reload(terminal: Terminal): Promise<number> {
   if (outcome.kind === "refused") {
     for (const line of outcome.message.split("\n")) await terminal.complain(printable(line));
     await terminal.complain("Nothing was changed.");
-    return REFUSED_CONFIGURATION.has(outcome.code) ? EXIT.configuration : EXIT.failure;
+    return exitCodeOfRefusal(outcome.code);
   }
   for (const note of outcome.notes) await terminal.complain(printable(note));
   for (const pipe of outcome.pipes) await terminal.line(printable(reloadLine(pipe)));

@@ -6,9 +6,12 @@ type Coverage = Pick<
   "engines" | "unwatched" | "unreadable" | "watchesUsed" | "watchesLimit" | "lastError" | "lostMounts"
 >;
 
-export function coverageNotes(status: Coverage): readonly string[] {
+/** `maxWatches` is the source's own budget, 0 = none. */
+export function coverageNotes(status: Coverage, maxWatches = 0): readonly string[] {
   const engines = status.engines.map(engineNote);
-  const unwatched = Object.entries(status.unwatched).map(([cause, line]) => unwatchedNote(cause, line, status));
+  const unwatched = Object.entries(status.unwatched).map(([cause, line]) =>
+    unwatchedNote(cause, line, status, maxWatches),
+  );
   const unreadable =
     status.unreadable === 0 ? [] : [`${status.unreadable} directories cannot be read: ${status.lastError}`];
   const lost = status.lostMounts.map(lostMountNote);
@@ -21,12 +24,27 @@ const engineNote = ({ fileSystem, engine, reason, count }: EngineFact): string =
 const lostMountNote = (path: string): string =>
   `what was mounted at ${path} is gone or replaced: its contents are kept until it is back, or until \`fustor-agent confirm SOURCE\` gives it up`;
 
-function unwatchedNote(cause: string, line: Unwatched, { watchesUsed, watchesLimit }: Coverage): string {
+function unwatchedNote(cause: string, line: Unwatched, status: Coverage, maxWatches: number): string {
   const { count, staleMs, examples } = line;
   const example = examples[0] === undefined ? "" : `, for example ${examples[0]}`;
   const stale = staleMs === 0 ? "" : `; the oldest of their listings is ${Math.round(staleMs / 1000)} s old`;
   const note = `${count} directories have no watch and are polled (${cause})${example}${stale}`;
-  if (cause !== "budget" || watchesLimit === 0) return note;
+  const cure = cureOf(cause, count, status, maxWatches);
+  return cure === undefined ? note : `${note}; ${cure}`;
+}
+
+/** Names the limit that was spent, and only ever a larger one: the kernel's holds for every program of the user. */
+function cureOf(cause: string, count: number, status: Coverage, maxWatches: number): string | undefined {
+  const { watchesUsed, watchesLimit } = status;
+  if (cause === "instances")
+    return "the kernel grants no further inotify instance: raise fs.inotify.max_user_instances";
+  if (cause !== "budget") return undefined;
   const needed = Math.ceil((watchesUsed + count) * 1.2);
-  return `${note}; ${watchesUsed} are watched, the kernel grants ${watchesLimit}: sysctl fs.inotify.max_user_watches=${needed}`;
+  if (maxWatches > 0 && watchesUsed >= maxWatches) {
+    return `${watchesUsed} are watched, max_watches of this source allows ${maxWatches}: set it to ${needed}, or remove it`;
+  }
+  if (watchesLimit === 0) return undefined;
+  // Other programs of the same user may hold the rest.
+  const enough = Math.max(needed, watchesLimit + Math.ceil(count * 1.2));
+  return `${watchesUsed} are watched, the kernel grants ${watchesLimit}: sysctl fs.inotify.max_user_watches=${enough}`;
 }

@@ -209,7 +209,7 @@ export class FsSource implements SourceDriver {
   status(): SourceStatus {
     const status = this.#watch.status();
     const { root, reason, ...facts } = status;
-    const notes = coverageNotes(status);
+    const notes = coverageNotes(status, this.#options.maxWatches);
     const canary = this.#canary === undefined ? {} : { canary: this.#canary.status() };
     return { ...facts, ...canary, notes, engine: this.#options.engine, availability: availabilityOf(root, reason) };
   }
@@ -255,7 +255,8 @@ export class FsSource implements SourceDriver {
 
   #logCoverage(): void {
     const { root } = this.#options;
-    for (const note of coverageNotes(this.#watch.status())) this.#context.logger.info({ root }, note);
+    for (const note of coverageNotes(this.#watch.status(), this.#options.maxWatches))
+      this.#context.logger.info({ root }, note);
   }
 }
 

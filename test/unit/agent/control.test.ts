@@ -7,11 +7,13 @@ import { addressElsewhere, findAddress, SOCKET_PATH_BYTES } from "../../../src/a
 import {
   fetchStatus,
   requestConfirm,
+  requestPipeStart,
   requestPipeStop,
   requestReload,
   requestStop,
 } from "../../../src/agent/control-client.ts";
 import { startControlServer } from "../../../src/agent/control-server.ts";
+import { FustorError } from "../../../src/sdk/index.ts";
 import { freshFolder } from "./folder.ts";
 
 const someStatus = { state: "running", pid: process.pid, pipes: [] } as unknown as AgentStatus;
@@ -24,6 +26,10 @@ async function serve(home: string) {
     requestStop: () => stops++,
     reload: async () => ({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged", reasons: [] }], notes: [] }),
     confirmSource: (id) => (id === "s1" ? true : id === "s2" ? false : undefined),
+    startPipes: async (name) => {
+      if (name === "p?") throw new FustorError("FUSTOR_CONFIG_INVALID", "there is no such pipe");
+      return [{ pipe: name, ran: false }];
+    },
     stopPipe: async (id) => {
       stoppedPipes.push(id);
       return id === "p1/ü";
@@ -55,6 +61,8 @@ test("a reload's outcome and whether a pipe was there to be stopped come back th
   expect(await requestReload(home)).toMatchObject({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged" }] });
   expect(await requestPipeStop(home, "p1/ü")).toBe(true);
   expect(await requestPipeStop(home, "100%")).toBe(false);
+  expect(await requestPipeStart(home, "p1/ü")).toEqual({ kind: "done", pipes: [{ pipe: "p1/ü", ran: false }] });
+  expect(await requestPipeStart(home, "p?")).toMatchObject({ kind: "refused", code: "FUSTOR_CONFIG_INVALID" });
   expect(stoppedPipes).toEqual(["p1/ü", "100%"]);
 });
 
