@@ -99,7 +99,8 @@ export class Lane {
   /** The far side asks for a snapshot, in an answer to a question sent at `askedAt`. */
   requestSnapshot(askedAt: number): void {
     if (this.#role !== "leader" || this.#owesSnapshot || this.#draining) return;
-    if (!this.#parts.snapshot.request(askedAt)) return;
+    if (!this.#parts.snapshot.mayBeginAsked(askedAt, () => this.requestSnapshot(askedAt))) return;
+    this.#parts.snapshot.begin(true);
     this.#parts.logger.info({}, "the far side asks for a snapshot");
     this.#parts.audit.cancel();
     this.#parts.rescan.cancel();

@@ -174,8 +174,9 @@ export class SessionRun {
   }
 
   #makeSnapshot(): SnapshotActivity {
-    const { pipe, context, touched, builder, history, connectBackoff, onCaughtUp } = this.#parts;
+    const { open, pipe, context, touched, builder, history, connectBackoff, onCaughtUp } = this.#parts;
     return new SnapshotActivity({
+      betweenAskedMs: open.session.sessionTimeoutMs,
       source: pipe.source,
       limits: this.#pace,
       context,
@@ -347,7 +348,7 @@ export class SessionRun {
         if (recovered) this.#delivery.wake();
         pipe.memory.noteHeartbeat?.(pipe.ambience.wallClock());
         onHeartbeat(answer);
-        for (const command of answer.commands) if (command.type === "scan") this.#scans.add(command);
+        this.#scans.add(answer.commands.filter(({ type }) => type === "scan"));
         this.#lane.setRole(answer.role);
         if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
       },

@@ -8,6 +8,7 @@ import {
   type CallOptions,
   type Command,
   describeError,
+  excerpt,
   type Logger,
   type SourceDriver,
 } from "../../sdk/index.ts";
@@ -59,22 +60,29 @@ export class ScanActivity {
     this.#parts = parts;
   }
 
-  /** A `scan` command. */
-  add({ path, recursive, job_id: id }: Command): void {
-    const { logger, tally } = this.#parts;
-    if (this.#closed) return;
-    if (typeof path !== "string" || path === "") {
-      logger.warn({}, "the far side asks for a scan without a path");
-      return;
+  /** The `scan` commands of one heartbeat. However many of them are refused, they cost one line in the log. */
+  add(commands: readonly Command[]): void {
+    if (this.#closed || commands.length === 0) return;
+    let pathless = 0;
+    const refused: Job[] = [];
+    for (const { path, recursive, job_id: id } of commands) {
+      if (typeof path !== "string" || path === "") pathless++;
+      else if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ path, recursive: recursive !== false, id });
+      else refused.push({ path, recursive: recursive !== false, id });
     }
-    const job: Job = { path, recursive: recursive !== false, id };
-    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(job);
-    else {
-      tally.refused++;
-      logger.warn({ path }, "a scan is refused: too many wait already");
-      if (this.#refused.length < MAX_REFUSED) this.#refused.push({ job, error: "too many scans are waiting" });
-    }
+    this.#refuse(refused);
+    if (pathless > 0) this.#parts.logger.warn({ count: pathless }, "the far side asks for scans without a path");
     this.#bell.ring();
+  }
+
+  #refuse(jobs: readonly Job[]): void {
+    const [first] = jobs;
+    if (first === undefined) return;
+    const { logger, tally } = this.#parts;
+    tally.refused += jobs.length;
+    logger.warn({ count: jobs.length, path: excerpt(first.path) }, "scans are refused: too many wait already");
+    const room = Math.max(0, MAX_REFUSED - this.#refused.length);
+    for (const job of jobs.slice(0, room)) this.#refused.push({ job, error: "too many scans are waiting" });
   }
 
   readable(signal: AbortSignal): Promise<void> {
@@ -144,7 +152,7 @@ export class ScanActivity {
     this.#drop(pass);
     if (error === undefined) tally.done++;
     else tally.failed++;
-    const facts = { path: job.path, rows };
+    const facts = { path: excerpt(job.path), rows };
     if (error === undefined) logger.info(facts, "a scan that the far side asked for is complete");
     else logger.warn(facts, `a scan that the far side asked for failed: ${error}`);
     this.#work = { kind: "completing", job, error };

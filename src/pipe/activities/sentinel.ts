@@ -6,6 +6,7 @@
 import { sleep } from "../../bus/bus-clock.ts";
 import {
   describeError,
+  excerpt,
   type Logger,
   type SenderDriver,
   type SentinelUpdate,
@@ -69,7 +70,7 @@ export class SentinelActivity {
     const task = await sender.getSentinelTasks?.(sessionId, { signal });
     if (task === undefined) return;
     if (task.type !== "suspect_check") {
-      logger.debug({ type: task.type }, "the far side has a sentinel task that is not known here");
+      logger.debug({ type: excerpt(task.type) }, "the far side has a sentinel task that is not known here");
       return;
     }
     const paths = task.paths.slice(0, MAX_PATHS);

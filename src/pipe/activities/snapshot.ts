@@ -38,6 +38,8 @@ export interface SnapshotParts {
   readonly logger: Logger;
   /** Index for snapshot events: the newest that does not overtake a live change still to come. */
   readonly index: () => number;
+  /** The shortest time between the beginnings of two that the far side asks for. */
+  readonly betweenAskedMs: number;
   /** Rows of the last whole snapshot, when anybody remembers. */
   readonly lastTotal: () => number | undefined;
   /** A full pass was ended and the end accepted. */
@@ -67,6 +69,8 @@ export class SnapshotActivity {
   #trouble: string | undefined;
   #lastProgress: { readonly rows: number; readonly expectedRows?: number } = { rows: 0 };
   #endedAt = Number.NEGATIVE_INFINITY;
+  #askedBegunAt = Number.NEGATIVE_INFINITY;
+  #cancelAsked: (() => void) | undefined;
 
   constructor(parts: SnapshotParts) {
     this.#parts = parts;
@@ -109,11 +113,23 @@ export class SnapshotActivity {
     this.#bell.ring();
   }
 
-  /** The far side asks for one. Ignored while one runs, and when the question is older than the last end. */
-  request(askedAt: number): boolean {
+  /**
+   * Whether one that the far side asks for may begin now. Not while one runs, nor when the question is older than the last end; one that
+   * comes too soon after the last asked one is put off, and `again` is called when its time has come.
+   */
+  mayBeginAsked(askedAt: number, again: () => void): boolean {
     if (this.#work.kind === "pass" || this.#work.kind === "pausing" || askedAt < this.#endedAt) return false;
-    this.begin(true);
-    return true;
+    const { ambience, betweenAskedMs } = this.#parts;
+    const waitMs = this.#askedBegunAt + betweenAskedMs - ambience.now();
+    if (waitMs <= 0) {
+      this.#askedBegunAt = ambience.now();
+      return true;
+    }
+    this.#cancelAsked ??= ambience.setTimer(waitMs, () => {
+      this.#cancelAsked = undefined;
+      again();
+    });
+    return false;
   }
 
   /** Nothing more is sent. */
@@ -131,6 +147,7 @@ export class SnapshotActivity {
 
   /** Resolves when the source is left alone. */
   async close(): Promise<void> {
+    this.#cancelAsked?.();
     this.cancel();
     await this.#dropped;
   }

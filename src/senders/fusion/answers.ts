@@ -12,6 +12,11 @@ import {
 type Members = Readonly<Record<string, unknown>>;
 
 const DEFAULT_SESSION_TIMEOUT_SECONDS = 30;
+/** Sessions live for whole seconds: whoever grants less is beaten no more often than once a second. */
+const LEAST_TIMEOUT_MS = 1_000;
+const LEAST_SENTINEL_MS = 5_000;
+/** It becomes part of paths. */
+const SESSION_ID = /^[\x21-\x7e]{1,256}$/;
 /** The longest a timer can be set to, about 24 days. */
 const MAX_MS = 2 ** 31 - 1;
 
@@ -36,18 +41,27 @@ function secondsToMs(value: unknown): number | undefined {
   return Math.min(Math.round(value * 1000), MAX_MS);
 }
 
+/** 0 means off. */
+const atLeast = (leastMs: number, ms: number | undefined): number | undefined =>
+  ms === undefined || ms === 0 ? ms : Math.max(ms, leastMs);
+
 const roleOf = (value: unknown): Role | undefined => (value === "leader" || value === "follower" ? value : undefined);
 
 export function readSession(members: Members, source: string, requestedSeconds: number | undefined): Session {
   const sessionId = members.session_id;
   if (typeof sessionId !== "string" || sessionId === "") throw badAnswer(`the answer of ${source} holds no session_id`);
+  if (!SESSION_ID.test(sessionId)) {
+    throw badAnswer(`the answer of ${source} holds a session_id of more than 256 characters, or with odd ones in it`);
+  }
   const granted = secondsToMs(members.session_timeout_seconds);
   const auditIntervalMs = secondsToMs(members.audit_interval_sec);
-  const sentinelIntervalMs = secondsToMs(members.sentinel_interval_sec);
+  const sentinelIntervalMs = atLeast(LEAST_SENTINEL_MS, secondsToMs(members.sentinel_interval_sec));
+  const sessionTimeoutMs = granted || (requestedSeconds ?? DEFAULT_SESSION_TIMEOUT_SECONDS) * 1000;
   return {
     sessionId,
     role: roleOf(members.role) ?? "follower",
-    sessionTimeoutMs: granted || (requestedSeconds ?? DEFAULT_SESSION_TIMEOUT_SECONDS) * 1000,
+    sessionTimeoutMs,
+    ...(sessionTimeoutMs < LEAST_TIMEOUT_MS ? { leastHeartbeatMs: LEAST_TIMEOUT_MS } : {}),
     ...(auditIntervalMs === undefined ? {} : { auditIntervalMs }),
     ...(sentinelIntervalMs === undefined ? {} : { sentinelIntervalMs }),
   };

@@ -32,7 +32,8 @@ import { type FusionEndpoint, type FusionSenderOptions, fusionEndpoint } from ".
 import { type ExchangeAnswer, type ExchangeRequest, HttpExchange, type Lane } from "./http-exchange.ts";
 import { ingestBody } from "./ingest-body.ts";
 import { abortedFailure } from "./network-failure.ts";
-import { parseRetryAfter, type Route, refusalDetail, statusFailure } from "./status-failure.ts";
+import { maskOf } from "./secret-mask.ts";
+import { parseRetryAfter, type Route, redirectTarget, refusalDetail, statusFailure } from "./status-failure.ts";
 
 const gzip = promisify(gzipCallback);
 
@@ -73,6 +74,7 @@ export class FusionSender implements SenderDriver {
   readonly #logger: Logger;
   readonly #wallClock: () => number;
   readonly #bodies = new BodyBuffer();
+  readonly #mask: (text: string) => string;
   #gzip = false;
   #bytesSent = 0;
   #role: Role = "follower";
@@ -85,6 +87,8 @@ export class FusionSender implements SenderDriver {
     this.#logger = context.logger;
     this.#wallClock = wallClock;
     this.#heartbeatTimeoutMs = this.#endpoint.timeoutMs;
+    const { key, proxy } = this.#endpoint;
+    this.#mask = maskOf([...(key === undefined ? [] : [key]), ...(proxy?.secrets ?? [])], "[key]");
   }
 
   get bytesSent(): number {
@@ -231,13 +235,19 @@ export class FusionSender implements SenderDriver {
       status: answer.status,
       detail: refusalDetail(answer.text, (text) => this.#withoutSecrets(text, call.sessionId)),
       retryAfterMs: parseRetryAfter(answer.header("retry-after"), this.#wallClock()),
+      location: this.#redirectTarget(answer.header("location"), call),
     });
+  }
+
+  #redirectTarget(location: string | undefined, { path, sessionId }: Call): string | undefined {
+    const { origin, basePath } = this.#endpoint;
+    const target = redirectTarget(location, new URL(`${origin}${basePath}${path}`), path);
+    return target === undefined ? undefined : this.#withoutSecrets(target, sessionId);
   }
 
   /** The far side likes to repeat the session id in its refusals. */
   #withoutSecrets(text: string, sessionId: string | undefined): string {
-    const { key } = this.#endpoint;
-    const withoutKey = key === undefined ? text : text.replaceAll(key, "[key]");
-    return sessionId === undefined ? withoutKey : withoutKey.replaceAll(sessionId, shortId(sessionId));
+    const masked = this.#mask(text);
+    return sessionId === undefined ? masked : maskOf([sessionId], shortId(sessionId))(masked);
   }
 }

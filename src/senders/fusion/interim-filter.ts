@@ -1,22 +1,22 @@
 /**
- * Takes an unasked `100 Continue` out of what a connection says. HTTP has every client tolerate it in front of the real answer; undici
- * drops the connection. Other interim answers undici skips by itself.
+ * Takes interim answers (1xx) out of what a connection says. HTTP has every client tolerate them in front of the real answer, also when it
+ * asked for none; undici drops the connection at a `100 Continue`. A 101 is no interim answer: it would end HTTP on this connection.
  */
 import type { Socket } from "node:net";
 
-const MARK = /^HTTP\/1\.[01] 100(?: |\r|$)/;
-/** The shortest text that tells a 100 from anything else. */
-const MARK_BYTES = "HTTP/1.1 100 ".length;
+/** The beginning of a status line, as far as it tells an interim answer from a real one. */
+const INTERIM = /^HTTP\/1\.[01] 1(?!01)\d\d$/;
+const HEAD_BYTES = "HTTP/1.1 100".length;
 /** Interim answers longer than this, all together, are no HTTP any more: they are handed on for the parser to refuse. */
 const MAX_BYTES = 16 * 1024;
 
-/** What is left of `bytes` behind interim answers with status 100; undefined: more has to come before that is known. */
-export function withoutContinue(bytes: Buffer): Buffer | undefined {
+/** What is left of `bytes` behind interim answers; undefined: more has to come before that is known. */
+export function withoutInterim(bytes: Buffer): Buffer | undefined {
   let rest = bytes;
   while (rest.byteLength > 0) {
-    const head = rest.subarray(0, MARK_BYTES).toString("latin1");
+    const head = rest.subarray(0, HEAD_BYTES).toString("latin1");
     if (!couldBegin(head)) return rest;
-    if (head.length < MARK_BYTES) return undefined;
+    if (head.length < HEAD_BYTES) return undefined;
     const end = rest.indexOf("\r\n\r\n");
     if (end < 0) return undefined;
     rest = rest.subarray(end + 4);
@@ -24,10 +24,8 @@ export function withoutContinue(bytes: Buffer): Buffer | undefined {
   return undefined;
 }
 
-function couldBegin(head: string): boolean {
-  if (head.length === MARK_BYTES) return MARK.test(head);
-  return ["HTTP/1.1 100 ", "HTTP/1.0 100 "].some((mark) => mark.startsWith(head));
-}
+/** A short text is filled up to a whole one: could it become an interim answer? */
+const couldBegin = (head: string): boolean => INTERIM.test(head + "HTTP/1.1 100".slice(head.length));
 
 export class InterimFilter {
   #isExpecting = false;
@@ -39,7 +37,7 @@ export class InterimFilter {
     this.#held = Buffer.alloc(0);
   }
 
-  /** From now on `read` of this socket hands out no interim answer with status 100. */
+  /** From now on `read` of this socket hands out no interim answer. */
   watch(socket: Socket): void {
     const read = socket.read.bind(socket);
     socket.read = (size?: number): Buffer | null => {
@@ -47,7 +45,7 @@ export class InterimFilter {
         const chunk = read(size) as Buffer | null;
         if (chunk === null || !this.#isExpecting) return chunk;
         const bytes = this.#held.byteLength === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-        const rest = bytes.byteLength > MAX_BYTES ? bytes : withoutContinue(bytes);
+        const rest = bytes.byteLength > MAX_BYTES ? bytes : withoutInterim(bytes);
         if (rest !== undefined) {
           this.#isExpecting = false;
           this.#held = Buffer.alloc(0);

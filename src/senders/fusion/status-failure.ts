@@ -1,4 +1,4 @@
-import { FustorError, type FustorErrorCode } from "../../sdk/index.ts";
+import { excerpt, FustorError, type FustorErrorCode } from "../../sdk/index.ts";
 
 export type Route = "create" | "position" | "heartbeat" | "ingest" | "delete" | "sentinel";
 
@@ -10,6 +10,8 @@ export interface RefusedAnswer {
   /** What the far side said, one line, already free of secrets; "" when it said nothing. */
   readonly detail: string;
   readonly retryAfterMs: number | undefined;
+  /** Where a redirect leads. */
+  readonly location?: string | undefined;
 }
 
 interface Verdict {
@@ -84,9 +86,10 @@ function commonVerdict(status: number, asksToWait: boolean): Verdict {
 
 /** What a status outside 2xx means on a route. */
 export function statusFailure(answer: RefusedAnswer): FustorError {
-  const { route, address, status, detail, retryAfterMs } = answer;
+  const { route, address, status, detail, retryAfterMs, location } = answer;
   const { code, retryable, text } = routeVerdict(route, status) ?? commonVerdict(status, retryAfterMs !== undefined);
-  const said = detail === "" ? "" : `: ${detail}`;
+  const isRedirect = status >= 300 && status < 400;
+  const said = isRedirect && location !== undefined ? ` to ${location}` : detail === "" ? "" : `: ${detail}`;
   return new FustorError(code, `${address} ${text} (${route}, status ${status})${said}`, {
     retryable,
     details: { address, route, status, ...(detail === "" ? {} : { detail }) },
@@ -94,17 +97,16 @@ export function statusFailure(answer: RefusedAnswer): FustorError {
   });
 }
 
-const MAX_WAIT_MS = 24 * 3600 * 1000;
+/** A slip of some proxy must not silence an agent for longer; whoever is still busy then says so again. */
+const MAX_WAIT_MS = 5 * 60 * 1000;
 
-/** `Retry-After` in milliseconds: seconds or an HTTP date; undefined when absent or neither. At most a day. */
+/** `Retry-After` in milliseconds: seconds or an HTTP date; undefined when absent or neither. At most five minutes. */
 export function parseRetryAfter(header: string | undefined, wallClockMs: number): number | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
   const waitMs = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - wallClockMs;
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), MAX_WAIT_MS);
 }
-
-const MAX_DETAIL_CHARS = 500;
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -128,10 +130,17 @@ function detailText(text: string): string {
   return text;
 }
 
-/** What the body of a refusal says, as one line of at most 500 characters. `hide` takes secrets out first. */
-export function refusalDetail(text: string, hide: (text: string) => string): string {
-  const line = hide(detailText(text))
-    .replace(/[\s\p{Cc}]+/gu, " ")
-    .trim();
-  return line.length <= MAX_DETAIL_CHARS ? line : `${line.slice(0, MAX_DETAIL_CHARS - 1)}…`;
+/** What the body of a refusal says, as one line of at most 200 characters. `hide` takes secrets out first. */
+export const refusalDetail = (text: string, hide: (text: string) => string): string => excerpt(hide(detailText(text)));
+
+/**
+ * Where a redirect leads, for a message: without user, password, query and fragment. Where it is the same route elsewhere, the base
+ * address that leads there.
+ */
+export function redirectTarget(location: string | undefined, from: URL, route: string): string | undefined {
+  if (location === undefined || !URL.canParse(location, from.href)) return undefined;
+  const { origin, pathname, protocol } = new URL(location, from);
+  if (protocol !== "http:" && protocol !== "https:") return undefined;
+  const base = pathname.endsWith(route) ? pathname.slice(0, -route.length) : pathname;
+  return excerpt(`${origin}${base.replace(/\/$/, "")}`);
 }

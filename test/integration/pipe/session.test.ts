@@ -198,6 +198,61 @@ describe("a session", () => {
     expect(logger.messages()).toContain("a command failed: cannot");
   });
 
+  it("tells refused and unknown commands in one counted line a heartbeat, cut short", async () => {
+    const logger = createRecordingLogger();
+    const harness = new PipeHarness({ parts: { logger } });
+    for (let i = 0; i < 5_000; i++) harness.fusion.send({ type: i % 2 === 0 ? "upgrade" : `odd-${"x".repeat(1_000)}` });
+    await harness.start();
+    await until(() => logger.messages().some((message) => message.includes("not known here")));
+    const lines = logger.entries.filter(({ message }) => message.startsWith("commands "));
+    expect(lines.map(({ facts }) => facts.count)).toEqual([2_500, 2_500]);
+    for (const { facts } of lines) expect(String(facts.types).length).toBeLessThanOrEqual(200);
+  });
+
+  it("tries again at once when it is woken, whatever the far side asked for", async () => {
+    const harness = new PipeHarness();
+    harness.sender.setFaults((call) =>
+      call === "createSession" ? { kind: "fail", code: "FUSTOR_SENDER_BUSY", retryAfterMs: 300_000 } : undefined,
+    );
+    await harness.start();
+    await until(() => harness.sender.callsTo("createSession").length === 1);
+    await until(() => harness.pipe.status().failures === 1);
+    harness.sender.noFaults();
+    harness.pipe.wake();
+    await until(() => harness.isSettled);
+  });
+
+  it("gives one snapshot per session timeout to a far side that asks for more and more", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 600 } });
+    await harness.start();
+    await until(() => harness.isSettled);
+    const begin = performance.now();
+    const ends = (): number =>
+      harness.sender.accepted.filter(({ sourceType, isEnd }) => sourceType === "snapshot" && isEnd).length;
+    const before = ends();
+    let size = 0;
+    await until(() => {
+      harness.fusion.asksForSnapshotOnce = true;
+      harness.source.write("/f", size++);
+      return ends() - before >= 3;
+    });
+    expect(performance.now() - begin).toBeGreaterThan(1_150);
+  });
+
+  it("gives a snapshot that was asked for too soon when its time has come, without being asked again", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 600 } });
+    await harness.start();
+    await until(() => harness.isSettled);
+    const ends = (): number =>
+      harness.sender.accepted.filter(({ sourceType, isEnd }) => sourceType === "snapshot" && isEnd).length;
+    for (let asked = 1; asked <= 2; asked++) {
+      const before = ends();
+      harness.fusion.asksForSnapshotOnce = true;
+      harness.source.write("/f", asked);
+      await until(() => ends() > before);
+    }
+  });
+
   it("never shows its whole id", async () => {
     const logger = createRecordingLogger();
     const harness = new PipeHarness({ parts: { logger } });

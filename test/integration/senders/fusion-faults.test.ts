@@ -121,7 +121,7 @@ describe("the fusion sender in trouble", () => {
 
   it.each([
     [{ "retry-after": "2" }, 2000],
-    [{ "retry-after": new Date(Date.now() + 3_600_000).toUTCString() }, 3_600_000],
+    [{ "retry-after": new Date(Date.now() + 200_000).toUTCString() }, 200_000],
   ])("hands on how long it shall wait: %j", async (headers, expected) => {
     receiver.next("ingest", { kind: "answer", status: 503, headers });
     const error = (await push()) as { code: string; retryAfterMs: number };

@@ -52,6 +52,30 @@ describe("the answer to a session request", () => {
     );
   });
 
+  it.each([
+    [0.001, 5_000],
+    [4.9, 5_000],
+    [7, 7_000],
+    [0, 0],
+  ])("has the sentinel asked every %s s no sooner than %s ms", (told, expected) => {
+    const session = readSession({ session_id: "s", sentinel_interval_sec: told }, "x", undefined);
+    expect(session.sentinelIntervalMs).toBe(expected);
+  });
+
+  it("of a timeout below a second has no more than one heartbeat a second", () => {
+    const of = (seconds: number) =>
+      readSession({ session_id: "s", session_timeout_seconds: seconds }, "x", undefined).leastHeartbeatMs;
+    expect([of(0.01), of(0.3), of(1), of(30)]).toEqual([1_000, 1_000, undefined, undefined]);
+  });
+
+  it.each(["x".repeat(257), "a b", "a\nb", "a\u00e9", "x".repeat(100_000)])(
+    "refuses an odd or endless id",
+    (session_id) => {
+      expect(() => readSession({ session_id }, "x", undefined)).toThrow(code("FUSTOR_SENDER_BAD_ANSWER"));
+      expect(readSession({ session_id: "../../x%0d" }, "x", undefined).sessionId).toBe("../../x%0d");
+    },
+  );
+
   it.each([{}, { session_id: "" }, { session_id: 7 }])("without a session id is a bad answer: %j", (members) => {
     expect(() => readSession(members, "x", undefined)).toThrow(code("FUSTOR_SENDER_BAD_ANSWER"));
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   parseRetryAfter,
   type Route,
+  redirectTarget,
   refusalDetail,
   statusFailure,
 } from "../../../../src/senders/fusion/status-failure.ts";
@@ -67,6 +68,27 @@ it("hints at the wrong port when the session route is missing", () => {
   expect(failure("create", 404).message).toContain("not a Fusion receiver");
 });
 
+describe("the target of a redirect", () => {
+  const from = new URL("http://fusion.example:8102/base/api/v1/pipe/session/");
+  const route = "/api/v1/pipe/session/";
+
+  it.each([
+    ["https://fusion.example/base/api/v1/pipe/session/", "https://fusion.example/base"],
+    ["/api/v1/pipe/session/", "http://fusion.example:8102"],
+    ["https://me:secret@login.example/in?token=secret#secret", "https://login.example/in"],
+    ["javascript:alert(1)", undefined],
+    ["http://[", undefined],
+    [undefined, undefined],
+  ])("of %j is told as %s", (location, expected) => {
+    expect(redirectTarget(location, from, route)).toBe(expected);
+  });
+
+  it("stands in the message", () => {
+    const answer = { route: "create", address: "a:1", status: 308, detail: "Moved", retryAfterMs: undefined } as const;
+    expect(statusFailure({ ...answer, location: "https://f.example" }).message).toContain("to https://f.example");
+  });
+});
+
 describe("Retry-After", () => {
   const now = Date.parse("Tue, 01 Jul 2025 12:00:00 GMT");
 
@@ -75,7 +97,10 @@ describe("Retry-After", () => {
     [" 0 ", 0],
     ["Tue, 01 Jul 2025 12:00:07 GMT", 7000],
     ["Tue, 01 Jul 2025 11:00:00 GMT", 0],
-    ["99999999", 24 * 3600 * 1000],
+    ["99999999", 300_000],
+    ["1e20", undefined],
+    ["9".repeat(400), 300_000],
+    ["Wed, 01 Jul 2026 12:00:00 GMT", 300_000],
     ["soon", undefined],
     [undefined, undefined],
   ])("of %j means %s ms", (header, expected) => {
@@ -104,13 +129,13 @@ describe("the detail of a refusal", () => {
     expect(refusalDetail("<html>\n  Bad\u0007 Gateway\r\n</html>\n", keep)).toBe("<html> Bad Gateway </html>");
   });
 
-  it("has at most 500 characters", () => {
-    expect(refusalDetail("x".repeat(100_000), keep)).toHaveLength(500);
+  it("has at most 200 characters", () => {
+    expect(refusalDetail("x".repeat(100_000), keep)).toHaveLength(200);
   });
 
   it("is cut only after the secrets were taken out", () => {
     const secret = "0123456789abcdef";
-    const hidden = refusalDetail(`${"x".repeat(490)}${secret}`, (text) => text.replaceAll(secret, "…"));
-    expect(hidden).toBe(`${"x".repeat(490)}…`);
+    const hidden = refusalDetail(`${"x".repeat(195)}${secret}`, (text) => text.replaceAll(secret, "…"));
+    expect(hidden).toBe(`${"x".repeat(195)}…`);
   });
 });
