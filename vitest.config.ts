@@ -41,6 +41,8 @@ export default defineConfig({
       project("e2e", { include: "test/e2e/*.test.ts", exclude: [OWN_NETWORK], testTimeout: 120_000, ...waiting }),
       project("e2e-pairs", { include: "test/e2e/*/*.test.ts", testTimeout: 120_000, ...waiting }),
       project("interop", { include: "test/interop/*.test.ts", testTimeout: 180_000, ...waiting }),
+      // On demand: `npm run soak`.
+      project("soak", { include: "test/soak/*.test.ts", testTimeout: 300_000, ...waiting }),
       project("own-network", { include: OWN_NETWORK, groupOrder: 4, testTimeout: 120_000, maxWorkers: 1 }),
     ],
   },

@@ -1,10 +1,30 @@
 // `native/sources.txt` names every C++ source once, for CMake and for node-gyp. This checks that it names what is on disk;
-// `--write` brings it up to date.
+// `--write` brings it up to date. And it checks that tests wait for conditions: what sleeps or waits without a bound is named.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const NATIVE = resolve(import.meta.dirname, "..", "native");
 const LIST = join(NATIVE, "sources.txt");
+
+const TESTS = resolve(import.meta.dirname, "..", "test");
+/** Timers and endless loops belong into the waits of test/support/wait-for.ts; these have a reason of their own. */
+const MAY_USE_TIMERS = {
+  "support/wait-for.ts": "the waits",
+  "support/tree-compare.ts": "a wait that answers instead of throwing",
+  "support/child-process.ts": "the patience with a child that ends",
+  "unit/bus/bus-pool.test.ts": "the clock of the code under test",
+  "unit/native/process.test.ts": "the code of child processes",
+};
+const SLEEP = /\bsetTimeout\b|node:timers\/promises|\bfor \(;;\)|\bwhile \(true\)/;
+const SILENT_SKIP = /printf\("[^"]*\bskipped\b/i;
+
+function linesLike(pattern, extension, spared = {}) {
+  const files = readdirSync(TESTS, { recursive: true }).filter((name) => name.endsWith(extension) && !(name in spared));
+  return files.flatMap((name) => {
+    const lines = readFileSync(join(TESTS, name), "utf8").split("\n");
+    return lines.flatMap((line, at) => (pattern.test(line) ? [`test/${name}:${at + 1}: ${line.trim()}`] : []));
+  });
+}
 
 const onDisk = ["addon", "src"].flatMap((folder) =>
   readdirSync(join(NATIVE, folder), { recursive: true })
@@ -33,3 +53,10 @@ if (problems.length > 0) {
   process.exit(1);
 }
 console.log("the list of native sources is complete");
+
+const sleeps = linesLike(SLEEP, ".ts", MAY_USE_TIMERS);
+const silent = linesLike(SILENT_SKIP, "_test.cc");
+for (const line of sleeps) console.error(`${line}\n  sleeps, or waits without a bound: see test/support/wait-for.ts`);
+for (const line of silent) console.error(`${line}\n  tells nobody that it was skipped: use check::skipped`);
+if (sleeps.length + silent.length > 0) process.exit(1);
+console.log("tests wait with a bound");

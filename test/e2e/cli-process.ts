@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { cliPath } from "../support/cli-path.ts";
 import { freePorts } from "../support/free-ports.ts";
@@ -64,14 +63,13 @@ export class CliProcess {
 
   /** Waits for what is printed, and fails with everything printed so far. */
   async until(what: string, holds: (process: this) => boolean, timeoutMs = 20_000): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    while (!holds(this)) {
-      const over = this.child.exitCode !== null || this.child.signalCode !== null;
-      if (over || performance.now() > deadline) {
-        throw new Error(`${over ? "ended" : "waited in vain"} before ${what}\n${this.stdout}\n${this.stderr}`);
-      }
-      await pause(10);
-    }
+    const printed = (): string => `${what}\n${this.stdout}\n${this.stderr}`;
+    const look = (): boolean => {
+      if (holds(this)) return true;
+      if (this.child.exitCode === null && this.child.signalCode === null) return false;
+      throw new Error(`ended before ${printed()}`);
+    };
+    await waitFor(look, { timeoutMs, intervalMs: 10, what: printed });
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { lasting } from "../support/wait-for.ts";
 import { cli, eventually, folder, run } from "./cli-process.ts";
 
 const shell = async (line: string): Promise<string> => (await promisify(execFile)("sh", ["-c", line])).stdout;
@@ -104,7 +105,7 @@ test("a reader that goes away ends it quietly", async () => {
   demo.child.stdout.destroy();
   for (let n = 0; demo.child.exitCode === null && n < 100; n++) {
     await writeFile(join(root, `f${n}`), "x");
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await lasting(100, "the pace of the writer");
   }
   expect(await demo.ended).toMatchObject({ code: 0, stderr: "" });
 });

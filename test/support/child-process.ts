@@ -13,6 +13,8 @@ export interface ChildOptions {
   /** Added to the environment of the tests; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** False: only the end of the tests' process, or `end`, ends it. Default true. */
+  readonly endsWithTest?: boolean;
 }
 
 export interface Child {
@@ -30,6 +32,8 @@ export interface Child {
 
 const KEPT_OUTPUT = 262_144;
 const living = new Set<ChildProcess>();
+/** Those that serve several tests. */
+const shared = new Set<ChildProcess>();
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -41,7 +45,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 function killAll(): void {
-  for (const child of living) signalGroup(child, "SIGKILL");
+  for (const child of [...living, ...shared]) signalGroup(child, "SIGKILL");
 }
 
 process.once("exit", killAll);
@@ -67,12 +71,13 @@ export function startChild(options: ChildOptions): Child {
   };
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
-  living.add(child);
+  const kept = options.endsWithTest === false ? shared : living;
+  kept.add(child);
   let report: ExitReport | undefined;
   const exited = new Promise<ExitReport>((resolve) => {
     const done = (code: number | null, signal: NodeJS.Signals | null): void => {
       report ??= { code, signal };
-      living.delete(child);
+      kept.delete(child);
       resolve(report);
     };
     child.once("error", (error) => {
@@ -102,9 +107,9 @@ export function startChild(options: ChildOptions): Child {
   };
 }
 
-/** SIGKILL for every child that still lives. For afterEach: resolves when all are gone. */
+/** SIGKILL for every child that still lives, but for those that serve several tests. For afterEach: resolves when all are gone. */
 export async function killChildren(): Promise<void> {
   const gone = [...living].map((child) => new Promise((resolve) => child.once("exit", resolve)));
-  killAll();
+  for (const child of living) signalGroup(child, "SIGKILL");
   await Promise.all(gone);
 }

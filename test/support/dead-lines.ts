@@ -24,6 +24,8 @@ print(s.getsockname()[1], flush=True)
 sys.stdin.read()
 `;
 
+import { lasting } from "./wait-for.ts";
+
 /**
  * A port that drops every packet of a connection to be: its queue of connections that nobody accepts is full, so the kernel answers no
  * further one.
@@ -48,7 +50,7 @@ export async function startDroppingPort(): Promise<DeadLine> {
 async function fill(port: number): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
-  await Promise.race([once(socket, "connect"), new Promise((resolve) => setTimeout(resolve, 300))]);
+  await Promise.race([once(socket, "connect"), lasting(300, "a connection that stays in the queue")]);
   return socket;
 }
 

@@ -1,8 +1,12 @@
 /** Our own Fusion as the command line starts it. */
 import { cliPath } from "./cli-path.ts";
-import { createFusionProcess, type FusionOptions, type FusionProcess } from "./fusion-process.ts";
+import { createFusionProcess, type FusionCommand, type FusionOptions, type FusionProcess } from "./fusion-process.ts";
 
-export async function createEmbeddedFusion(options?: FusionOptions): Promise<FusionProcess> {
-  const args = [cliPath(), "fusion"];
-  return createFusionProcess({ kind: "embedded", command: process.execPath, args }, options);
-}
+export const embeddedFusionCommand = (): FusionCommand => ({
+  kind: "embedded",
+  command: process.execPath,
+  args: [cliPath(), "fusion"],
+});
+
+export const createEmbeddedFusion = (options?: FusionOptions): Promise<FusionProcess> =>
+  createFusionProcess(embeddedFusionCommand(), options);

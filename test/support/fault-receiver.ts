@@ -8,10 +8,9 @@
  */
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { ArmedRule, describeRequest, type Fault, type FaultRule, routeOf, type SeenRequest } from "./fault-rules.ts";
-import { waitFor } from "./wait-for.ts";
+import { lasting, waitFor } from "./wait-for.ts";
 
 /** `refusing`: the port is closed. `half_open`: connections are taken, nothing is read, nobody answers. */
 export type Line = "open" | "refusing" | "half_open";
@@ -84,7 +83,7 @@ class GoBetween {
 
   async #treat(fault: Fault | undefined, seen: SeenRequest, exchange: Exchange): Promise<void> {
     const { message, response } = exchange;
-    if (fault?.kind === "delay") await pause(fault.ms);
+    if (fault?.kind === "delay") await lasting(fault.ms, fault.kind);
     if (fault?.kind === "moment" && fault.when === "before") await fault.run();
     if (fault?.kind === "last_moment") {
       await fault.run();
@@ -160,7 +159,7 @@ function note(seen: SeenRequest, answer: Answer): void {
 
 async function answerAs(fault: Fault | undefined, answer: Answer, { message, response }: Exchange): Promise<void> {
   if (fault?.kind === "moment" && fault.when === "after") await fault.run();
-  if (fault?.kind === "slow_answer") await pause(fault.ms);
+  if (fault?.kind === "slow_answer") await lasting(fault.ms, fault.kind);
   if (fault?.kind === "silence") return;
   if (fault?.kind === "lost_answer") return void message.socket.resetAndDestroy();
   if (fault?.kind === "reset") {

@@ -1,4 +1,5 @@
 /** What a fault receiver sees of a request, and what it may do to it. */
+import { waitFor } from "./wait-for.ts";
 
 export type RequestKind =
   | "create"
@@ -106,6 +107,12 @@ export class ArmedRule {
   get isEarly(): boolean {
     const { fault } = this.#rule;
     return typeof fault !== "function" && fault.kind === "reset" && fault.when === "in_request";
+  }
+
+  /** Resolves when it has struck so often. */
+  struck(times = 1, timeoutMs = 30_000): Promise<unknown> {
+    const what = (): string => `the fault on ${this.#rule.on} strikes ${times} time(s); it has ${this.hits} time(s)`;
+    return waitFor(() => this.hits >= times, { timeoutMs, intervalMs: 10, what });
   }
 
   /** Strikes no more. */

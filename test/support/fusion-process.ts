@@ -55,42 +55,58 @@ export interface FusionCommand {
   readonly args: readonly string[];
 }
 
-interface Addresses {
-  readonly viewPort: number;
-  readonly receiverPort: number;
+/** A pipe into a view of its own, with keys of its own. */
+interface Seat {
+  readonly pipeId: string;
+  readonly viewId: string;
   readonly pushKey: string;
   readonly viewKey: string;
+  readonly options: FusionOptions;
 }
 
-// Pipe and view have different names on purpose: Fusion confuses them when it can.
-const PIPE_ID = "pipe-1";
-const VIEW_ID = "unified-view";
-const START_TIMEOUT_MS = 30_000;
+interface Ports {
+  readonly view: number;
+  readonly receiver: number;
+}
 
-function configText({ viewPort, receiverPort, pushKey, viewKey }: Addresses, options: FusionOptions): string {
-  return `host: 127.0.0.1
-port: ${viewPort}
-session_cleanup_interval: 1
-receivers:
-  http-receiver:
-    driver: http
-    bind_host: 127.0.0.1
-    port: ${receiverPort}
-    api_keys: [{key: ${pushKey}, pipe_id: ${PIPE_ID}}]
-views:
-  ${VIEW_ID}:
+const START_TIMEOUT_MS = 60_000;
+
+/** Pipe and view have different names on purpose: Fusion confuses them when it can. Random keys: only this very process is taken for it. */
+const seatFor = (options: FusionOptions, at: number): Seat => ({
+  pipeId: `pipe-${at + 1}`,
+  viewId: at === 0 ? "unified-view" : `unified-view-${at + 1}`,
+  pushKey: `push-${randomUUID()}`,
+  viewKey: `read-${randomUUID()}`,
+  options,
+});
+
+function configText(ports: Ports, seats: readonly Seat[]): string {
+  const keys = seats.map(({ pushKey, pipeId }) => `{key: ${pushKey}, pipe_id: ${pipeId}}`);
+  const view = ({ viewId, viewKey }: Seat): string => `  ${viewId}:
     driver: fs
     api_keys: [${viewKey}]
     driver_params: {hot_file_threshold: 10, max_tree_items: 0}
-pipes:
-  ${PIPE_ID}:
+`;
+  const pipe = ({ pipeId, viewId, options }: Seat): string => `  ${pipeId}:
     receiver: http-receiver
-    views: [${VIEW_ID}]
+    views: [${viewId}]
     audit_interval_sec: ${options.auditIntervalSeconds ?? 0}
     sentinel_interval_sec: ${options.sentinelIntervalSeconds ?? 0}
     session_timeout_seconds: ${options.sessionTimeoutSeconds ?? 30}
     allow_concurrent_push: true
 `;
+  return `host: 127.0.0.1
+port: ${ports.view}
+session_cleanup_interval: 1
+receivers:
+  http-receiver:
+    driver: http
+    bind_host: 127.0.0.1
+    port: ${ports.receiver}
+    api_keys: [${keys.join(", ")}]
+views:
+${seats.map(view).join("")}pipes:
+${seats.map(pipe).join("")}`;
 }
 
 async function answers(url: string, key: string): Promise<boolean> {
@@ -103,15 +119,36 @@ async function answers(url: string, key: string): Promise<boolean> {
   }
 }
 
-/** Not started yet. Its keys are random, so that only this very process is taken for it. */
+/** Not started yet. */
 export async function createFusionProcess(run: FusionCommand, options: FusionOptions = {}): Promise<FusionProcess> {
-  const [freeView = 0, freeReceiver = 0] = await freePorts(2);
-  const { view: viewPort, receiver: receiverPort } = options.ports ?? { view: freeView, receiver: freeReceiver };
-  const addresses = { viewPort, receiverPort, pushKey: `push-${randomUUID()}`, viewKey: `read-${randomUUID()}` };
-  const { pushKey, viewKey } = addresses;
   const home = createTempFolder(`${run.kind}-fusion`);
+  const [only] = await createFusionSeats(run, [options], { home, ports: options.ports, endsWithTest: true });
+  if (only === undefined) throw new Error("unreachable: there is one seat for each option");
+  return only;
+}
+
+export interface HostOptions {
+  readonly home: string;
+  /** Default: free ones. */
+  readonly ports?: Ports | undefined;
+  /** Killed with the other children of a test. */
+  readonly endsWithTest: boolean;
+}
+
+/** One process with a pipe, a view and keys for each of the options; whatever is done to one of them is done to all. Not started yet. */
+export async function createFusionSeats(
+  run: FusionCommand,
+  options: readonly FusionOptions[],
+  { home, ports, endsWithTest }: HostOptions,
+): Promise<FusionProcess[]> {
+  const [freeView = 0, freeReceiver = 0] = await freePorts(2);
+  const { view: viewPort, receiver: receiverPort } = ports ?? { view: freeView, receiver: freeReceiver };
+  const seats = options.map(seatFor);
   mkdirSync(join(home, "fusion-config"));
-  writeFileSync(join(home, "fusion-config/default.yaml"), configText(addresses, options));
+  writeFileSync(
+    join(home, "fusion-config/default.yaml"),
+    configText({ view: viewPort, receiver: receiverPort }, seats),
+  );
   const receiverUrl = `http://127.0.0.1:${receiverPort}`;
   const viewUrl = `http://127.0.0.1:${viewPort}`;
   let child: Child | undefined;
@@ -121,17 +158,16 @@ export async function createFusionProcess(run: FusionCommand, options: FusionOpt
   };
   const isUp = async (): Promise<boolean> => {
     if (running().exit() !== undefined) throw new Error(`Fusion ended at once:\n${running().output()}`);
-    const receiving = await answers(`${receiverUrl}/api/v1/pipe/session/`, pushKey);
-    return receiving && (await answers(`${viewUrl}/api/v1/views/${VIEW_ID}/sessions`, viewKey));
+    const [seat] = seats;
+    if (seat === undefined || !(await answers(`${receiverUrl}/api/v1/pipe/session/`, seat.pushKey))) return false;
+    return answers(`${viewUrl}/api/v1/views/${seat.viewId}/sessions`, seat.viewKey);
   };
-  return {
+  const host = {
     kind: run.kind,
-    receiver: { url: receiverUrl, pushKey, pipeId: PIPE_ID },
-    view: createViewClient({ url: viewUrl, viewId: VIEW_ID, key: viewKey }),
     viewUrl,
-    viewKey,
     async start() {
-      child = startChild({ command: run.command, args: run.args, env: { FUSTOR_HOME: home }, cwd: home });
+      const how = { command: run.command, args: run.args, env: { FUSTOR_HOME: home }, cwd: home, endsWithTest };
+      child = startChild(how);
       await waitFor(isUp, {
         timeoutMs: START_TIMEOUT_MS,
         what: () => `Fusion answers on both ports\n${child?.output() ?? ""}`,
@@ -147,4 +183,10 @@ export async function createFusionProcess(run: FusionCommand, options: FusionOpt
     pid: () => running().pid,
     output: () => running().output(),
   };
+  return seats.map(({ pushKey, pipeId, viewId, viewKey }) => ({
+    ...host,
+    viewKey,
+    receiver: { url: receiverUrl, pushKey, pipeId },
+    view: createViewClient({ url: viewUrl, viewId, key: viewKey }),
+  }));
 }

@@ -9,6 +9,7 @@ import { silentLogger } from "../../src/sdk/index.ts";
 import { FakeFusion, type FakeFusionOptions } from "../../src/sdk/testing/fake-fusion.ts";
 import { FakeSender } from "../../src/sdk/testing/fake-sender.ts";
 import { FakeSource, type FakeSourceOptions } from "../../src/sdk/testing/fake-source.ts";
+import { waitFor } from "./wait-for.ts";
 
 export interface HarnessOptions {
   readonly source?: FakeSourceOptions;
@@ -159,9 +160,5 @@ export async function until(
   describe: () => unknown = () => condition.toString(),
   timeoutMs = 10_000,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not in time: ${JSON.stringify(describe())}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await waitFor(condition, { timeoutMs, intervalMs: 2, what: () => JSON.stringify(describe()) });
 }

@@ -15,8 +15,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { seededRandom } from "./temp-tree.ts";
+import { lasting } from "./wait-for.ts";
 
 export interface RandomOptions {
   readonly root: string;
@@ -81,7 +81,7 @@ export function startUnrest(options: Omit<RandomOptions, "steps">): Unrest {
   const work = async (): Promise<void> => {
     while (!over.signal.aborted) {
       playSteps(options, 1 + Math.floor(random() * 6), random);
-      await pause(5 + Math.floor(random() * 20));
+      await lasting(5 + Math.floor(random() * 20), "the pace of the user");
     }
   };
   const done = work();

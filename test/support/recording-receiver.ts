@@ -11,8 +11,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
+import { lasting } from "./wait-for.ts";
 
 export type ReceiverRoute = "create" | "position" | "heartbeat" | "ingest" | "delete" | "other";
 
@@ -195,7 +195,8 @@ class Receiver {
       for await (const chunk of message) {
         chunks.push(chunk as Buffer);
         if (behaviour?.kind === "reset" && behaviour.when === "in-request") message.socket.resetAndDestroy();
-        if (behaviour?.kind === "answer" && behaviour.readEveryMs !== undefined) await pause(behaviour.readEveryMs);
+        if (behaviour?.kind === "answer" && behaviour.readEveryMs !== undefined)
+          await lasting(behaviour.readEveryMs, "a slow reader");
       }
     } catch {
       // The other side broke off: recorded as incomplete.
@@ -212,7 +213,7 @@ class Receiver {
 type AnswerBehaviour = Extract<Behaviour, { kind: "answer" }>;
 
 async function answer(response: ServerResponse, behaviour: AnswerBehaviour): Promise<void> {
-  if (behaviour.delayMs !== undefined) await pause(behaviour.delayMs);
+  if (behaviour.delayMs !== undefined) await lasting(behaviour.delayMs, "a slow answer");
   const { status = 200, body = {}, headers = {}, trickle } = behaviour;
   const bytes = Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
   const contentType = typeof body === "string" ? "text/plain" : "application/json";
@@ -220,7 +221,7 @@ async function answer(response: ServerResponse, behaviour: AnswerBehaviour): Pro
   if (trickle !== undefined) {
     for (let at = 0; at < bytes.length && !response.destroyed; at += trickle.chunkBytes) {
       response.write(bytes.subarray(at, at + trickle.chunkBytes));
-      await pause(trickle.everyMs);
+      await lasting(trickle.everyMs, "an answer that trickles");
     }
     response.end();
     return;

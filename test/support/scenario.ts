@@ -1,7 +1,6 @@
 /** What a scenario is, and how one is run: the same for every pair of an agent and a Fusion. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import type { AgentStatus } from "../../src/agent/agent-status.ts";
 import type { AgentTask } from "./agent-home.ts";
 import type { AgentProcess, OurAgentProcess } from "./agent-process.ts";
@@ -10,6 +9,7 @@ import type { FusionOptions, FusionProcess } from "./fusion-process.ts";
 import { runShell } from "./shell.ts";
 import { createTempFolder, removeTempFolders } from "./temp-tree.ts";
 import { type Comparison, converge, describeComparison } from "./tree-compare.ts";
+import { lasting } from "./wait-for.ts";
 
 /** Where things happen before any process runs. */
 export interface Site {
@@ -36,6 +36,8 @@ export interface Scenario {
   /** Without spaces at its ends; shown by the test and in the table. */
   readonly name: string;
   readonly fusion?: FusionOptions;
+  /** It stops, kills, freezes or overloads Fusion, or needs one without a past; other scenarios share theirs. */
+  readonly ownFusion?: true;
   /** Milliseconds to converge after `act`. Default 20,000. */
   readonly withinMs?: number;
   /** Before the agent starts. Without `act` the clock runs from the agent's start, otherwise from the end of `act`. */
@@ -171,7 +173,8 @@ export function measure(scenario: Scenario, cast: Cast<AgentProcess>): Promise<M
     const begun = performance.now();
     if (scenario.startsWithoutView === undefined) await fusion.view.waitUntilOpen(OPEN_MS);
     const openedMs = scenario.act === undefined ? performance.now() - begun : 0;
-    if (scenario.act !== undefined && scenario.startsWithoutView === undefined) await pause(RIVAL_ARMING_MS);
+    if (scenario.act !== undefined && scenario.startsWithoutView === undefined)
+      await lasting(RIVAL_ARMING_MS, "the rival arms its watches and tells nobody when");
     await scenario.act?.(stage);
     const timeoutMs = scenario.withinMs ?? WITHIN_MS;
     const convergence = await converge(fusion.view, root, { timeoutMs, namesOnly: true });

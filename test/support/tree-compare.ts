@@ -1,7 +1,7 @@
 /** The one comparison of a view with a disk, entry by entry. */
-import { setTimeout as pause } from "node:timers/promises";
 import { readDisk, type Tree, type TreeEntry } from "./disk-tree.ts";
 import type { ViewClient } from "./view-client.ts";
+import { lasting } from "./wait-for.ts";
 
 export type DifferenceKind = "missing" | "ghost" | "wrong kind" | "wrong size" | "wrong mtime" | "wrong ctime";
 
@@ -141,7 +141,7 @@ export async function converge(view: ViewClient, root: string, options: Converge
     }
     if (equalSince === undefined && now - begun > options.timeoutMs) return { equal: false, last: comparison };
     // A look costs Fusion more than it costs us: it gets at least as much time for its own work.
-    await pause(Math.max(40, now - before));
+    await lasting(Math.max(40, now - before), "Fusion's own work");
   }
 }
 

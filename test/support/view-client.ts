@@ -1,6 +1,6 @@
 /** A reader of one view of a Fusion: the nested tree becomes a map by path. */
-import { setTimeout as pause } from "node:timers/promises";
 import type { Tree, TreeEntry } from "./disk-tree.ts";
+import { waitFor } from "./wait-for.ts";
 
 export interface ViewAddress {
   /** Such as `http://127.0.0.1:8101`. */
@@ -109,19 +109,15 @@ export function createViewClient(address: ViewAddress): ViewClient {
       }));
     },
     async waitUntilOpen(timeoutMs) {
-      const deadline = performance.now() + timeoutMs;
-      for (;;) {
+      let last = "";
+      const look = async (): Promise<boolean> => {
         const answer = await get("/tree?path=/&recursive=false").catch(reasonOf);
-        if (typeof answer !== "string") {
-          await answer.text();
-          if (answer.status === 200) return;
-        }
-        if (performance.now() > deadline) {
-          const last = typeof answer === "string" ? answer : `status ${answer.status}`;
-          throw new Error(`the view was not open after ${timeoutMs} ms: ${last}`);
-        }
-        await pause(50);
-      }
+        last = typeof answer === "string" ? answer : `status ${answer.status}`;
+        if (typeof answer === "string") return false;
+        await answer.text();
+        return answer.status === 200;
+      };
+      await waitFor(look, { timeoutMs, what: () => `the view is open, last: ${last}` });
     },
   };
 }

@@ -25,3 +25,28 @@ export async function waitFor<T>(
     await pause(options.intervalMs ?? 50);
   }
 }
+
+/** Looks for that long: what has to stay as it is does. The only way to tell that something does not happen. */
+export async function staysTrue(
+  probe: () => boolean | Promise<boolean>,
+  options: { readonly forMs: number; readonly what: string | (() => string) },
+): Promise<void> {
+  const begun = performance.now();
+  for (;;) {
+    const passed = performance.now() - begun;
+    if (!(await probe())) {
+      const what = typeof options.what === "string" ? options.what : options.what();
+      throw new Error(`it did not stay so for ${options.forMs} ms, only for ${Math.round(passed)} ms: ${what}`);
+    }
+    if (passed >= options.forMs) return;
+    await pause(Math.min(20, options.forMs));
+  }
+}
+
+/**
+ * A time that is part of the play: how long a fault lasts, or the pace of a writer. Never a wait for its result.
+ * @param what What lasts; for the reader.
+ */
+export async function lasting(ms: number, _what: string): Promise<void> {
+  await pause(ms);
+}

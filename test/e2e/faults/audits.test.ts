@@ -1,12 +1,11 @@
 /** What becomes of audits when something comes between: nothing that exists is ever deleted, what does not exist goes. */
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { SeenRequest } from "../../support/fault-rules.ts";
 import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { sayAsStranger } from "../../support/stranger.ts";
 import { growTree } from "../../support/temp-tree.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { staysTrue, waitFor } from "../../support/wait-for.ts";
 
 const audited = {
   prepare: ({ root }: { readonly root: string }) => growTree(`${root}/grown`, { seed: 31, files: 300 }),
@@ -70,10 +69,10 @@ test("an audit with a batch that is never taken has no end", () =>
   withFaults(audited, async (stage) => {
     const { receiver } = stage;
     const rule = receiver.rule({ on: "audit", skip: 2, times: 1000, fault: { kind: "answer", status: 500 } });
-    while (rule.hits === 0) await pause(10);
+    await rule.struck();
     const before = receiver.seen.length;
-    await pause(2500);
-    expect(receiver.seen.slice(before).filter(({ kind }) => kind === "audit_end")).toEqual([]);
+    const noEnd = (): boolean => receiver.seen.slice(before).every(({ kind }) => kind !== "audit_end");
+    await staysTrue(noEnd, { forMs: 2500, what: "the audit has no end" });
     rule.disarm();
     await untilAudits(stage, 1);
     await stage.settle();
@@ -84,11 +83,11 @@ test("an audit whose session is lost, or whose agent stops to lead, in the middl
     const { receiver, root, outside } = stage;
     const unrest = startUnrest({ root, outside, seed: 37 });
     const lost = receiver.rule({ on: "audit", skip: 2, fault: { kind: "session_lost", status: 419 } });
-    while (lost.hits === 0) await pause(10);
+    await lost.struck();
     const demote = (answer: Record<string, unknown>) => ({ ...answer, role: "follower" });
     const demoted = receiver.rule({ on: "heartbeat", times: 3, fault: { kind: "edit", edit: demote } });
     const slow = receiver.rule({ on: "audit", times: 1000, fault: { kind: "slow_answer", ms: 300 } });
-    while (demoted.hits < 3) await pause(10);
+    await demoted.struck(3);
     slow.disarm();
     await unrest.stop();
     await untilAudits(stage, 2);

@@ -1,7 +1,7 @@
 /**
  * The crash matrix: an agent is killed at a named point while things change, starts again, and the view equals the disk.
  *
- * CI plays the points for about a minute. `FUSTOR_CRASHES=500` plays that many instead, `FUSTOR_TEST_SEED` repeats a run,
+ * CI plays the points for ten seconds in each constellation. `FUSTOR_CRASH_SECONDS` lengthens that, `FUSTOR_CRASHES=500` plays that many instead, `FUSTOR_TEST_SEED` repeats a run,
  * `FUSTOR_TEST_FUSION=real` takes the real Fusion.
  */
 import { randomInt } from "node:crypto";
@@ -19,6 +19,8 @@ import { keepViewAlive } from "../../support/stranger.ts";
 import { growTree, seededRandom } from "../../support/temp-tree.ts";
 
 const CRASHES = process.env.FUSTOR_CRASHES === undefined ? undefined : Number(process.env.FUSTOR_CRASHES);
+/** Seconds for each constellation. */
+const SECONDS = Number(process.env.FUSTOR_CRASH_SECONDS ?? 10);
 const seed = Number(process.env.FUSTOR_TEST_SEED ?? randomInt(1 << 30));
 
 /** Paths that go and come back with old times, which the random operations rarely hit. */
@@ -55,7 +57,6 @@ interface Matrix {
   readonly points: readonly CrashPoint[];
   /** One is killed, the others are in its way. */
   readonly agents: number;
-  readonly ciMs: number;
   readonly auditSeconds: number;
   /** Fusion empties its view when its last session goes, unless there is another one. */
   readonly keepsView?: true;
@@ -63,7 +64,7 @@ interface Matrix {
   readonly tombstoneSeconds?: number;
 }
 
-function play({ points, agents, ciMs, auditSeconds, keepsView, tombstoneSeconds }: Matrix): Promise<void> {
+function play({ points, agents, auditSeconds, keepsView, tombstoneSeconds }: Matrix): Promise<void> {
   const random = seededRandom(seed);
   const options = {
     prepare: ({ root }: { readonly root: string }) => growTree(`${root}/grown`, { seed, files: 300 }),
@@ -82,7 +83,7 @@ function play({ points, agents, ciMs, auditSeconds, keepsView, tombstoneSeconds 
       next.agent.start();
       placed.push(next);
     }
-    const end = performance.now() + ciMs;
+    const end = performance.now() + SECONDS * 1000;
     const done: string[] = [];
     const isOver = (): boolean => (CRASHES === undefined ? performance.now() > end : done.length >= CRASHES);
     for (let left: CrashPoint[] = []; !isOver(); ) {
@@ -95,14 +96,14 @@ function play({ points, agents, ciMs, auditSeconds, keepsView, tombstoneSeconds 
   });
 }
 
-const timeout = CRASHES === undefined ? 180_000 : 60_000 + CRASHES * 60_000;
+const timeout = CRASHES === undefined ? 180_000 + SECONDS * 1000 : 60_000 + CRASHES * 60_000;
 
 test(
   `an agent killed at any point and started again leaves the view equal to the disk (FUSTOR_TEST_SEED=${seed})`,
   {
     timeout,
   },
-  () => play({ points: CRASH_POINTS, agents: 1, ciMs: 30_000, auditSeconds: 0 }),
+  () => play({ points: CRASH_POINTS, agents: 1, auditSeconds: 0 }),
 );
 
 test(
@@ -110,7 +111,7 @@ test(
   {
     timeout,
   },
-  () => play({ points: AUDIT_CRASH_POINTS, agents: 1, ciMs: 8000, auditSeconds: 1 }),
+  () => play({ points: AUDIT_CRASH_POINTS, agents: 1, auditSeconds: 1 }),
 );
 
 test(
@@ -118,7 +119,7 @@ test(
   {
     timeout,
   },
-  () => play({ points: CRASH_POINTS, agents: 1, ciMs: 20_000, auditSeconds: 0, keepsView: true }),
+  () => play({ points: CRASH_POINTS, agents: 1, auditSeconds: 0, keepsView: true }),
 );
 
 test(
@@ -130,7 +131,6 @@ test(
     play({
       points: CRASH_POINTS.filter(({ name }) => !name.includes("snapshot")),
       agents: 2,
-      ciMs: 20_000,
       auditSeconds: 2,
       // One agent's row from before the other's delete comes after it, and the agent dies: a ghost for as long as Fusion remembers.
       tombstoneSeconds: 6,

@@ -1,6 +1,5 @@
 /** What becomes of batches when the line or Fusion misbehaves: the agent as a process, Fusion's view against the disk. */
 import { readFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Fault, SeenRequest } from "../../support/fault-rules.ts";
 import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
@@ -60,7 +59,7 @@ test("live batches through every fault of the line keep the session and arrive w
     receiver.rule({ on: "live", skip: 1, fault: { kind: "reset", when: "in_request" } });
     const rules = LINE_FAULTS.map((fault, i) => receiver.rule({ on: "live", skip: 2 + i, fault }));
     const unrest = startUnrest({ root, outside, seed: 7 });
-    while (rules.some(({ hits }) => hits === 0)) await pause(20);
+    for (const rule of rules) await rule.struck();
     await unrest.stop();
     await stage.settle();
     expect(count(receiver.seen, "create")).toBe(1);

@@ -1,7 +1,8 @@
 /** What a pipe does with more changes than it may hold. */
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { AgentStatus } from "../../../src/agent/agent-status.ts";
 import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
+import { lasting, waitFor } from "../../support/wait-for.ts";
 
 /** Far fewer than what happens meanwhile. */
 const SMALL_BUFFERS = { max_queue_size: 100 };
@@ -24,18 +25,25 @@ function expectOneRescan({ receiver, agent }: FaultStage): void {
   expect(agent.output()).not.toMatch(/a rescan starts anew|changes were lost/);
 }
 
-const isRescanned = ({ agent }: FaultStage): boolean => agent.output().includes("a rescan is complete");
+const untilRescanned = ({ agent }: FaultStage): Promise<unknown> =>
+  waitFor(() => agent.output().includes("a rescan is complete"), { timeoutMs: 30_000, what: "a rescan is complete" });
+
+/** The agent took more changes than it may hold. */
+async function untilOverflown({ agent }: FaultStage): Promise<void> {
+  const taken = ({ sources }: AgentStatus): number => Number(sources[0]?.status?.changes ?? 0);
+  await agent.waitForStatus((status) => taken(status) > 10 * SMALL_BUFFERS.max_queue_size);
+}
 
 test("writes beyond every buffer while batches are refused keep the session and cost one rescan and no snapshot", () =>
   withFaults({ prepare, source: SMALL_BUFFERS, fusion: { sessionTimeoutSeconds: 30 } }, async (stage) => {
     const { receiver } = stage;
     const rule = receiver.rule({ on: "ingest", times: 10_000, fault: { kind: "answer", status: 503 } });
     await stage.shell("echo first > first");
-    while (rule.hits === 0) await pause(10);
+    await rule.struck();
     await stage.shell(FLOOD);
-    await pause(1000);
+    await untilOverflown(stage);
     rule.disarm();
-    while (!isRescanned(stage)) await pause(10);
+    await untilRescanned(stage);
     await stage.settle(30_000);
     expectOneRescan(stage);
   }));
@@ -44,9 +52,9 @@ test("writes beyond every buffer while Fusion says nothing cost one rescan and n
   withFaults({ prepare, source: SMALL_BUFFERS, fusion: { sessionTimeoutSeconds: 30 } }, async (stage) => {
     await stage.receiver.line("half_open");
     await stage.shell(FLOOD);
-    await pause(1000);
+    await untilOverflown(stage);
     await stage.receiver.line("open");
-    while (!isRescanned(stage)) await pause(10);
+    await untilRescanned(stage);
     await stage.settle(30_000);
     expectOneRescan(stage);
   }));
@@ -56,7 +64,7 @@ test("a Fusion that is away for longer than the session lives, under writes beyo
     const { receiver } = stage;
     await receiver.line("half_open");
     await stage.shell(FLOOD);
-    await pause(4000);
+    await lasting(4000, "Fusion is away for longer than the session lives");
     await receiver.line("open");
     await stage.settle(30_000);
     const ends = receiver.seen.filter(({ kind, status }) => kind === "snapshot_end" && status === 200);

@@ -1,17 +1,17 @@
 /**
  * Random operations with random faults between agent and Fusion, in rounds: trouble, calm, comparison.
  *
- * CI plays it for less than a minute. `FUSTOR_TEST_SECONDS` lengthens it, `FUSTOR_TEST_SEED` repeats a run.
+ * CI plays it for ten seconds. `FUSTOR_TEST_SECONDS` lengthens it, `FUSTOR_TEST_SEED` repeats a run.
  */
 import { randomInt } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
 import { test } from "vitest";
 import type { Fault, FaultRule } from "../../support/fault-rules.ts";
 import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { growTree, seededRandom } from "../../support/temp-tree.ts";
+import { lasting } from "../../support/wait-for.ts";
 
-const seconds = Number(process.env.FUSTOR_TEST_SECONDS ?? 30);
+const seconds = Number(process.env.FUSTOR_TEST_SECONDS ?? 10);
 const seed = Number(process.env.FUSTOR_TEST_SEED ?? randomInt(1 << 30));
 
 type Dice = () => number;
@@ -56,17 +56,17 @@ const UPHEAVALS: readonly ((stage: FaultStage, random: Dice) => Promise<void>)[]
   },
   async ({ agent }, random) => {
     agent.freeze();
-    await pause(random() * 3000);
+    await lasting(random() * 3000, "the upheaval");
     agent.thaw();
   },
   async ({ fusion }, random) => {
     await fusion.kill();
-    await pause(random() * 2500);
+    await lasting(random() * 2500, "Fusion is away");
     await fusion.start();
   },
   async ({ receiver }, random) => {
     await receiver.line(random() < 0.5 ? "refusing" : "half_open");
-    await pause(random() * 3000);
+    await lasting(random() * 3000, "the upheaval");
     await receiver.line("open");
   },
 ];
@@ -80,7 +80,7 @@ async function round(stage: FaultStage, random: Dice): Promise<string[]> {
     const fault = pick(FAULTS, random);
     receiver.rule({ ...rule, fault });
     story.push(JSON.stringify({ ...rule, fault }));
-    await pause(random() * 300);
+    await lasting(random() * 300, "until the next fault");
   }
   if (random() < 0.6) {
     const upheaval = Math.floor(random() * UPHEAVALS.length);

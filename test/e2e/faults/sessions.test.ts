@@ -1,10 +1,10 @@
 /** What becomes of a pipe when its session, its role or Fusion itself goes: the agent as a process, Fusion's view against the disk. */
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Fault, RequestKind, SeenRequest } from "../../support/fault-rules.ts";
 import { withFaults } from "../../support/fault-stage.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { growTree } from "../../support/temp-tree.ts";
+import { lasting } from "../../support/wait-for.ts";
 
 const grown = (files: number) => ({
   prepare: ({ root }: { readonly root: string }) => growTree(`${root}/grown`, { seed: files, files }),
@@ -32,7 +32,7 @@ test("a session that ends with 404, 410 or 419 in the middle of a snapshot, of l
         return { kind: "session_lost", status };
       };
       const rule = receiver.rule({ on, skip, if: isNew, fault });
-      while (rule.hits === 0) await pause(10);
+      await rule.struck();
     }
     await unrest.stop();
     await stage.settle();
@@ -69,7 +69,7 @@ test("connections that are refused, then taken without an answer, leave the view
       await shell(
         `rm away/${digit}?; mv away/${digit} away/moved${digit}; mkdir -p away/a${digit}/b; echo x > away/a${digit}/b/c`,
       );
-      await pause(3000);
+      await lasting(3000, `the line is ${line} for longer than the session lives`);
       await receiver.line("open");
       await stage.settle();
     }
@@ -84,7 +84,7 @@ test("a role that flips under writes ends one snapshot per promotion and none as
     for (let flip = 1; flip <= 2; flip++) {
       const demote = (answer: Record<string, unknown>) => ({ ...answer, role: "follower" });
       const demoted = receiver.rule({ on: "heartbeat", times: 2, fault: { kind: "edit", edit: demote } });
-      while (demoted.hits < 2) await pause(10);
+      await demoted.struck(2);
       const before = ends();
       expect(before).toBe(flip);
       await receiver.waitForSeen(
@@ -103,7 +103,7 @@ test("a Fusion that is gone for a while and starts with nothing in its memory ge
     const unrest = startUnrest({ root, outside, seed: 13 });
     for (let round = 0; round < 2; round++) {
       await fusion.kill();
-      await pause(700);
+      await lasting(700, "Fusion is away");
       await fusion.start();
       await fusion.view.waitUntilOpen(15_000);
     }

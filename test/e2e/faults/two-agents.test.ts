@@ -1,10 +1,9 @@
 /** Two agents on one directory: one leads, and whatever happens to it the other one takes over and the view equals the disk. */
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type FaultStage, type Placed, withFaults } from "../../support/fault-stage.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { growTree } from "../../support/temp-tree.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { lasting, waitFor } from "../../support/wait-for.ts";
 
 const grown = {
   prepare: ({ root }: { readonly root: string }) => growTree(`${root}/grown`, { seed: 2, files: 300 }),
@@ -37,7 +36,7 @@ test("a leader that is killed under writes is followed by the other agent, and c
   withFaults(grown, async (stage) => {
     const other = await second(stage);
     const unrest = startUnrest({ root: stage.root, outside: stage.outside, seed: 17 });
-    await pause(300);
+    await lasting(300, "both agents run beside the writer");
     await stage.agent.kill();
     await stage.shell(CHANGES);
     await untilLeads(other);
@@ -75,12 +74,12 @@ test.each(["refusing", "half_open"] as const)(
     withFaults(grown, async (stage) => {
       const other = await second(stage);
       const unrest = startUnrest({ root: stage.root, outside: stage.outside, seed: 19 });
-      await pause(200);
+      await lasting(200, "both agents run beside the writer");
       await stage.receiver.line(line);
       await untilLeads(other);
       await stage.shell(CHANGES);
       await stage.receiver.line("open");
-      await pause(500);
+      await lasting(500, "the healed line carries writes");
       await unrest.stop();
       await stage.settle(30_000);
     }),

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EmbeddedFusion, startEmbeddedFusion } from "../../../src/fusion/embedded-fusion.ts";
 import { type FusionConfig, parseFusionConfig } from "../../../src/fusion/fusion-config.ts";
 import { silentLogger } from "../../../src/sdk/observer.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { lasting, waitFor } from "../../support/wait-for.ts";
 
 const CONFIG: FusionConfig = parseFusionConfig([
   {
@@ -331,7 +331,7 @@ describe("readers", () => {
     let bytes = 0;
     for await (const piece of slow) {
       bytes += (piece as Buffer).length;
-      if (bytes < 20_000_000) await new Promise((resolve) => setTimeout(resolve, 10));
+      if (bytes < 20_000_000) await lasting(10, "a slow reader");
     }
     expect(slow.complete).toBe(true);
     // Whatever waits in the kernel's buffers may still come; the end does without the rest.

@@ -40,6 +40,22 @@ export async function runScenario(target: ScenarioTarget, scenario: Scenario): P
   }
 }
 
+/** The status that an ingest body gets. */
+export async function postBody(target: ScenarioTarget, body: unknown): Promise<number> {
+  const base = `${target.receiverUrl}/api/v1/pipe`;
+  const headers = { "content-type": "application/json", "x-api-key": "push-key" };
+  const opened = await fetch(`${base}/session/`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({ task_id: "bodies" }),
+  });
+  const { session_id: id } = (await opened.json()) as { session_id: string };
+  const answer = await fetch(`${base}/ingest/${id}/events`, { method: "POST", headers, body: JSON.stringify(body) });
+  await answer.text();
+  await fetch(`${base}/session/${id}`, { method: "DELETE", headers });
+  return answer.status;
+}
+
 class Player {
   readonly #target: ScenarioTarget;
   readonly #base: number;

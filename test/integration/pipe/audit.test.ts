@@ -4,6 +4,7 @@ import { systemAmbience } from "../../../src/pipe/system-ambience.ts";
 import { FustorError } from "../../../src/sdk/index.ts";
 import type { ReceivedEnvelope } from "../../../src/sdk/testing/fake-sender.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
+import { lasting } from "../../support/wait-for.ts";
 
 const HOUR = 3_600_000;
 /** Old enough for no tombstone to be in the way. */
@@ -274,7 +275,7 @@ describe("audits of a leader", () => {
       harness.source.write(`${directory}/w${i % 23}`, i);
       if (i % 5 === 0) harness.source.remove(`${directory}/w${(i + 7) % 23}`);
       if (i % 37 === 0) harness.source.remove(`/new${i % 9}`);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await lasting(1, "the pace of the writer");
     }
     await until(
       () => harness.pipe.status().backlog === 0 && harness.differences().length === 0,

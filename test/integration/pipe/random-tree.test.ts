@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
+import { lasting } from "../../support/wait-for.ts";
 
 /** A small generator with a seed (mulberry32). */
 function dice(seed: number): () => number {
@@ -72,8 +73,6 @@ class RandomTree {
   }
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** `accompanied`: a second session keeps the view from being reset whenever ours is lost. */
 async function live(harness: PipeHarness, random: () => number, accompanied: boolean): Promise<void> {
   const tree = new RandomTree(harness, random);
@@ -94,7 +93,7 @@ async function live(harness: PipeHarness, random: () => number, accompanied: boo
     for (let i = 0; i < 8; i++) tree.step();
     const session = harness.fusion.sessions.find((id) => !id.endsWith("other"));
     if (random() < 0.06 && session !== undefined) harness.fusion.expire(session);
-    await pause(random() * 8);
+    await lasting(random() * 8, "the pace of the changes");
   }
   harness.sender.noFaults();
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ReceivedEnvelope } from "../../../src/sdk/testing/fake-sender.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
+import { staysTrue } from "../../support/wait-for.ts";
 
 const rowsIn = (push: ReceivedEnvelope | undefined): number =>
   (push?.events ?? []).reduce((sum, event) => sum + event.rows.length, 0);
@@ -114,8 +115,8 @@ describe("a far side that suddenly refuses everything", () => {
     await until(() => harness.poison.length === 100);
     const pushes = harness.sender.pushes.length;
     await until(() => harness.sender.callsTo("heartbeat").length > 0);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(harness.sender.pushes.length - pushes).toBeLessThan(3 + Math.log2(500));
+    const slow = (): boolean => harness.sender.pushes.length - pushes < 3 + Math.log2(500);
+    await staysTrue(slow, { forMs: 100, what: () => `${harness.sender.pushes.length - pushes} pushes` });
     expect(harness.poison).toHaveLength(100);
   });
 });

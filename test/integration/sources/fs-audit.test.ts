@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type BulkRows, type Change, type FsRow, silentLogger } from "../../../src/sdk/index.ts";
 import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
 import { createSource } from "../../../src/sources/registry.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 const { signal } = new AbortController();
 
@@ -37,10 +38,8 @@ describe("what the fs source tells when it is asked", () => {
     const settings = { uri: root, driverParams: { engine: "poll", exclude: ["left out"] }, excludePaths: [] };
     source = createSource("fs", { id: "test", logger: silentLogger }, settings) as FsSource;
     await source.open();
-    for (const deadline = Date.now() + 10_000; source.status().availability.state !== "available"; ) {
-      if (Date.now() > deadline) throw new Error("the source did not become available");
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+    const isAvailable = (): boolean => source.status().availability.state === "available";
+    await waitFor(isAvailable, { timeoutMs: 10_000, intervalMs: 2, what: "the source becomes available" });
   });
 
   afterEach(async () => {
@@ -128,10 +127,8 @@ describe("what the fs source tells when it is asked", () => {
       ["/d/g", false],
       ["/gone", false],
     ]);
-    for (const deadline = Date.now() + 10_000; !changes.some(({ op, key }) => op === "delete" && key === "/d/g"); ) {
-      if (Date.now() > deadline) throw new Error("the delete was not reported");
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+    const isTold = (): boolean => changes.some(({ op, key }) => op === "delete" && key === "/d/g");
+    await waitFor(isTold, { timeoutMs: 10_000, intervalMs: 2, what: "the delete is reported" });
     abort.abort();
     await pump;
   });

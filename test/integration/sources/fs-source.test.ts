@@ -27,6 +27,7 @@ import type { WatchStatus } from "../../../src/native/addon.ts";
 import { type Change, type FsRow, silentLogger } from "../../../src/sdk/index.ts";
 import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
 import { createSource } from "../../../src/sources/registry.ts";
+import { lasting, waitFor } from "../../support/wait-for.ts";
 import { EventJudge } from "./event-judge.ts";
 
 const CONVERGE_MS = 10_000;
@@ -98,7 +99,7 @@ class Watched {
       if (this.#failure !== undefined) throw this.#failure;
       differences = this.judge.differences(this.root);
       if (differences.length === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await lasting(20, "until the next look");
     } while (Date.now() < deadline);
     expect(differences.slice(0, 20)).toEqual([]);
   }
@@ -111,11 +112,7 @@ class Watched {
 }
 
 async function until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error("the condition did not come true in time");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  await waitFor(condition, { timeoutMs, intervalMs: 5, what: () => condition.toString() });
 }
 
 const sh = (command: string, cwd: string): void => {

@@ -1,7 +1,7 @@
 import { appendFileSync, closeSync, openSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
 import { playRandomly } from "../random-operations.ts";
 import type { Scenario, Stage } from "../scenario.ts";
+import { lasting } from "../wait-for.ts";
 
 /** The writer still has the file open when the comparison begins. */
 async function appendToHeldFile({ root, onCleanup }: Stage): Promise<void> {
@@ -9,7 +9,7 @@ async function appendToHeldFile({ root, onCleanup }: Stage): Promise<void> {
   onCleanup(() => closeSync(file));
   for (let line = 0; line < 40; line++) {
     appendFileSync(file, `line ${line}\n`);
-    await pause(25);
+    await lasting(25, "the pace of the writer");
   }
 }
 

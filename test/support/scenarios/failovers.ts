@@ -1,9 +1,8 @@
 import { strict as assert } from "node:assert";
-import { setTimeout as pause } from "node:timers/promises";
 import type { AgentProcess } from "../agent-process.ts";
 import type { Scenario, Stage } from "../scenario.ts";
 import { growTree } from "../temp-tree.ts";
-import { waitFor } from "../wait-for.ts";
+import { lasting, waitFor } from "../wait-for.ts";
 
 const grown: Pick<Scenario, "prepare" | "fusion" | "withinMs"> = {
   prepare: ({ root }) => {
@@ -66,7 +65,7 @@ export const failoverScenarios: readonly Scenario[] = [
       await stage.shell(changesMeanwhile);
       await untilRoles(stage, ["leader"]);
       await stage.shell("mv fresh gone; rm -rf renamed");
-      await pause(500);
+      await lasting(500, "the first agent is still stopped while the second one leads");
       stage.agent.thaw();
       await leaveAlone(stage, other);
     },

@@ -1,28 +1,10 @@
 import { strict as assert } from "node:assert";
 import { mkdirSync, rmdirSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
-import { type Child, startChild } from "../child-process.ts";
-import type { Scenario, Stage } from "../scenario.ts";
+import { startChild } from "../child-process.ts";
+import type { Scenario } from "../scenario.ts";
 import { growTree } from "../temp-tree.ts";
-import { waitFor } from "../wait-for.ts";
-
-/** Writes, renames and deletes below `busy/` until it is ended. */
-function startWriter({ root }: Stage): Child {
-  const script = `mkdir -p busy/dirs; i=0
-    while true; do i=$((i+1)); k=$((i%60))
-      echo $i > busy/file-$k; mkdir -p busy/dirs/$i/x; echo $i > busy/dirs/$i/x/y
-      rm -rf busy/dirs/$((i-30)); mv busy/file-$k busy/moved-$k; sleep 0.002
-    done`;
-  return startChild({ command: "bash", args: ["-c", script], cwd: root });
-}
-
-async function whileWriting(stage: Stage, act: () => Promise<void>): Promise<void> {
-  const writer = startWriter(stage);
-  await pause(1500);
-  await act();
-  await pause(1500);
-  await writer.end();
-}
+import { lasting, waitFor } from "../wait-for.ts";
+import { whileWriting } from "./writer.ts";
 
 const growing = (files: number): Pick<Scenario, "prepare"> => ({
   prepare: ({ root }) => {
@@ -43,15 +25,6 @@ function whenFusion(what: string, probe: () => Promise<boolean>): Promise<true> 
 const changesMeanwhile =
   "rm -rf grown/d1*; mv grown/d2 renamed; echo new > grown/new; rm -f grown/*.dat; mkdir -p fresh/a/b; touch fresh/a/b/c";
 
-const restartFusion = (how: "stop" | "kill"): NonNullable<Scenario["act"]> =>
-  async function act({ fusion, shell }) {
-    await shell("rm -rf grown/d3*; echo before > before");
-    await fusion[how]();
-    await shell(changesMeanwhile);
-    await pause(3000);
-    await fusion.start();
-  };
-
 export const restartScenarios: readonly Scenario[] = [
   {
     name: "the agent is killed under load and started again",
@@ -66,12 +39,13 @@ export const restartScenarios: readonly Scenario[] = [
   {
     name: "the agent is killed in the middle of its first snapshot and started again",
     ...growing(20_000),
+    ownFusion: true,
     startsWithoutView: true,
     async act({ agent, fusion, shell }) {
       await whenFusion("a session", async () => (await fusion.view.sessions()).length > 0);
       // A frozen Fusion holds the snapshot where it is, and finds what the dead agent still sent when it goes on.
       fusion.freeze();
-      await pause(250);
+      await lasting(250, "what the agent sends while nobody reads it");
       await agent.kill();
       fusion.thaw();
       assert.equal((await fusion.view.readTree()).state, "opening", "the snapshot was over before Fusion was frozen");
@@ -84,6 +58,7 @@ export const restartScenarios: readonly Scenario[] = [
     ...grown,
     // Nobody but the dead process may know this session: the new one has to outwait it.
     fusion: { sessionTimeoutSeconds: 3 },
+    ownFusion: true,
     startsWithoutView: true,
     async act({ agent, fusion }) {
       await whenFusion("a session", async () => (await fusion.view.sessions()).length > 0);
@@ -95,6 +70,8 @@ export const restartScenarios: readonly Scenario[] = [
     name: "directories move while the first snapshot runs",
     ...growing(20_000),
     startsWithoutView: true,
+    // It keeps Fusion busy for a while after its end.
+    ownFusion: true,
     // A move tells of every path below twice: Fusion has to digest hundreds of thousands of rows that it took into its queue.
     withinMs: 60_000,
     async act({ root, fusion }) {
@@ -115,40 +92,6 @@ export const restartScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "Fusion ends and starts again with nothing in its memory",
-    ...grown,
-    withinMs: 60_000,
-    act: restartFusion("stop"),
-  },
-  {
-    name: "Fusion is killed and starts again with nothing in its memory",
-    ...grown,
-    withinMs: 60_000,
-    act: restartFusion("kill"),
-  },
-  {
-    name: "Fusion is killed and starts again under writes",
-    ...grown,
-    withinMs: 60_000,
-    act: (stage) =>
-      whileWriting(stage, async () => {
-        await stage.fusion.kill();
-        await pause(1000);
-        await stage.fusion.start();
-      }),
-  },
-  {
-    name: "Fusion is frozen for 15 s under writes",
-    ...grown,
-    withinMs: 60_000,
-    act: (stage) =>
-      whileWriting(stage, async () => {
-        stage.fusion.freeze();
-        await pause(15_000);
-        stage.fusion.thaw();
-      }),
-  },
-  {
     name: "the kernel's queue overflows while the agent is stopped",
     ...grown,
     withinMs: 30_000,
@@ -163,7 +106,7 @@ export const restartScenarios: readonly Scenario[] = [
     fusion: { sessionTimeoutSeconds: 2 },
     async act(stage) {
       const before = await stage.fusion.view.sessions();
-      await whileWriting(stage, () => pause(20_000));
+      await whileWriting(stage, () => lasting(20_000, "ten session timeouts"));
       const after = await stage.fusion.view.sessions();
       assert.deepEqual(
         after.map(({ id }) => id),
@@ -176,8 +119,9 @@ export const restartScenarios: readonly Scenario[] = [
     name: "a root that is missing at the start is taken up when it appears",
     startsWithoutView: true,
     prepare: ({ root }) => rmdirSync(root),
-    async act({ root, shell }) {
-      await pause(2500);
+    async act({ agent, fusion, root, shell }) {
+      await whenFusion("a session", async () => (await fusion.view.sessions()).length > 0);
+      assert(agent.alive(), "the agent ended because its root is missing");
       mkdirSync(root);
       await shell("mkdir -p a/b; echo 1 > a/b/c");
     },

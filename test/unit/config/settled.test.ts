@@ -1,9 +1,9 @@
 import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { untilConfigSettled } from "../../../src/config/settled.ts";
 import { createTempFolder } from "../../support/temp-tree.ts";
+import { lasting } from "../../support/wait-for.ts";
 
 async function homeWith(text: string) {
   const home = createTempFolder("settled");
@@ -20,7 +20,7 @@ test("a file that is written again and again is waited for until it rests", asyn
   const writer = (async () => {
     for (let i = 0; i < 10; i++) {
       await writeFile(file, `# ${i}`);
-      await pause(50);
+      await lasting(50, "the pace of the writer");
     }
     writing = false;
   })();
@@ -35,7 +35,7 @@ test("one that never rests does not hold a reload up for ever", async () => {
   const writer = (async () => {
     while (!over.signal.aborted) {
       await writeFile(file, "# again");
-      await pause(20);
+      await lasting(20, "the pace of the writer");
     }
   })();
   await untilConfigSettled(options);
