@@ -23,7 +23,7 @@ import { CANARY_PREFIX, Canary } from "./canary.ts";
 import { coverageNotes } from "./coverage-notes.ts";
 import type { FsSourceOptions } from "./fs-config.ts";
 import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
-import { type ParcelHints, startParcelHints } from "./parcel-hints.ts";
+import { loadParcel, type ParcelHints, startParcelHints } from "./parcel-hints.ts";
 import { Doorbell, liveBatches } from "./realtime.ts";
 import { sourceKey } from "./source-key.ts";
 
@@ -78,7 +78,10 @@ export class FsSource implements SourceDriver {
   async open(_options?: CallOptions): Promise<void> {
     const { root, engine, excludePaths, canaryMs } = this.#options;
     this.#context.logger.info({ root, engine }, "watching");
-    if (engine === "parcel") this.#followParcel(root, excludePaths);
+    if (engine === "parcel") {
+      await loadParcel();
+      this.#followParcel(root, excludePaths);
+    }
     this.#watch.start();
     if (canaryMs > 0) this.#canary = new Canary(root, canaryMs, this.#watch, this.#context.logger);
   }

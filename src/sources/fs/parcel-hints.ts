@@ -17,7 +17,7 @@ export async function startParcelHints(
   watch: NativeWatch,
   logger: Logger,
 ): Promise<ParcelHints> {
-  const { subscribe } = await import("@parcel/watcher");
+  const { subscribe } = await loadParcel();
   let subscription: AsyncSubscription;
   try {
     subscription = await subscribe(root, (error, events) => take(root, error, events, watch, logger), {
@@ -30,6 +30,21 @@ export async function startParcelHints(
   const note = (error: unknown): void =>
     logger.warn({ root }, `@parcel/watcher stopped badly: ${describeError(error)}`);
   return { stop: () => subscription.unsubscribe().catch(note) };
+}
+
+/** It is not among our dependencies: who wants this engine installs it. */
+export async function loadParcel(): Promise<typeof import("@parcel/watcher")> {
+  try {
+    return await import("@parcel/watcher");
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
+    throw new FustorError(
+      "FUSTOR_CONFIG_INVALID",
+      `engine parcel needs the package @parcel/watcher, which ${missing ? "is not installed" : "does not load"}: ` +
+        "run `npm install @parcel/watcher@2` where fustor-agent is installed, or choose another engine",
+      { cause },
+    );
+  }
 }
 
 function take(root: string, error: Error | null, events: readonly Event[], watch: NativeWatch, logger: Logger): void {
