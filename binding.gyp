@@ -26,7 +26,7 @@
       "cflags!": ["-O3", "-Wno-unused-parameter"],
       "cflags": ["-O2", "-fvisibility=hidden", "-fvisibility-inlines-hidden"],
       "cflags_cc": ["-std=c++20"],
-      "ldflags": ["-Wl,-z,nodelete", "-pthread"],
+      "ldflags": ["-Wl,-z,nodelete", "-Wl,--version-script=<(module_root_dir)/native/addon.map", "-pthread"],
     },
   ],
 }

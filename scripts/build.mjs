@@ -9,11 +9,12 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
 } from "node:fs";
 import { availableParallelism } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join, relative, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const CMAKE_TREE = join(ROOT, "build", "cmake");
@@ -75,6 +76,7 @@ function nodeModule(name) {
 /** Never a half-written file under the final name: a running agent, or a test beside us, may be loading it. */
 function install(built) {
   mkdirSync(dirname(ADDON), { recursive: true });
+  if (existsSync(ADDON) && readFileSync(ADDON).equals(readFileSync(built))) return;
   const fresh = `${ADDON}.${process.pid}`;
   copyFileSync(built, fresh);
   renameSync(fresh, ADDON);
@@ -135,24 +137,36 @@ const filesBelow = (folder) =>
   existsSync(folder)
     ? readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name))
+        .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+        .sort()
     : [];
 
-/** A source that was renamed must not live on in dist/. */
-function removeStaleOutput() {
-  const dist = join(ROOT, "dist");
-  for (const file of filesBelow(dist)) {
-    const source = file.replace(dist, join(ROOT, "src")).replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
-    if (!existsSync(source)) rmSync(file);
-  }
+const sameContent = (one, other) => {
+  const names = filesBelow(one);
+  if (names.join("\n") !== filesBelow(other).join("\n")) return false;
+  return names.every((name) => readFileSync(join(one, name)).equals(readFileSync(join(other, name))));
+};
+
+/** As install(): what runs from dist/ finds all files of one build, never a half-written one, nor one whose source was renamed. */
+function installFolder(built, folder) {
+  if (sameContent(built, folder)) return rmSync(built, { recursive: true });
+  const old = `${built}.old`;
+  if (existsSync(folder)) renameSync(folder, old);
+  renameSync(built, folder);
+  rmSync(old, { recursive: true, force: true });
 }
 
 function buildTypescript() {
-  removeStaleOutput();
   const tsc = join(nodeModule("typescript"), "bin", "tsc");
-  mustRun("tsc", process.execPath, [tsc, "-p", "tsconfig.build.json"]);
-  const main = join(ROOT, "dist", "cli", "main.js");
-  if (existsSync(main)) chmodSync(main, 0o755);
+  const fresh = join(ROOT, "build", `dist.${process.pid}`);
+  rmSync(fresh, { recursive: true, force: true });
+  try {
+    mustRun("tsc", process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", fresh]);
+    chmodSync(join(fresh, "cli", "main.js"), 0o755);
+    installFolder(fresh, join(ROOT, "dist"));
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
 }
 
 const STEPS = {

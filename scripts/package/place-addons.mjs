@@ -1,0 +1,35 @@
+// Puts into packages/ what can be packed: addons that `npm run build:prebuilt` made from these sources, and for this machine's own platform
+// otherwise what was built here. Links all packages where npm looks for what it bundles.
+import { copyFileSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { inputsHash, isFresh } from "./freshness.mjs";
+import { ownBuild, ownPlatform, PLATFORMS, packageFolder, packedAddon, ROOT, readManifest } from "./platforms.mjs";
+
+const present = (path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+function link(name) {
+  const { name: packageName } = readManifest(packageFolder(name));
+  const path = join(ROOT, "node_modules", packageName);
+  if (present(path)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(relative(dirname(path), packageFolder(name)), path);
+}
+
+/** Platform -> "prebuilt", "built here" or "missing". */
+export function placeAddons() {
+  const inputs = inputsHash();
+  const own = ownPlatform();
+  const placed = PLATFORMS.map(({ name }) => {
+    link(name);
+    if (isFresh(name, inputs)) return [name, "prebuilt"];
+    const target = packedAddon(name);
+    if (name !== own || !existsSync(ownBuild)) {
+      rmSync(target, { force: true });
+      return [name, "missing"];
+    }
+    copyFileSync(ownBuild, `${target}.${process.pid}`);
+    renameSync(`${target}.${process.pid}`, target);
+    return [name, "built here"];
+  });
+  return Object.fromEntries(placed);
+}
