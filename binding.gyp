@@ -17,6 +17,7 @@
       ],
       "defines": [
         "NAPI_VERSION=8",
+        "_LARGEFILE64_SOURCE",
         "NAPI_DISABLE_CPP_EXCEPTIONS",
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
         "FUSTOR_VERSION=\"<(version)\"",
