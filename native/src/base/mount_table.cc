@@ -73,12 +73,16 @@ bool parse(std::string_view line, Mount& out) {
   return true;
 }
 
-/** The open mountinfo, and what was read from it last. One for the process: its mount namespace is that of the first call. */
+/** The open mountinfo, and what was read from it last. One for the process: a child that moved to another mount namespace begins anew. */
 class Holder {
  public:
   std::shared_ptr<const MountTable> now() {
     const std::lock_guard lock(mutex_);
-    if (!fd_) fd_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+    if (const pid_t self = ::getpid(); !fd_ || owner_ != self) {
+      fd_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+      owner_ = self;
+      fresh_ = true;
+    }
     if (!fd_) return table_;
     // Asking comes before reading: what changes while it is read makes the next call read again.
     for (int attempt = 0; (changed() || fresh_) && attempt < kReadAttempts; attempt++) {
@@ -114,6 +118,7 @@ class Holder {
 
   std::mutex mutex_;
   UniqueFd fd_;
+  pid_t owner_ = 0;    // the process that opened it
   bool fresh_ = true;  // never read
   std::shared_ptr<const MountTable> table_ = std::make_shared<const MountTable>("");
   std::atomic<uint64_t> reads_{0};
