@@ -4,6 +4,7 @@ export type {
   AgentState,
   AgentStatus,
   ConsoleState,
+  DescriptorState,
   PipeReport,
   SenderReport,
   SourceReport,

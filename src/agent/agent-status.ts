@@ -6,8 +6,15 @@ export type AgentState = "starting" | "running" | "draining" | "stopped";
 
 export type ConsoleState =
   | { readonly state: "off" }
-  | { readonly state: "listening"; readonly url: string }
+  /** `url` opens the whole page: it holds the token of this run. */
+  | { readonly state: "listening"; readonly url: string; readonly note?: string }
   | { readonly state: "failed"; readonly reason: string };
+
+/** Of this process. `limit`: how many it may have open, null where nothing tells. */
+export interface DescriptorState {
+  readonly exhausted: boolean;
+  readonly limit: number | null;
+}
 
 export interface SourceReport {
   /** Ids of the configuration entries that share this source. */
@@ -49,6 +56,7 @@ export interface AgentStatus {
     readonly percent: number;
   };
   readonly console: ConsoleState;
+  readonly descriptors: DescriptorState;
   readonly pipes: readonly PipeReport[];
   readonly sources: readonly SourceReport[];
 }

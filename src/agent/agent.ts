@@ -12,10 +12,10 @@ import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
 import { FustorError, type Logger } from "../sdk/index.ts";
 import { loadAgentId } from "./agent-id.ts";
-import type { AgentState, AgentStatus, ConsoleState } from "./agent-status.ts";
+import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
 import { readHostId } from "./host-id.ts";
 import { LAST_STEPS_MS, PipeSlot, type SlotContext, sourceReports } from "./pipe-slot.ts";
-import { cpuMeter } from "./process-load.ts";
+import { cpuMeter, residentMeter } from "./process-load.ts";
 import { type PipeTarget, planReload, type ReloadPlan, resolveTarget, startOnlyChanges } from "./reload-plan.ts";
 import type { ReloadedPipe, ReloadReport } from "./reload-report.ts";
 import { StateStore } from "./state-store.ts";
@@ -28,6 +28,8 @@ export interface AgentOptions {
   readonly logger: Logger;
   /** Told in the status; the page itself is not ours. Default: off. */
   readonly consoleState?: () => ConsoleState;
+  /** Told in the status. Default: all is well. */
+  readonly descriptors?: () => DescriptorState;
   readonly ambience?: Ambience;
 }
 
@@ -58,6 +60,7 @@ export class Agent {
   readonly #startedAt: number;
   readonly #startedOn: Date;
   readonly #cpu: ReturnType<typeof cpuMeter>;
+  readonly #resident = residentMeter();
   #slots: readonly PipeSlot[];
   #state: AgentState = "stopped";
   /** Start and reloads, one after the other. */
@@ -210,7 +213,7 @@ export class Agent {
   }
 
   status(): AgentStatus {
-    const { config, consoleState } = this.#options;
+    const { config, consoleState, descriptors } = this.#options;
     return {
       state: this.#state,
       version: agentVersion,
@@ -220,9 +223,10 @@ export class Agent {
       uptimeMs: Math.round(this.#ambience.now() - this.#startedAt),
       home: config.home,
       configDir: config.configDir,
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: this.#resident(),
       cpu: this.#cpu(),
       console: consoleState?.() ?? { state: "off" },
+      descriptors: descriptors?.() ?? { exhausted: false, limit: null },
       pipes: this.#slots.map((slot) => slot.report()),
       sources: sourceReports(this.#slots),
     };

@@ -1,5 +1,6 @@
 /** What the commands use to talk to a running agent of the same home. */
 import { request } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileTrouble } from "../config/file-trouble.ts";
 import { describeError, FustorError } from "../sdk/index.ts";
 import type { AgentStatus } from "./agent-status.ts";
@@ -33,6 +34,29 @@ function call(socketPath: string, method: string, path: string, timeoutMs: numbe
   });
 }
 
+/** An agent without a free file descriptor closes what it cannot take; a second later it has one in reserve. */
+const RETRY_FOR_MS = 4000;
+const RETRY_PAUSE_MS = 200;
+const TURNED_AWAY = new Set(["ECONNRESET", "EPIPE", "EAGAIN"]);
+
+async function callUntilTaken(
+  socketPath: string,
+  method: string,
+  path: string,
+  timeoutMs: number,
+): Promise<ControlAnswer> {
+  const giveUpAt = performance.now() + RETRY_FOR_MS;
+  for (;;) {
+    try {
+      return await call(socketPath, method, path, timeoutMs);
+    } catch (error) {
+      const mayPass = TURNED_AWAY.has((error as NodeJS.ErrnoException).code ?? "");
+      if (!mayPass || performance.now() > giveUpAt) throw error;
+      await pause(RETRY_PAUSE_MS);
+    }
+  }
+}
+
 /**
  * Throws FUSTOR_AGENT_STOPPED when nobody listens, FUSTOR_HOME_UNUSABLE when this user may not ask, FUSTOR_INTERNAL when somebody listens
  * who does not answer properly.
@@ -43,7 +67,7 @@ async function ask(home: string, method: string, path: string, expected: number,
   if (socketPath === undefined) throw stopped;
   let answer: ControlAnswer;
   try {
-    answer = await call(socketPath, method, path, timeoutMs);
+    answer = await callUntilTaken(socketPath, method, path, timeoutMs);
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (NOBODY.has(code)) throw stopped;

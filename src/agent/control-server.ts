@@ -119,6 +119,15 @@ const identityText = (path: string): Promise<string | undefined> =>
     () => undefined,
   );
 
+const MOST_CONNECTIONS = 16;
+/** Of requests; an answer may take as long as a reload takes. */
+const LIMITS = {
+  headersTimeout: 5000,
+  requestTimeout: 5000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000,
+} as const;
+
 interface Listening {
   readonly server: Server;
   readonly address: ControlAddress;
@@ -132,9 +141,10 @@ interface Listening {
  */
 async function listenAt(address: ControlAddress, handlers: ControlHandlers): Promise<Listening> {
   const draft = draftOf(address.path);
-  const server = createServer((request, response) => void handle(request, response, handlers));
-  server.headersTimeout = 5000;
+  const server = createServer(LIMITS, (request, response) => void handle(request, response, handlers));
+  server.maxConnections = MOST_CONNECTIONS;
   await bindPrivately(server, draft);
+  // A connection that could not be taken is lost to who wanted it, nothing more.
   server.on("error", () => undefined);
   try {
     await chmod(draft, 0o600);

@@ -34,6 +34,7 @@ export function ownPaths(config: OwnPlaces, root: string): readonly string[] {
     paths.lockFile,
     paths.socket,
     `${paths.socket}.path`,
+    paths.consoleToken,
     paths.stateDir,
     paths.deadLetterDir,
     ...logFiles(paths.logFile, config.logging.keepFiles),

@@ -9,6 +9,19 @@ export interface CpuLoad {
   readonly percent: number;
 }
 
+/** Bytes in memory. Reading them takes a file descriptor: without one the last reading is told, 0 at first. */
+export function residentMeter(read: () => number = process.memoryUsage.rss): () => number {
+  let last = 0;
+  return () => {
+    try {
+      last = read();
+    } catch {
+      // None was free.
+    }
+    return last;
+  };
+}
+
 /** Without a timer of its own: an idle agent must not wake up to measure how idle it is. */
 export function cpuMeter(now: () => number, usage: () => NodeJS.CpuUsage = process.cpuUsage): () => CpuLoad {
   const start = usage();

@@ -103,5 +103,6 @@ export function startOnlyChanges(before: AgentConfig, after: AgentConfig): reado
   const names: string[] = [];
   if (before.agentId !== after.agentId) names.push("agent_id");
   if (!isDeepStrictEqual(before.logging, after.logging)) names.push("logging");
+  if (!isDeepStrictEqual(before.console, after.console)) names.push("console");
   return names.map(startOnly);
 }

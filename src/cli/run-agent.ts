@@ -3,7 +3,6 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isatty } from "node:tty";
 import { type Agent, type AgentPlan, createAgent, type StartReport } from "../agent/agent.ts";
-import type { ConsoleState } from "../agent/agent-status.ts";
 import { type ControlHandlers, startControlServer } from "../agent/control-server.ts";
 import { sweepTemporaries } from "../agent/durable-file.ts";
 import { watchHome } from "../agent/home-watch.ts";
@@ -13,13 +12,16 @@ import { resolveTarget } from "../agent/reload-plan.ts";
 import type { StartedPipe } from "../agent/reload-report.ts";
 import { createReloader, type FreshPlan } from "../agent/reloader.ts";
 import { listenForShutdown } from "../agent/shutdown.ts";
+import { holdSpareDescriptors } from "../agent/spare-descriptors.ts";
 import { redirectOutput } from "../agent/standard-output.ts";
 import { agentVersion } from "../agent/version.ts";
 import { ensureHome, homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
-import { CONSOLE_PORT, startConsole } from "../console/console-server.ts";
-import { FustorError } from "../sdk/index.ts";
+import { type ConsoleOptions, type ConsoleServer, startConsole } from "../console/console-server.ts";
+import { makeConsoleToken } from "../console/console-token.ts";
+import { describeError } from "../sdk/index.ts";
 import { type AgentLogger, createLogger } from "../telemetry/logger.ts";
+import { consoleSettings } from "./console-settings.ts";
 import { EXIT } from "./exit-codes.ts";
 
 /**
@@ -44,17 +46,6 @@ export interface RunOptions {
   readonly stdout?: NodeJS.WritableStream;
   /** Called once, when every pipe runs or failed. */
   onStarted(report: StartReport): void;
-}
-
-/** `FUSTOR_CONSOLE_PORT`, 0 = no page. Throws FUSTOR_CONFIG_INVALID. */
-export function consolePort(written: string | undefined): number {
-  if (written === undefined || written.trim() === "") return CONSOLE_PORT;
-  const port = Number(written);
-  if (/^\d+$/.test(written.trim()) && port <= 65_535) return port;
-  throw new FustorError(
-    "FUSTOR_CONFIG_INVALID",
-    `FUSTOR_CONSOLE_PORT is ${JSON.stringify(written)}: write a port, or 0 for none`,
-  );
 }
 
 async function openLog({ config, verbose, stdout, isDaemon }: RunOptions): Promise<AgentLogger> {
@@ -145,10 +136,23 @@ async function live(agent: Agent, options: RunOptions, logger: AgentLogger, wish
   return EXIT.done;
 }
 
+/** The page with a token of its own; a home that takes no files costs the page and nothing else. */
+async function openConsole(home: string, options: Omit<ConsoleOptions, "token">): Promise<ConsoleServer> {
+  try {
+    const token = await makeConsoleToken(homePaths(home).consoleToken);
+    const page = await startConsole({ ...options, token: token.text });
+    return { ...page, close: () => page.close().then(token.dispose) };
+  } catch (error) {
+    const reason = describeError(error);
+    options.logger.warn({}, `the status page is not there: ${reason}`);
+    return { state: { state: "failed", reason }, shed: () => undefined, close: async () => undefined };
+  }
+}
+
 /** Throws FUSTOR_AGENT_RUNNING when another agent has the home. Resolves with the exit code, everything closed. */
 export async function runAgent(options: RunOptions): Promise<number> {
   const { config } = options;
-  const port = consolePort(process.env.FUSTOR_CONSOLE_PORT);
+  const place = consoleSettings(config.console, process.env);
   await ensureHome(config.home);
   const lock = await acquireInstance(config.home, lockFile);
   const { stateDir } = homePaths(config.home);
@@ -165,8 +169,16 @@ export async function runAgent(options: RunOptions): Promise<number> {
   let lost = false;
   try {
     logger.info({ version: agentVersion, home: config.home, files: config.files }, "starting");
-    let consoleState: ConsoleState = { state: "off" };
-    const agent = await createAgent({ config, pipes: options.pipes, logger, consoleState: () => consoleState });
+    let page: ConsoleServer | undefined;
+    const spares = holdSpareDescriptors(logger, () => page?.shed());
+    closers.unshift(async () => spares.close());
+    const agent = await createAgent({
+      config,
+      pipes: options.pipes,
+      logger,
+      consoleState: () => page?.state ?? { state: "off" },
+      descriptors: spares.state,
+    });
     const reloader = createReloader({ agent, load: options.replan, drainMs: DRAIN_MS, logger });
     reload = () => void reloader.request();
     const handlers: ControlHandlers = {
@@ -189,9 +201,9 @@ export async function runAgent(options: RunOptions): Promise<number> {
       stopper.request(why);
     };
     closers.unshift(watchHome({ home: config.home, lock, restoreSocket: control.restore, logger, onLost }));
-    if (port !== 0) {
-      const page = await startConsole({ port, status: handlers.status, logger });
-      consoleState = page.state;
+    if (place !== undefined) {
+      const isPressed = (): boolean => spares.state().exhausted;
+      page = await openConsole(config.home, { place, status: handlers.status, isPressed, logger });
       closers.unshift(page.close);
     }
     closers.unshift(() => agent.stop(DRAIN_MS));

@@ -24,6 +24,8 @@ export interface HomePaths {
   readonly lockFile: string;
   /** The control socket; a home too deep for the kernel's 107 bytes needs another place. */
   readonly socket: string;
+  /** What opens the whole status page. */
+  readonly consoleToken: string;
   /** What pipes remember between runs. */
   readonly stateDir: string;
   /** Rows that a far side refuses. */
@@ -41,6 +43,7 @@ export function homePaths(home: string, configDir: string = home, logDir: string
     pidFile: join(home, "agent.pid"),
     lockFile: join(home, "agent.lock"),
     socket: join(home, "agent.sock"),
+    consoleToken: join(home, "console.token"),
     stateDir: join(home, "state"),
     deadLetterDir: join(home, "dead-letter"),
   };

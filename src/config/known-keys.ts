@@ -11,6 +11,7 @@ export const TOP_LEVEL_KEYS: KeyTable = {
   pipes: {},
   syncs: { means: "pipes", older: true },
   logging: {},
+  console: {},
   fs_scan_workers: {},
   agent_id: {},
 };
@@ -23,6 +24,8 @@ export const LOGGING_KEYS: KeyTable = {
   stdout: {},
   format: { noEffect: "the log is JSON, one object a line; stdout: json has the foreground write the same" },
 };
+
+export const CONSOLE_KEYS: KeyTable = { enabled: {}, host: {}, port: {} };
 
 /** What sources and senders have in common. */
 const ENDPOINT_KEYS: KeyTable = {

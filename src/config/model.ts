@@ -99,6 +99,15 @@ export interface LoggingConfig {
   readonly stdout: "text" | "json";
 }
 
+/** The status page. */
+export interface ConsoleConfig {
+  readonly enabled: boolean;
+  /** `localhost` = both addresses of loopback. */
+  readonly host: string;
+  /** Absent: 8100, or the next free one. */
+  readonly port?: number;
+}
+
 export interface AgentConfig {
   /** `FUSTOR_HOME`, resolved. */
   readonly home: string;
@@ -109,6 +118,7 @@ export interface AgentConfig {
   /** Takes the place of the generated id in `agent.id`. */
   readonly agentId?: string;
   readonly logging: LoggingConfig;
+  readonly console: ConsoleConfig;
   readonly sources: ReadonlyMap<string, SourceConfig>;
   readonly senders: ReadonlyMap<string, SenderConfig>;
   readonly pipes: ReadonlyMap<string, PipeConfig>;

@@ -115,6 +115,7 @@ function assemble(
     files,
     ...(settings.agentId === undefined ? {} : { agentId: settings.agentId }),
     logging: settings.logging,
+    console: settings.console,
     sources,
     senders,
     pipes,

@@ -5,6 +5,7 @@
  * are booleans, a quoted number is a number, so that one file serves both agents.
  */
 
+import { isIP } from "node:net";
 import { z } from "zod";
 
 /** Timers hold no longer delays than 2^31 ms. */
@@ -171,6 +172,17 @@ export const loggingSchema = z.object({
   max_bytes: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   keep_files: wholeNumber(0, 1000).optional(),
   stdout: z.enum(["text", "json"], { error: "is no form of lines; write text or json" }).optional(),
+});
+
+/** Whoever wants no page says so with `enabled`. */
+export const consoleSchema = z.object({
+  enabled: flag.optional(),
+  host: text
+    .refine((host) => host === "localhost" || isIP(host) !== 0, {
+      error: "is no address of this machine; write localhost or an IP address",
+    })
+    .optional(),
+  port: wholeNumber(1, 65_535).optional(),
 });
 
 export const settingsSchema = z.object({

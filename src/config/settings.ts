@@ -1,17 +1,18 @@
-/** What stands beside the sections: `logging`, `fs_scan_workers`, `agent_id`. They hold for the whole agent. */
+/** What stands beside the sections: `logging`, `console`, `fs_scan_workers`, `agent_id`. They hold for the whole agent. */
 
 import { resolve } from "node:path";
 import { checkFields } from "./check.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";
-import { LOGGING_KEYS } from "./known-keys.ts";
-import type { LoggingConfig, LogLevel } from "./model.ts";
+import { CONSOLE_KEYS, LOGGING_KEYS } from "./known-keys.ts";
+import type { ConsoleConfig, LoggingConfig, LogLevel } from "./model.ts";
 import { formatOrigin, type Problems, quoted } from "./problem.ts";
-import { loggingSchema, settingsSchema } from "./schemas.ts";
+import { consoleSchema, loggingSchema, settingsSchema } from "./schemas.ts";
 import { nearest } from "./suggest.ts";
 import { isNull, toPlain } from "./tree.ts";
 
 export interface Settings {
   readonly logging: LoggingConfig;
+  readonly console: ConsoleConfig;
   /** Default of `max_scan_workers` of fs sources. */
   readonly fsScanWorkers?: number;
   readonly agentId?: string;
@@ -19,7 +20,7 @@ export interface Settings {
 
 const LOGGING_DEFAULTS = { level: "info", maxBytes: 64 * 1024 * 1024, keepFiles: 4, stdout: "text" } as const;
 
-const SETTINGS = ["logging", "fs_scan_workers", "agent_id"] as const;
+const SETTINGS = ["logging", "console", "fs_scan_workers", "agent_id"] as const;
 
 /** Keeps the settings of one file; another file may repeat one, but not contradict it. */
 export function gatherSettings(file: Fields, gathered: Map<string, Field>, problems: Problems): void {
@@ -36,12 +37,13 @@ export function gatherSettings(file: Fields, gathered: Map<string, Field>, probl
 
 /** The settings with defaults filled in; what is wrong is recorded. `logDir` is where logs go unless told otherwise. */
 export function readSettings(gathered: Fields, logDir: string, problems: Problems): Settings {
-  const plain = new Map([...gathered].filter(([name]) => name !== "logging"));
+  const plain = new Map([...gathered].filter(([name]) => name !== "logging" && name !== "console"));
   const [anyField] = plain.values();
   const values = anyField === undefined ? {} : (checkFields(settingsSchema, plain, anyField, problems) ?? {});
   const logging = gathered.get("logging");
   return {
     logging: readLogging(logging, logDir, problems),
+    console: readConsole(gathered.get("console"), problems),
     ...(values.fs_scan_workers === undefined ? {} : { fsScanWorkers: values.fs_scan_workers }),
     ...(values.agent_id === undefined ? {} : { agentId: values.agent_id }),
   };
@@ -62,6 +64,26 @@ function readLogging(field: Field | undefined, logDir: string, problems: Problem
     keepFiles: values?.keep_files ?? defaults.keepFiles,
     stdout: values?.stdout ?? defaults.stdout,
     dir: values?.dir === undefined ? logDir : readDir(values.dir, fields.get("dir") ?? field, logDir, problems),
+  };
+}
+
+function readConsole(field: Field | undefined, problems: Problems): ConsoleConfig {
+  const defaults: ConsoleConfig = { enabled: true, host: "localhost" };
+  if (field === undefined) return defaults;
+  if (field.node.kind !== "map") {
+    problems.error(field, "is not a block of keys", "write enabled, host or port below it, indented");
+    return defaults;
+  }
+  const values = checkFields(
+    consoleSchema,
+    readFields(field.node, field.path, CONSOLE_KEYS, problems),
+    field,
+    problems,
+  );
+  return {
+    enabled: values?.enabled ?? defaults.enabled,
+    host: values?.host ?? defaults.host,
+    ...(values?.port === undefined ? {} : { port: values.port }),
   };
 }
 

@@ -2,9 +2,12 @@
 import { randomBytes } from "node:crypto";
 import type { RequestListener } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { AgentStatus } from "../agent/agent-status.ts";
+import { isSameToken } from "./console-token.ts";
 import { renderMain, renderPage } from "./page.ts";
+import { renderPublicMain } from "./public-page.ts";
+import { publicStatus } from "./public-status.ts";
 
 const LOCAL_HOSTS = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
@@ -31,24 +34,52 @@ const contentPolicy = (nonce: string): string =>
     "frame-ancestors 'none'",
   ].join("; ");
 
+export interface ConsoleAccess {
+  /** Opens everything: `?token=...`, or `Authorization: Bearer ...`. */
+  readonly token: string;
+  /** Who has no token sees states and counts. False where others than this machine can ask: then nobody sees anything. */
+  readonly isOpen: boolean;
+}
+
+type Sight = "all" | "public";
+type ConsoleEnv = { Variables: { sight: Sight } };
+
+const givenToken = (context: Context): string | undefined =>
+  context.req.query("token") ?? /^Bearer (.+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
+
+/** Undefined: nothing is to be seen. A wrong token is an error and not the same as none. */
+function sightOf(context: Context, { token, isOpen }: ConsoleAccess): Sight | undefined {
+  const given = givenToken(context);
+  if (given === undefined) return isOpen ? "public" : undefined;
+  return isSameToken(given, token) ? "all" : undefined;
+}
+
 /** The page without a listener. */
-export function consoleApp(status: () => AgentStatus): Hono {
-  const app = new Hono();
+export function consoleApp(status: () => AgentStatus, access: ConsoleAccess): Hono<ConsoleEnv> {
+  const app = new Hono<ConsoleEnv>();
   app.use(async (context, next) => {
-    if (!isLocalHost(context.req.header("host"))) return context.text("This page is for localhost only.\n", 403);
+    // Elsewhere a name is no guard, and the token is asked for in any case.
+    if (access.isOpen && !isLocalHost(context.req.header("host")))
+      return context.text("This page is for localhost only.\n", 403);
     if (!["GET", "HEAD"].includes(context.req.method)) return context.text("Read-only.\n", 405, { allow: "GET, HEAD" });
+    const sight = sightOf(context, access);
+    if (sight === undefined) return context.text("`fustor-agent status` prints the address with its token.\n", 403);
+    context.set("sight", sight);
     await next();
     for (const [name, value] of Object.entries(FIXED_HEADERS)) context.header(name, value);
   });
   app.get("/", (context) => {
     const nonce = randomBytes(16).toString("base64");
     context.header("content-security-policy", contentPolicy(nonce));
-    return context.html(renderPage(status(), nonce));
+    return context.html(renderPage(mainOf(context.get("sight"), status()), nonce));
   });
-  app.get("/main", (context) => context.html(renderMain(status())));
-  app.get("/api/status", (context) => context.json(status()));
+  app.get("/main", (context) => context.html(mainOf(context.get("sight"), status())));
+  app.get("/api/status", (context) => context.json(context.get("sight") === "all" ? status() : publicStatus(status())));
   return app;
 }
 
-export const consoleListener = (status: () => AgentStatus): RequestListener =>
-  getRequestListener(consoleApp(status).fetch) as RequestListener;
+const mainOf = (sight: Sight, status: AgentStatus) =>
+  sight === "all" ? renderMain(status) : renderPublicMain(publicStatus(status));
+
+export const consoleListener = (status: () => AgentStatus, access: ConsoleAccess): RequestListener =>
+  getRequestListener(consoleApp(status, access).fetch) as RequestListener;

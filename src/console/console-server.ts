@@ -1,27 +1,38 @@
 /**
- * The status page on http://localhost:8100: read-only, for this machine only.
+ * The status page on http://localhost:8100: read-only, and for this machine only unless the configuration says otherwise.
  *
- * It binds loopback addresses and answers only requests that name loopback as their host, so that a web page elsewhere cannot
- * reach it under a name of its own that points here. A port that is taken is said and survived.
+ * On loopback it answers only requests that name loopback as their host, so that a web page elsewhere cannot reach it under a name of its
+ * own that points here. Any user of the machine gets there, so names, paths and texts are for who has the token (console-token.ts), and
+ * connections are few and short: they must not cost the agent its file descriptors. A port that is taken is said and survived.
  *
  * What answers is loaded with the first request: a page that nobody opens costs an agent nothing but a socket.
  */
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AgentStatus, ConsoleState } from "../agent/agent-status.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
+import type { ConsoleAccess } from "./console-app.ts";
+import { type ConsolePlace, isLoopback, portsToTry, urlOf } from "./console-place.ts";
 
-export const CONSOLE_PORT = 8100;
+const MOST_CONNECTIONS = 16;
+const LIMITS = {
+  headersTimeout: 5000,
+  requestTimeout: 5000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000,
+} as const;
 
 export interface ConsoleServer {
   readonly state: ConsoleState;
+  /** Ends every connection. */
+  shed(): void;
   close(): Promise<void>;
 }
 
 /** Hands every request to the page, once that is loaded. */
-function loadedOnDemand(status: () => AgentStatus, logger: Logger): RequestListener {
+function loadedOnDemand(status: () => AgentStatus, access: ConsoleAccess, logger: Logger): RequestListener {
   let page: Promise<RequestListener> | undefined;
   return (request, response) => {
-    page ??= import("./console-app.ts").then(({ consoleListener }) => consoleListener(status));
+    page ??= import("./console-app.ts").then(({ consoleListener }) => consoleListener(status, access));
     page.then(
       (listener) => listener(request, response),
       (error: unknown) => {
@@ -33,11 +44,19 @@ function loadedOnDemand(status: () => AgentStatus, logger: Logger): RequestListe
   };
 }
 
-function listen(listener: RequestListener, hostname: string, port: number): Promise<Server> {
-  const server = createServer(listener);
+function listen(listener: RequestListener, host: string, port: number): Promise<Server> {
+  const server = createServer(LIMITS, listener);
+  server.maxConnections = MOST_CONNECTIONS;
+  // Of a line on which nothing moves.
+  server.timeout = LIMITS.requestTimeout;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ port, host: hostname, ipv6Only: hostname === "::1" }, () => resolve(server));
+    server.listen({ port, host, ipv6Only: host === "::1" }, () => {
+      server.off("error", reject);
+      // A connection that could not be taken is lost to who wanted it, nothing more.
+      server.on("error", () => undefined);
+      resolve(server);
+    });
   });
 }
 
@@ -52,34 +71,80 @@ const portOf = (server: Server): number => {
   return typeof address === "object" && address !== null ? address.port : 0;
 };
 
+interface Listening {
+  readonly servers: readonly Server[];
+  /** The host of the address for people. */
+  readonly name: string;
+}
+
+/** A program of somebody else on the other address of loopback would get what is meant for us under the name `localhost`. */
+async function listenOnLoopback(listener: RequestListener, port: number, mayBeAlone: boolean): Promise<Listening> {
+  const first = await listen(listener, "127.0.0.1", port);
+  try {
+    return { servers: [first, await listen(listener, "::1", portOf(first))], name: "localhost" };
+  } catch (error) {
+    const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+    if (!isTaken || mayBeAlone) return { servers: [first], name: "127.0.0.1" };
+    await closeServer(first);
+    throw error;
+  }
+}
+
+async function listenAt(
+  listener: RequestListener,
+  host: string,
+  port: number,
+  mayBeAlone: boolean,
+): Promise<Listening> {
+  if (host === "localhost") return listenOnLoopback(listener, port, mayBeAlone);
+  return { servers: [await listen(listener, host, port)], name: host };
+}
+
 export interface ConsoleOptions {
-  readonly port: number;
+  readonly place: ConsolePlace;
+  readonly token: string;
   readonly status: () => AgentStatus;
+  /** The process has no file descriptors to spare: then the page does without any. Default: never. */
+  readonly isPressed?: () => boolean;
   readonly logger: Logger;
+}
+
+const NO_PAGE = { shed: () => undefined, close: async () => undefined };
+
+/** What the page takes the agent may need more. */
+function shedUnderPressure(server: Server, isPressed: () => boolean): void {
+  server.on("connection", (socket) => {
+    if (isPressed()) socket.destroy();
+  });
 }
 
 /** Never rejects: without a port there is no page, and the agent works all the same. */
 export async function startConsole(options: ConsoleOptions): Promise<ConsoleServer> {
-  const listener = loadedOnDemand(options.status, options.logger);
-  let first: Server;
-  try {
-    first = await listen(listener, "127.0.0.1", options.port);
-  } catch (error) {
-    const reason = `port ${options.port}: ${describeError(error)}`;
-    options.logger.warn({ port: options.port }, `the status page is not there: ${describeError(error)}`);
-    return { state: { state: "failed", reason }, close: async () => undefined };
+  const { place, token, status, logger, isPressed = () => false } = options;
+  const listener = loadedOnDemand(status, { token, isOpen: isLoopback(place.host) }, logger);
+  const ports = portsToTry(place);
+  let reason = "";
+  for (const port of ports) {
+    try {
+      const { servers, name } = await listenAt(listener, place.host, port, place.port !== undefined);
+      const [server] = servers;
+      for (const each of servers) shedUnderPressure(each, isPressed);
+      const url = urlOf(name, server === undefined ? port : portOf(server));
+      const note = port === ports[0] ? undefined : `port ${ports[0]} is taken: this is the next free one`;
+      // The log is no place for the token.
+      logger.info({ url }, note === undefined ? "status page" : `status page: ${note}`);
+      return {
+        state: { state: "listening", url: `${url}?token=${token}`, ...(note === undefined ? {} : { note }) },
+        shed: () => {
+          for (const each of servers) each.closeAllConnections();
+        },
+        close: async () => void (await Promise.all(servers.map(closeServer))),
+      };
+    } catch (error) {
+      reason = `port ${port}: ${describeError(error)}`;
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") break;
+    }
   }
-  const port = portOf(first);
-  // Machines without IPv6 do without; so does one where somebody else has the port there.
-  const second = await listen(listener, "::1", port).catch((error) => {
-    options.logger.debug({ port }, `the status page does not listen on ::1: ${describeError(error)}`);
-    return undefined;
-  });
-  const url = `http://localhost:${port}`;
-  options.logger.info({ url }, "status page");
-  const servers = second === undefined ? [first] : [first, second];
-  return {
-    state: { state: "listening", url },
-    close: async () => void (await Promise.all(servers.map(closeServer))),
-  };
+  logger.warn({ host: place.host }, `the status page is not there: ${reason}`);
+  return { state: { state: "failed", reason }, ...NO_PAGE };
 }

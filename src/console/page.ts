@@ -3,19 +3,20 @@
  * `main` and puts it in the place of the old one. Every text goes through `html`, which escapes it.
  */
 import { html, raw } from "hono/html";
-import type { AgentState, AgentStatus, PipeReport, SourceReport } from "../agent/agent-status.ts";
+import type { AgentState, AgentStatus, DescriptorState, PipeReport, SourceReport } from "../agent/agent-status.ts";
 import { auditText } from "../agent/audit-text.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 
-type Markup = ReturnType<typeof html>;
-type Tone = "good" | "busy" | "wait" | "bad" | "idle";
+export type Markup = ReturnType<typeof html>;
+export type Tone = "good" | "busy" | "wait" | "bad" | "idle";
 
 const REFRESH_MS = 2000;
 
 const PAGE_SCRIPT = `
+document.getElementById("json").search = location.search;
 const refresh = async () => {
   try {
-    const answer = await fetch("/main", { cache: "no-store", signal: AbortSignal.timeout(${REFRESH_MS * 2}) });
+    const answer = await fetch("/main" + location.search, { cache: "no-store", signal: AbortSignal.timeout(${REFRESH_MS * 2}) });
     if (!answer.ok) throw new Error(String(answer.status));
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     document.querySelector("main").replaceWith(document.adoptNode(next));
@@ -28,7 +29,7 @@ const refresh = async () => {
 setTimeout(refresh, ${REFRESH_MS});
 `;
 
-const PIPE_TONES: Readonly<Record<PipeReport["state"], Tone>> = {
+export const PIPE_TONES: Readonly<Record<PipeReport["state"], Tone>> = {
   stopped: "idle",
   connecting: "busy",
   running: "good",
@@ -40,26 +41,27 @@ const PIPE_TONES: Readonly<Record<PipeReport["state"], Tone>> = {
   failed: "bad",
 };
 
-const AGENT_TONES: Readonly<Record<AgentState, Tone>> = {
+export const AGENT_TONES: Readonly<Record<AgentState, Tone>> = {
   starting: "busy",
   running: "good",
   draining: "wait",
   stopped: "idle",
 };
 
-const SOURCE_TONES: Readonly<Record<SourceReport["status"]["availability"]["state"], Tone>> = {
+export const SOURCE_TONES: Readonly<Record<SourceReport["status"]["availability"]["state"], Tone>> = {
   starting: "busy",
   available: "good",
   unavailable: "wait",
 };
 
-const pill = (tone: Tone, text: string): Markup => html`<span class="pill ${tone}">${text.replaceAll("_", " ")}</span>`;
-const count = (value: number): string => value.toLocaleString("en-US");
-const megabytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
-const milliseconds = (value: number | undefined): string =>
+export const pill = (tone: Tone, text: string): Markup =>
+  html`<span class="pill ${tone}">${text.replaceAll("_", " ")}</span>`;
+export const count = (value: number): string => value.toLocaleString("en-US");
+export const megabytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
+export const milliseconds = (value: number | undefined): string =>
   value === undefined ? "–" : `${count(Math.round(value))} ms`;
 
-function uptime(ms: number): string {
+export function uptime(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   const parts: readonly (readonly [number, string])[] = [
     [Math.floor(seconds / 86400), "d"],
@@ -72,8 +74,18 @@ function uptime(ms: number): string {
   return shown.map(([value, unit]) => `${value} ${unit}`).join(" ");
 }
 
-const fact = (name: string, value: string | Markup, kind = ""): Markup =>
+export const fact = (name: string, value: string | Markup, kind = ""): Markup =>
   html`<div class="${kind}"><dt>${name}</dt><dd>${value}</dd></div>`;
+
+/** Only when there is one. */
+export const descriptorTrouble = ({ exhausted, limit }: DescriptorState): Markup =>
+  exhausted
+    ? fact(
+        "Trouble",
+        html`<span class="error">no file descriptor is left (limit ${String(limit ?? "unknown")})</span>`,
+        "wide",
+      )
+    : html``;
 
 function facts(status: AgentStatus): Markup {
   return html`<dl class="facts">
@@ -83,6 +95,7 @@ function facts(status: AgentStatus): Markup {
     ${fact("Process", `PID ${status.pid}`)}
     ${fact("Version", status.version)}
     ${fact("Home", status.home, "wide")}
+    ${descriptorTrouble(status.descriptors)}
   </dl>`;
 }
 
@@ -169,8 +182,8 @@ ${sourceTable(status.sources)}
 </main>`;
 }
 
-/** The whole document. `nonce` is what its Content-Security-Policy allows to run and to style. */
-export function renderPage(status: AgentStatus, nonce: string): Markup {
+/** The whole document around a `main`. `nonce` is what its Content-Security-Policy allows to run and to style. */
+export function renderPage(main: Markup, nonce: string): Markup {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -181,8 +194,8 @@ export function renderPage(status: AgentStatus, nonce: string): Markup {
 <style nonce="${nonce}">${raw(PAGE_STYLE)}</style>
 </head>
 <body>
-${renderMain(status)}
-<footer>Read-only. The same facts as JSON: <a href="/api/status">/api/status</a></footer>
+${main}
+<footer>Read-only. The same facts as JSON: <a id="json" href="/api/status">/api/status</a></footer>
 <script nonce="${nonce}">${raw(PAGE_SCRIPT)}</script>
 </body>
 </html>`;

@@ -81,6 +81,8 @@ function listenOnce(server: Server, port: number, host: string): Promise<void> {
     server.once("error", reject);
     server.listen(port, host, () => {
       server.off("error", reject);
+      // A connection that could not be taken is lost to who wanted it, nothing more.
+      server.on("error", () => undefined);
       resolve();
     });
   });

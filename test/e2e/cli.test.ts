@@ -439,18 +439,30 @@ describe("the agent's life", () => {
 });
 
 describe("the status page", () => {
-  test("is there on its port with the facts of the status", async () => {
+  const addressOf = async (home: string): Promise<string> =>
+    /^Console {2}(\S+)/m.exec((await run(["status"], { home })).stdout)?.[1] ?? "";
+
+  test("is there on its port, whole for who has the address that `status` prints", async () => {
     const { home } = await agentSetup();
     const port = await freePort();
     await run(["start", "-D"], { home, env: { FUSTOR_CONSOLE_PORT: String(port) } });
-    const page = await fetch(`http://127.0.0.1:${port}/`);
+    const address = new URL(await addressOf(home));
+    expect(address.port).toBe(String(port));
+    const page = await fetch(address);
     expect(page.status).toBe(200);
     expect(await page.text()).toContain(">p1<");
-    const facts = (await (await fetch(`http://127.0.0.1:${port}/api/status`)).json()) as StatusJson;
+    const facts = (await (await fetch(new URL(`/api/status${address.search}`, address))).json()) as StatusJson;
     expect(facts.pid).toBe((await statusOf(home)).pid);
+    for (const path of ["/", "/main", "/api/status"]) {
+      const seen = await (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+      for (const secret of [home, "p1", "to-echo"]) expect(seen).not.toContain(secret);
+    }
+    expect((await stat(join(home, "console.token"))).mode & 0o777).toBe(0o600);
+    await run(["stop"], { home });
+    await expect(stat(join(home, "console.token"))).rejects.toThrow("ENOENT");
   });
 
-  test("a taken port is said in the status and survived", async () => {
+  test("a port that was set and is taken is said in the status and survived", async () => {
     const { home } = await agentSetup();
     const taken = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void taken.close());
@@ -462,6 +474,28 @@ describe("the status page", () => {
       state: "failed",
       reason: expect.stringContaining(String(port)),
     });
+  });
+
+  test("a second agent on the machine has one, too, and `console` in the configuration places it or turns it off", async () => {
+    const env = { FUSTOR_CONSOLE_PORT: "" };
+    const ports = new Set<string>();
+    for (let agent = 0; agent < 2; agent++) {
+      const { home } = await agentSetup();
+      expect((await run(["start", "-D"], { home, env })).code).toBe(0);
+      const address = await addressOf(home);
+      expect((await fetch(address)).status).toBe(200);
+      ports.add(new URL(address).port);
+    }
+    expect(ports.size).toBe(2);
+    const port = await freePort();
+    const { home: placed } = await agentSetup();
+    await appendFile(join(placed, "agent-config.yaml"), `\nconsole: {host: 127.0.0.1, port: ${port}}\n`);
+    await run(["start", "-D"], { home: placed, env });
+    expect(new URL(await addressOf(placed)).host).toBe(`127.0.0.1:${port}`);
+    const { home: without } = await agentSetup();
+    await appendFile(join(without, "agent-config.yaml"), "\nconsole: {enabled: false}\n");
+    await run(["start", "-D"], { home: without, env });
+    expect((await statusOf(without)).console).toEqual({ state: "off" });
   });
 });
 

@@ -57,12 +57,16 @@ function killDaemon(): void {
   }
 }
 
-async function pageText(): Promise<string> {
-  const answer = await fetch(CONSOLE, { signal: AbortSignal.timeout(5000) });
+/** The page without a token, or whole with the one of the home. */
+async function pageText(token?: string): Promise<string> {
+  const url = token === undefined ? CONSOLE : `${CONSOLE}/?token=${token}`;
+  const answer = await fetch(url, { signal: AbortSignal.timeout(5000) });
   expect(answer.status).toBe(200);
   expect(answer.headers.get("content-type")).toContain("text/html");
   return answer.text();
 }
+
+const tokenOfHome = (): string => readFileSync(join(home, "console.token"), "utf8").trim();
 
 beforeEach(async () => {
   for (const port of [8100, 8101, 8102]) await demandFreePort(port);
@@ -89,7 +93,8 @@ test("`fustor-agent start` keeps Fusion's view equal and shows itself on http://
   await waitUntilEqual(fusion.view, root, WITHIN);
   writeFileSync(join(root, "fresh"), "new");
   await waitUntilEqual(fusion.view, root, WITHIN);
-  expect(await pageText()).toContain(PIPE);
+  expect(await pageText()).toMatch(/>running</);
+  expect(await pageText(tokenOfHome())).toContain(PIPE);
   expect(await agent.end()).toEqual({ code: 0, signal: null });
   expect(await fusion.view.sessions()).toEqual([]);
 });
@@ -99,7 +104,9 @@ test("`start -D`, `status` and `stop` do what the readme says", async () => {
   expect(await fustorAgent("status")).toMatchObject({ code: 0, printed: expect.stringContaining(PIPE) });
   await fusion.view.waitUntilOpen(WITHIN.timeoutMs);
   await waitUntilEqual(fusion.view, root, WITHIN);
-  expect(await pageText()).toContain(PIPE);
+  const { printed } = await fustorAgent("status");
+  expect(printed).toContain(`${CONSOLE}/?token=${tokenOfHome()}`);
+  expect(await pageText(tokenOfHome())).toContain(PIPE);
   expect(await fustorAgent("stop")).toMatchObject({ code: 0 });
   expect(await fustorAgent("status")).toMatchObject({ code: 3 });
   await waitFor(async () => (await fusion.view.sessions()).length === 0, {

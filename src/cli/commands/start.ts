@@ -4,8 +4,9 @@ import { alreadyRunning } from "../../agent/instance-lock.ts";
 import { occupancyOf } from "../../agent/occupancy.ts";
 import { homePaths, resolveHome } from "../../config/home.ts";
 import { describeError } from "../../sdk/index.ts";
+import { consoleSettings } from "../console-settings.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
-import { consolePort, runAgent } from "../run-agent.ts";
+import { runAgent } from "../run-agent.ts";
 import { startInRunningAgent } from "../start-in-running-agent.ts";
 import { laterPlans, planStart, type StartPlan } from "../start-plan.ts";
 import type { Terminal } from "../terminal.ts";
@@ -62,7 +63,7 @@ async function asDaemonChild(names: readonly string[], verbose: boolean): Promis
 
 async function inBackground(names: readonly string[], verbose: boolean, terminal: Terminal): Promise<number> {
   const planned = await planStart(names);
-  consolePort(process.env.FUSTOR_CONSOLE_PORT);
+  consoleSettings(planned.config.console, process.env);
   const { home, configDir, logging } = planned.config;
   const found = await occupancyOf(home);
   if (found.kind !== "nobody") throw alreadyRunning(home, found.kind === "here" ? found.agent.pid : undefined);

@@ -15,7 +15,7 @@ export interface StatusCommandOptions {
 function consoleText(status: AgentStatus): string {
   switch (status.console.state) {
     case "listening":
-      return status.console.url;
+      return status.console.note === undefined ? status.console.url : `${status.console.url}  (${status.console.note})`;
     case "failed":
       return `not there: ${printable(status.console.reason)}`;
     case "off":
@@ -74,6 +74,11 @@ function pipeLines(pipe: PipeReport): string[] {
   return lines;
 }
 
+const descriptorLines = ({ exhausted, limit }: AgentStatus["descriptors"]): readonly string[] =>
+  exhausted
+    ? [`Trouble  no file descriptor is left (limit ${limit ?? "unknown"}): raise ulimit -n, LimitNOFILE= of a unit`]
+    : [];
+
 /** The readable form of a status snapshot. */
 export function formatStatus(status: AgentStatus): string {
   const process = `PID ${status.pid}, up ${formatDuration(status.uptimeMs)}, version ${status.version}`;
@@ -82,6 +87,7 @@ export function formatStatus(status: AgentStatus): string {
     `${status.state.toUpperCase()}  ${process}, ${load}`,
     `Home     ${status.home}`,
     `Console  ${consoleText(status)}`,
+    ...descriptorLines(status.descriptors),
     "",
     pipeTable(status.pipes),
     ...status.pipes.flatMap(pipeLines),

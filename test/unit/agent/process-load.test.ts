@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cpuMeter } from "../../../src/agent/process-load.ts";
+import { cpuMeter, residentMeter } from "../../../src/agent/process-load.ts";
 
 function meterAt() {
   let now = 1000;
@@ -33,4 +33,14 @@ test("two questions at the same moment give the same finite answer", () => {
   const { after } = meterAt();
   expect(after(1000, 100).percent).toBe(10);
   expect(after(0, 0).percent).toBe(10);
+});
+
+test("the last size in memory is told when it cannot be read", () => {
+  const answers = [() => 7, () => 8];
+  const meter = residentMeter(() => {
+    const answer = answers.shift();
+    if (answer === undefined) throw new Error("EMFILE");
+    return answer();
+  });
+  expect([meter(), meter(), meter()]).toEqual([7, 8, 8]);
 });

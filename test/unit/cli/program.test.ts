@@ -1,8 +1,8 @@
 import { PassThrough, Writable } from "node:stream";
 import { expect, test, vi } from "vitest";
+import { consoleSettings } from "../../../src/cli/console-settings.ts";
 import { EXIT, exitCodeOf } from "../../../src/cli/exit-codes.ts";
 import { runProgram } from "../../../src/cli/program.ts";
-import { consolePort } from "../../../src/cli/run-agent.ts";
 import { Terminal } from "../../../src/cli/terminal.ts";
 import { FustorError, type FustorErrorCode } from "../../../src/sdk/index.ts";
 
@@ -86,11 +86,19 @@ test("a write resolves only when the stream took it", async () => {
 });
 
 test.each([["80x"], ["-1"], ["65536"], ["8100.5"]])("FUSTOR_CONSOLE_PORT=%s is refused", (text) => {
-  expect(() => consolePort(text)).toThrow(/FUSTOR_CONSOLE_PORT/);
+  expect(() => consoleSettings({ enabled: true, host: "localhost" }, { FUSTOR_CONSOLE_PORT: text })).toThrow(
+    /FUSTOR_CONSOLE_PORT/,
+  );
 });
 
-test("the status page has port 8100 unless told otherwise, and 0 is none", () => {
-  expect([consolePort(undefined), consolePort(""), consolePort("9000"), consolePort("0")]).toEqual([
-    8100, 8100, 9000, 0,
-  ]);
+test("FUSTOR_CONSOLE_PORT wins over the configuration, and 0 is no page", () => {
+  const configured = { enabled: true, host: "::1", port: 7000 };
+  const settings = (text?: string, enabled = true) =>
+    consoleSettings({ ...configured, enabled }, { FUSTOR_CONSOLE_PORT: text });
+  expect(settings()).toEqual(configured);
+  expect(settings("")).toEqual(configured);
+  expect(settings("9000")).toEqual({ ...configured, port: 9000 });
+  expect(settings("0")).toBeUndefined();
+  expect(settings(undefined, false)).toBeUndefined();
+  expect(settings("9000", false)).toMatchObject({ port: 9000 });
 });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import {
+  CONSOLE_KEYS,
   driverParamKeys,
   FIELD_RULE_KEYS,
   LOGGING_KEYS,
@@ -17,7 +18,7 @@ const DOCS = readFileSync(new URL("../../../docs/config.md", import.meta.url), "
 const examples = [...DOCS.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""]) => text);
 
 test("docs/config.md names every known key", () => {
-  const tables = [TOP_LEVEL_KEYS, LOGGING_KEYS, SOURCE_KEYS, SENDER_KEYS, PIPE_KEYS, FIELD_RULE_KEYS];
+  const tables = [TOP_LEVEL_KEYS, LOGGING_KEYS, CONSOLE_KEYS, SOURCE_KEYS, SENDER_KEYS, PIPE_KEYS, FIELD_RULE_KEYS];
   const params = (["source", "sender"] as const).flatMap((kind) =>
     ownDrivers(kind).map((driver) => driverParamKeys(kind, driver) ?? {}),
   );

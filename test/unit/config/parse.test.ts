@@ -435,3 +435,26 @@ test("a configuration without pipes is valid and remarked", () => {
   expect(warningsOf("# nothing\n")).toEqual([expect.stringContaining("no pipe is defined")]);
   expect(read("").errors).toEqual([]);
 });
+
+describe("console", () => {
+  const base = "sources: []\nsenders: []\npipes: []\n";
+
+  test("is on loopback, on whichever port is free, unless told otherwise", () => {
+    expect(configOf(base).console).toEqual({ enabled: true, host: "localhost" });
+    expect(configOf(`${base}console: {port: "9000", host: "::1"}\n`).console).toEqual({
+      enabled: true,
+      host: "::1",
+      port: 9000,
+    });
+    expect(configOf(`${base}console: {enabled: no}\n`).console).toMatchObject({ enabled: false });
+  });
+
+  test.each([
+    ["console: 8100", "console: is not a block of keys, write enabled, host or port below it, indented"],
+    ["console: {port: 0}", "console.port: is not a whole number, write one from 1 to 65535"],
+    ["console: {host: my host}", "console.host: is no address of this machine, write localhost or an IP address"],
+    ["console: {prt: 1}", "console.prt: is not a known key"],
+  ])("%j is refused", (line, problem) => {
+    expect(errorsOf(`${base}${line}\n`).join("\n")).toContain(problem);
+  });
+});

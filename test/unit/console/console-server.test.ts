@@ -1,21 +1,35 @@
 import { once } from "node:events";
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import type { AgentStatus } from "../../../src/agent/agent-status.ts";
 import { consoleApp } from "../../../src/console/console-app.ts";
-import { startConsole } from "../../../src/console/console-server.ts";
+import type { ConsolePlace } from "../../../src/console/console-place.ts";
+import { type ConsoleServer, startConsole } from "../../../src/console/console-server.ts";
 import { silentLogger } from "../../../src/sdk/index.ts";
+import { waitFor } from "../../support/wait-for.ts";
 import { examplePipe, exampleStatus } from "./example-status.ts";
 
-const ask = (path: string, headers: Record<string, string> = {}, method = "GET", status: AgentStatus = exampleStatus) =>
-  consoleApp(() => status).request(path, { method, headers: { host: "localhost:8100", ...headers } });
+const TOKEN = "the-token-of-this-run";
+const LOCAL = { token: TOKEN, isOpen: true };
 
-async function open(port = 0) {
-  const server = await startConsole({ port, status: () => exampleStatus, logger: silentLogger });
+const asked = (path: string, headers: Record<string, string>, method: string, status: AgentStatus, access = LOCAL) =>
+  consoleApp(() => status, access).request(path, { method, headers: { host: "localhost:8100", ...headers } });
+
+/** With the token. */
+const ask = (path: string, headers: Record<string, string> = {}, method = "GET", status: AgentStatus = exampleStatus) =>
+  asked(`${path}?token=${TOKEN}`, headers, method, status);
+/** As any user of this machine. */
+const askAsStranger = (path: string, status: AgentStatus = exampleStatus, headers: Record<string, string> = {}) =>
+  asked(path, headers, "GET", status);
+
+async function open(place: ConsolePlace = { host: "localhost", port: 0 }) {
+  const server = await startConsole({ place, token: TOKEN, status: () => exampleStatus, logger: silentLogger });
   onTestFinished(() => server.close());
   return server;
 }
+
+const urlOf = ({ state }: ConsoleServer): URL => new URL(state.state === "listening" ? state.url : "");
 
 test("the page and the JSON tell the same pipes, states and sources", async () => {
   const page = await (await ask("/")).text();
@@ -81,7 +95,7 @@ test.each([["localhost"], ["LOCALHOST:8100"], ["127.0.0.1:8100"], ["[::1]:8100"]
 
 test("a request whose host is empty is refused", async () => {
   const server = await open();
-  const { port } = new URL(server.state.state === "listening" ? server.state.url : "");
+  const { port } = urlOf(server);
   const outgoing = request({ port, host: "127.0.0.1", path: "/", setHost: false, headers: { host: "" } }).end();
   const [response] = await once(outgoing, "response");
   response.resume();
@@ -103,12 +117,98 @@ test("it listens on loopback and says where", async () => {
   expect(answer.headers.get("cache-control")).toBe("no-store");
 });
 
-test("a taken port is a state and not a failure", async () => {
-  const taken = createServer().listen(0, "127.0.0.1");
+test("who has no token learns states and counts, no name, no path and no text", async () => {
+  const { pipes, sources, home, configDir, agentId } = exampleStatus;
+  const texts = [home, configDir, agentId, String(exampleStatus.pid), "401 Invalid API key"];
+  for (const pipe of pipes) texts.push(pipe.id, pipe.source, pipe.sender.id, pipe.sender.uri, pipe.deadLetterFile);
+  for (const source of sources) texts.push(...source.ids, source.uri);
+  for (const path of ["/", "/main", "/api/status"]) {
+    const answer = await askAsStranger(path);
+    expect(answer.status).toBe(200);
+    const text = await answer.text();
+    for (const secret of texts) expect(text, `${path} tells ${secret}`).not.toContain(secret);
+    expect(text).toContain("running");
+  }
+  const facts = (await (await askAsStranger("/api/status")).json()) as { pipes: object[]; sources: object[] };
+  expect(facts).toMatchObject({ state: "running", uptimeMs: exampleStatus.uptimeMs });
+  expect(facts.pipes).toHaveLength(pipes.length);
+  expect(facts.pipes[0]).toMatchObject({ state: "running", role: "leader", rowsSent: { message: 8731 }, lagMs: 14.2 });
+  expect(facts.sources).toHaveLength(sources.length);
+});
+
+test("what the status learns to tell stays untold to who has no token", async () => {
+  const secret = "patient-1-SECRET";
+  const [pipe, source] = [exampleStatus.pipes[0], exampleStatus.sources[0]];
+  const status = {
+    ...exampleStatus,
+    [secret]: 1,
+    pipes: [{ ...pipe, info: secret, lastError: secret, id: secret, news: [secret] }],
+    sources: [
+      { ...source, news: secret, status: { ...source?.status, notes: [secret], engine: { examples: [secret] } } },
+    ],
+  } as unknown as AgentStatus;
+  for (const path of ["/", "/main", "/api/status"]) {
+    expect(await (await askAsStranger(path, status)).text()).not.toContain(secret);
+  }
+});
+
+test("a wrong token opens nothing, not even what no token opens", async () => {
+  for (const path of ["/", "/main", "/api/status"]) {
+    expect((await askAsStranger(`${path}?token=wrong`)).status).toBe(403);
+    expect((await askAsStranger(path, exampleStatus, { authorization: "Bearer wrong" })).status).toBe(403);
+    const right = await askAsStranger(path, exampleStatus, { authorization: `Bearer ${TOKEN}` });
+    expect(await right.text()).toContain(exampleStatus.home);
+  }
+});
+
+test("where other machines can ask, nothing is told without the token, and its name does not matter", async () => {
+  const access = { token: TOKEN, isOpen: false };
+  const elsewhere = { host: "files.example:8100" };
+  expect((await asked("/", elsewhere, "GET", exampleStatus, access)).status).toBe(403);
+  expect((await asked("/api/status", elsewhere, "GET", exampleStatus, access)).status).toBe(403);
+  expect((await asked(`/?token=${TOKEN}`, elsewhere, "GET", exampleStatus, access)).status).toBe(200);
+});
+
+async function occupy(host: string, port = 0): Promise<number> {
+  const taken = createServer().listen(port, host);
   onTestFinished(() => void taken.close());
   await once(taken, "listening");
-  const address = taken.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const server = await open(port);
+  return (taken.address() as AddressInfo).port;
+}
+
+test("a port that was set and is taken is a state and not a failure", async () => {
+  const port = await occupy("127.0.0.1");
+  const server = await open({ host: "localhost", port });
   expect(server.state).toMatchObject({ state: "failed", reason: expect.stringContaining(`port ${port}`) });
+});
+
+test("the address names what is ours alone when somebody else has the port of the other loopback address", async () => {
+  const port = await occupy("::1");
+  const server = await open({ host: "localhost", port });
+  expect(urlOf(server).host).toBe(`127.0.0.1:${port}`);
+});
+
+test("without a port that was set the next free one is taken and told, but not one of a Fusion", async () => {
+  const first = await open({ host: "localhost" });
+  const second = await open({ host: "localhost" });
+  const [one, two] = [Number(urlOf(first).port), Number(urlOf(second).port)];
+  expect(two).toBeGreaterThan(one);
+  for (const port of [8101, 8102]) expect([one, two]).not.toContain(port);
+  expect(second.state).toMatchObject({ note: "port 8100 is taken: this is the next free one" });
+});
+
+test("connections are few and short", async () => {
+  const server = await open();
+  const { port } = urlOf(server);
+  let closed = 0;
+  const lines = Array.from({ length: 60 }, () => {
+    const line = connect(Number(port), "127.0.0.1");
+    line.on("error", () => undefined);
+    line.on("close", () => closed++);
+    onTestFinished(() => void line.destroy());
+    return line;
+  });
+  await waitFor(() => closed >= 44, { timeoutMs: 10_000, what: "those beyond the bound are closed" });
+  await waitFor(() => closed === lines.length, { timeoutMs: 15_000, what: "those that say nothing are closed" });
+  expect((await fetch(urlOf(server))).status).toBe(200);
 });

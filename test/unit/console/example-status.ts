@@ -36,6 +36,7 @@ export const exampleStatus: AgentStatus = {
   configDir: "/home/lab/.fustor",
   rssBytes: 78_643_200,
   cpu: { userMs: 5200, systemMs: 800, percent: 0.4 },
+  descriptors: { exhausted: false, limit: 1_048_576 },
   console: { state: "listening", url: "http://localhost:8100" },
   pipes: [
     examplePipe,
