@@ -109,6 +109,7 @@ const FS_PARAMS: KeyTable = {
 const FUSION_PARAMS: KeyTable = {
   timeout: {},
   ca_file: {},
+  proxy: {},
   gzip: {},
   batch_bytes: {},
   event_rows: {},

@@ -16,10 +16,14 @@ import type { RawEntry } from "./entries.ts";
 import { type Fields, placeOf, readFields } from "./fields.ts";
 import { driverParamKeys, SENDER_KEYS } from "./known-keys.ts";
 import type { Credential, SenderConfig } from "./model.ts";
+import { proxyFor } from "./proxy.ts";
 import { echoParamsSchema, fusionParamsSchema, SENDER_DEFAULTS, senderSchema } from "./schemas.ts";
 import { expandSecrets } from "./secrets.ts";
 import { isNull } from "./tree.ts";
 import { baseUrlOf, isLoopback, withoutTrailingSlash } from "./uris.ts";
+
+/** What is shorter guards nothing, and cannot be taken out of messages without garbling them. */
+const LEAST_KEY_CHARS = 6;
 
 const isFusion = (driver: string | undefined): boolean => driver === "fusion" || driver === "http";
 
@@ -39,6 +43,8 @@ export function readSender(entry: RawEntry, context: ReadContext): SenderConfig 
   const credential = credentialField && readCredential(credentialField, context.secrets, problems);
   const uri = readUri(driver, fields, entry, credential, context);
   if (isFusion(driver)) checkFusionCredential(fields, entry, credential, context);
+  const proxy =
+    isFusion(driver) && uri !== undefined ? readProxy(uri, params?.plain.proxy, fields, entry, context) : {};
   if (driver === undefined || values === undefined || params === undefined || uri === undefined) return undefined;
   return {
     id: entry.id,
@@ -47,9 +53,30 @@ export function readSender(entry: RawEntry, context: ReadContext): SenderConfig 
     ...(credential === undefined ? {} : { credential }),
     ...limits(values, params.limits),
     disabled: !enabled,
-    driverParams: params.plain,
+    driverParams: { ...withoutProxy(params.plain), ...proxy },
     origin: entry.origin,
   };
+}
+
+/** The one that leads to the far side, by the configuration or the environment: part of what a reload compares. */
+function readProxy(
+  uri: string,
+  written: unknown,
+  fields: Fields,
+  entry: RawEntry,
+  { secrets, problems }: ReadContext,
+): { readonly proxy?: string } {
+  const params = fields.get("driver_params");
+  const at = { origin: (params ?? entry).origin, path: `${(params ?? entry).path}.proxy` };
+  const text = typeof written === "string" ? expandSecrets(written, at, secrets, problems) : undefined;
+  if (typeof written === "string" && text === undefined) return {};
+  const read = (name: string): string | undefined => secrets.variable(name);
+  const proxy = proxyFor({ target: new URL(uri), written: text, at, read }, problems);
+  return proxy === undefined ? {} : { proxy };
+}
+
+function withoutProxy({ proxy: _proxy, ...others }: Params["plain"]): Params["plain"] {
+  return others;
 }
 
 type Limits = Partial<z.output<typeof fusionParamsSchema>>;
@@ -134,6 +161,12 @@ function checkFusionCredential(
     );
   } else if (credential?.kind === "password") {
     problems.error(field, "is a user and password, but Fusion takes a key", "write credential: {key: ...}");
+  } else if (credential !== undefined && credential.key.length < LEAST_KEY_CHARS) {
+    problems.error(
+      field,
+      `is too short to be a key (less than ${LEAST_KEY_CHARS} characters)`,
+      "copy the key again, or give Fusion a longer one",
+    );
   } else if (credential !== undefined && !/^[\x21-\x7e]+$/.test(credential.key)) {
     problems.error(
       field,

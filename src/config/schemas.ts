@@ -144,6 +144,7 @@ export const fusionParamsSchema = z.object({
   ca_file: text
     .refine((path) => path.startsWith("/"), { error: "is not an absolute path; begin it with /" })
     .optional(),
+  proxy: text.optional(),
   gzip: z
     .preprocess(gzipOf, z.enum(["auto", "never"], { error: "is neither auto nor never; write auto or never" }))
     .optional(),

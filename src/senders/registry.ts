@@ -65,6 +65,7 @@ const fusion: SenderFactory = (context, { uri, credential, timeoutMs, driverPara
       key: keyOf(credential),
       caFile: textParam(driverParams, "ca_file"),
       ca: undefined,
+      proxy: textParam(driverParams, "proxy"),
       gzip: choiceParam(driverParams, "gzip", ["auto", "never"]),
     }),
   );

@@ -370,7 +370,7 @@ describe("the agent's life", () => {
 
   test("a pipe that cannot start is named and costs exit code 1, and the others run", async () => {
     const { home } = await agentSetup({
-      senders: `  - {id: bad, type: fusion, config: {endpoint: "https://127.0.0.1:1", credential: k, driver_params: {ca_file: /no/such/ca.pem}}}`,
+      senders: `  - {id: bad, type: fusion, config: {endpoint: "https://127.0.0.1:1", credential: a-push-key, driver_params: {ca_file: /no/such/ca.pem}}}`,
       pipes: "  - {id: p2, source_id: s1, sender_id: bad, enabled: true}",
     });
     const { code, stderr } = await run(["start", "-D"], { home });
@@ -381,7 +381,7 @@ describe("the agent's life", () => {
 
   test("an agent none of whose pipes can start ends, and start -D says why", async () => {
     const { home } = await agentSetup({
-      senders: `  - {id: bad, type: fusion, config: {endpoint: "https://127.0.0.1:1", credential: k, driver_params: {ca_file: /no/such/ca.pem}}}`,
+      senders: `  - {id: bad, type: fusion, config: {endpoint: "https://127.0.0.1:1", credential: a-push-key, driver_params: {ca_file: /no/such/ca.pem}}}`,
       pipes: "  - {id: p2, source_id: s1, sender_id: bad, enabled: true}",
     });
     const { code, stderr } = await run(["start", "p2", "-D"], { home });

@@ -4,7 +4,7 @@ import { TlsSessions } from "./connect.ts";
 import { CookieJar } from "./cookie-jar.ts";
 import { Deadline } from "./deadline.ts";
 import type { FusionEndpoint } from "./fusion-options.ts";
-import { abortedFailure, networkFailure, timeoutFailure } from "./network-failure.ts";
+import { abortedFailure, networkFailure, proxyRefusal, timeoutFailure } from "./network-failure.ts";
 import { RequestLane } from "./request-lane.ts";
 
 /** Each lane has one connection to itself, so that a heartbeat never waits behind a slow ingest. */
@@ -70,6 +70,7 @@ export class HttpExchange {
       const answer = await lane.send(this.#framed(request), deadline, () => {
         hasTurn = true;
       });
+      if (answer.status === 407 && proxy !== undefined) throw proxyRefusal(proxy.address, answer.status);
       this.#cookies.take(answer.headers["set-cookie"], request.path);
       return { status: answer.status, text: answer.text, header: (name) => headerOf(answer.headers[name]) };
     } catch (error) {

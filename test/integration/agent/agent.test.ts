@@ -67,7 +67,7 @@ test("a pipe that cannot start is told with its reason while the others run", as
 sources: [{id: s, type: fs, config: {uri: ${root}}}]
 senders:
   - {id: e, type: echo, config: {}}
-  - {id: bad, type: fusion, config: {endpoint: "https://127.0.0.1:1", credential: k, driver_params: {ca_file: /no/such/ca}}}
+  - {id: bad, type: fusion, config: {endpoint: "https://127.0.0.1:1", credential: a-push-key, driver_params: {ca_file: /no/such/ca}}}
 pipes:
   - {id: p1, source_id: s, sender_id: bad, enabled: true}
   - {id: p2, source_id: s, sender_id: e, enabled: true}

@@ -20,9 +20,9 @@ const credentialOf = (line: string) => configOf(sender(line), MACHINE).senders.g
 
 describe("forms", () => {
   test.each([
-    ["credential: abc", { kind: "key", key: "abc" }],
-    ["credential: {key: abc, user: u}", { kind: "key", key: "abc", user: "u" }],
-    ["credential: {api_key: abc}", { kind: "key", key: "abc" }],
+    ["credential: abcdef", { kind: "key", key: "abcdef" }],
+    ["credential: {key: abcdef, user: u}", { kind: "key", key: "abcdef", user: "u" }],
+    ["credential: {api_key: abcdef}", { kind: "key", key: "abcdef" }],
     ["credential: ${env:FUSION_KEY}", { kind: "key", key: SECRET }],
     ["credential: {key: 'a-${env:FUSION_KEY}-b'}", { kind: "key", key: `a-${SECRET}-b` }],
     ["credential: ${file:/run/key}", { kind: "key", key: SECRET }],
@@ -53,7 +53,8 @@ describe("refusals", () => {
     ["credential: 12345", "is not text, put the value in quotes"],
     ["credential: [k]", "is a list"],
     ["credential: '  '", "is empty"],
-    ["credential: 'a b'", "holds a space"],
+    ["credential: 'a bcdef'", "holds a space"],
+    ["credential: abcde", "is too short to be a key"],
     ["credential: ${env:MISSING}", "the environment variable MISSING is not set"],
     ["credential: ${env:EMPTY}", "the environment variable EMPTY is empty"],
     ["credential: ${env:a b}", "names no environment variable"],

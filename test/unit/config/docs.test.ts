@@ -27,7 +27,7 @@ test("docs/config.md names every known key", () => {
 });
 
 test("the examples of both forms in docs/config.md load to the same pipe, source and sender", () => {
-  const machine = { variables: { FUSION_KEY: "k" } };
+  const machine = { variables: { FUSION_KEY: "a-push-key" } };
   const [list, dict] = examples.slice(0, 2).map((text) => configOf(text, machine));
   const bare = (config: typeof list) =>
     JSON.stringify(

@@ -125,12 +125,12 @@ describe("files", () => {
 
 describe("secrets", () => {
   test("come from files, with a warning when others may read them", async () => {
-    const key = await write(join(root, "key"), "abc\n");
+    const key = await write(join(root, "key"), "abcdef\n");
     const source = [`uri: ${root}`];
     await write(join(home, "agent-config.yaml"), dictForm({ source, sender: [`credential: "\${file:${key}}"`] }));
     await chmod(key, 0o600);
     const quiet = await load();
-    expect(quiet.senders.get("snd-1")?.credential).toEqual({ kind: "key", key: "abc" });
+    expect(quiet.senders.get("snd-1")?.credential).toEqual({ kind: "key", key: "abcdef" });
     expect(quiet.warnings).toEqual([]);
     await chmod(key, 0o644);
     expect((await load()).warnings.map(formatProblem)).toEqual([expect.stringContaining(`chmod 600 ${key}`)]);
