@@ -7,7 +7,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { fileTrouble } from "../config/file-trouble.ts";
 import type { FailedPipe } from "./agent.ts";
+import { APPEND } from "./durable-file.ts";
 
 export type StartVerdict =
   | { readonly kind: "started"; readonly pid: number; readonly failed: readonly FailedPipe[] }
@@ -24,6 +26,8 @@ export interface DaemonOptions {
   readonly args: readonly string[];
   /** Gets what the child prints outside its log, such as a crash of the runtime. */
   readonly logFile: string;
+  /** Told why the log cannot be opened: the child then runs without. */
+  readonly onNoLog: (why: string) => void;
   /** The caller's patience; with it the child is left alone. */
   readonly signal: AbortSignal;
 }
@@ -31,16 +35,26 @@ export interface DaemonOptions {
 /** Where Node can be told at its start that SIGUSR1 opens no debugger, not even before our own listener is there. */
 const NO_DEBUGGER = ["--disable-sigusr1"].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag));
 
+/** A log that cannot be written costs its lines and not the agent. */
+function openLog({ logFile, onNoLog }: DaemonOptions): number | undefined {
+  try {
+    mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
+    return openSync(logFile, APPEND, 0o600);
+  } catch (error) {
+    onNoLog(fileTrouble(error, logFile, "opened").message);
+    return undefined;
+  }
+}
+
 /** Resolves with the child's verdict, or with what its silent end says. */
 export function startDaemon(options: DaemonOptions): Promise<StartVerdict> {
-  mkdirSync(dirname(options.logFile), { recursive: true, mode: 0o700 });
-  const log = openSync(options.logFile, "a", 0o600);
+  const log = openLog(options);
   const child = spawn(process.execPath, [...process.execArgv, ...NO_DEBUGGER, options.script, ...options.args], {
     // A session of its own: no terminal can end it.
     detached: true,
-    stdio: ["ignore", log, log, "ipc"],
+    stdio: ["ignore", log ?? "ignore", log ?? "ignore", "ipc"],
   });
-  closeSync(log);
+  if (log !== undefined) closeSync(log);
   return new Promise((resolve, reject) => {
     const ended = (how: string): StartVerdict => ({
       kind: "failed",

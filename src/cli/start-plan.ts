@@ -2,6 +2,7 @@
 import type { AgentPlan } from "../agent/agent.ts";
 import { startOnly } from "../agent/reload-plan.ts";
 import type { FreshPlan } from "../agent/reloader.ts";
+import { workingFolder } from "../config/home.ts";
 import { configDirOf, loadConfig } from "../config/load.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
 import { formatProblem } from "../config/problem.ts";
@@ -56,9 +57,10 @@ function selectAll(config: AgentConfig, names: readonly string[], asked: Readonl
  * disabled are a wish.
  */
 export function laterPlans({ home, configDir }: AgentConfig, names: readonly string[]): LaterPlans {
-  const cwd = process.cwd();
+  const cwd = workingFolder();
+  const from = cwd === undefined ? {} : { cwd };
   const env = { ...process.env, FUSTOR_HOME: home };
-  const places = { env: { ...env, FUSTOR_CONFIG_DIR: configDir }, cwd };
+  const places = { env: { ...env, FUSTOR_CONFIG_DIR: configDir }, ...from };
   const asked = new Set<string>();
   const load = async (): Promise<AgentConfig> => {
     await untilConfigSettled(places);
@@ -71,7 +73,7 @@ export function laterPlans({ home, configDir }: AgentConfig, names: readonly str
       const config = await load();
       const { selected, notStarted } = selectAll(config, names, asked);
       const warnings = config.warnings.map((warning) => `warning: ${formatProblem(warning)}`);
-      const moved = configDirOf({ env, cwd }) === configDir ? [] : [startOnly("FUSTOR_CONFIG_DIR")];
+      const moved = configDirOf({ env, ...from }) === configDir ? [] : [startOnly("FUSTOR_CONFIG_DIR")];
       return { config, pipes: selected, notStarted, remarks: [...warnings, ...leftOutLines(notStarted), ...moved] };
     },
     planOf: async (name) => {

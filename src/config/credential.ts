@@ -3,7 +3,7 @@
 import type { Field } from "./fields.ts";
 import type { Credential } from "./model.ts";
 import type { Place, Problems } from "./problem.ts";
-import { expandSecrets, looksLikePlaceholder, type SecretReader } from "./secrets.ts";
+import { expandSecrets, isLiteral, looksLikePlaceholder, type SecretReader } from "./secrets.ts";
 import { nearest } from "./suggest.ts";
 import { isNull, type MapNode } from "./tree.ts";
 
@@ -88,6 +88,11 @@ function secretText(
   }
   const text = expandSecrets(value, at, reader, problems);
   if (text === undefined) return undefined;
+  const { file } = at.origin;
+  if (secret && isLiteral(value) && reader.isReadableByAll?.(file) === true) {
+    const cure = `run: chmod 600 ${file}, or write \${env:NAME} or \${file:/path}`;
+    problems.warn(at, "stands in a file that every user of this machine can read", cure);
+  }
   if (text.trim() === "") {
     problems.error(at, "is empty", "give it a value or remove it");
     return undefined;

@@ -1,10 +1,11 @@
 /** `.env` of the home: read into a copy of the environment, never into the process's own. */
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import type { Environment } from "./home.ts";
 import { type Problems, startOf } from "./problem.ts";
+import { MAX_TEXT_BYTES } from "./tree.ts";
+import { isReadableByAll, readRegularFile } from "./trusted-files.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -30,14 +31,20 @@ function variablesOf(file: string, problems: Problems): readonly (readonly [stri
 }
 
 function readIfThere(file: string, problems: Problems): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+  const at = { origin: startOf(file), path: "" };
+  const content = readRegularFile(file, MAX_TEXT_BYTES);
+  if (content.kind === "unusable") {
     // A folder of that name is a Python environment, not ours.
-    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") {
-      problems.warn({ origin: startOf(file), path: "" }, `cannot be read (${code})`, "let the agent's user read it");
-    }
+    const isAbsent = content.code === undefined || content.code === "ENOENT" || content.code === "ENOTDIR";
+    if (!isAbsent) problems.warn(at, content.reason, "let the agent's user read it");
     return "";
   }
+  if (content.distrust !== undefined) {
+    problems.error(at, content.distrust.what, content.distrust.cure);
+    return "";
+  }
+  if (isReadableByAll(file)) {
+    problems.warn(at, "can be read by every user of this machine", `run: chmod 600 ${file}`);
+  }
+  return content.bytes.toString("utf8");
 }

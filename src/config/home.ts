@@ -2,10 +2,12 @@
 
 import { realpathSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
-import { homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { userInfo } from "node:os";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { FustorError } from "../sdk/errors.ts";
+import { userText } from "./file-trouble.ts";
 import { invalidConfig, startOf } from "./problem.ts";
+import { requireTrusted } from "./trusted-files.ts";
 
 /** Variables as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -50,23 +52,26 @@ export function homePaths(home: string, configDir: string = home, logDir: string
 }
 
 /** The agent's home: `FUSTOR_HOME`, else `~/.fustor`; `~` and symbolic links resolved. It need not exist. */
-export function resolveHome(env: Environment, cwd: string = process.cwd()): string {
+export function resolveHome(env: Environment, cwd?: string): string {
   return resolveFolder("FUSTOR_HOME", env, cwd) ?? real(join(userHome(env), ".fustor"));
 }
 
 /** Where configuration and logs are: `FUSTOR_CONFIG_DIR`, else the home. It need not exist. */
-export function resolveConfigDir(env: Environment, home: string, cwd: string = process.cwd()): string {
+export function resolveConfigDir(env: Environment, home: string, cwd?: string): string {
   return resolveFolder("FUSTOR_CONFIG_DIR", env, cwd) ?? home;
 }
 
-/** Creates the home when it is missing, for its owner only; an existing one keeps its rights. */
+/** Creates the home when it is missing, for its owner only. Throws FUSTOR_CONFIG_INVALID for one that others own or may write. */
 export async function ensureHome(home: string): Promise<void> {
   try {
     await mkdir(dirname(home), { recursive: true });
     await mkdir(home, { mode: 0o700 });
   } catch (error) {
     const existing = await stat(home).catch(() => undefined);
-    if (existing?.isDirectory()) return;
+    if (existing?.isDirectory()) {
+      requireTrusted([home]);
+      return;
+    }
     throw new FustorError(
       "FUSTOR_CONFIG_INVALID",
       `${home}: the home cannot be created, set FUSTOR_HOME to a folder of yours`,
@@ -77,9 +82,36 @@ export async function ensureHome(home: string): Promise<void> {
   }
 }
 
-const userHome = (env: Environment): string => env.HOME || homedir();
+/** The working directory; undefined once it was removed. */
+export function workingFolder(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
+}
 
-function resolveFolder(name: string, env: Environment, cwd: string): string | undefined {
+/** `HOME`, else what the system's list of users says. A relative one would be another folder with every working directory. */
+function userHome(env: Environment): string {
+  if (env.HOME !== undefined && isAbsolute(env.HOME)) return env.HOME;
+  const listed = listedHome();
+  if (listed !== undefined && isAbsolute(listed)) return listed;
+  const how = env.HOME === undefined ? "is not set" : env.HOME === "" ? "is empty" : "is a relative path";
+  throw new FustorError(
+    "FUSTOR_CONFIG_INVALID",
+    `no home folder is known for ${userText(process.geteuid?.() ?? 0)}: HOME ${how} and the system lists none; set FUSTOR_HOME to a folder for the agent, such as /var/lib/fustor-agent`,
+  );
+}
+
+function listedHome(): string | undefined {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return undefined;
+  }
+}
+
+function resolveFolder(name: string, env: Environment, cwd: string | undefined): string | undefined {
   const written = env[name];
   if (written === undefined || written.trim() === "") return undefined;
   if (written.includes("\0") || /^~[^/]/.test(written)) {
@@ -87,7 +119,14 @@ function resolveFolder(name: string, env: Environment, cwd: string): string | un
     const origin = startOf(`environment`);
     throw invalidConfig([{ origin, key: name, what, cure: "write the whole path" }], []);
   }
-  return real(resolve(cwd, written.replace(/^~/, userHome(env))));
+  const path = written.startsWith("~") ? `${userHome(env)}${written.slice(1)}` : written;
+  if (isAbsolute(path)) return real(resolve(path));
+  const folder = cwd ?? workingFolder();
+  if (folder !== undefined) return real(resolve(folder, path));
+  throw new FustorError(
+    "FUSTOR_CONFIG_INVALID",
+    `${name} is the relative path ${JSON.stringify(path)} and the working directory was removed: write the whole path, or change to a folder that exists`,
+  );
 }
 
 /** Resolves links as far as the path exists. */

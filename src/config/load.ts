@@ -1,6 +1,6 @@
 /** Reads the configuration files of a home; parse.ts makes sense of them. */
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FustorError } from "../sdk/errors.ts";
@@ -12,6 +12,7 @@ import { checkPlaces } from "./places.ts";
 import { byPosition, invalidConfig, ProblemLog, type Problems, startOf } from "./problem.ts";
 import type { SecretFile, SecretReader } from "./secrets.ts";
 import { MAX_TEXT_BYTES } from "./tree.ts";
+import { checkFolder, isReadableByAll, readRegularFile, remarkFoldersAbove } from "./trusted-files.ts";
 
 export interface LoadOptions {
   readonly env?: Environment;
@@ -27,10 +28,12 @@ export interface LoadOptions {
 export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig> {
   const problems = new ProblemLog();
   const { home, environment, configDir } = placesOf(options, problems);
+  if (configDir !== home) checkFolder(configDir, problems);
   const files = await configFiles(configDir, problems);
   if (files.length === 0 && problems.errors.length === 0) throw missingConfig(configDir);
   const texts = files.flatMap((file) => readConfig(file, problems));
-  const context = { home, configDir, secrets: secretsOf(environment) };
+  const logDir = canWrite(configDir) ? configDir : home;
+  const context = { home, configDir, logDir, secrets: secretsOf(environment) };
   const { config, errors, warnings } = parseConfig(texts, context, problems);
   if (config === undefined) throw invalidConfig(errors, warnings);
   const places = new ProblemLog();
@@ -49,10 +52,22 @@ export async function configFilesOf(options: LoadOptions = {}): Promise<readonly
 /** The folder that `loadConfig` reads, as the environment and `.env` of the home say now. */
 export const configDirOf = (options: LoadOptions = {}): string => placesOf(options, new ProblemLog()).configDir;
 
-function placesOf({ env = process.env, cwd = process.cwd() }: LoadOptions, problems: ProblemLog) {
+function placesOf({ env = process.env, cwd }: LoadOptions, problems: ProblemLog) {
   const home = resolveHome(env, cwd);
-  const environment = loadEnvironment(env, home, problems);
+  const isTrusted = checkFolder(home, problems);
+  if (isTrusted) remarkFoldersAbove(home, problems);
+  const environment = isTrusted ? loadEnvironment(env, home, problems) : env;
   return { home, environment, configDir: resolveConfigDir(environment, home, cwd) };
+}
+
+/** A configuration may come read-only from elsewhere (a ConfigMap, a package): the log then goes to the home. */
+function canWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function missingConfig(configDir: string): FustorError {
@@ -69,6 +84,7 @@ const byName = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 async function configFiles(configDir: string, problems: Problems): Promise<readonly string[]> {
   const { configFolder } = homePaths(configDir);
+  checkFolder(configFolder, problems);
   const single = (await namesIn(configDir, problems)).filter((name) => /^agent-config\.ya?ml$/.test(name));
   const folder = (await namesIn(configFolder, problems)).filter(isYaml);
   return [
@@ -99,6 +115,10 @@ function readConfig(file: string, problems: Problems): readonly ConfigText[] {
     problems.error({ origin: startOf(file), path: "" }, content.reason, "make it a text file you can read");
     return [];
   }
+  if (content.distrust !== undefined) {
+    problems.error({ origin: startOf(file), path: "" }, content.distrust.what, content.distrust.cure);
+    return [];
+  }
   // What a full disk leaves of a file that was saved: taken for "no pipes", a reload would stop them all.
   if (content.bytes.byteLength === 0) {
     problems.error({ origin: startOf(file), path: "" }, "is empty (0 bytes)", "save it again, or remove it");
@@ -117,32 +137,13 @@ function readConfig(file: string, problems: Problems): readonly ConfigText[] {
 const MAX_SECRET_BYTES = 64 * 1024;
 
 function secretsOf(environment: Environment): SecretReader {
-  return { variable: (name) => environment[name], file: readSecret };
+  return { variable: (name) => environment[name], file: readSecret, isReadableByAll };
 }
 
 function readSecret(path: string): SecretFile {
   const content = readRegularFile(path, MAX_SECRET_BYTES);
   if (content.kind === "unusable") return content;
+  const { distrust } = content;
+  if (distrust !== undefined) return { kind: "unusable", reason: `${distrust.what} (${distrust.cure})` };
   return { kind: "text", text: content.bytes.toString("utf8"), readableByOthers: (content.mode & 0o004) !== 0 };
-}
-
-type Content =
-  | { readonly kind: "bytes"; readonly bytes: Buffer; readonly mode: number }
-  | { readonly kind: "unusable"; readonly reason: string };
-
-/** Opened without blocking, so that a fifo in the place of a file cannot hold the agent up. */
-function readRegularFile(path: string, maxBytes: number): Content {
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) return { kind: "unusable", reason: "is no regular file" };
-    if (stats.size > maxBytes) return { kind: "unusable", reason: `is larger than ${maxBytes} bytes` };
-    return { kind: "bytes", bytes: readFileSync(descriptor), mode: stats.mode };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return { kind: "unusable", reason: code === "ENOENT" ? "does not exist" : `cannot be read (${code})` };
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
 }

@@ -25,6 +25,8 @@ export interface ConfigText {
 export interface ParseContext {
   readonly home: string;
   readonly configDir: string;
+  /** Where the log goes unless the configuration tells. Default: `configDir`. */
+  readonly logDir?: string;
   readonly secrets: SecretReader;
 }
 
@@ -98,7 +100,7 @@ function assemble(
   problems: ProblemLog,
 ): AgentConfig {
   const readContext = { problems, secrets: context.secrets };
-  const settings = readSettings(gatheredSettings, context.configDir, problems);
+  const settings = readSettings(gatheredSettings, context, problems);
   const sources = readEach(sections.sources, (entry) => withScanWorkers(readSource(entry, readContext), settings));
   const senders = readEach(sections.senders, (entry) => readSender(entry, readContext));
   const declared = {

@@ -7,6 +7,8 @@ import type { Place, Problems } from "./problem.ts";
 export interface SecretReader {
   variable(name: string): string | undefined;
   file(path: string): SecretFile;
+  /** Of a configuration file. Default: it is not. */
+  isReadableByAll?(file: string): boolean;
 }
 
 export type SecretFile =
@@ -98,6 +100,10 @@ const PLACEHOLDER_VALUES = [
   /^\.{3,}$/,
   /^(todo|tbd|fixme|secret|password|example|placeholder|api[-_]?key)$/i,
 ];
+
+/** A secret that stands in the configuration itself. */
+export const isLiteral = (written: string): boolean =>
+  !/\$\{(env|file):/.test(written) && !looksLikePlaceholder(written);
 
 /** Text that somebody copied from an example and meant to replace. */
 export const looksLikePlaceholder = (text: string): boolean =>

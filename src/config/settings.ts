@@ -35,21 +35,29 @@ export function gatherSettings(file: Fields, gathered: Map<string, Field>, probl
   }
 }
 
-/** The settings with defaults filled in; what is wrong is recorded. `logDir` is where logs go unless told otherwise. */
-export function readSettings(gathered: Fields, logDir: string, problems: Problems): Settings {
+export interface LogPlaces {
+  /** What a relative folder is relative to. */
+  readonly configDir: string;
+  /** Where logs go unless told otherwise. Default: `configDir`. */
+  readonly logDir?: string;
+}
+
+/** The settings with defaults filled in; what is wrong is recorded. */
+export function readSettings(gathered: Fields, places: LogPlaces, problems: Problems): Settings {
   const plain = new Map([...gathered].filter(([name]) => name !== "logging" && name !== "console"));
   const [anyField] = plain.values();
   const values = anyField === undefined ? {} : (checkFields(settingsSchema, plain, anyField, problems) ?? {});
   const logging = gathered.get("logging");
   return {
-    logging: readLogging(logging, logDir, problems),
+    logging: readLogging(logging, places, problems),
     console: readConsole(gathered.get("console"), problems),
     ...(values.fs_scan_workers === undefined ? {} : { fsScanWorkers: values.fs_scan_workers }),
     ...(values.agent_id === undefined ? {} : { agentId: values.agent_id }),
   };
 }
 
-function readLogging(field: Field | undefined, logDir: string, problems: Problems): LoggingConfig {
+function readLogging(field: Field | undefined, places: LogPlaces, problems: Problems): LoggingConfig {
+  const { configDir, logDir = configDir } = places;
   const defaults: LoggingConfig = { ...LOGGING_DEFAULTS, dir: logDir };
   if (field === undefined) return defaults;
   if (field.node.kind !== "map") {
@@ -63,7 +71,7 @@ function readLogging(field: Field | undefined, logDir: string, problems: Problem
     maxBytes: values?.max_bytes ?? defaults.maxBytes,
     keepFiles: values?.keep_files ?? defaults.keepFiles,
     stdout: values?.stdout ?? defaults.stdout,
-    dir: values?.dir === undefined ? logDir : readDir(values.dir, fields.get("dir") ?? field, logDir, problems),
+    dir: values?.dir === undefined ? logDir : readDir(values.dir, fields.get("dir") ?? field, configDir, problems),
   };
 }
 
@@ -87,10 +95,10 @@ function readConsole(field: Field | undefined, problems: Problems): ConsoleConfi
   };
 }
 
-function readDir(dir: string, field: Field, logDir: string, problems: Problems): string {
+function readDir(dir: string, field: Field, configDir: string, problems: Problems): string {
   if (dir.startsWith("~")) problems.error(field, "begins with ~, which is not replaced here", "write the whole path");
   else if (dir.includes("\0")) problems.error(field, "holds a NUL character", "remove it");
-  return resolve(logDir, dir);
+  return resolve(configDir, dir);
 }
 
 /** Python's names beside ours. */

@@ -4,6 +4,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Demo, startDemo } from "../../agent/demo.ts";
 import { shutdownSignal } from "../../agent/shutdown.ts";
 import type { Difference } from "../../agent/tree-difference.ts";
+import { workingFolder } from "../../config/home.ts";
+import { FustorError } from "../../sdk/index.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import { curlLine, type DemoMoment, demoLine, differenceLine, isLive, snapshotSummary } from "../demo-lines.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -28,6 +30,12 @@ export function demoDirectory(written: string | undefined, env: NodeJS.ProcessEn
   const byNpm =
     env.INIT_CWD !== undefined && env.npm_package_json !== undefined && dirname(env.npm_package_json) === cwd;
   return resolve(byNpm ? (env.INIT_CWD ?? cwd) : cwd, written);
+}
+
+function standpoint(): string {
+  const folder = workingFolder();
+  if (folder !== undefined) return folder;
+  throw new FustorError("FUSTOR_SOURCE_UNAVAILABLE", "the working directory was removed: change to one that exists");
 }
 
 /** Warnings and errors go above the line that is rewritten. */
@@ -120,7 +128,7 @@ export async function demo(
   const line = new StatusLine(terminal);
   const logger = loggerAbove(line);
   try {
-    const running = await startDemo(demoDirectory(directory, process.env, process.cwd()), logger);
+    const running = await startDemo(demoDirectory(directory, process.env, standpoint()), logger);
     try {
       return await run(running, options.once ?? false, line, terminal, stop);
     } catch (error) {

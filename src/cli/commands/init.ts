@@ -1,5 +1,6 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileTrouble } from "../../config/file-trouble.ts";
 import { ensureHome, homePaths, resolveHome } from "../../config/home.ts";
 import { configDirOf } from "../../config/load.ts";
 import { SAMPLE_CONFIG } from "../../config/sample.ts";
@@ -26,9 +27,13 @@ export async function init(terminal: Terminal): Promise<number> {
     return EXIT.failure;
   }
   await ensureHome(home);
-  await mkdir(configDir, { recursive: true, mode: 0o700 });
-  // Exclusive, and for the owner only: the file is about to hold a key.
-  await writeFile(configFile, SAMPLE_CONFIG, { flag: "wx", mode: 0o600 });
+  try {
+    await mkdir(configDir, { recursive: true, mode: 0o700 });
+    // Exclusive, and for the owner only: the file is about to hold a key.
+    await writeFile(configFile, SAMPLE_CONFIG, { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    throw fileTrouble(error, configFile, "written");
+  }
   await terminal.line(`Wrote ${configFile}. Set its uri, endpoint and credential, then run: fustor-agent start`);
   return EXIT.done;
 }

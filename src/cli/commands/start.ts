@@ -6,6 +6,7 @@ import { homePaths, resolveHome } from "../../config/home.ts";
 import { describeError } from "../../sdk/index.ts";
 import { consoleSettings } from "../console-settings.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
+import { firstStates } from "../first-states.ts";
 import { runAgent } from "../run-agent.ts";
 import { startInRunningAgent } from "../start-in-running-agent.ts";
 import { laterPlans, planStart, type StartPlan } from "../start-plan.ts";
@@ -31,14 +32,9 @@ const tellFailed = async ({ failed }: Pick<StartReport, "failed">, terminal: Ter
 async function inForeground(names: readonly string[], verbose: boolean, terminal: Terminal): Promise<number> {
   const planned = await planStart(names);
   await tellPlan(planned, terminal);
-  let anyFailed = false;
-  const onStarted = (report: StartReport): void => {
-    anyFailed = report.failed.length > 0;
-    void tellFailed(report, terminal);
-  };
+  const onStarted = (report: StartReport): void => void tellFailed(report, terminal);
   const plans = laterPlans(planned.config, names);
-  const code = await runAgent({ ...planned, ...plans, verbose, stdout: process.stdout, onStarted });
-  return code === EXIT.done && anyFailed ? EXIT.failure : code;
+  return runAgent({ ...planned, ...plans, verbose, stdout: process.stdout, onStarted });
 }
 
 /** The child: the parent has shown the warnings already, so only the verdict goes back. */
@@ -69,10 +65,15 @@ async function inBackground(names: readonly string[], verbose: boolean, terminal
   if (found.kind !== "nobody") throw alreadyRunning(home, found.kind === "here" ? found.agent.pid : undefined);
   await tellPlan(planned, terminal);
   const { logFile } = homePaths(home, configDir, logging.dir);
+  let logText = logFile;
   const verdict = await startDaemon({
     script: process.argv[1] ?? "",
     args: ["start", "--daemon-child", ...(verbose ? ["-V"] : []), "--", ...names],
     logFile,
+    onNoLog: (why) => {
+      logText = "none";
+      void terminal.complain(`warning: ${why}; going on without a log`);
+    },
     signal: terminal.closed,
   });
   if (verdict.kind === "failed") {
@@ -80,8 +81,11 @@ async function inBackground(names: readonly string[], verbose: boolean, terminal
     return verdict.exitCode;
   }
   await tellFailed(verdict, terminal);
-  await terminal.line(`Started (PID ${verdict.pid}). Log: ${logFile}`);
-  return verdict.failed.length > 0 ? EXIT.failure : EXIT.done;
+  const [all, failed] = [planned.pipes.length, verdict.failed.length];
+  const part = failed === 0 ? "" : ` with ${all - failed} of ${all} pipes`;
+  await terminal.line(`Started${part} (PID ${verdict.pid}). Log: ${logText}`);
+  for (const line of await firstStates(home, terminal.closed)) await terminal.complain(`warning: ${line}`);
+  return EXIT.done;
 }
 
 export async function start(
