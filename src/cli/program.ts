@@ -107,7 +107,10 @@ function addFusionCommands(program: Command, terminal: Terminal, finish: Finish)
     .command("fusion")
     .description("run the embedded Fusion of $FUSTOR_HOME/fusion-config/*.yaml in the foreground")
     .option("-V, --verbose", "log in detail")
-    .action(async (options) => finish(await (await import("./commands/fusion.ts")).fusion(options, terminal)));
+    .action(async (options) => finish(await (await import("./commands/fusion.ts")).fusion(options, terminal)))
+    .command("init")
+    .description("write a configuration of the embedded Fusion with keys of its own")
+    .action(async () => finish(await (await import("./commands/fusion-init.ts")).fusionInit(terminal)));
 }
 
 function addEngineCommands(program: Command, terminal: Terminal, finish: Finish): void {

@@ -10,12 +10,11 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
   return lines.map(format).join("\n");
 }
 
-/** Text from outside (paths, error messages) made fit for a terminal: control characters shown, never obeyed. */
+/** Text from outside (paths, error messages) made fit for a terminal: control characters and those that turn a line around are shown, never obeyed. */
 export const printable = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
-  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
-    const code = character.charCodeAt(0);
-    return `\\x${code.toString(16).padStart(2, "0")}`;
+  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
   });
 
 export function formatDuration(ms: number): string {

@@ -2,6 +2,7 @@
  * The two streams of a command line, written with back-pressure and quiet when the reader goes away (`fustor-agent scan / | head`).
  */
 import type { Writable } from "node:stream";
+import { jsonForTerminal } from "./terminal-json.ts";
 
 export interface TerminalStream extends Writable {
   readonly isTTY?: boolean;
@@ -51,6 +52,11 @@ export class Terminal {
         resolve();
       });
     });
+  }
+
+  /** Whole lines of JSON. What goes to a file or a program is not touched. */
+  json(lines: string | Uint8Array): Promise<void> {
+    return this.write(this.isInteractive ? jsonForTerminal(lines) : lines);
   }
 
   line(text = ""): Promise<void> {

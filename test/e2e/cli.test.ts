@@ -5,6 +5,7 @@ import { appendFile, chmod, mkdir, readFile, rename, rm, stat, symlink, writeFil
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { cliPath } from "../support/cli-path.ts";
 import { agentHome, cli, eventually, folder, freePort, run } from "./cli-process.ts";
 
 interface WireEvent {
@@ -436,6 +437,26 @@ describe("the agent's life", () => {
       found(root).filter((path) => !path.startsWith("/.fustor")).length,
     );
     await run(["stop"], { home });
+  });
+});
+
+describe("scan on a terminal", () => {
+  test("shows what would steer it as escapes, and gives a program the bytes as they are", async () => {
+    const root = await folder();
+    const names = ["\u009b31mred", "\u202etxt.exe", "plain"];
+    for (const name of names) await writeFile(join(root, name), "");
+    const [command = "", ...args] = [process.execPath, cliPath(), "scan", root];
+    const line = [command, ...args].map((word) => `'${word}'`).join(" ");
+    const shown = execFileSync("script", ["-qec", line, "/dev/null"], { stdio: ["ignore", "pipe", "pipe"] }).toString();
+    for (const active of ["\u009b", "\u202e"]) expect(shown).not.toContain(active);
+    const rows = shown
+      .trim()
+      .split(/\r?\n/)
+      .slice(1)
+      .map((row) => (JSON.parse(row) as { file_name: string }).file_name);
+    expect(rows.sort()).toEqual([...names].sort());
+    const piped = await run(["scan", root]);
+    for (const name of names) expect(piped.stdout).toContain(name);
   });
 });
 

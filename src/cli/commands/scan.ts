@@ -31,7 +31,7 @@ export async function scan(directory: string, options: ScanCommandOptions, termi
   try {
     const running = scanTree(await inspectableRoot(directory), inspectOptions(options), stop);
     for await (const rows of running.chunks) {
-      if (options.summary !== true) await terminal.write(asLines(rows));
+      if (options.summary !== true) await terminal.json(asLines(rows));
       if (stop.aborted) break;
     }
     if (terminal.closed.aborted) return EXIT.done;

@@ -115,6 +115,7 @@ export async function status(options: StatusCommandOptions, terminal: Terminal):
       found.kind === "here" ? `the agent (PID ${found.agent.pid})` : "an agent of another container or machine";
     throw new FustorError("FUSTOR_INTERNAL", `${who} has ${home}, but its control socket does not answer`);
   }
-  await terminal.line(options.json === true ? JSON.stringify(current) : formatStatus(current));
+  if (options.json === true) await terminal.json(`${JSON.stringify(current)}\n`);
+  else await terminal.line(formatStatus(current));
   return EXIT.done;
 }

@@ -55,7 +55,7 @@ export async function watch(directory: string, options: WatchCommandOptions, ter
       if (item.kind === "root") {
         await terminal.complain(item.available ? `${directory} is back` : `${directory}: ${printable(item.reason)}`);
       }
-      await terminal.write(textOf(item, nextIndex));
+      await terminal.json(textOf(item, nextIndex));
       if (terminal.closed.aborted) break;
     }
     return EXIT.done;
