@@ -32,10 +32,21 @@ Napi::Value redirect_output(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+// _exit(2): Node's own end waits for every look-up of a name and every file operation that a dead server holds.
+Napi::Value exit_now(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsNumber()) {
+    Napi::TypeError::New(env, "exitNow takes an exit code").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  ::_exit(info[0].As<Napi::Number>().Int32Value());
+}
+
 }  // namespace
 
 void init_process(Napi::Env env, Napi::Object exports) {
   exports.Set("redirectOutput", Napi::Function::New<redirect_output>(env, "redirectOutput"));
+  exports.Set("exitNow", Napi::Function::New<exit_now>(env, "exitNow"));
 }
 
 }  // namespace fustor

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import "./debugger-signal.ts";
 import { isatty } from "node:tty";
+import { endProcess } from "../agent/end-process.ts";
 import { describeError, isFustorError } from "../sdk/index.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { runProgram } from "./program.ts";
@@ -26,7 +27,7 @@ const terminals = [0, 1, 2].filter(isatty);
 /** Node wants to set back the modes of its terminal and crashes when that is gone; the signal that tells of such an end does not. */
 function end(exitCode: number): never {
   if (!terminals.every(isatty)) process.kill(process.pid, "SIGHUP");
-  process.exit(exitCode);
+  endProcess(exitCode);
 }
 
 async function main(): Promise<void> {

@@ -5,6 +5,7 @@ import { isatty } from "node:tty";
 import { type Agent, type AgentPlan, createAgent, type StartReport } from "../agent/agent.ts";
 import { type ControlHandlers, startControlServer } from "../agent/control-server.ts";
 import { sweepTemporaries } from "../agent/durable-file.ts";
+import { endProcess } from "../agent/end-process.ts";
 import { watchHome } from "../agent/home-watch.ts";
 import { acquireInstance } from "../agent/instance-lock.ts";
 import { lockFile } from "../agent/native-lock.ts";
@@ -75,7 +76,7 @@ function stopWish(logger: AgentLogger): {
     onStop: (signal) => request(signal),
     onForce: (signal) => {
       logger.warn({ signal }, "ended at once by a second signal");
-      process.exit(EXIT.failure);
+      endProcess(EXIT.failure);
     },
   });
   return { wish, request: (why) => request(why), dispose };
@@ -212,7 +213,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
   } finally {
     const late = setTimeout(() => {
       logger.error({}, `not ended after ${END_MS / 1000} s: the process ends all the same`);
-      process.exit(EXIT.failure);
+      endProcess(EXIT.failure);
     }, END_MS);
     for (const close of closers) await close();
     clearTimeout(late);

@@ -261,6 +261,8 @@ export interface Addon {
   probeLock(path: string): "held" | "free" | "missing";
   /** Points standard output and standard error at another open file: dup2(2), which Node does not have. Throws what the kernel says. */
   redirectOutput(descriptor: number): void;
+  /** Ends the process at once: _exit(2). What was not written yet is lost. */
+  exitNow(exitCode: number): never;
   /** docs/protocol.md, for a path or a name. */
   encodeName(raw: Buffer): string;
   /** The raw bytes, or null when `text` does not encode back to itself. */

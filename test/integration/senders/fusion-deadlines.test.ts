@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { SenderDriver } from "../../../src/sdk/index.ts";
+import { attemptMs } from "../../../src/senders/fusion/connect.ts";
 import { startDroppingPort, startLine } from "../../support/dead-lines.ts";
 import { type RecordingReceiver, startRecordingReceiver } from "../../support/recording-receiver.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -154,4 +155,23 @@ describe("requests of one connection", () => {
     for (const call of calls) expect(await call).toMatchObject({ code: "FUSTOR_ABORTED" });
     await waitFor(() => held.size === 0, { timeoutMs: 5_000, what: () => `${held.size} connections are still open` });
   });
+});
+
+describe("a port that speaks the other protocol", () => {
+  it("of TLS says nothing that is HTTP, and the message tells to write https", async () => {
+    const receiver = await secureReceiver();
+    const sender = closing(senderTo({ url: receiver.url.replace("https:", "http:") }).sender);
+    expect((await failureOf(ask(sender, "session"))).message).toContain("write https:// in the address");
+  });
+
+  it("of plain http fails the handshake, and the message asks for it", async () => {
+    const receiver = await startRecordingReceiver();
+    onTestFinished(() => receiver.close());
+    const sender = closing(senderTo({ url: receiver.url.replace("http:", "https:") }, { ca: CA }).sender);
+    expect((await failureOf(ask(sender, "session"))).message).toContain("does this port speak https?");
+  });
+});
+
+it("of the addresses of a host each gets a quarter of the time, within bounds", () => {
+  expect([100, 2_000, 4_000, 30_000].map(attemptMs)).toEqual([250, 500, 1_000, 2_500]);
 });
