@@ -11,39 +11,13 @@
 
 #include "base/unique_fd.h"
 #include "check.h"
+#include "own_mounts.h"
 #include "scripted_source.h"
 #include "watch_judge.h"
 
 using namespace watching;
 
 namespace {
-
-/** In a child process, whose failures count here: what it does to itself (its user, its mounts) ends with it. */
-void in_child(const std::function<void()>& body) {
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::alarm(120);
-    check::failures() = 0;
-    try {
-      body();
-    } catch (const check::Abandoned&) {
-    }
-    std::fflush(nullptr);
-    ::_exit(check::failures() == 0 ? 0 : 1);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-bool is_root(const char* what) {
-  if (::geteuid() == 0) return true;
-  check::skipped(std::string(what) + " needs root");
-  return false;
-}
 
 void become_nobody(const Place& place, fustor::WatchMode mode) {
   constexpr uid_t kNobody = 65534;
@@ -58,15 +32,6 @@ void become_nobody(const Place& place, fustor::WatchMode mode) {
     capabilities[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective = capabilities[CAP_TO_INDEX(CAP_SYS_ADMIN)].permitted = CAP_TO_MASK(CAP_SYS_ADMIN);
   }
   REQUIRE_EQ(::syscall(SYS_capset, &header, capabilities), 0);
-}
-
-/** Mounts of our own, seen by nobody else. */
-bool own_mounts() {
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-    check::skipped(std::string("no mount namespace (") + std::strerror(errno) + ")");
-    return false;
-  }
-  return true;
 }
 
 void fill(const Place& place) {

@@ -10,6 +10,8 @@
 namespace fustor {
 
 namespace {
+constexpr uint64_t kMountRoot = 0x2000;  // STATX_ATTR_MOUNT_ROOT; headers of older distributions lack it
+
 EntryKind kind_of_mode(unsigned mode) {
   switch (mode & S_IFMT) {
     case S_IFREG: return EntryKind::file;
@@ -21,6 +23,11 @@ EntryKind kind_of_mode(unsigned mode) {
     case S_IFCHR: return EntryKind::char_device;
     default: return EntryKind::unknown;
   }
+}
+
+MountPoint mount_point_of(const struct statx& raw) {
+  if (!(raw.stx_attributes_mask & kMountRoot)) return MountPoint::unsaid;
+  return raw.stx_attributes & kMountRoot ? MountPoint::yes : MountPoint::no;
 }
 }  // namespace
 
@@ -35,6 +42,7 @@ int stat_at(int directory_fd, const char* name, FileStat& out) {
   out.ctime = {raw.stx_ctime.tv_sec, raw.stx_ctime.tv_nsec};
   out.kind = kind_of_mode(raw.stx_mode);
   out.nlink = raw.stx_nlink;
+  out.mount_point = mount_point_of(raw);
   return 0;
 }
 

@@ -13,6 +13,9 @@ struct Timestamp {
   uint32_t nsec;
 };
 
+/** Whether a file system, or part of one, is mounted on an entry. A device number of its own does not tell: btrfs subvolumes have one. */
+enum class MountPoint : uint8_t { unsaid, no, yes };
+
 struct FileStat {
   uint64_t dev;
   uint64_t ino;
@@ -20,7 +23,11 @@ struct FileStat {
   Timestamp mtime;
   Timestamp ctime;
   EntryKind kind;
+  MountPoint mount_point;  // unsaid before Linux 5.8
   uint32_t nlink;
+
+  /** `parent_dev` is that of the directory it stands in: a kernel that does not say leaves only that to go by. */
+  bool is_mounted(uint64_t parent_dev) const { return mount_point == MountPoint::unsaid ? dev != parent_dev : mount_point == MountPoint::yes; }
 };
 
 /** `name` relative to the directory; "" is the directory itself. Never triggers an automount. 0 or errno. */

@@ -1,8 +1,10 @@
 #include "scan/mounts.h"
 
+#include <linux/limits.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -58,6 +60,29 @@ bool is_server_snapshot(int directory_fd, std::string_view name) {
   struct statfs info;
   if (::fstatfs(directory_fd, &info) != 0) return false;
   return (static_cast<unsigned long>(info.f_type) & 0xffffffff) == (name == ".zfs" ? kZfs : NFS_SUPER_MAGIC);
+}
+
+bool keeps_inode_numbers(int directory_fd) {
+  struct statfs info;
+  if (::fstatfs(directory_fd, &info) != 0) return true;
+  switch (static_cast<unsigned long>(info.f_type) & 0xffffffff) {
+    case 0x65735546:  // fuse
+    case 0x4d44:      // vfat
+    case 0x2011bab0:  // exfat
+    case 0xff534d42:  // cifs
+    case 0xfe534d42:  // smb2
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::string place_of(int fd) {
+  char text[PATH_MAX];
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  const ssize_t got = ::readlink(link.c_str(), text, sizeof(text));
+  if (got <= 0 || static_cast<size_t>(got) == sizeof(text)) return {};
+  return std::string(text, static_cast<size_t>(got));
 }
 
 bool is_below(const std::string& root, const std::string& place, std::string& path) {

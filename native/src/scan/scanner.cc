@@ -200,14 +200,14 @@ class Scanner final : public BulkStream {
     if (error == ENOTDIR && is_link(parent)) error = ELOOP;
     if (error == ENOENT || error == ENOTDIR) return;
     if (error != 0) return fail(hand, path, error, "open");
-    if (!wants_whole(path, stat.kind) || (!config_.cross_mounts && above.dev != root_stat_.dev)) return;
+    if (!wants_whole(path, stat.kind) || (!config_.cross_mounts && leaves_file_system(parent))) return;
     std::string json_dir;
     append_json_dir(parent, json_dir);
     append_fs_row(hand.row, json_dir, name, stat, AtomicFlag::absent);
     append(hand, true);
     count(hand.counts, stat.kind);
     const bool enter = config_.recursive && stat.kind == EntryKind::directory;
-    if (enter && (stat.dev == above.dev || may_cross(directory.get(), name.c_str()))) hand.todo.push_back({path, above.dev, 1});
+    if (enter && may_enter(directory.get(), above, name.c_str(), stat)) hand.todo.push_back({path, above.dev, 1});
   }
 
   bool is_link(const std::string& path) const {
@@ -289,7 +289,7 @@ class Scanner final : public BulkStream {
     FileStat self;
     error = stat_at(directory.get(), "", self);
     if (error != 0) return fail(hand, work.path, error, "stat");
-    if (self.dev != work.dev && (!config_.cross_mounts || is_pseudo_filesystem(directory.get()))) return;
+    if (self.dev != work.dev && (is_barred(self, work.dev) || is_pseudo_filesystem(directory.get()))) return;
 
     hand.json_dir.clear();
     append_json_dir(work.path, hand.json_dir);
@@ -317,7 +317,7 @@ class Scanner final : public BulkStream {
       if (!append(hand, new_group)) return false;
       count(hand.counts, stat.kind);
       if (limit_.limits() && ++hand.unpaid >= kPayRows) pay(hand);
-      if (stat.kind == EntryKind::directory && is_listed(work.depth + 1) && (stat.dev == self.dev || may_cross(directory.get(), name.data()))) {
+      if (stat.kind == EntryKind::directory && is_listed(work.depth + 1) && may_enter(directory.get(), self, name.data(), stat)) {
         hand.todo.push_back({work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), self.dev, work.depth + 1});
       }
       return !cancelled_.load(std::memory_order_relaxed);
@@ -328,11 +328,31 @@ class Scanner final : public BulkStream {
 
   bool is_listed(uint32_t depth) const { return config_.max_depth == 0 || depth <= config_.max_depth; }
 
+  /** Whether it is the mount point of another file system, and those are not to be entered. A btrfs subvolume is a directory as any other. */
+  bool is_barred(const FileStat& directory, uint64_t parent_dev) const {
+    return !config_.cross_mounts && directory.dev != parent_dev && directory.is_mounted(parent_dev);
+  }
+
   /** Asked before the directory is opened: opening an automount point for listing mounts it, and waits for whoever has to. */
-  bool may_cross(int directory_fd, const char* name) const {
-    if (!config_.cross_mounts) return false;
-    const UniqueFd place(::openat(directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  bool may_enter(int parent_fd, const FileStat& parent, const char* name, const FileStat& directory) const {
+    if (directory.dev == parent.dev) return true;
+    if (is_barred(directory, parent.dev)) return false;
+    const UniqueFd place(::openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
     return place && !is_pseudo_filesystem(place.get());
+  }
+
+  /** Whether a mount point of another file system lies on the way from the root to this directory, itself included. */
+  bool leaves_file_system(const std::string& path) const {
+    uint64_t dev = root_stat_.dev;
+    for (size_t end = 0; end != std::string::npos && !path.empty();) {
+      end = path.find('/', end + 1);
+      UniqueFd directory;
+      FileStat stat;
+      if (open_path_beneath(root_.get(), path.substr(0, end), directory) != 0 || stat_at(directory.get(), "", stat) != 0) return true;
+      if (is_barred(stat, dev)) return true;
+      dev = stat.dev;
+    }
+    return false;
   }
 
   static void count(ScanSummary& counts, EntryKind kind) {
@@ -408,7 +428,8 @@ class Scanner final : public BulkStream {
   bool root_still_there() const {
     UniqueFd now(::open(config_.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     FileStat stat;
-    return now && stat_at(now.get(), "", stat) == 0 && stat.ino == root_stat_.ino && stat.dev == root_stat_.dev;
+    if (!now || stat_at(now.get(), "", stat) != 0 || stat.dev != root_stat_.dev) return false;
+    return stat.ino == root_stat_.ino || !keeps_inode_numbers(now.get());
   }
 
   void finish() {

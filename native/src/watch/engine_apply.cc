@@ -14,7 +14,9 @@ namespace fustor {
 namespace {
 constexpr int64_t kLimboNs = 100'000'000;
 constexpr int64_t kLimboPatienceNs = 5'000'000'000;
-constexpr int64_t kContestedRetryNs = 2'000'000;
+constexpr int64_t kContestedRetryNs = 2'000'000;  // twice as long each time
+constexpr int64_t kContestedMostNs = 250'000'000;
+constexpr int64_t kContestedPatienceNs = 3'000'000'000;
 constexpr int64_t kLookRetryNs = 5'000'000'000;
 constexpr uint64_t kNoContest = 0;
 constexpr uint16_t kToldByKernel = kMarkCreated | kMarkModified | kMarkClosed | kMarkMovedTo | kMarkAttrib;
@@ -105,11 +107,14 @@ bool WatchEngine::was_told_gone(DirId id, std::string_view name) {
 void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
   if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
   const bool by_pass = task.list && task.pass != 0 && !pass_quiet_;
+  covered_.clear();
   if (table_.at(id).live_entries() > 0) apply_leavers(id, sightings, task, by_pass);
   for (const Sighting& sighting : sightings) {
     Entry* known = table_.at(id).find(sighting.name);
     const bool set_aside_above = known != nullptr && known->child != kNoDir && (known->flags & kMissing) && by_pass && sighting.flags == 0;
-    if (set_aside_above && !(sighting.error == 0 && table_.at(known->child).identity == identity_of(sighting.stat))) {
+    if (known != nullptr && sighting.error == ENOENT && lost_mounts_.contains(known->child)) {
+      // kept, although even its mount point is gone
+    } else if (set_aside_above && !(sighting.error == 0 && table_.at(known->child).identity == identity_of(sighting.stat))) {
       // decided at the end of the pass
     } else if (sighting.error == ENOENT && by_pass && sighting.flags == 0) {
       if (known != nullptr) set_aside(id, *known);
@@ -143,7 +148,17 @@ void WatchEngine::apply_leavers(DirId id, const std::vector<Sighting>& sightings
     if (entry == nullptr || entry->child == kNoDir) continue;
     const bool same = sighting.error == 0 && sighting.stat.kind == EntryKind::directory &&
                       table_.at(entry->child).identity == identity_of(sighting.stat);
-    if (same || (sighting.error == 0 && keeps_mount(id, *entry, sighting.stat))) continue;
+    if (same || keeps_mount(id, *entry, sighting)) continue;
+    if (has_new_number(id, entry->child, sighting)) {
+      const Identity before = table_.at(entry->child).identity;
+      renumber(entry->child, identity_of(sighting.stat));
+      DirtyDirectory from;
+      from.pass = task.recursive ? task.pass : 0;
+      from.recursive = task.recursive || table_.at(entry->child).identity.dev != before.dev;
+      mark_list(entry->child, from, false, false);
+      continue;
+    }
+    note_covered(id, *entry, sighting);
     if (by_pass && sighting.flags == 0) {
       set_aside(id, *entry);
     } else {
@@ -181,6 +196,7 @@ void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
   const std::string name(table_.at(id).name_of(entry));
   report_gone(id, name, true, task.since_ns);
   table_.detach(child);
+  lost_mounts_.erase(child);
   const int64_t now = monotonic_ns();
   limbo_.push_back({child, now + kLimboNs, now + kLimboPatienceNs});
   table_.at(id).erase(entry);
@@ -210,13 +226,13 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
     const DirId child = entry->child;
     if (!(table_.at(child).identity == identity_of(sighting.stat))) {  // keeps_mount
       // Something else is mounted there, or the same under another device number: whoever opens it will know.
-      if (sighting.stat.dev != table_.at(id).identity.dev) mark_list(child, DirtyDirectory{}, false, false);
+      if (is_mount_point(id, sighting.stat)) mark_list(child, DirtyDirectory{}, false, false);
       return;
     }
-    if (lost_mounts_.contains(child)) mark_list(child, DirtyDirectory{}, false, false);  // back, or another one that looks the same
+    if (lost_mounts_.contains(child)) list_what_was_hidden(child);  // back, or another one that looks the same
     if (sighting.sequence > table_.at(child).own_sequence) {
       table_.at(child).own_sequence = sighting.sequence;
-      const bool changed = !entry->same_content(sighting.stat);
+      const bool changed = !is_same_file(*entry, sighting.stat);
       entry->assign(sighting.stat);
       if (announce || changed) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
     }
@@ -236,6 +252,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   }
 
   DirId child = table_.by_identity(identity_of(sighting.stat));
+  if (child != kNoDir && is_lost(child)) child = kNoDir;  // it was there, and now it is here
   bool alias = false;
   if (child != kNoDir && !table_.at(child).attached) {
     if (table_.at(child).watch == -1) {  // its inode died and was given out again
@@ -246,15 +263,10 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
     // Known under another name as well: a rename whose first half nobody has looked at yet, or a bind mount. Ask the other place first.
     const Directory& other = table_.at(child);
     alias = child == kRootDir || (sighting.contested_since != kNoContest && other.own_sequence > sighting.contested_since);
-    if (!alias) {
-      Mark mark{sighting.flags, sighting.contested_since == kNoContest ? sighting.sequence : sighting.contested_since};
-      mark.flags |= kMarkVerify;
-      this->mark(other.parent, other.name, kMarkVerify);
-      hold_back(monotonic_ns() + kContestedRetryNs, id, sighting.name, mark);
-      return;
-    }
+    if (!alias && waits_for_other_place(id, sighting, child)) return;
     child = kNoDir;
   }
+  if (!contests_.empty()) contests_.erase(std::to_string(id) + '/' + sighting.name);
 
   const bool moved = child != kNoDir;
   if (moved) {
@@ -268,7 +280,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   table_.at(child).own_sequence = sighting.sequence;
   table_.at(id).insert(sighting.name, sighting.stat).child = child;
   table_.entry_count++;
-  if (sighting.stat.dev != table_.at(id).identity.dev) mounts_.try_emplace(child);
+  note_mount(id, child, sighting);
   const bool again = was_told_gone(id, sighting.name);
   if (!task.quiet || announce || again) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
   // A moved directory is listed again, too: it may have changed on the way, and the far side needs every row under its new name.
@@ -282,11 +294,27 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   mark_list(child, from, moved, quiet);
 }
 
+/**
+ * Whether this name is to be looked at again when the other place was asked. Not for ever: where that one cannot be asked (its directory
+ * became unreadable, its file system does not answer) what stands here gets rows of its own, and what is known there stays until it can.
+ */
+bool WatchEngine::waits_for_other_place(DirId id, const Sighting& sighting, DirId known) {
+  const int64_t now = monotonic_ns();
+  Contest& contest = contests_.try_emplace(std::to_string(id) + '/' + sighting.name, Contest{now, kContestedRetryNs}).first->second;
+  if (now - contest.begun_ns > kContestedPatienceNs) return false;
+  Mark mark{sighting.flags, sighting.contested_since == kNoContest ? sighting.sequence : sighting.contested_since};
+  mark.flags |= kMarkVerify;
+  this->mark(table_.at(known).parent, table_.at(known).name, kMarkVerify);
+  hold_back(now + contest.retry_ns, id, sighting.name, mark);
+  contest.retry_ns = std::min(contest.retry_ns * 2, kContestedMostNs);
+  return true;
+}
+
 void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
   const FileStat& stat = sighting.stat;
   const uint16_t flags = sighting.flags;
   const bool due = (flags & kMarkSettle) || (flags == 0 && task.settle);
-  const bool changed = entry == nullptr || entry->kind != stat.kind || !entry->same_content(stat);
+  const bool changed = entry == nullptr || entry->kind != stat.kind || !is_same_file(*entry, stat);
   const bool quiet = task.quiet && entry == nullptr && !was_told_gone(id, sighting.name);
   const uint8_t before = entry == nullptr ? 0 : entry->flags;
   bool writing = before & kWriting;

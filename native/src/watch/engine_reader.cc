@@ -227,6 +227,7 @@ void WatchEngine::run_timers(int64_t now) {
   }
   if (root_fd_ != nullptr && busy_workers_ == 0 && !dirty_.queued() && now >= root_fd_used_ns_ + kIdleFdNs) root_fd_ = nullptr;
   if (now >= sweep_ns_) {
+    std::erase_if(contests_, [now](const auto& item) { return item.second.begun_ns + kSweepNs < now; });
     std::erase_if(throttled_, [now](const auto& item) { return item.second.until_ns + kSweepNs < now; });
     sweep_ns_ = now + kSweepNs;
   }
@@ -252,8 +253,9 @@ void WatchEngine::want_resync(const std::string& reason) {
  */
 size_t WatchEngine::mounts_changed() {
   const std::shared_ptr<const MountTable> now = current_mounts();
-  std::set<std::string> places = std::exchange(mount_places_, places_below(config_.root, *now));
+  std::set<std::string> places = std::exchange(mount_places_, places_below(root_place_, *now));
   places.insert(mount_places_.begin(), mount_places_.end());
+  devices_.clear();  // their numbers may have been given out again
   for (const std::string& path : places) {
     const size_t slash = path.rfind('/');
     const DirId parent = table_.resolve(slash == std::string::npos ? std::string_view{} : std::string_view(path).substr(0, slash));

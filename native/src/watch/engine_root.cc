@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/mount_table.h"
 #include "scan/dir_lister.h"
+#include "scan/mounts.h"
 #include "watch/monotonic.h"
 #include "watch/place_identity.h"
 #include "watch/snapshot_stream.h"
@@ -53,11 +55,19 @@ void WatchEngine::check_root() {
   if (stat_at(fd.get(), "", stat) != 0) return;
   const std::string seen = identity_text(fd.get(), stat);
   if (seen.empty()) return;
+  std::string place = place_of(fd.get());
   Lock lock(mutex_);
+  if (!place.empty() && place != root_place_) {
+    root_place_ = std::move(place);
+    mount_places_.merge(places_below(root_place_, *current_mounts()));
+  }
   if (root_text_ == seen && root_identity_ == identity_of(stat) && root_state_ != RootState::unavailable) return;
   const bool first = root_text_.empty();
   const std::string& expected = first ? config_.expected_root : root_text_;
-  const bool same = expected.empty() || expected == seen;
+  const bool same = expected.empty() || is_same_place(expected, seen);
+  if (!first && same && root_state_ != RootState::unavailable && root_identity_.dev == stat.dev && !keeps_inode_numbers(fd.get())) {
+    return root_renumbered(identity_of(stat));
+  }
   const bool nothing_to_lose = !first && table_.entry_count == 0;
   if (!same && !nothing_to_lose && confirmed_root_ != seen) {
     const bool other_disk = first || root_identity_.dev != stat.dev;
@@ -82,6 +92,14 @@ void WatchEngine::root_lost(const std::string& reason, const std::string& standi
   for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ENOENT);
   work_.notify_all();
   signal_state();
+}
+
+/** The same root, which its file system calls by another inode number now. With the mutex held. */
+void WatchEngine::root_renumbered(Identity identity) {
+  root_fd_ = nullptr;
+  root_identity_ = identity;
+  table_.set_identity(kRootDir, identity);
+  mark_list(kRootDir, DirtyDirectory{}, false, is_first_look(kRootDir));
 }
 
 /** With the mutex held. */
@@ -126,56 +144,6 @@ bool WatchEngine::confirm_root() {
   root_check_due_ = true;
   work_.notify_one();
   return true;
-}
-
-// ---- mounts below ---------------------------------------------------------------------------------------------------------------
-
-/**
- * What lay on a file system that is not mounted at the moment was not deleted: the place it was mounted on shows through, or another
- * file system. With the mutex held.
- */
-bool WatchEngine::keeps_mount(DirId parent, const Entry& entry, const FileStat& stat) {
-  const Directory& child = table_.at(entry.child);
-  if (child.barred) return false;  // nothing of it was ever seen
-  if (stat.kind != EntryKind::directory || child.identity.dev == table_.at(parent).identity.dev) return false;
-  if (given_up_mounts_.contains(entry.child)) return false;
-  lost_mounts_.insert(entry.child);
-  return true;
-}
-
-/** Whether the directory that was mounted here has come back under another device number; then its contents are taken over. */
-bool WatchEngine::is_same_mount(DirId id, int fd, const FileStat& self) {
-  Lock lock(mutex_);
-  const auto known = mounts_.find(id);
-  if (known == mounts_.end() || known->second.empty()) return false;
-  const std::string before = known->second;
-  lock.unlock();
-  const bool same = identity_text(fd, self) == before;
-  lock.lock();
-  if (!same || !table_.valid(id)) return false;
-  table_.change_device(id, table_.at(id).identity.dev, self.dev);
-  table_.set_identity(id, identity_of(self));
-  lost_mounts_.erase(id);
-  return true;
-}
-
-/**
- * Device numbers and inodes of mounts are given out again soon: another file system may look the same by them. False when it is another
- * one than the table knows, and nobody has said that this one counts.
- */
-bool WatchEngine::is_known_mount(DirId id, int fd, const FileStat& self) {
-  std::string text = identity_text(fd, self);
-  Lock lock(mutex_);
-  const auto known = mounts_.find(id);
-  if (known == mounts_.end()) return true;
-  const bool same = known->second.empty() || known->second == text || given_up_mounts_.erase(id) > 0;
-  if (same) {
-    known->second = std::move(text);
-    lost_mounts_.erase(id);
-  } else {
-    lost_mounts_.insert(id);
-  }
-  return same;
 }
 
 }  // namespace fustor

@@ -7,29 +7,18 @@
 // The scout adopts without owning the parent (a listing of it may take seconds). That is safe because it only adds what the table does not
 // have, and marks the name when it has done so: whoever owns the parent looks again afterwards, so a directory that went away between the
 // scout's stat and its entry in the table does not stay. In a directory whose listing is still to come that listing does the same.
-#include <linux/limits.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 
 #include "base/open_beneath.h"
 #include "fustor/clock.h"
+#include "scan/mounts.h"
 #include "watch/monotonic.h"
 #include "watch/watch_engine.h"
 
 namespace fustor {
 
 namespace {
-/** Absolute path of an open directory, "" when it has none (deleted, or longer than PATH_MAX). */
-std::string place_of(int fd) {
-  char text[PATH_MAX];
-  const std::string link = "/proc/self/fd/" + std::to_string(fd);
-  const ssize_t got = ::readlink(link.c_str(), text, sizeof(text));
-  if (got <= 0 || static_cast<size_t>(got) == sizeof(text)) return {};
-  return std::string(text, static_cast<size_t>(got));
-}
-
 /** False when `place` is not `root` or below it. */
 bool path_below(const std::string& root, const std::string& place, std::string& path) {
   if (root.empty() || place.empty()) return false;
@@ -135,8 +124,8 @@ std::shared_ptr<UniqueFd> WatchEngine::open_on_device(const std::shared_ptr<Uniq
     Lock lock(mutex_);
     if (root_identity_.dev == dev) return root;
     DirId found = kNoDir;
-    for (const auto& [id, text] : mounts_) {
-      if (table_.valid(id) && table_.reachable(id) && table_.at(id).identity.dev == dev) found = id;
+    for (const auto& [id, mount] : mounts_) {
+      if (table_.valid(id) && table_.reachable(id) && table_.at(id).identity.dev == dev && !lost_mounts_.contains(id)) found = id;
     }
     if (found == kNoDir) return nullptr;
     path = table_.path_of(found);
@@ -197,7 +186,7 @@ DirId WatchEngine::adopt_one(DirId parent, const std::string& path, const Sighti
   table_.at(child).own_sequence = sighting.sequence;
   table_.at(parent).insert(sighting.name, sighting.stat).child = child;
   table_.entry_count++;
-  if (sighting.stat.dev != table_.at(parent).identity.dev) mounts_.try_emplace(child);
+  note_mount(parent, child, sighting);
   report_directory(parent, child, sighting.name, sighting.stat, now);
   DirtyDirectory from;
   from.recursive = true;

@@ -56,6 +56,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   uint64_t parent_dev;
   bool list;
   bool is_mount;
+  bool new_device;
   {
     Lock lock(mutex_);
     root = root_fd(lock);
@@ -67,6 +68,9 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     expected = table_.at(id).identity;
     parent_dev = table_.valid(table_.at(id).parent) ? table_.at(table_.at(id).parent).identity.dev : 0;
     is_mount = !mounts_.empty() && mounts_.contains(id);
+    const auto traits = devices_.find(expected.dev);
+    new_device = traits == devices_.end();
+    this_worker.spelling = new_device ? Spelling::unknown : traits->second.spelling;
     list = task.list || (!table_.at(id).listed && !task.names_only);
     // Only a first look finds what nobody has to be told, and only before the snapshots take the pass to be over.
     if (table_.at(id).listed || !pass_quiet_ || pass_ended_ == pass_) task.quiet = false;
@@ -78,9 +82,12 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   int error = open_directory_beneath(root->get(), path, directory);
   if (error == 0) error = stat_at(directory.get(), "", self);
   this_worker.storage.end();
+  if (error == 0 && new_device) learn_device(directory.get(), self.dev);
   if (error == 0 && !(identity_of(self) == expected)) {
-    error = is_same_mount(id, directory.get(), self) ? 0 : ESTALE;
-    if (error == 0) list = task.list = task.recursive = true;
+    const bool returned = is_same_mount(id, directory.get(), self);
+    error = returned || was_renumbered(id, self) ? 0 : ESTALE;
+    if (error == 0) list = task.list = true;
+    if (returned) task.recursive = true;
   } else if (error == 0 && is_mount && !is_known_mount(id, directory.get(), self)) {
     error = ESTALE;
   }
@@ -104,8 +111,9 @@ bool WatchEngine::may_enter(DirId id, int fd, const FileStat& self) const {
   Lock lock(mutex_);
   const Directory& directory = table_.at(id);
   if (!table_.valid(id) || !table_.valid(directory.parent) || table_.at(directory.parent).identity.dev == self.dev) return true;
+  const bool is_mount = is_mount_point(directory.parent, self);
   lock.unlock();
-  return config_.cross_mounts && !is_pseudo_filesystem(fd);
+  return (config_.cross_mounts || !is_mount) && !is_pseudo_filesystem(fd);
 }
 
 /** The task waits, for an answer of the parent or for the time to run out. With the mutex held. */
@@ -137,18 +145,19 @@ void WatchEngine::cannot_open(DirId id, DirtyDirectory& task, int error) {
     park(id, task, kSoonNs);
     return;
   }
-  if (is_stale(error) && directory.open_failures++ < kOpenAttempts) {
+  const bool lost = is_lost(id);  // nobody has to ask again: the mounts change when it is back
+  if (is_stale(error) && !lost && directory.open_failures++ < kOpenAttempts) {
     park(id, task, kRetryNs);
     mark(directory.parent, directory.name, kMarkVerify);
     return;
   }
   // Unreadable: its contents stay as last known, and nothing in it counts as deleted.
-  directory.unreadable = error;
+  if (!lost) directory.unreadable = error;
   directory.listed = true;
   gone_early_.erase(id);
   directory.open_failures = 0;
-  counts_.last_error = std::string("cannot read a directory: ") + std::strerror(error);
-  if (error != EACCES && error != EPERM) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
+  if (!lost) counts_.last_error = std::string("cannot read a directory: ") + std::strerror(error);
+  if (!lost && error != EACCES && error != EPERM) hold_back(monotonic_ns() + kRetryNs, id, "", Mark{});
   for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
 }
 
@@ -207,8 +216,11 @@ void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, Dirty
   for (auto& [name, mark] : due) {
     own_row = own_row || (mark.flags & kChangesDirectory);
     sightings.push_back(look(fd, path, std::move(name), mark));
-    if (sightings.size() >= kApplyBatch && !flush(id, sightings, task)) return;
+    if (sightings.size() < kApplyBatch) continue;
+    correct_spellings(id, fd, path, sightings);
+    if (!flush(id, sightings, task)) return;
   }
+  correct_spellings(id, fd, path, sightings);
   OwnSighting own;
   if (own_row) own = look_at_own(fd);
   Lock lock(mutex_);
@@ -257,7 +269,7 @@ void WatchEngine::apply_own(DirId id, const OwnSighting& own, bool announce, boo
   Entry* entry = id == kRootDir ? &table_.root_entry() : table_.at(directory.parent).find(directory.name);
   if (entry == nullptr || entry->child != id) return;
   directory.own_sequence = own.sequence;
-  const bool changed = !entry->same_content(own.stat);
+  const bool changed = !is_same_file(*entry, own.stat);
   entry->assign(own.stat);
   // A first look is quiet because the snapshot comes after it; but this row stands in the parent, which it may have passed already.
   if (!announce && (!changed || (quiet && id == kRootDir))) return;
@@ -381,8 +393,11 @@ void WatchEngine::confirm_missing(DirId id, int fd, const std::string& path, std
   std::vector<Sighting> sightings;
   for (std::string& name : missing) {
     sightings.push_back(look(fd, path, std::move(name), Mark{}));
-    if (sightings.size() >= kApplyBatch && !flush(id, sightings, task)) return;
+    if (sightings.size() < kApplyBatch) continue;
+    correct_spellings(id, fd, path, sightings);
+    if (!flush(id, sightings, task)) return;
   }
+  correct_spellings(id, fd, path, sightings);
   flush(id, sightings, task);
 }
 

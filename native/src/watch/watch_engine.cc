@@ -56,7 +56,7 @@ std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()
 
 WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
     : config_(std::move(config)), filter_(config_.filter, config_.root), source_(std::move(source)), on_readable_(std::move(on_readable)),
-      pass_limit_(config_.politeness.entries_per_second), dirty_(config_.pressure) {}
+      pass_limit_(config_.politeness.entries_per_second), dirty_(config_.pressure), root_place_(config_.root) {}
 
 WatchEngine::~WatchEngine() { close(); }
 
@@ -75,7 +75,7 @@ void WatchEngine::start() {
   }
   wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   mounts_fd_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-  mount_places_ = places_below(config_.root, *current_mounts());
+  mount_places_ = places_below(root_place_, *current_mounts());
   root_check_due_ = true;
   const unsigned threads = config_.threads > 0 ? config_.threads : std::max(2u, std::thread::hardware_concurrency());
   reader_ = std::thread([this] { reader_loop(); });

@@ -40,6 +40,7 @@
 #include "watch/change_queue.h"
 #include "watch/dirty_set.h"
 #include "watch/event_source.h"
+#include "watch/spelling.h"
 #include "watch/storage_probe.h"
 #include "watch/strangers.h"
 #include "watch/tree_table.h"
@@ -67,6 +68,18 @@ struct OwnSighting {
 
 /** MarkFlags of an event. */
 uint16_t flags_of(uint32_t mask);
+
+/** What the engine has to know of a file system besides what stands in it. */
+struct DeviceTraits {
+  bool keeps_inodes = true;  // scan/mounts.h
+  Spelling spelling = Spelling::unknown;
+};
+
+/** A directory on which something is mounted. */
+struct MountedHere {
+  std::string text;              // its identity, "" until it was opened
+  std::vector<Identity> covers;  // what was known at its place before it was mounted, the topmost first
+};
 
 class WatchEngine final : public Watcher, public std::enable_shared_from_this<WatchEngine> {
  public:
@@ -151,6 +164,11 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::shared_ptr<UniqueFd> root_fd(Lock& lock);
   bool may_enter(DirId id, int fd, const FileStat& self) const;
 
+  // engine_spelling.cc: file systems that find a name under several spellings
+  bool may_be_respelled(int fd, uint64_t dev, const std::vector<Sighting>& sightings);
+  std::vector<std::pair<std::string, uint16_t>> spelled_otherwise(DirId id, const std::vector<Sighting>& sightings);
+  void correct_spellings(DirId id, int fd, const std::string& path, std::vector<Sighting>& sightings);
+
   // engine_scout.cc: what cannot wait for the pass
   void scout_loop();
   bool names_of(DirId id, DirtyDirectory& task);
@@ -173,10 +191,22 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   // engine_root.cc
   void check_root();
   void root_lost(const std::string& reason, const std::string& standing = {});
+  void root_renumbered(Identity identity);
   void root_found(Identity identity, const std::string& text, bool another);
-  bool keeps_mount(DirId parent, const Entry& entry, const FileStat& stat);
+
+  // engine_mounts.cc: what is mounted below the root, and directories whose numbers change
+  bool is_mount_point(DirId parent, const FileStat& stat) const { return stat.is_mounted(table_.at(parent).identity.dev); }
+  bool keeps_mount(DirId parent, const Entry& entry, const Sighting& sighting);
+  bool is_lost(DirId id) const;
+  void note_covered(DirId parent, const Entry& entry, const Sighting& sighting);
+  void note_mount(DirId parent, DirId child, const Sighting& sighting);
   bool is_same_mount(DirId id, int fd, const FileStat& self);
   bool is_known_mount(DirId id, int fd, const FileStat& self);
+  bool has_new_number(DirId parent, DirId child, const Sighting& sighting) const;
+  void renumber(DirId id, Identity identity);
+  bool was_renumbered(DirId id, const FileStat& self);
+  bool is_same_file(const Entry& entry, const FileStat& stat) const;
+  void learn_device(int fd, uint64_t dev);
 
   // engine_apply.cc: what was seen becomes a difference; all with the mutex held
   void apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
@@ -193,6 +223,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   bool was_told_gone(DirId id, std::string_view name);
   void make_room_in(DirId id);
   void leave(DirId id, Entry& entry, const DirtyDirectory& task);
+  bool waits_for_other_place(DirId id, const Sighting& sighting, DirId known);
   void expire(DirId id);
 
   // engine_missing.cc
@@ -252,6 +283,11 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
     bool scheduled;  // the trailing look is already waiting
   };
   std::unordered_map<std::string, Throttle> throttled_;  // files being written, by directory id and name
+  struct Contest {
+    int64_t begun_ns;
+    int64_t retry_ns;
+  };
+  std::unordered_map<std::string, Contest> contests_;  // directories that wait for the other place they are known at to be asked; keys as above
   std::multimap<int64_t, Timed> timed_;
   std::vector<Limbo> limbo_;
   std::unordered_map<DirId, std::unordered_set<std::string>> gone_early_;  // was_told_gone(), by directory not yet listed
@@ -262,7 +298,9 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   size_t poll_share_ = 1;                // directories a tick
   std::atomic<uint64_t> disarmed_{0};    // how many watches were given back
   size_t cold_cursor_ = 0;               // where make_room_for looks next
-  std::unordered_map<DirId, std::string> mounts_;  // directories on another file system than their parent, with their identity text
+  std::unordered_map<DirId, MountedHere> mounts_;  // directories on which something is mounted
+  std::unordered_map<std::string, std::vector<Identity>> covered_;  // by name, in the directory that `apply` is at: MountedHere::covers to be
+  std::unordered_map<uint64_t, DeviceTraits> devices_;
   std::unordered_set<DirId> lost_mounts_;          // of them, those whose place shows something else; their contents are kept
   std::unordered_set<DirId> given_up_mounts_;      // of them, those of which somebody said that they do not come back
   std::vector<SnapshotStream*> snapshots_;  // they leave in their destructor: none may end in a thread of ours, with the mutex held
@@ -270,6 +308,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   int64_t root_fd_used_ns_ = 0;
   bool root_check_due_ = false;
   Identity root_identity_;
+  std::string root_place_;      // where it lies without links: so the mounts below it are spelled
   std::string root_text_;       // the same for ever: place_identity.h
   std::string standing_root_;   // what stands at the root instead and waits for a confirmation
   std::string confirmed_root_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "watch/spelling.h"
 #include "watch/storage_probe.h"
 
 namespace fustor {
@@ -11,6 +12,7 @@ struct WorkerThread {
   uint64_t entries_listed = 0;  // not yet paid for (pay_for_listing)
   bool takes_live = true;       // not only the work of passes
   bool is_listing = false;      // and counted in listing_workers_
+  Spelling spelling = Spelling::unknown;  // on the file system of its task
   StorageProbe storage;
 };
 
