@@ -1,28 +1,42 @@
 /** The engine alone, without bus, pipe or far side: what `fustor-agent scan` and `fustor-agent watch` show. */
+import type { Stats } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
+import { isAbsolute, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { FilterOptions, NativeWatch, ScanSummary } from "../native/addon.ts";
 import { loadAddon } from "../native/load.ts";
-import { type Change, FustorError } from "../sdk/index.ts";
+import { type Change, FustorError, hasLostBytes, LOST_BYTES } from "../sdk/index.ts";
 
 export interface InspectOptions extends FilterOptions {
   /** 0 = number of cores. */
   readonly threads?: number;
 }
 
-/** The directory as an absolute path without links. Throws FUSTOR_SOURCE_UNAVAILABLE. */
+/**
+ * The directory as an absolute path. Links in it stay as they are written: one may be pointed elsewhere later, and what a link below
+ * /proc/PID leads to has no other name here. Throws FUSTOR_SOURCE_UNAVAILABLE.
+ */
 export async function inspectableRoot(directory: string): Promise<string> {
   const unavailable = (what: string, cause?: unknown): FustorError =>
     new FustorError("FUSTOR_SOURCE_UNAVAILABLE", `${directory}: ${what}`, { cause });
-  let root: string;
   try {
-    root = await realpath(directory);
-    if ((await stat(root)).isDirectory()) return root;
+    const wanted = await stat(directory);
+    if (wanted.isDirectory()) return await absolutePath(directory, wanted);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (code === "ENOENT" && hasLostBytes(directory)) throw unavailable(LOST_BYTES);
     throw unavailable(code === "ENOENT" ? "no such directory" : `cannot be read (${code})`);
   }
   throw unavailable("not a directory");
+}
+
+/** `..` behind a link leads to where the link's target lies, which is not what is left when it is struck out of the text. */
+async function absolutePath(directory: string, wanted: Stats): Promise<string> {
+  for (const path of [resolve(directory), await realpath(directory)]) {
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && found.ino === wanted.ino && found.dev === wanted.dev) return path;
+  }
+  return isAbsolute(directory) ? directory : `${process.cwd()}/${directory}`;
 }
 
 /** Rows as JSON objects separated by single commas; valid until the consumer asks for the next chunk. */

@@ -32,8 +32,21 @@ export function demoLine({ status, viewReady, viewEntries, elapsedMs }: DemoMome
   if (!isLive(pipe, viewReady)) return snapshotLine(pipe, source?.entries, elapsedMs);
   const lag = pipe.lagMs === undefined ? "-" : `${Math.round(pipe.lagMs)} ms`;
   const events = formatCount(pipe.rowsSent.message);
-  return `live  ${pipe.role ?? "no role"}  ${formatCount(viewEntries)} entries  ${events} events  lag ${lag}`;
+  const kept = keptMounts(status).length;
+  const keeps = kept === 0 ? "" : `  ${kept} lost ${kept === 1 ? "mount" : "mounts"} kept`;
+  return `live  ${pipe.role ?? "no role"}  ${formatCount(viewEntries)} entries  ${events} events  lag ${lag}${keeps}`;
 }
+
+/** Wire paths of what was mounted and is gone or replaced; its rows stay in the view. */
+export function keptMounts(status: AgentStatus): readonly string[] {
+  const lost = status.sources[0]?.status.lostMounts;
+  return Array.isArray(lost) ? lost.map(String) : [];
+}
+
+/** Said once for each mount: the view is not what the directory shows until then. */
+export const keptMountLine = (path: string): string =>
+  `Kept     ${printable(path)}: what was mounted there is gone or replaced by another one. The view shows what it held until it is back; ` +
+  "to drop that, end the demo and start it again (a running agent: fustor-agent confirm SOURCE)";
 
 /** Said once, when the first snapshot is over. */
 export function snapshotSummary({ status, elapsedMs }: DemoMoment): string {

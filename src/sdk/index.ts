@@ -2,6 +2,7 @@ export * from "./changes.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";
 export * from "./excerpt.ts";
+export * from "./lost-bytes.ts";
 export * from "./observer.ts";
 export * from "./sender-driver.ts";
 export * from "./session.ts";

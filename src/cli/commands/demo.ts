@@ -7,7 +7,16 @@ import type { Difference } from "../../agent/tree-difference.ts";
 import { workingFolder } from "../../config/home.ts";
 import { FustorError } from "../../sdk/index.ts";
 import { createLogger } from "../../telemetry/logger.ts";
-import { curlLine, type DemoMoment, demoLine, differenceLine, isLive, snapshotSummary } from "../demo-lines.ts";
+import {
+  curlLine,
+  type DemoMoment,
+  demoLine,
+  differenceLine,
+  isLive,
+  keptMountLine,
+  keptMounts,
+  snapshotSummary,
+} from "../demo-lines.ts";
 import { EXIT } from "../exit-codes.ts";
 import { StatusLine } from "../status-line.ts";
 import { formatCount, printable } from "../table.ts";
@@ -65,10 +74,14 @@ async function follow(demo: Demo, line: StatusLine, everyMs: number, stop: Abort
   const startedAt = performance.now();
   let shownAt = Number.NEGATIVE_INFINITY;
   let wasLive = false;
+  let kept = new Set<string>();
   while (!stop.aborted) {
     const moment = momentOf(demo, startedAt);
     const live = isLive(moment.status.pipes[0], moment.viewReady);
     if (live && !wasLive) await line.above(snapshotSummary(moment));
+    const lost = new Set(keptMounts(moment.status));
+    for (const path of lost) if (!kept.has(path)) await line.above(keptMountLine(path));
+    kept = lost;
     if (live !== wasLive || performance.now() - shownAt >= everyMs) {
       await line.show(demoLine(moment));
       shownAt = performance.now();

@@ -1,7 +1,7 @@
 /** `driver_params` of the fs source, checked; names and defaults are listed in docs/config.md. */
 import { isAbsolute, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import { FustorError } from "../../sdk/index.ts";
+import { FustorError, hasLostBytes, LOST_BYTES } from "../../sdk/index.ts";
 
 /** What tells of changes: see docs/config.md. `parcel` is @parcel/watcher, for file systems and machines where neither kernel way works. */
 export const ENGINES = ["auto", "fanotify", "inotify", "parcel", "poll"] as const;
@@ -72,12 +72,24 @@ export function parseFsOptions({ uri, driverParams: params, excludePaths }: FsSo
 }
 
 function parseRoot(uri: string): string {
-  const path = uri.startsWith("file:") ? fileURLToPath(uri) : uri;
+  const path = uri.startsWith("file:") ? pathOfUrl(uri) : uri;
+  if (hasLostBytes(path))
+    throw new FustorError("FUSTOR_CONFIG_INVALID", `the uri of an fs source, ${uri}: ${LOST_BYTES}`);
   if (!isAbsolute(path)) {
     throw new FustorError("FUSTOR_CONFIG_INVALID", `the uri of an fs source must be an absolute path, not ${uri}`);
   }
   const clean = normalize(path);
   return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
+}
+
+function pathOfUrl(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch (cause) {
+    const lost = cause instanceof URIError;
+    const why = lost ? LOST_BYTES : "this is no file: address of a path on this machine";
+    throw new FustorError("FUSTOR_CONFIG_INVALID", `the uri of an fs source, ${uri}: ${why}`, { cause });
+  }
 }
 
 function parseEngine(value: unknown): FsEngine {

@@ -2,7 +2,14 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import type { AgentStatus, PipeReport } from "../../../src/agent/agent-status.ts";
 import { demoDirectory } from "../../../src/cli/commands/demo.ts";
-import { curlLine, type DemoMoment, demoLine, differenceLine } from "../../../src/cli/demo-lines.ts";
+import {
+  curlLine,
+  type DemoMoment,
+  demoLine,
+  differenceLine,
+  keptMountLine,
+  keptMounts,
+} from "../../../src/cli/demo-lines.ts";
 import { StatusLine } from "../../../src/cli/status-line.ts";
 import { Terminal } from "../../../src/cli/terminal.ts";
 import { examplePipe, exampleStatus } from "../console/example-status.ts";
@@ -22,6 +29,14 @@ const moment = (
 test("a live pipe shows its role, the entries of the view, its events and its lag", () => {
   const line = demoLine(moment({}));
   expect(line).toBe("live  leader  12,345 entries  8,731 events  lag 14 ms");
+});
+
+test("a live pipe whose source keeps what lost mounts held says how many, and each once by name", () => {
+  const status = { availability: { state: "available" }, lostMounts: ["/m\n", "/n"] } as const;
+  const kept = moment({}, {}, { sources: [{ ids: ["s"], driver: "fs", uri: "/", status }] });
+  expect(demoLine(kept)).toBe("live  leader  12,345 entries  8,731 events  lag 14 ms  2 lost mounts kept");
+  expect(keptMounts(kept.status)).toEqual(["/m\n", "/n"]);
+  expect(keptMountLine("/m\n")).toMatch(/^Kept {5}\/m\\x0a: what was mounted there is gone or replaced/);
 });
 
 test("until the view is ready the snapshot's progress is shown, also when the last row was sent", () => {

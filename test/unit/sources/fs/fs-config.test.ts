@@ -49,3 +49,7 @@ describe("politeness of passes over the whole tree", () => {
     expect(parse(params)).toMatchObject({ scanNice: 10, scanIoPriority: 0x6000, scanEntriesPerSecond: 5000 });
   });
 });
+
+test.each(["/data/odd-\uFFFD", "file:///data/odd-%FF"])("%s, which is not UTF-8, is refused with the cure", (uri) => {
+  expect(() => parseFsOptions({ uri, driverParams: {}, excludePaths: [] })).toThrow(/not UTF-8.*ln -s/);
+});
