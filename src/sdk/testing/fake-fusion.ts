@@ -112,7 +112,7 @@ export class FakeFusion {
     const sessionId = `session-${++this.#created}-of-${request.taskId}`;
     this.#sessions.set(sessionId, { taskId: request.taskId, lastBeat: performance.now() });
     this.#leader ??= sessionId;
-    this.#audit?.seen.clear();
+    this.#audit = undefined;
     return { sessionId, role: this.#roleOf(sessionId), sessionTimeoutMs: this.#timeoutMs, ...this.intervals };
   }
 
@@ -173,15 +173,13 @@ export class FakeFusion {
     }
   }
 
+  /** As src/fusion/arbitration.ts does it; test/unit/fusion/fake-fusion.test.ts compares the two. */
   #applyRow(event: IncomingEvent, row: Row): void {
     const path = String(row.path);
-    if (event.messageSource === "audit") {
-      this.#audit ??= { seen: new Set(), touched: new Set() };
-      this.#audit.seen.add(path);
-    }
+    const isAudit = event.messageSource === "audit";
+    if (isAudit) this.#audit ??= { seen: new Set(), touched: new Set() };
     if (event.eventType === "delete") {
-      this.#remove(path);
-      this.#tombstones.set(path, Date.now() / 1000);
+      this.#delete(event, row, path);
       return;
     }
     const modifiedTime = Number(row.modified_time);
@@ -190,9 +188,27 @@ export class FakeFusion {
     const known = this.view.get(path);
     const isLive = event.messageSource === "realtime";
     const auditSkipped = row.audit_skipped === true;
-    if (!isLive && !auditSkipped && known !== undefined && known.modifiedTime >= modifiedTime) return;
+    const isOutdated = !isLive && !auditSkipped && known !== undefined && known.modifiedTime >= modifiedTime;
+    if (isAudit && known === undefined && this.#isStaleListing(row)) return;
+    if (isAudit) this.#audit?.seen.add(path);
+    if (isOutdated) return;
     if (isLive) this.#audit?.touched.add(path);
     this.#put(path, { modifiedTime, size: Number(row.size), isDirectory: row.is_directory === true, auditSkipped });
+  }
+
+  /** Only a live one leaves a tombstone; any other spares what is newer than it. */
+  #delete({ messageSource }: IncomingEvent, row: Row, path: string): void {
+    if (path === "/") return;
+    const until = row.modified_time === undefined ? Number.POSITIVE_INFINITY : Number(row.modified_time);
+    if (messageSource === "realtime") this.#tombstones.set(path, Date.now() / 1000);
+    else if ((this.view.get(path)?.modifiedTime ?? Number.NEGATIVE_INFINITY) > until) return;
+    this.#remove(path);
+  }
+
+  /** It was listed before its directory last changed. */
+  #isStaleListing({ parent_path: above, parent_mtime: listedAt }: Row): boolean {
+    if (typeof above !== "string" || typeof listedAt !== "number") return false;
+    return (this.view.get(above)?.modifiedTime ?? Number.NEGATIVE_INFINITY) > listedAt;
   }
 
   #put(path: string, node: ViewNode): void {
@@ -205,7 +221,13 @@ export class FakeFusion {
   }
 
   #remove(path: string): void {
-    for (const key of [...this.view.keys()]) if (key === path || isBelow(key, path)) this.view.delete(key);
+    for (const key of [...this.view.keys()]) {
+      if (key !== path && !isBelow(key, path)) continue;
+      this.view.delete(key);
+      // What comes back under this name is another entry.
+      this.#audit?.seen.delete(key);
+      this.#audit?.touched.delete(key);
+    }
   }
 
   #roleOf(sessionId: string): Role {

@@ -4,7 +4,7 @@ import { systemAmbience } from "../../../src/pipe/system-ambience.ts";
 import { FustorError } from "../../../src/sdk/index.ts";
 import type { ReceivedEnvelope } from "../../../src/sdk/testing/fake-sender.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
-import { lasting } from "../../support/wait-for.ts";
+import { lasting, staysTrue } from "../../support/wait-for.ts";
 
 const HOUR = 3_600_000;
 /** Old enough for no tombstone to be in the way. */
@@ -251,18 +251,79 @@ describe("audits of a leader", () => {
         demoted = true;
         harness.fusion.appoint("somebody else");
       }
-      return call === "push" && isAudit(envelope) ? { kind: "slow", delayMs: demoted ? 150 : 1 } : undefined;
+      // Slow until the heartbeat told of it, so that most of the audit is still to come then.
+      const isSlow = harness.pipe.status().role === "leader";
+      return call === "push" && isAudit(envelope) ? { kind: "slow", delayMs: isSlow && demoted ? 100 : 1 } : undefined;
     });
     await harness.start();
     await until(() => demoted && harness.pipe.status().role === "follower");
     const sent = harness.sender.pushes.filter(isAudit).length;
-    harness.source.write("/later", 1);
-    await until(() => harness.fusion.view.has("/later"));
-    expect(harness.sender.pushes.filter(isAudit).length - sent).toBeLessThanOrEqual(1);
+    const later = (): number => harness.sender.pushes.filter(isAudit).length - sent;
+    for (let i = 0; i < 20; i++) {
+      harness.source.write(`/later${i}`, i);
+      await until(() => harness.fusion.view.has(`/later${i}`));
+    }
+    await staysTrue(() => later() === 0, { forMs: 150, what: () => `${later()} batches of an audit by a follower` });
+    expect(harness.pipe.status().audit.state).toBe("off");
     expect(ends(harness)).toBe(0);
     harness.fusion.appoint(harness.fusion.sessions[0]);
     await until(() => auditsDone(harness) === 1);
     expect(harness.differences()).toEqual([]);
+  });
+
+  it("send no end again that was on its way when another agent took the lead", async () => {
+    const harness = auditing({ settings: { errorRetryIntervalMs: 50, maxBackoffMs: 50 } });
+    const { fusion, sender } = harness;
+    let refused = 0;
+    sender.setFaults((call, envelope) => {
+      if (call !== "push" || !isAudit(envelope) || !envelope?.isEnd) return undefined;
+      fusion.appoint("somebody else");
+      if (harness.pipe.status().role === "follower") return undefined;
+      refused++;
+      return { kind: "fail", code: "FUSTOR_SENDER_UNREACHABLE" };
+    });
+    await harness.start();
+    await until(() => refused > 0 && harness.pipe.status().role === "follower");
+    fusion.view.set("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+    harness.source.write("/later", 1);
+    await until(() => fusion.view.has("/later"));
+    const noEnd = (): boolean => sender.accepted.every((push) => !isAudit(push) || !push.isEnd);
+    await staysTrue(noEnd, { forMs: 200, what: "a follower ends no audit" });
+    expect(fusion.removedByAudits).toEqual([]);
+  });
+
+  it("leave out rows that were read before a live change of the same path was sent", async () => {
+    const harness = auditing({ source: { chunkRows: 5 } });
+    const { source, sender, fusion } = harness;
+    let hold: "no" | "held" | "over" = "no";
+    sender.setFaults((call, envelope) => {
+      const isRows = call === "push" && isAudit(envelope) && envelope?.events.some(({ rows }) => rows.length > 1);
+      if (!isRows || hold === "over") return undefined;
+      hold = "held";
+      return { kind: "fail", code: "FUSTOR_SENDER_UNREACHABLE" };
+    });
+    await harness.start();
+    // Twenty rows of /a were read, and ten of them wait for their batch to be taken.
+    await until(() => hold === "held" && source.chunksOut >= 4);
+    source.write("/a/f12", 777, OLD - 5);
+    source.remove("/a/f13");
+    hold = "over";
+    await until(() => auditsDone(harness) >= 1);
+    const told = sender.accepted.filter(isAudit).flatMap(({ events }) => events.flatMap(({ rows }) => rows));
+    const live = sender.accepted.findIndex(
+      ({ sourceType, events }) =>
+        sourceType === "message" && events.some(({ rows }) => rows.some(({ path }) => path === "/a/f12")),
+    );
+    const last = sender.accepted.findLastIndex(isAudit);
+    expect(live).toBeGreaterThan(-1);
+    expect(live).toBeLessThan(last);
+    const first = told.slice(
+      0,
+      told.findIndex((row, at) => at > 0 && row.path === "/"),
+    );
+    expect(first.filter(({ path, size }) => path === "/a/f12" && size === 12)).toEqual([]);
+    expect(first.filter(({ path }) => path === "/a/f13")).toEqual([]);
+    expect(fusion.view.get("/a/f12")?.size).toBe(777);
   });
 
   it("spare what is written while they run", async () => {

@@ -144,6 +144,18 @@ describe("a full bus", () => {
     expect(takeBatch(slow).changes.map(({ sequence }) => sequence)).toEqual([27, 28, 29]);
   });
 
+  it("leaves every change to a cursor that does not lag at the moment at which another one is cut off", () => {
+    const { bus } = makeBus({ maxChanges: 10 });
+    const slow = bus.subscribe();
+    const fast = bus.subscribe();
+    for (let i = 0; i < 8; i++) publish(bus, upsert("/same", i));
+    takeBatch(fast);
+    for (let i = 8; i < 12; i++) publish(bus, upsert("/same", i));
+    expect(bus.status()).toMatchObject({ overflows: 1, heldChanges: 4 });
+    expect(takeBatch(fast).changes.map(({ sequence }) => sequence)).toEqual([8, 9, 10, 11]);
+    expect(takeBatch(slow).changes.map(({ sequence }) => sequence)).toEqual([11]);
+  });
+
   it("is full by bytes as well", () => {
     const { bus } = makeBus({ maxBytes: 1_000 });
     bus.subscribe();
