@@ -1,0 +1,58 @@
+/** What has to agree so that one tarball is whole, and so that npm asks no registry for packages that are not published. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, test } from "vitest";
+import { PLATFORMS, packageOf } from "../../../src/native/platform.ts";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly files: readonly string[];
+  readonly os: readonly string[];
+  readonly cpu: readonly string[];
+  readonly libc: readonly string[];
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
+  readonly bundleDependencies: readonly string[];
+}
+
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly resolved?: string; readonly link?: boolean }>>;
+}
+
+const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(ROOT, ...path), "utf8")) as T;
+const own = read<Manifest>("package.json");
+const lock = read<Lock>("package-lock.json");
+
+test("there is a package for each platform that the loader knows", () => {
+  expect(readdirSync(join(ROOT, "packages")).sort()).toEqual([...PLATFORMS].sort());
+  expect(Object.keys(own.optionalDependencies).sort()).toEqual(PLATFORMS.map(packageOf).sort());
+});
+
+test.each([...PLATFORMS])("the package for %s says for which machines it is, and is of our version", (platform) => {
+  const [os = "", cpu = "", libc = ""] = platform.split("-");
+  const manifest = read<Manifest>("packages", platform, "package.json");
+  expect(manifest).toMatchObject({
+    name: packageOf(platform),
+    version: own.version,
+    os: [os],
+    cpu: [cpu],
+    libc: [libc],
+  });
+  expect(manifest.files).toEqual(["fustor_agent.node"]);
+  expect(own.optionalDependencies[manifest.name]).toBe(own.version);
+});
+
+test("everything that is needed at run time is bundled", () => {
+  const needed = Object.keys({ ...own.dependencies, ...own.optionalDependencies });
+  expect([...own.bundleDependencies].sort()).toEqual(needed.sort());
+});
+
+test.each([...PLATFORMS])("npm takes the package for %s from this checkout", (platform) => {
+  expect(lock.packages[`node_modules/${packageOf(platform)}`]).toEqual({
+    resolved: `packages/${platform}`,
+    link: true,
+  });
+});
