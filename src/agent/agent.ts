@@ -11,13 +11,13 @@ import type { NotStarted } from "../config/select.ts";
 import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
 import { FustorError, type Logger } from "../sdk/index.ts";
-import { loadAgentId } from "./agent-id.ts";
+import { loadIdentity } from "./agent-identity.ts";
 import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
-import { readHostId } from "./host-id.ts";
 import { LAST_STEPS_MS, PipeSlot, type SlotContext, sourceReports } from "./pipe-slot.ts";
 import { cpuMeter, residentMeter } from "./process-load.ts";
 import { type PipeTarget, planReload, type ReloadPlan, resolveTarget, startOnlyChanges } from "./reload-plan.ts";
 import type { ReloadedPipe, ReloadReport } from "./reload-report.ts";
+import { ownerOf } from "./session-owner.ts";
 import { StateStore } from "./state-store.ts";
 import { agentVersion } from "./version.ts";
 
@@ -236,7 +236,9 @@ export class Agent {
 /** Reads the agent's id and state from the home, which must exist. The agent is made, not started. */
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { config, logger } = options;
-  const agentId = config.agentId ?? (await loadAgentId(config.home));
-  const state = await StateStore.open(config.home, await readHostId(), logger);
+  const { home, agentId: configuredId } = config;
+  const { agentId, hostId, isSameHardware } = await loadIdentity({ home, configuredId, logger });
+  const owner = await ownerOf(home, isSameHardware);
+  const state = await StateStore.open(home, hostId, logger, { owner });
   return new Agent(options, agentId, state);
 }

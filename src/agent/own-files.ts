@@ -30,6 +30,7 @@ export function ownPaths(config: OwnPlaces, root: string): readonly string[] {
   const paths = homePaths(config.home, config.configDir, config.logging.dir);
   const single = [
     paths.agentId,
+    paths.agentHost,
     paths.pidFile,
     paths.lockFile,
     paths.socket,

@@ -11,6 +11,8 @@ export interface RememberedPipe {
   readonly receiver: string;
   /** Absent when it was closed. */
   readonly session?: string;
+  /** The run that opened it: session-owner.ts. */
+  readonly owner?: string;
   /** Epoch milliseconds. */
   readonly lastGoodHeartbeat?: number;
   /** Rows of the last snapshot that was completed. */
@@ -43,13 +45,14 @@ const isCount = (value: unknown): value is number => typeof value === "number" &
 
 function pipeOf(value: unknown): RememberedPipe | undefined {
   if (!isObject(value)) return undefined;
-  const { pipe, hostId, receiver, session, lastGoodHeartbeat, snapshotRows } = value;
+  const { pipe, hostId, receiver, session, owner, lastGoodHeartbeat, snapshotRows } = value;
   if (typeof pipe !== "string" || typeof hostId !== "string" || typeof receiver !== "string") return undefined;
   return {
     pipe,
     hostId,
     receiver,
     ...(typeof session === "string" ? { session } : {}),
+    ...(typeof owner === "string" ? { owner } : {}),
     ...(isCount(lastGoodHeartbeat) ? { lastGoodHeartbeat } : {}),
     ...(isCount(snapshotRows) ? { snapshotRows } : {}),
   };

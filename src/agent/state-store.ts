@@ -4,8 +4,9 @@
  * `pipes.json` holds per pipe the session, the last good heartbeat and the size of the last snapshot, and per source what its
  * root was; the previous generation lies beside it. `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
  *
- * What belongs to a session is handed back only on the same host, for the same receiver and the same pipe: deleting a session that
- * belongs to somebody else (a home copied to a second machine, a receiver moved) would throw out a healthy agent.
+ * What belongs to a session is handed back only on the same host, for the same receiver and the same pipe, and the session itself only
+ * when the run that opened it has ended for certain: deleting a session that belongs to somebody else (a home copied to a second
+ * machine, a receiver moved) would throw out a healthy agent.
  *
  * Pending changes are not kept: the snapshot after a restart repairs what they would have told.
  */
@@ -17,6 +18,7 @@ import { describeError, type Logger, type SourceMemory } from "../sdk/index.ts";
 import { DeletedJournal } from "./deleted-journal.ts";
 import { ensureFolder, readOwnFile, writeDurably } from "./durable-file.ts";
 import { fileNameOf } from "./file-name.ts";
+import type { SessionOwner } from "./session-owner.ts";
 import { type AgentMemory, formatState, parseState, type Reading, type RememberedPipe } from "./state-file.ts";
 
 /** A heartbeat is worth a write to the disk this often, for all pipes together. */
@@ -46,6 +48,15 @@ async function recall(folder: string, logger: Logger): Promise<AgentMemory> {
   return { pipes: new Map(), sources: new Map() };
 }
 
+export interface StateStoreOptions {
+  /** Milliseconds that never go back. */
+  readonly now?: () => number;
+  /** Default: every earlier run has ended. */
+  readonly owner?: SessionOwner;
+}
+
+const ANYBODY: SessionOwner = { self: "", isGone: async () => true };
+
 /** A pipe's memory with a file of its own. */
 export interface StoredMemory extends PipeMemory {
   readonly deleted: DeletedJournal;
@@ -62,12 +73,21 @@ export class StateStore {
   readonly #hostId: string;
   readonly #memory: AgentMemory;
   readonly #now: () => number;
+  readonly #owner: SessionOwner;
   #heartbeatWrittenAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
   /** A write that has not begun yet: it will hold what is changed until then. */
   #queued: Promise<void> | undefined;
 
-  private constructor(folder: string, hostId: string, logger: Logger, memory: AgentMemory, now: () => number) {
+  private constructor(
+    folder: string,
+    hostId: string,
+    logger: Logger,
+    memory: AgentMemory,
+    now: () => number,
+    owner: SessionOwner,
+  ) {
+    this.#owner = owner;
     this.folder = folder;
     this.#path = join(folder, "pipes.json");
     this.#previous = join(folder, "pipes.json.bak");
@@ -77,18 +97,18 @@ export class StateStore {
     this.#now = now;
   }
 
-  /** Never fails because of what the files hold; says so instead. `now`: milliseconds that never go back. */
+  /** Never fails because of what the files hold; says so instead. */
   static async open(
     home: string,
     hostId: string,
     logger: Logger,
-    now: () => number = () => performance.now(),
+    { now = () => performance.now(), owner = ANYBODY }: StateStoreOptions = {},
   ): Promise<StateStore> {
     const folder = join(home, "state");
     await ensureFolder(folder).catch((error: unknown) => {
       throw fileTrouble(error, folder, "made");
     });
-    return new StateStore(folder, hostId, logger, await recall(folder, logger), now);
+    return new StateStore(folder, hostId, logger, await recall(folder, logger), now, owner);
   }
 
   /** The memory of one pipe towards one receiver. */
@@ -111,9 +131,17 @@ export class StateStore {
     return {
       deleted,
       close: () => deleted.close(),
-      rememberedSession: async () => known()?.session,
+      rememberedSession: async () => {
+        const { session, owner } = known() ?? {};
+        if (session === undefined || (await this.#owner.isGone(owner))) return session;
+        this.#logger.warn(
+          { pipe },
+          "the session of an earlier run is left to expire: whether that run has ended is not certain",
+        );
+        return undefined;
+      },
       rememberSession: async (session) => {
-        update({ session });
+        update({ session, owner: session === undefined ? undefined : this.#owner.self });
         await this.#write();
       },
       lastGoodHeartbeat: async () => known()?.lastGoodHeartbeat,

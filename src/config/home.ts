@@ -22,6 +22,8 @@ export interface HomePaths {
   readonly configFolder: string;
   readonly logFile: string;
   readonly agentId: string;
+  /** Where the home was when it was last used. */
+  readonly agentHost: string;
   readonly pidFile: string;
   readonly lockFile: string;
   /** The control socket; a home too deep for the kernel's 107 bytes needs another place. */
@@ -42,6 +44,7 @@ export function homePaths(home: string, configDir: string = home, logDir: string
     configFolder: join(configDir, "agent-config"),
     logFile: join(logDir, "fustor_agent.log"),
     agentId: join(home, "agent.id"),
+    agentHost: join(home, "agent.host"),
     pidFile: join(home, "agent.pid"),
     lockFile: join(home, "agent.lock"),
     socket: join(home, "agent.sock"),

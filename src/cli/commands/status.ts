@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
 import { auditText } from "../../agent/audit-text.ts";
 import { fetchStatus } from "../../agent/control-client.ts";
@@ -102,20 +103,37 @@ async function tellStopped(home: string, options: StatusCommandOptions, terminal
   return EXIT.stopped;
 }
 
+/** An agent that is just starting has the home before it has its socket. */
+const PATIENCE_MS = 3000;
+const POLL_MS = 100;
+
+/** Undefined when nobody has the home. */
+async function statusOrNobody(home: string): Promise<AgentStatus | undefined> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await fetchStatus(home);
+    } catch (error) {
+      if (!isFustorError(error, "FUSTOR_AGENT_STOPPED")) throw error;
+    }
+    const found = await occupancyOf(home);
+    if (found.kind === "nobody") return undefined;
+    if (performance.now() >= deadline) {
+      const who =
+        found.kind === "here" ? `the agent (PID ${found.agent.pid})` : "an agent of another container or machine";
+      throw new FustorError("FUSTOR_INTERNAL", `${who} has ${home}, but its control socket does not answer`);
+    }
+    await pause(POLL_MS);
+  }
+}
+
 export async function status(options: StatusCommandOptions, terminal: Terminal): Promise<number> {
   const home = resolveHome(process.env);
-  let current: AgentStatus;
-  try {
-    current = await fetchStatus(home);
-  } catch (error) {
-    if (!isFustorError(error, "FUSTOR_AGENT_STOPPED")) throw error;
-    const found = await occupancyOf(home);
-    if (found.kind === "nobody") return tellStopped(home, options, terminal);
-    const who =
-      found.kind === "here" ? `the agent (PID ${found.agent.pid})` : "an agent of another container or machine";
-    throw new FustorError("FUSTOR_INTERNAL", `${who} has ${home}, but its control socket does not answer`);
-  }
-  if (options.json === true) await terminal.json(`${JSON.stringify(current)}\n`);
+  const current = await statusOrNobody(home);
+  if (current === undefined) return tellStopped(home, options, terminal);
+  if (options.json === true)
+    await terminal.json(`${JSON.stringify(current)}
+`);
   else await terminal.line(formatStatus(current));
   return EXIT.done;
 }

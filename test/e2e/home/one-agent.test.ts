@@ -151,6 +151,8 @@ describe("a running agent", () => {
     expect((await run(["start", "-D"], { home: copy })).code).toBe(0);
     const second = await factsOf(copy);
     expect(second.pid).not.toBe(pid);
+    expect(second.agentId).not.toBe((await factsOf(home)).agentId);
+    expect(await readFile(join(copy, "fustor_agent.log"), "utf8")).toContain(`a copy of ${home}, which is still there`);
     expect((await run(["stop"], { home: copy })).code).toBe(0);
     expect([alive(pid), alive(second.pid)]).toEqual([true, false]);
   });

@@ -147,7 +147,7 @@ test("any text is either understood or refused with a reason, and what is unders
 test("heartbeats are written down once in ten seconds, and the newest one with whatever else is written", async () => {
   const home = await freshFolder();
   let now = 0;
-  const store = await StateStore.open(home, HOST, silentLogger, () => now);
+  const store = await StateStore.open(home, HOST, silentLogger, { now: () => now });
   const memory = store.memoryOf("p1", RECEIVER);
   const onDisk = async (): Promise<number | undefined> => {
     const again = await StateStore.open(home, HOST, silentLogger);
