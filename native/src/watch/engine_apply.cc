@@ -238,8 +238,12 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
     }
     const Directory& known = table_.at(child);
     const bool lost_watch = known.watch == -1 && !known.watch_refused && !known.barred && known.listed;
+    // A btrfs subvolume that was deleted and made again has the same numbers; what is in it is another's.
+    const bool made_again = (sighting.flags & kMarkCreated) && sighting.stat.dev != table_.at(id).identity.dev && !mounts_.contains(child);
     if (task.list && task.recursive) {
       mark_list(child, task, task.announce, task.quiet);
+    } else if (made_again) {
+      list_what_was_hidden(child);
     } else if (lost_watch) {
       mark_list(child, DirtyDirectory{}, false, false);
     } else if ((known.unreadable != 0 || known.hides) && (sighting.flags == 0 || (sighting.flags & kMarkAttrib))) {
