@@ -6,7 +6,9 @@ import { readdirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UsageError } from "./support/options.mjs";
+import { circumstances, whereOf } from "./support/report.mjs";
 
+const say = (line) => process.stdout.write(`${line}\n`);
 const folder = new URL("./suites/", import.meta.url);
 const names = readdirSync(folder)
   .filter((name) => name.endsWith(".mjs"))
@@ -53,6 +55,7 @@ function stayWithin(dir) {
 }
 
 async function runSuite(name, args) {
+  say(`${name}: ${whereOf(circumstances())}`);
   const suite = await load(name);
   const values = parse(name, args, suite.options);
   if (values.dir !== undefined) values.dir = stayWithin(values.dir);

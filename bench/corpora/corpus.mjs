@@ -1,10 +1,11 @@
 /** Trees to measure on: made from a seed in a folder of their own, or the user's own, which is only read. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { nativeTool } from "../support/native-tools.mjs";
+import { UsageError } from "../support/options.mjs";
 
 const run = promisify(execFile);
 
@@ -48,7 +49,11 @@ export async function growCorpus({ shape, files, seed, dir = tmpdir() }) {
   }
 }
 
-/** The user's own tree. Nothing below it is ever written. */
+/** The user's own tree. Nothing below it is ever written. Where it is stays on the screen: results do not name it. */
 export function ownTree(path) {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new UsageError(`--tree ${path}: there is no such directory`);
+  if (!stat.isDirectory()) throw new UsageError(`--tree ${path}: this is no directory`);
+  process.stdout.write(`own tree: ${realpathSync(path)}\n`);
   return { name: "own tree", root: realpathSync(path), entries: undefined, remove: async () => undefined };
 }

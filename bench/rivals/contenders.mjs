@@ -1,5 +1,7 @@
 /** Who is compared, and what has to be there for it. */
+
 import { fileURLToPath } from "node:url";
+import { chosenBy } from "../support/options.mjs";
 import { INTEROP_PYTHON, withoutInteropModule, withoutPackage } from "./installed.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -29,8 +31,13 @@ const rivals = [
 ];
 
 /** `skipped` says who is left out and why. */
-export function gatherContenders(isWanted) {
-  const wanted = [...ours, ...rivals].filter(({ name }) => isWanted(name));
+export function gatherContenders(only) {
+  const everybody = [...ours, ...rivals];
+  const isWanted = chosenBy(
+    only,
+    everybody.map(({ name }) => name),
+  );
+  const wanted = everybody.filter(({ name }) => isWanted(name));
   const all = wanted.map((contender) => ({ ...contender, reason: contender.unless?.() || undefined }));
   return {
     contenders: all.filter(({ reason }) => reason === undefined),

@@ -10,6 +10,7 @@ export const INTEROP_PYTHON = here("../../.interop/agent/bin/python");
 /** A package of bench/package.json; all of them are installed with the first one that is missing. */
 export function withoutPackage(name) {
   if (existsSync(here(`../node_modules/${name}`))) return undefined;
+  process.stdout.write("installing the rivals' packages (npm ci in bench/, once)\n");
   try {
     execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: here("../"), stdio: ["ignore", "ignore", "pipe"] });
     return undefined;

@@ -138,14 +138,18 @@ function ratiosOf(medians) {
 export async function run(values) {
   const [files, runs] = [numberOption(values, "files", 1), numberOption(values, "runs", 1)];
   const [seed, idleSeconds] = [numberOption(values, "seed", 0), numberOption(values, "idle", 0)];
+  const everybody = contenders();
+  const isChosen = chosenBy(
+    values.only,
+    everybody.map(({ name }) => name),
+  );
+  const chosen = everybody.filter(({ name }) => isChosen(name));
   const setting = circumstances();
   const root = createTempFolder("bench");
   try {
     process.stdout.write(`growing ${files} files (seed ${seed})\n`);
     growTree(root, { seed, files });
     const entries = readDisk(root).size;
-    const isChosen = chosenBy(values.only);
-    const chosen = contenders().filter(({ name }) => isChosen(name));
     const all = chosen.map((contender) => ({ ...contender, samples: [] }));
     for (let turn = 1; turn <= runs; turn++) {
       for (const contender of all) {

@@ -1,5 +1,6 @@
 /** The small native programs of the benchmarks (bench/native), built when they are first needed and after each change. */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,6 +19,8 @@ let built = false;
 /** @param {"bare_scan" | "grow" | "measure" | "pace"} name */
 export function nativeTool(name) {
   if (!built) {
+    const isFirst = !existsSync(join(FOLDER, name));
+    if (isFirst) process.stdout.write("compiling the benchmarks' tools (once, about a minute)\n");
     cmake("-S", "native", "-B", FOLDER, "-DFUSTOR_BENCH=ON");
     cmake("--build", FOLDER, "--parallel", String(availableParallelism()));
     built = true;

@@ -8,9 +8,11 @@ export function numberOption(values, name, least) {
   return number;
 }
 
-/** Whether a name holds one of the words of `--only`; without the option every name does. */
-export function chosenBy(only) {
+/** Whether a name holds one of the words of `--only`; without the option every name does. A word that no name holds is an error. */
+export function chosenBy(only, names) {
   const words = (only ?? "").toLowerCase().split(",").filter(Boolean);
+  const vain = words.find((word) => !names.some((name) => name.toLowerCase().includes(word)));
+  if (vain !== undefined) throw new UsageError(`--only: nothing is called "${vain}"; there are ${names.join(", ")}`);
   return (name) => words.length === 0 || words.some((word) => name.toLowerCase().includes(word));
 }
 

@@ -50,7 +50,10 @@ export function mediansOf({ name, samples, warmUp, note }) {
   return { name, runs: samples.length, ...Object.fromEntries(medians), entries, note };
 }
 
-/** Median of the ratios of the same rounds: theirs / ours. */
+/** So many rounds a ratio needs before a target is judged by it: below that one odd round decides. */
+export const ROUNDS_TO_JUDGE = 5;
+
+/** Ratios of the same rounds, theirs / ours: their median, the least and the greatest. */
 export function pairedRatio(theirs, ours, metric = "seconds") {
   const pairs = Math.min(theirs.samples.length, ours.samples.length);
   if (pairs === 0) return undefined;
@@ -58,5 +61,13 @@ export function pairedRatio(theirs, ours, metric = "seconds") {
     { length: pairs },
     (_, round) => theirs.samples[round][metric] / ours.samples[round][metric],
   );
-  return median(ratios);
+  return { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios), rounds: pairs };
+}
+
+/** Met or missed, or why neither can be said. `isMeant`: it was measured as the target wants it. */
+export function verdictOf(ratio, target, { atLeast, isMeant }) {
+  if (ratio === undefined || target === undefined) return "";
+  if (!isMeant || ratio.rounds < ROUNDS_TO_JUDGE) return `not judged (${target})`;
+  const isMet = atLeast ? ratio.median >= target : ratio.median <= target;
+  return `${isMet ? "met" : "missed"} (${target})`;
 }

@@ -112,8 +112,14 @@ function lossTable({ summary: { rates } }, stages) {
 }
 
 function greatestTable({ summary: { rates } }) {
-  const rows = greatestRates(rates).map(({ name, filesPerSecond }) => [name, `${whole(filesPerSecond)}/s`]);
-  const note = "The writer's own limit where the last stage was seen as a whole: then no loss was found at all.";
+  const flatOut = (name) => rates.find((one) => one.name === name && one.stage === "flat out");
+  const isWritersLimit = (name) => flatOut(name)?.runs > 0 && flatOut(name).leastSeen === flatOut(name).files;
+  const rows = greatestRates(rates).map(({ name, filesPerSecond }) => [
+    name,
+    isWritersLimit(name) ? `${whole(filesPerSecond)}/s, the writer can no more` : `${whole(filesPerSecond)}/s`,
+  ]);
+  const note =
+    "Where the writer can no more, everything was seen also flat out: the number is that of the writer, and differences say nothing of watchers.";
   const bars = barsOf(greatestRates(rates), "filesPerSecond", (value) => `${whole(value)}/s`);
   return { title: "Greatest rate without loss", rows: [["", "files"], ...rows], note, bars };
 }

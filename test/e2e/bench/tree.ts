@@ -69,5 +69,13 @@ describe("the benchmarks that read a tree", { timeout: 120_000 }, () => {
     await expect(bench("scan", "--fils", "10")).rejects.toMatchObject({ code: 64 });
     await expect(bench("scan", "--files", "many")).rejects.toMatchObject({ code: 64 });
     await expect(bench("nothing")).rejects.toMatchObject({ code: 64 });
+    const refused = (stderr: RegExp) => ({ code: 64, stderr: expect.stringMatching(stderr) });
+    await expect(bench("scan", "--tree", "/nonexist")).rejects.toMatchObject(
+      refused(/^bench: --tree \/nonexist: there is/),
+    );
+    await expect(bench("scan", "--only", "nosuch")).rejects.toMatchObject(
+      refused(/nothing is called "nosuch"; there are .*find/),
+    );
+    await expect(bench("watch", "--only", "nosuch")).rejects.toMatchObject(refused(/there are .*chokidar/));
   });
 });
