@@ -141,7 +141,10 @@ class Watcher {
    * that are lost: what is not there then counts as deleted. False when there was nothing to accept.
    */
   virtual bool confirm_root() = 0;
-  /** Stops and joins every thread; nothing is called back after it returned. */
+  /**
+   * Stops and joins every thread and gives back what the kernel keeps for the watch, its descriptors and the table; nothing is called back
+   * after it returned. The status stays as it was then.
+   */
   virtual void close() = 0;
 };
 

@@ -137,13 +137,14 @@ class Scanner final : public BulkStream {
   void start_another() {
     std::lock_guard lock(mutex_);
     if (cancelled_ || workers_ >= most_ || idle_ > 0 || threads_.size() >= most_ * kMostStarts) return;
+    running_++;  // before it runs: else the others could be taken for all there are
     try {
       threads_.emplace_back([this] { run(false); });
     } catch (const std::system_error&) {
-      return;  // the machine has no more
+      running_--;  // the machine has no more
+      return;
     }
     workers_++;
-    running_++;
     active_++;
   }
 
@@ -432,8 +433,10 @@ class Scanner final : public BulkStream {
     return stat.ino == root_stat_.ino || !keeps_inode_numbers(now.get());
   }
 
+  /** By the last thread. The object may live until a garbage collection: the directory must not stay open for so long. */
   void finish() {
     const bool complete = !cancelled_ && root_error_ == 0 && root_still_there();
+    root_.reset();
     {
       std::lock_guard lock(mutex_);
       summary_.complete = complete;

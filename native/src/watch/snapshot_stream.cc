@@ -91,6 +91,11 @@ void SnapshotStream::fail(int error) {
   ready_.notify_one();
 }
 
+void SnapshotStream::leave_table() {
+  reading_ = kNoDir;
+  pending_.clear();
+}
+
 // ---- the copying thread ---------------------------------------------------------------------------------------------------------
 
 void SnapshotStream::produce() {

@@ -43,6 +43,7 @@ class SnapshotStream final : public BulkStream {
   void slots_move(DirId id);  // the dead ones of that directory are about to be dropped
   void pass_ended();
   void fail(int error);
+  void leave_table();  // it is about to go; `fail` came before
   void run();  // without the mutex
 
   // BulkStream

@@ -104,6 +104,40 @@ void WatchEngine::close() {
     }
     threads->clear();
   }
+  let_go();
+}
+
+/**
+ * Everything the kernel keeps for us, and the table. The object itself lives for as long as somebody has a reference to it, and that may be
+ * until a garbage collection: an instance, a mark or an open directory of the root must not wait for that. No thread of ours runs any more.
+ */
+void WatchEngine::let_go() {
+  std::unique_ptr<EventSource> source;
+  TreeTable table;
+  std::shared_ptr<UniqueFd> root;
+  {
+    const WatchStatus last = status();
+    Lock lock(mutex_);
+    if (source_ == nullptr) return;
+    counts_ = last;
+    for (SnapshotStream* snapshot : snapshots_) snapshot->leave_table();
+    source.swap(source_);
+    std::swap(table, table_);
+    root.swap(root_fd_);
+    wake_fd_.reset();
+    mounts_fd_.reset();
+    dirty_.clear();
+    strangers_.clear();
+    by_watch_ = {};
+    links_ = {};
+    timed_ = {};
+    throttled_ = {};
+    gone_early_ = {};
+    unwatched_ = {};
+    mounts_ = {};
+    lost_mounts_ = {};
+    forget_paths();
+  }
 }
 
 // ---- passes ---------------------------------------------------------------------------------------------------------------------
@@ -196,7 +230,7 @@ std::string WatchEngine::drain_raw() {
 
 void WatchEngine::recheck(const std::string& path, bool recursive, bool announce) {
   Lock lock(mutex_);
-  if (root_state_ == RootState::unavailable) return;
+  if (root_state_ == RootState::unavailable || stopping_) return;
   const DirId directory = table_.resolve(path);
   if (directory != kNoDir && (recursive || path.empty())) {
     DirtyDirectory from;
@@ -268,6 +302,7 @@ void WatchEngine::add_unwatched(DirId id, Unwatched& line) const {
 
 WatchStatus WatchEngine::status() const {
   Lock lock(mutex_);
+  if (source_ == nullptr) return counts_;  // closed: as it was in the end
   WatchStatus status = counts_;
   status.root = root_state_;
   status.reason = root_reason_;

@@ -130,6 +130,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void signal_readable();
   void signal_state();
   void wake_reader();
+  void let_go();
 
   // engine_threads.cc: who looks at dirty directories
   void worker_loop(Duty duty);
@@ -218,7 +219,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void apply_file(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns);
   void report_directory(DirId parent, DirId child, std::string_view name, const FileStat& stat, int64_t since_ns);
-  void report_moved(DirId id, int64_t since_ns);
+  void tell_above(DirId id, int64_t since_ns);
+  void append_row(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns);
   void report_gone(DirId id, std::string_view name, bool container, int64_t since_ns);
   bool was_told_gone(DirId id, std::string_view name);
   void make_room_in(DirId id);
@@ -316,7 +318,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::string root_reason_;
   std::string json_dir_;       // cache of json_dir()
   DirId json_dir_of_ = kNoDir;
-  DirId told_above_ = kNoDir;  // its own row and those above it are told: report_moved() has looked
+  DirId told_above_ = kNoDir;  // its own row and those above it are told: tell_above() has looked
+  std::vector<DirId> chain_;    // in tell_above()
   uint32_t pass_ = 0;          // the present or last pass
   uint64_t pass_pending_ = 0;  // its directories not yet done
   bool pass_quiet_ = false;
