@@ -11,10 +11,10 @@ using namespace watching;
 
 namespace {
 
-/** fanotify in earnest, whose `arm` the test can hold for one directory; and for another one, when the scout comes to arm it. */
+/** A source in earnest, whose `arm` the test can hold for one directory; and for another one, when the scout comes to arm it. */
 class HeldSource final : public fustor::EventSource {
  public:
-  explicit HeldSource(std::string held) : held_(std::move(held)) {}
+  HeldSource(std::string held, std::unique_ptr<fustor::EventSource> source) : held_(std::move(held)), source_(std::move(source)) {}
   void hold_scout(const std::string& place) {
     std::lock_guard lock(mutex_);
     struct stat wanted {};
@@ -44,11 +44,11 @@ class HeldSource final : public fustor::EventSource {
     return changed_.wait_for(lock, kPatience, [this] { return reached_; });
   }
 
-  int open() override { return source_.open(); }
-  int poll_fd() const override { return source_.poll_fd(); }
+  int open() override { return source_->open(); }
+  int poll_fd() const override { return source_->poll_fd(); }
   int arm(int fd, fustor::WatchId& id) override {
     if ((::fcntl(fd, F_GETFL) & O_PATH) != 0) wait_as_scout(fd);
-    const int error = source_.arm(fd, id);
+    const int error = source_->arm(fd, id);
     struct stat own {}, wanted {};
     const bool is_held = ::fstat(fd, &own) == 0 && ::stat(held_.c_str(), &wanted) == 0 && own.st_ino == wanted.st_ino;
     std::unique_lock lock(mutex_);
@@ -58,14 +58,14 @@ class HeldSource final : public fustor::EventSource {
     changed_.wait_for(lock, kPatience, [this] { return open_; });
     return error;
   }
-  void disarm(fustor::WatchId id) override { source_.disarm(id); }
-  bool read(std::vector<fustor::KernelEvent>& events) override { return source_.read(events); }
+  void disarm(fustor::WatchId id) override { source_->disarm(id); }
+  bool read(std::vector<fustor::KernelEvent>& events) override { return source_->read(events); }
   uint32_t limit() const override { return 0; }
-  void tell_unarmed(bool wanted) override { source_.tell_unarmed(wanted); }
+  void tell_unarmed(bool wanted) override { source_->tell_unarmed(wanted); }
   int open_unarmed(const fustor::HandleRef& handle, int on_mount, fustor::UniqueFd& out) override {
-    return source_.open_unarmed(handle, on_mount, out);
+    return source_->open_unarmed(handle, on_mount, out);
   }
-  uint64_t device_of(const fustor::HandleRef& handle) const override { return source_.device_of(handle); }
+  uint64_t device_of(const fustor::HandleRef& handle) const override { return source_->device_of(handle); }
 
  private:
   void wait_as_scout(int fd) {
@@ -82,7 +82,7 @@ class HeldSource final : public fustor::EventSource {
   ino_t scouted_ = 0;
   bool scout_reached_ = false;
   bool scout_open_ = true;
-  fustor::FanotifySource source_;
+  const std::unique_ptr<fustor::EventSource> source_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool reached_ = false;
@@ -98,10 +98,11 @@ bool runs_here(const Place& place) {
   return error == 0;
 }
 
-/** The first pass stands still at the root, which is armed and not listed. */
+/** The first pass stands still at the root, or at another directory, which is armed and not listed. */
 struct Held {
-  explicit Held(const fustor::WatchConfig& config) {
-    auto made = std::make_unique<HeldSource>(config.root);
+  explicit Held(const fustor::WatchConfig& config) : Held(config, config.root, std::make_unique<fustor::FanotifySource>()) {}
+  Held(const fustor::WatchConfig& config, const std::string& at, std::unique_ptr<fustor::EventSource> of) {
+    auto made = std::make_unique<HeldSource>(at, std::move(of));
     source = made.get();
     watch = std::make_unique<Watch>(config, std::move(made));
     watch->engine->start();
@@ -143,6 +144,24 @@ TEST("a change deep in a tree that was not listed yet is told at once, after the
   CHECK(watch.until([&] { return watch.view.rows["/a/b/c/new"].size == "5"; }));
   place.write("a/b/c/old", "changed");
   CHECK(watch.until([&] { return watch.view.rows["/a/b/c/old"].size == "7"; }));
+  CHECK_EQ(held.finish(), "");
+}
+
+EVENT_ENGINES("a change in what the first pass has listed already is told after the directories above it") {
+  Place place;
+  place.make("a/b/c");
+  place.write("a/b/c/old");
+  place.make("held");
+  Held held(place.config(engine), place / "held", source_for(engine.mode));
+  Watch& watch = *held.watch;
+  REQUIRE(watch.until([&] { return watch.engine->status().queue_depth == 0 && watch.engine->status().entries == 6; }));
+  REQUIRE(watch.view.log.empty());
+  place.write("a/b/c/new");
+  REQUIRE(watch.until([&] { return watch.view.count("update", "/a/b/c/new") > 0; }));
+  CHECK(place_in_log(watch.view, "/a") < place_in_log(watch.view, "/a/b"));
+  CHECK(place_in_log(watch.view, "/a/b") < place_in_log(watch.view, "/a/b/c"));
+  CHECK(place_in_log(watch.view, "/a/b/c") < place_in_log(watch.view, "/a/b/c/new"));
+  CHECK(!watch.available());
   CHECK_EQ(held.finish(), "");
 }
 

@@ -62,8 +62,12 @@ const Entry& WatchEngine::own_entry(DirId id) {
 
 // The sequence is taken here, with the mutex held: between changes and the groups of a snapshot there is one order.
 void WatchEngine::report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns) {
-  if (told_above_ != id) report_moved(id, since_ns);
+  if (told_above_ != id) tell_above(id, since_ns);
   told_above_ = id;
+  append_row(id, name, stat, atomic, since_ns);
+}
+
+void WatchEngine::append_row(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns) {
   table_.at(id).last_active = monotonic_seconds();
   counts_.changes++;
   changes_.upsert(json_dir(id), name, stat, atomic, next_sequence(), since_ns);
@@ -75,16 +79,24 @@ void WatchEngine::report_directory(DirId parent, DirId child, std::string_view n
 }
 
 /**
- * A directory that came along with a renamed one gets its row from a listing, and a hint may be quicker: no row comes before that of its
- * directory, so the row is sent now.
+ * No row comes before that of its directory, so those of `id` and of the directories above it that are still to be told go out now:
+ * - a directory that came along with a renamed one gets its row from a listing, and a hint may be quicker;
+ * - in the first pass a directory's row is left to the snapshot, and a change in it may be quicker.
  */
-void WatchEngine::report_moved(DirId id, int64_t since_ns) {
+void WatchEngine::tell_above(DirId id, int64_t since_ns) {
+  const bool first_pass = pass_quiet_ && pass_ended_ != pass_;
+  chain_.clear();
+  for (DirId at = id; at != kRootDir && table_.valid(at); at = table_.at(at).parent) chain_.push_back(at);
   uint64_t moved = 0;
-  for (DirId at = id; at != kRootDir && table_.valid(at); at = table_.at(at).parent) moved = std::max(moved, table_.at(at).moved_at);
-  const Directory& directory = table_.at(id);
-  if (id == kRootDir || moved <= directory.told_at || !table_.valid(directory.parent)) return;
-  const Entry* entry = table_.at(directory.parent).find(directory.name);
-  if (entry != nullptr && entry->child == id) report_directory(directory.parent, id, directory.name, entry->to_stat(), since_ns);
+  for (auto at = chain_.rbegin(); at != chain_.rend(); ++at) {
+    const Directory& directory = table_.at(*at);
+    moved = std::max(moved, directory.moved_at);
+    if (moved <= directory.told_at && !(first_pass && directory.told_at == 0)) continue;
+    const Entry* entry = table_.valid(directory.parent) ? table_.at(directory.parent).find(directory.name) : nullptr;
+    if (entry == nullptr || entry->child != *at) continue;
+    append_row(directory.parent, directory.name, entry->to_stat(), AtomicFlag::absent, since_ns);
+    table_.at(*at).told_at = next_sequence();
+  }
 }
 
 void WatchEngine::report_gone(DirId id, std::string_view name, bool container, int64_t since_ns) {

@@ -150,11 +150,6 @@ DirId WatchEngine::adopt_chain(int root_fd, const std::string& path) {
       const Entry* entry = table_.at(at).find(name);
       if (entry != nullptr && entry->child == kNoDir) return kNoDir;  // it is becoming a directory: its own marks tell
       if (entry != nullptr) next = entry->child;
-      // A first look was quiet about it, and the rows of what lies in it are to follow.
-      if (next != kNoDir && pass_quiet_ && pass_ended_ != pass_ && table_.at(next).told_at == 0 && table_.reachable(next)) {
-        report_directory(at, next, name, entry->to_stat(), monotonic_ns());
-        signal_readable();
-      }
     }
     if (next == kNoDir) {
       UniqueFd parent;
