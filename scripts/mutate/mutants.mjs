@@ -2,7 +2,7 @@
 import ts from "typescript";
 
 const FUSION = [
-  ...["fake-fusion", "tree", "logical-clock", "election", "session-registry"].map(
+  ...["arbitration", "fake-fusion", "tree", "logical-clock", "election", "session-registry"].map(
     (name) => `test/unit/fusion/${name}.test.ts`,
   ),
   "test/integration/fusion/scenarios.test.ts",

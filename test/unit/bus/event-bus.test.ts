@@ -156,11 +156,29 @@ describe("a full bus", () => {
     expect(takeBatch(slow).changes.map(({ sequence }) => sequence)).toEqual([11]);
   });
 
-  it("is full by bytes as well", () => {
-    const { bus } = makeBus({ maxBytes: 1_000 });
+  it("tells what it holds for the slowest cursor, and nothing without one", () => {
+    const { bus } = makeBus();
+    publish(bus, upsert("/before", 0));
+    expect(bus.status()).toMatchObject({ subscribers: 0, heldChanges: 0, heldBytes: 0 });
+    const slow = bus.subscribe();
+    const fast = bus.subscribe();
+    for (let i = 1; i <= 3; i++) publish(bus, upsert("/f", i));
+    takeBatch(fast);
+    expect(bus.status()).toMatchObject({ subscribers: 2, heldChanges: 3, heldBytes: 300 });
+    slow.close();
+    expect(bus.status()).toMatchObject({ subscribers: 1, heldChanges: 0 });
+  });
+
+  it("is full by bytes as well, and neither by as much as it may hold", () => {
+    const { bus } = makeBus({ maxBytes: 1_000, maxChanges: 11 });
     bus.subscribe();
-    for (let i = 0; i < 11; i++) publish(bus, upsert("/f", i));
+    for (let i = 0; i < 10; i++) publish(bus, upsert("/f", i));
+    expect(bus.status()).toMatchObject({ overflows: 0, coalesced: 0 });
+    publish(bus, upsert("/f", 10));
     expect(bus.status().overflows).toBe(1);
+    publish(bus, upsert("/f", 11));
+    // Eleven changes of one key became one, and the next replaced it.
+    expect(bus.status().coalesced).toBeGreaterThan(0);
   });
 
   it("leaves a batch that is in flight as it is, gives it out again first, and numbers what follows higher", () => {

@@ -1,0 +1,123 @@
+/** What the scenarios of test/integration/fusion do not reach: rows that are no rows, and what is counted. */
+import { expect, test } from "vitest";
+import { Arbitration } from "../../../src/fusion/arbitration.ts";
+import type { IngestEvent } from "../../../src/fusion/ingest-batch.ts";
+import { NONE } from "../../../src/fusion/tree.ts";
+
+const OLD = 1_700_000_000;
+
+function made(clock = { wall: OLD + 1000, monotonicMs: 0 }) {
+  const arbitration = new Arbitration({
+    clock: { wallSeconds: () => clock.wall, monotonicMs: () => clock.monotonicMs },
+    hotFileSeconds: 10,
+    tombstoneSeconds: 100,
+  });
+  const say = (messageSource: IngestEvent["messageSource"], eventType: "update" | "delete", ...rows: unknown[]): void =>
+    arbitration.apply({ messageSource, eventType, index: 1, rows } as unknown as IngestEvent);
+  return { arbitration, say, clock };
+}
+
+const file = (path: string, more: object = {}): object => ({ path, size: 1, modified_time: OLD, ...more });
+
+test.each(["realtime", "snapshot", "audit"] as const)(
+  "%s rows that are no rows are counted and change nothing",
+  (origin) => {
+    const { arbitration, say } = made();
+    const wrong = [null, 5, [], {}, { path: 7 }, file("/a", { size: -1 }), file("/a", { modified_time: "x" })];
+    say(origin, "update", ...wrong);
+    expect(arbitration.refused).toEqual({ malformed: wrong.length, tombstoned: 0, outdated: 0 });
+    expect(arbitration.tree.lookup("/a")).toBe(NONE);
+    say(origin, "update", file("/a"));
+    expect(arbitration.tree.lookup("/a")).not.toBe(NONE);
+  },
+);
+
+test("the root cannot be deleted, and that is counted", () => {
+  const { arbitration, say } = made();
+  say("realtime", "update", file("/a"));
+  say("realtime", "delete", { path: "/" });
+  expect(arbitration.refused.malformed).toBe(1);
+  expect(arbitration.tree.lookup("/a")).not.toBe(NONE);
+});
+
+test("rows that are refused are counted by their reason until a reset", () => {
+  const { arbitration, say } = made();
+  say("realtime", "update", file("/a"));
+  say("snapshot", "update", file("/a"), file("/a", { modified_time: OLD - 1 }));
+  say("realtime", "delete", { path: "/b" });
+  say("snapshot", "update", file("/b", { modified_time: OLD - 1 }));
+  expect(arbitration.refused).toEqual({ malformed: 0, tombstoned: 1, outdated: 2 });
+  expect(arbitration.tombstones).toBe(1);
+  arbitration.reset();
+  expect(arbitration.refused).toEqual({ malformed: 0, tombstoned: 0, outdated: 0 });
+  expect(arbitration.tombstones).toBe(0);
+});
+
+test("a file that only an audit found is unannounced until somebody tells of it or a new session comes", () => {
+  const { arbitration, say } = made();
+  const paths = (): string[] => arbitration.unannounced().map((id) => arbitration.tree.pathOf(id));
+  expect(paths()).toEqual([]);
+  say("snapshot", "update", file("/told"));
+  say("audit", "update", file("/found"), file("/other"), { ...file("/directory"), is_directory: true });
+  expect(paths()).toEqual(["/found", "/other"]);
+  say("realtime", "update", file("/other"));
+  expect(paths()).toEqual(["/found"]);
+  arbitration.forgetAudit();
+  expect(paths()).toEqual([]);
+});
+
+test("what an audit found missing is a blind deletion until the path is told of", () => {
+  const { arbitration, say } = made();
+  say("snapshot", "update", { ...file("/d"), is_directory: true }, file("/d/a"), file("/d/b"));
+  say("audit", "update", { ...file("/d"), is_directory: true });
+  arbitration.finishAudit();
+  expect([...arbitration.blindDeletions].sort()).toEqual(["/d/a", "/d/b"]);
+  say("realtime", "update", file("/d/a"));
+  say("realtime", "delete", { path: "/d/b" });
+  expect([...arbitration.blindDeletions]).toEqual([]);
+});
+
+test("a file is suspect for as long as it counts as being written, and what the agent saw of it prolongs that", () => {
+  const { arbitration, say, clock } = made();
+  say("realtime", "update", file("/a", { is_atomic_write: false }), file("/whole"));
+  const suspects = (): string[] => arbitration.suspects().map((id) => arbitration.tree.pathOf(id));
+  expect(suspects()).toEqual(["/a"]);
+  clock.monotonicMs = 9000;
+  expect(arbitration.correctSuspect("/whole", OLD, 1)).toBe(false);
+  expect(arbitration.correctSuspect("/nowhere", OLD, 1)).toBe(false);
+  expect(arbitration.correctSuspect("/a", OLD + 5, 77)).toBe(true);
+  expect(arbitration.tree.sizeOf(arbitration.tree.lookup("/a"))).toBe(77);
+  clock.monotonicMs = 18_000;
+  expect(suspects()).toEqual(["/a"]);
+  clock.monotonicMs = 20_000;
+  expect(suspects()).toEqual([]);
+});
+
+test("tombstones are forgotten with an audit's end when they are old enough, and not before", () => {
+  const { arbitration, say, clock } = made();
+  say("realtime", "delete", { path: "/a" });
+  const audit = (): void => {
+    say("audit", "update", { ...file("/"), is_directory: true });
+    arbitration.finishAudit();
+  };
+  clock.wall += 100;
+  audit();
+  expect(arbitration.tombstones).toBe(1);
+  clock.wall += 1;
+  arbitration.finishAudit();
+  expect(arbitration.tombstones).toBe(1);
+  audit();
+  expect(arbitration.tombstones).toBe(0);
+});
+
+test("audits that ended are counted, with the time of the last, until a reset", () => {
+  const { arbitration, say, clock } = made();
+  arbitration.finishAudit();
+  expect(arbitration.audit).toMatchObject({ running: false, finished: 0, lastFinishedAt: 0 });
+  say("audit", "update", { ...file("/"), is_directory: true });
+  expect(arbitration.audit.running).toBe(true);
+  arbitration.finishAudit();
+  expect(arbitration.audit).toMatchObject({ running: false, finished: 1, lastFinishedAt: clock.wall });
+  arbitration.reset();
+  expect(arbitration.audit).toMatchObject({ running: false, finished: 0, lastFinishedAt: 0 });
+});
