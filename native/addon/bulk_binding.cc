@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "bell.h"
@@ -68,8 +69,14 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
                         InstanceMethod<&BulkObject::cancel>("cancel"), InstanceMethod<&BulkObject::summary>("summary")});
   }
 
+  /** Whoever takes the class from an object and calls it has nothing to wrap. */
   explicit BulkObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BulkObject>(info), hold_(std::make_shared<StreamHold>()) {
-    hold_->stream = std::move(*info[0].As<Napi::External<std::shared_ptr<BulkStream>>>().Data());
+    if (wrapping == nullptr) {
+      left_ = true;  // nothing to leave
+      Napi::TypeError::New(info.Env(), "createScan and openSnapshot make these, nobody else").ThrowAsJavaScriptException();
+      return;
+    }
+    hold_->stream = std::move(*std::exchange(wrapping, nullptr));
     slots_.resize(hold_->stream->pool().size());
     bell_ = Bell::create(info.Env(), "fustor rows", [this](Napi::Env env) { answer(env); });
     // Registered after the bell, so it runs before Node takes the bell's function down.
@@ -79,8 +86,11 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
 
   ~BulkObject() override {
     if (!left_) napi_remove_env_cleanup_hook(Env(), &BulkObject::leave, this);
-    bell_->shut();
+    if (bell_ != nullptr) bell_->shut();
   }
+
+  /** What the next object is made of: it never goes through JavaScript. */
+  static thread_local std::shared_ptr<BulkStream>* wrapping;
 
  private:
   /** The environment goes: no JavaScript runs any more, so nobody reads the memory either. */
@@ -192,13 +202,18 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
   bool left_ = false;
 };
 
+thread_local std::shared_ptr<BulkStream>* BulkObject::wrapping = nullptr;
+
 }  // namespace
 
 void init_bulk(Napi::Env env) { env.SetInstanceData(new Napi::FunctionReference(Napi::Persistent(BulkObject::define(env)))); }
 
 Napi::Object wrap_bulk_stream(Napi::Env env, std::shared_ptr<BulkStream> stream) {
   auto* constructor = env.GetInstanceData<Napi::FunctionReference>();
-  return constructor->New({Napi::External<std::shared_ptr<BulkStream>>::New(env, &stream)});
+  BulkObject::wrapping = &stream;
+  const Napi::Object object = constructor->New({});
+  BulkObject::wrapping = nullptr;
+  return object;
 }
 
 }  // namespace fustor

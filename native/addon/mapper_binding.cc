@@ -19,8 +19,24 @@ ConvertTo type_of(const std::string& name) {
   return ConvertTo::nothing;
 }
 
-std::vector<MappingStep> steps_of(const Napi::Array& array) {
+bool is_steps(const Napi::Value& value) {
+  if (!value.IsArray()) return false;
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Value step = array.Get(i);
+    if (!step.IsObject() || !step.As<Napi::Object>().Get("target").IsArray()) return false;
+  }
+  return true;
+}
+
+/** None, and an exception, when the argument is not what NativeMappingStep says. */
+std::vector<MappingStep> steps_of(const Napi::CallbackInfo& info) {
   std::vector<MappingStep> steps;
+  if (!is_steps(info[0])) {
+    Napi::TypeError::New(info.Env(), "createRowMapper(steps): an array of objects with a target is wanted").ThrowAsJavaScriptException();
+    return steps;
+  }
+  const auto array = info[0].As<Napi::Array>();
   for (uint32_t i = 0; i < array.Length(); i++) {
     const Napi::Object object = array.Get(i).As<Napi::Object>();
     MappingStep step;
@@ -39,17 +55,21 @@ class MapperObject final : public Napi::ObjectWrap<MapperObject> {
   static Napi::Function define(Napi::Env env) { return DefineClass(env, "NativeRowMapper", {InstanceMethod<&MapperObject::map>("map")}); }
 
   explicit MapperObject(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<MapperObject>(info), mapper_(steps_of(info[0].As<Napi::Array>())) {}
+      : Napi::ObjectWrap<MapperObject>(info), mapper_(steps_of(info)) {}
 
  private:
   /** (buffer, rowOffsets, from, to): stops before the first row that cannot be done here. */
   Napi::Value map(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
+    if (!is_array_of(info[0], napi_uint8_array) || !is_array_of(info[1], napi_uint32_array)) {
+      Napi::TypeError::New(env, "map(buffer, rowOffsets, from, to): a Buffer and a Uint32Array are wanted").ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
     const auto rows = info[0].As<Napi::Uint8Array>();
     const auto starts = info[1].As<Napi::Uint32Array>();
     uint32_t row = info[2].ToNumber().Uint32Value();
     const uint32_t to = info[3].ToNumber().Uint32Value();
-    if (row > to || to >= starts.ElementLength() || starts[to] > rows.ByteLength() + 1) {
+    if (row > to || to >= starts.ElementLength() || !lie_within(starts, row, to, rows.ByteLength())) {
       Napi::RangeError::New(env, "the rows lie outside the chunk").ThrowAsJavaScriptException();
       return env.Undefined();
     }
@@ -72,6 +92,18 @@ class MapperObject final : public Napi::ObjectWrap<MapperObject> {
     result.Set("conflicts", to_array(env, mapper_.conflicts));
     result.Set("buffer", to_buffer(env, std::move(out)));
     return result;
+  }
+
+  static bool is_array_of(const Napi::Value& value, napi_typedarray_type type) {
+    return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type;
+  }
+
+  /** Each row ends before the next one begins, and the last one where the bytes end or before. */
+  static bool lie_within(const Napi::Uint32Array& starts, uint32_t from, uint32_t to, size_t bytes) {
+    for (uint32_t row = from; row < to; row++) {
+      if (starts[row] > starts[row + 1]) return false;
+    }
+    return starts[to] <= bytes + 1;
   }
 
   static Napi::Uint32Array to_array(Napi::Env env, const std::vector<uint32_t>& numbers) {

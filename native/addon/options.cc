@@ -5,6 +5,10 @@
 
 namespace fustor {
 
+Napi::Object options_of(const Napi::Value& argument) {
+  return argument.IsObject() ? argument.As<Napi::Object>() : Napi::Object::New(argument.Env());
+}
+
 double number_or(const Napi::Object& options, const char* key, double fallback, double least, double most) {
   const Napi::Value value = options.Get(key);
   if (!value.IsNumber()) return fallback;

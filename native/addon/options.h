@@ -11,6 +11,8 @@
 
 namespace fustor {
 
+/** The argument, or an object without members when it is none. */
+Napi::Object options_of(const Napi::Value& argument);
 /** The member as a number within [least, most], or `fallback` when it is none. */
 double number_or(const Napi::Object& options, const char* key, double fallback, double least, double most);
 bool flag_or(const Napi::Object& options, const char* key, bool fallback);

@@ -1,6 +1,7 @@
 #include "process_binding.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,11 +43,23 @@ Napi::Value exit_now(const Napi::CallbackInfo& info) {
   ::_exit(info[0].As<Napi::Number>().Int32Value());
 }
 
+// POLLERR: nobody reads a pipe any more; POLLHUP: the other end of a socket is closed, or a terminal gone. Files are never hung up.
+Napi::Value is_hung_up(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsNumber()) {
+    Napi::TypeError::New(env, "isHungUp takes a descriptor").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  pollfd end{info[0].As<Napi::Number>().Int32Value(), 0, 0};
+  return Napi::Boolean::New(env, ::poll(&end, 1, 0) > 0 && (end.revents & (POLLERR | POLLHUP)) != 0);
+}
+
 }  // namespace
 
 void init_process(Napi::Env env, Napi::Object exports) {
   exports.Set("redirectOutput", Napi::Function::New<redirect_output>(env, "redirectOutput"));
   exports.Set("exitNow", Napi::Function::New<exit_now>(env, "exitNow"));
+  exports.Set("isHungUp", Napi::Function::New<is_hung_up>(env, "isHungUp"));
 }
 
 }  // namespace fustor

@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "options.h"
 #include "scan/scanner.h"
+#include "watch/place_identity.h"
 #include "wire_names.h"
 
 namespace fustor {
@@ -25,7 +26,7 @@ std::vector<Napi::Value> paths_of(const Napi::Value& value) {
 
 Napi::Value create_scan(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Napi::Object options = info[1].As<Napi::Object>();
+  const Napi::Object options = options_of(info[1]);
   const BulkSize size = bulk_size_of(options);
   ScanConfig config;
   config.root = info[0].ToString().Utf8Value();
@@ -41,6 +42,9 @@ Napi::Value create_scan(const Napi::CallbackInfo& info) {
     }
     config.paths.push_back(raw.starts_with('/') ? raw.substr(1) : raw);
   }
+  config.identify = identity_text;
+  config.is_same = is_same_place;
+  if (options.Get("rootIdentity").IsString()) config.expected_root = options.Get("rootIdentity").ToString().Utf8Value();
   config.max_depth = static_cast<uint32_t>(number_or(options, "maxDepth", 0, 0, 1e9));
   config.politeness = politeness_of(options);
   config.chunk_bytes = size.chunk_bytes;

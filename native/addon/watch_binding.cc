@@ -81,10 +81,15 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
 
   explicit WatchObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WatchObject>(info) {
     const Napi::Env env = info.Env();
+    if (!info[2].IsFunction()) {
+      left_ = true;  // nothing to leave
+      Napi::TypeError::New(env, "createWatch(root, options, onReadable): onReadable is no function").ThrowAsJavaScriptException();
+      return;
+    }
     auto on_readable = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>()));
     bell_ = Bell::create(env, "fustor watch", [on_readable](Napi::Env) { on_readable->Call({}); });
     bell_->hold(env, true);
-    watcher_ = create_watcher(to_config(info[0].ToString().Utf8Value(), info[1].As<Napi::Object>()), [bell = bell_] { bell->ring(); });
+    watcher_ = create_watcher(to_config(info[0].ToString().Utf8Value(), options_of(info[1])), [bell = bell_] { bell->ring(); });
     closable_ = std::make_shared<Closable>(watcher_);
     // When a worker thread ends nobody calls close(): join the threads before the environment goes.
     napi_add_env_cleanup_hook(env, &WatchObject::leave, this);
@@ -144,12 +149,12 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
   }
 
   Napi::Value open_snapshot(const Napi::CallbackInfo& info) {
-    const BulkSize size = bulk_size_of(info[0].As<Napi::Object>());
+    const BulkSize size = bulk_size_of(options_of(info[0]));
     return wrap_bulk_stream(info.Env(), watcher_->open_snapshot(size.chunk_bytes, size.pool_chunks));
   }
 
   Napi::Value open_audit(const Napi::CallbackInfo& info) {
-    const BulkSize size = bulk_size_of(info[0].As<Napi::Object>());
+    const BulkSize size = bulk_size_of(options_of(info[0]));
     return wrap_bulk_stream(info.Env(), watcher_->open_audit(size.chunk_bytes, size.pool_chunks));
   }
 

@@ -18,6 +18,10 @@ bool has_lone_surrogate(const std::u16string& text) {
 }
 
 Napi::Value encode_name(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    Napi::TypeError::New(info.Env(), "encodeName takes a Buffer").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
   const auto raw = info[0].As<Napi::Uint8Array>();
   std::string wire;
   encode_wire({reinterpret_cast<const char*>(raw.Data()), raw.ByteLength()}, wire);

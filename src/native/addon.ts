@@ -46,6 +46,8 @@ export interface ScanOptions extends FilterOptions, BulkOptions, PolitenessOptio
   readonly paths?: readonly string[];
   /** With everything below. Default true. */
   readonly recursive?: boolean;
+  /** NativeWatch.rootIdentity(): another directory at the root is an error (ESTALE) at the beginning, and `complete` is false at the end. */
+  readonly rootIdentity?: string;
 }
 
 /** As it crosses the border; src/native/bulk.ts turns it into a RowChunk. */
@@ -263,6 +265,8 @@ export interface Addon {
   redirectOutput(descriptor: number): void;
   /** Ends the process at once: _exit(2). What was not written yet is lost. */
   exitNow(exitCode: number): never;
+  /** Whether whoever read what is written to this open file has gone: poll(2), so that it is known before the next write fails. */
+  isHungUp(descriptor: number): boolean;
   /** docs/protocol.md, for a path or a name. */
   encodeName(raw: Buffer): string;
   /** The raw bytes, or null when `text` does not encode back to itself. */

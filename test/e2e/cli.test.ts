@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { appendFile, chmod, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
@@ -159,6 +159,18 @@ describe("watch", () => {
     watch.child.stdout.destroy();
     await writeFile(join(root, "f"), "x");
     expect(await watch.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("it ends when its reader goes away, although nothing happens in the tree", async () => {
+    const root = await folder();
+    const watch = await watching(root);
+    watch.child.stdout.destroy();
+    expect(await watch.ended).toMatchObject({ code: 0, stderr: "" });
+    const piped = spawnSync("sh", ["-c", '"$0" "$1" watch "$2" | head -n 1', process.execPath, cliPath(), root], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect(piped).toMatchObject({ status: 0, stdout: '{"ready":true}\n', stderr: "" });
   });
 
   test("--raw prints the kernel's events", async () => {

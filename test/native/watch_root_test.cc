@@ -153,6 +153,20 @@ EACH_ENGINE("a root that is removed and made again waits to be confirmed, and on
   }
 }
 
+EACH_ENGINE("an empty root that is exchanged with a link to somewhere else shows nothing of it until it is confirmed") {
+  Place place;
+  fs::create_directory(place.top + "/outside");
+  std::ofstream(place.top + "/outside/secret") << "x";
+  Watch watch(place.config(engine));
+  REQUIRE(watch.begin());
+  fs::rename(place.root, place.top + "/old");
+  fs::create_directory_symlink("outside", place.root);
+  REQUIRE(watch.until([&] { return !watch.why_unavailable().empty() || watch.view.rows.contains("/secret"); }));
+  CHECK(!watch.view.rows.contains("/secret"));
+  CHECK(watch.engine->confirm_root());
+  CHECK(watch.until([&] { return watch.view.rows.contains("/secret"); }));
+}
+
 EACH_ENGINE("a root that is no directory, or excluded as a whole, is unavailable and says why") {
   Place place;
   fs::remove(place.root);

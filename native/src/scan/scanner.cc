@@ -166,7 +166,9 @@ class Scanner final : public BulkStream {
 
   void begin(Hand& hand) {
     root_.reset(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
-    const int error = root_ ? stat_at(root_.get(), "", root_stat_) : errno;
+    int error = root_ ? stat_at(root_.get(), "", root_stat_) : errno;
+    if (error == 0 && config_.identify) identity_ = config_.identify(root_.get(), root_stat_);
+    if (error == 0 && !config_.expected_root.empty() && !is_same_root(identity_, config_.expected_root)) error = ESTALE;
     if (error != 0 || !filter_.wants_root()) {
       root_error_ = error != 0 ? error : ENOENT;
       cancel();
@@ -425,11 +427,17 @@ class Scanner final : public BulkStream {
     hand.counts = {};
   }
 
+  bool is_same_root(const std::string& seen, const std::string& expected) const {
+    return config_.is_same ? config_.is_same(expected, seen) : expected == seen;
+  }
+
   /** Whether the root still is what it was: a file system that was unmounted in between looks like a shorter tree. */
   bool root_still_there() const {
     UniqueFd now(::open(config_.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     FileStat stat;
-    if (!now || stat_at(now.get(), "", stat) != 0 || stat.dev != root_stat_.dev) return false;
+    if (!now || stat_at(now.get(), "", stat) != 0) return false;
+    if (config_.identify) return is_same_root(config_.identify(now.get(), stat), identity_);
+    if (stat.dev != root_stat_.dev) return false;
     return stat.ino == root_stat_.ino || !keeps_inode_numbers(now.get());
   }
 
@@ -459,6 +467,7 @@ class Scanner final : public BulkStream {
   unsigned most_ = 1;
   UniqueFd root_;
   FileStat root_stat_{};
+  std::string identity_;  // of the root
   std::atomic<int> root_error_{0};
   std::atomic<bool> cancelled_{false};
   std::atomic<unsigned> running_{0};

@@ -10,10 +10,12 @@
 // a processor; a thread that finds itself waiting for storage starts another one, and one that no longer does retires.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/file_stat.h"
 #include "base/filter.h"
 #include "base/politeness.h"
 #include "fustor/bulk_stream.h"
@@ -31,6 +33,10 @@ struct ScanConfig {
   Politeness politeness{};
   size_t chunk_bytes = 512 << 10;
   uint32_t pool_chunks = 8;
+  /** Which directory an open descriptor leads to, in words; "" when it cannot be told. None = device and inode. */
+  std::function<std::string(int fd, const FileStat&)> identify{};
+  std::function<bool(const std::string& one, const std::string& other)> is_same{};  // two of those; none = letter by letter
+  std::string expected_root{};  // what `identify` has to say of the root, at the beginning and at the end; "" = what it says at the beginning
 };
 
 /** Begins at once. */

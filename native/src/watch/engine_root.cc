@@ -34,6 +34,12 @@ bool is_empty(int fd) {
   return empty;
 }
 
+/** A link may lead to what nobody meant to show, and whoever may write above the root can put one there. */
+bool is_no_link(const std::string& path) {
+  FileStat stat;
+  return stat_at(AT_FDCWD, path.c_str(), stat) == 0 && stat.kind == EntryKind::directory;
+}
+
 std::string why_another(bool other_disk, bool empty) {
   if (other_disk && empty) {
     return std::string("the root stands empty on another file system than before, it is probably not mounted: mount it, or ") + kConfirm;
@@ -68,7 +74,7 @@ void WatchEngine::check_root() {
   if (!first && same && root_state_ != RootState::unavailable && root_identity_.dev == stat.dev && !keeps_inode_numbers(fd.get())) {
     return root_renumbered(identity_of(stat));
   }
-  const bool nothing_to_lose = !first && table_.entry_count == 0;
+  const bool nothing_to_lose = !first && table_.entry_count == 0 && is_no_link(config_.root);
   if (!same && !nothing_to_lose && confirmed_root_ != seen) {
     const bool other_disk = first || root_identity_.dev != stat.dev;
     lock.unlock();

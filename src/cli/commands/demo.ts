@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Demo, startDemo } from "../../agent/demo.ts";
+import { watchReader } from "../../agent/reader-gone.ts";
 import { shutdownSignal } from "../../agent/shutdown.ts";
 import type { Difference } from "../../agent/tree-difference.ts";
 import { workingFolder } from "../../config/home.ts";
@@ -137,7 +138,8 @@ export async function demo(
   terminal: Terminal,
 ): Promise<number> {
   const shutdown = shutdownSignal();
-  const stop = AbortSignal.any([shutdown.signal, terminal.closed]);
+  const reader = watchReader(process.stdout.fd);
+  const stop = AbortSignal.any([shutdown.signal, terminal.closed, reader.gone]);
   const line = new StatusLine(terminal);
   const logger = loggerAbove(line);
   try {
@@ -152,6 +154,7 @@ export async function demo(
       await running.stop();
     }
   } finally {
+    reader.dispose();
     shutdown.dispose();
   }
 }

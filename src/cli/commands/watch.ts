@@ -1,4 +1,5 @@
 import { inspectableRoot, type WatchItem, watchTree } from "../../agent/inspect.ts";
+import { watchReader } from "../../agent/reader-gone.ts";
 import { shutdownSignal } from "../../agent/shutdown.ts";
 import type { Change } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -46,7 +47,8 @@ function textOf(item: WatchItem, nextIndex: () => number): string | Uint8Array {
 
 export async function watch(directory: string, options: WatchCommandOptions, terminal: Terminal): Promise<number> {
   const shutdown = shutdownSignal();
-  const stop = AbortSignal.any([shutdown.signal, terminal.closed]);
+  const reader = watchReader(process.stdout.fd);
+  const stop = AbortSignal.any([shutdown.signal, terminal.closed, reader.gone]);
   const nextIndex = indexes(Date.now);
   try {
     const root = await inspectableRoot(directory);
@@ -60,6 +62,7 @@ export async function watch(directory: string, options: WatchCommandOptions, ter
     }
     return EXIT.done;
   } finally {
+    reader.dispose();
     shutdown.dispose();
   }
 }

@@ -53,7 +53,8 @@ export class FsSource implements SourceDriver {
     const { root, filePattern, exclude, excludePaths, crossMounts, scanThreads: threads, canaryMs } = options;
     const expectedRootIdentity = context.memory?.recall();
     const left = { filePattern, exclude: [...exclude, ...canaryNames(options)], excludePaths };
-    this.#looker = { addon, root, options: { ...left, crossMounts, threads } };
+    const rootIdentity = (): string | null => this.#watch.rootIdentity();
+    this.#looker = { addon, root, options: { ...left, crossMounts, threads }, rootIdentity };
     this.#decodes = (key) => addon.decodeName(key) !== null;
     this.#watch = addon.createWatch(
       options.root,
@@ -169,7 +170,8 @@ export class FsSource implements SourceDriver {
     signal: AbortSignal,
   ): AsyncGenerator<RowChunk> {
     this.#assertWhole();
-    if (!(yield* rowsOfFirst(this.#looker, directories, signal))) return;
+    // None is there: each look was at the root that is watched, and so it is true if that is still whole.
+    if (!(yield* rowsOfFirst(this.#looker, directories, signal))) return this.#assertWhole();
     await Promise.race([opened, aborted(signal)]);
     yield* rowsOfDirectories(this.#looker, directories, signal);
     this.#assertWhole();

@@ -1,5 +1,5 @@
 /** A look at parts of the tree beside the watch: what somebody asks for by path. The system calls run on the scan's own threads. */
-import type { Addon, ScanOptions, ScanSummary } from "../../native/addon.ts";
+import type { Addon, NativeScan, ScanOptions, ScanSummary } from "../../native/addon.ts";
 import { rowChunks } from "../../native/bulk.ts";
 import { FustorError, type RowChunk, type Verified } from "../../sdk/index.ts";
 
@@ -7,6 +7,8 @@ export interface Looker {
   readonly addon: Addon;
   readonly root: string;
   readonly options: ScanOptions;
+  /** What the watch knows as its root; null before it has found one. */
+  readonly rootIdentity: () => string | null;
 }
 
 /** Most of what a look at many paths can tell apart, see ScanSummary.errors. */
@@ -15,19 +17,30 @@ const MOST_ERRORS = 100;
 const failure = (root: string, what: string, cause?: unknown): FustorError =>
   new FustorError("FUSTOR_SOURCE_UNAVAILABLE", `${root}: ${what}`, { retryable: true, cause });
 
+/** What is looked at is what the watch watches: another directory in the root's place fails the scan. */
+function begin({ addon, root, options, rootIdentity }: Looker, own: ScanOptions): NativeScan {
+  const identity = rootIdentity();
+  return addon.createScan(root, { ...options, ...own, ...(identity === null ? {} : { rootIdentity: identity }) });
+}
+
+function unreadable(root: string, error: unknown): FustorError {
+  const another = (error as NodeJS.ErrnoException).code === "ESTALE";
+  return failure(root, another ? "another directory stands at the root" : "the root cannot be read", error);
+}
+
 /** The rows of one key. Throws FUSTOR_SOURCE_PATH_REFUSED when a symbolic link stands above it, FUSTOR_ABORTED when cancelled. */
 export async function* rowsAt(
-  { addon, root, options }: Looker,
+  looker: Looker,
   key: string,
   recursive: boolean,
   signal: AbortSignal,
 ): AsyncGenerator<RowChunk> {
-  const threads = recursive ? {} : { threads: 1 };
-  const scan = addon.createScan(root, { ...options, ...threads, paths: [key], recursive });
+  const { root } = looker;
+  const scan = begin(looker, { ...(recursive ? {} : { threads: 1 }), paths: [key], recursive });
   try {
     yield* rowChunks(scan, signal);
   } catch (error) {
-    throw failure(root, "the root cannot be read", error);
+    throw unreadable(root, error);
   }
   if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "the scan was cancelled");
   const summary = scan.summary();
@@ -64,16 +77,17 @@ export const rowsOfDirectories = (
 ): AsyncGenerator<RowChunk> => directoryRows(looker, keys, true, signal);
 
 async function* directoryRows(
-  { addon, root, options }: Looker,
+  looker: Looker,
   paths: readonly string[],
   listed: boolean,
   signal: AbortSignal,
 ): AsyncGenerator<RowChunk> {
-  const scan = addon.createScan(root, { ...options, threads: 1, paths, recursive: listed, maxDepth: 1 });
+  const { root } = looker;
+  const scan = begin(looker, { threads: 1, paths, recursive: listed, maxDepth: 1 });
   try {
     yield* rowChunks(scan, signal);
   } catch (error) {
-    throw failure(root, "the root cannot be read", error);
+    throw unreadable(root, error);
   }
   if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "the rescan was cancelled");
   const { complete, errors, errorsByCode } = scan.summary();
@@ -84,23 +98,30 @@ async function* directoryRows(
   if (!complete) throw failure(root, "the root went away during the rescan");
 }
 
-/** What can be said about each key; nothing about those that could not be looked at. */
-export async function verifyKeys(
-  { addon, root, options }: Looker,
-  keys: readonly string[],
-  signal: AbortSignal,
-): Promise<Verified[]> {
-  if (keys.length === 0) return [];
-  const scan = addon.createScan(root, { ...options, threads: 1, paths: keys, recursive: false });
+/** The rows of these keys, by key. */
+async function rowsByKey(scan: NativeScan, root: string, signal: AbortSignal): Promise<Map<string, Record<string, unknown>>> {
   const found = new Map<string, Record<string, unknown>>();
   const decoder = new TextDecoder();
-  for await (const chunk of rowChunks(scan, signal)) {
-    const end = (chunk.rowOffsets[chunk.rowCount] as number) - 1;
-    for (const row of JSON.parse(`[${decoder.decode(chunk.buffer.subarray(0, end))}]`) as Record<string, unknown>[]) {
-      found.set(String(row.path), row);
+  try {
+    for await (const chunk of rowChunks(scan, signal)) {
+      const end = (chunk.rowOffsets[chunk.rowCount] as number) - 1;
+      for (const row of JSON.parse(`[${decoder.decode(chunk.buffer.subarray(0, end))}]`) as Record<string, unknown>[]) {
+        found.set(String(row.path), row);
+      }
+      chunk.release();
     }
-    chunk.release();
+  } catch (error) {
+    throw unreadable(root, error);
   }
+  return found;
+}
+
+/** What can be said about each key; nothing about those that could not be looked at. */
+export async function verifyKeys(looker: Looker, keys: readonly string[], signal: AbortSignal): Promise<Verified[]> {
+  if (keys.length === 0) return [];
+  const { root } = looker;
+  const scan = begin(looker, { threads: 1, paths: keys, recursive: false });
+  const found = await rowsByKey(scan, root, signal);
   const summary = scan.summary();
   if (signal.aborted || !summary.complete) throw failure(root, "the paths could not be looked at");
   const unknown = new Set(summary.errors.map(({ path }) => path));

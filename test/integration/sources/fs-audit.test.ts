@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -132,4 +132,30 @@ describe("what the fs source tells when it is asked", () => {
     abort.abort();
     await pump;
   });
+
+  it.each(["a link to another directory", "an empty directory", "a directory with one like ours"])(
+    "while %s stands at the root nothing of it is told, whatever is asked",
+    async (what) => {
+      const looks: readonly (() => Promise<unknown>)[] = [
+        () => pathsOf(source.scan("/", true, { signal })),
+        () => pathsOf(source.scan("/d", true, { signal })),
+        () => pathsOf(source.rescan(["/d"], { signal, opened: Promise.resolve() })),
+        () => pathsOf(source.getAuditIterator({ signal, opened: Promise.resolve() })),
+        () => source.verify(["/f", "/secret"], { signal }),
+      ];
+      mkdirSync(join(base, "outside/d"), { recursive: true });
+      writeFileSync(join(base, "outside/secret"), "x");
+      renameSync(root, join(base, "ours"));
+      if (what.startsWith("a link")) symlinkSync("outside", root);
+      else if (what.startsWith("an empty")) mkdirSync(root);
+      else renameSync(join(base, "outside"), root);
+      // The watch of a polled root looks at it once a second: most of these come before it has noticed.
+      const told = await Promise.allSettled(looks.map((look) => look()));
+      for (const look of told) {
+        expect(look).toMatchObject({ status: "rejected", reason: { code: "FUSTOR_SOURCE_UNAVAILABLE" } });
+      }
+      rmSync(root, { recursive: true });
+      renameSync(join(base, "ours"), root);
+    },
+  );
 });

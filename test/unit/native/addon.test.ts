@@ -115,3 +115,45 @@ describe("the lock of a file", () => {
     taken?.unlock();
   });
 });
+
+describe("the border to JavaScript", () => {
+  test("takes nothing that it could stumble over", async () => {
+    const root = createTempFolder("border");
+    const any = addon as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const call = (name: string, ...args: unknown[]): unknown => (any[name] as (...args: unknown[]) => unknown)(...args);
+    const scan = call("createScan", root) as NativeScan;
+    expect((await scan.next())?.rowCount).toBe(1);
+    const Scan = scan.constructor as new (...args: unknown[]) => unknown;
+    for (const args of [[], [5], [{}], [null]]) expect(() => new Scan(...args)).toThrow(TypeError);
+    for (const steps of [undefined, 5, "x", [5], [{}], [{ target: "a" }]]) {
+      expect(() => call("createRowMapper", steps)).toThrow(TypeError);
+    }
+    expect(() => call("createWatch", root, {})).toThrow(TypeError);
+    expect(() => call("encodeName", "text")).toThrow(TypeError);
+    expect(() => call("isHungUp", "1")).toThrow(TypeError);
+    scan.cancel();
+  });
+
+  test("maps no rows whose places lie outside of the bytes, wherever the wrong one stands", () => {
+    const mapper = addon.createRowMapper([{ target: ["path"], source: "path" }] as never);
+    const rows = Buffer.from('{"path":"/a"},{"path":"/b"},');
+    const map = (...starts: number[]) => mapper.map(rows, Uint32Array.from(starts), 0, starts.length - 1);
+    expect(map(0, 14, 28).end).toBe(2);
+    for (const starts of [
+      [0, 1_000_000, 28],
+      [0, 14, 30],
+      [14, 0, 28],
+      [0xffffffff, 0, 28],
+    ]) {
+      expect(() => map(...starts)).toThrow(RangeError);
+    }
+    for (const args of [
+      ["x", 5],
+      [rows, [0, 14]],
+      [rows, new Int32Array(2)],
+      [new Float64Array(2), new Uint32Array(2)],
+    ]) {
+      expect(() => (mapper.map as (...args: unknown[]) => unknown)(...args, 0, 1)).toThrow(TypeError);
+    }
+  });
+});
