@@ -2,12 +2,6 @@ import type { EntryTable } from "./entry-table.ts";
 
 const FIRST_SLOTS = 256;
 
-export function hashOf(parent: number, name: string): number {
-  let hash = Math.imul(parent, 0x9e3779b1);
-  for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
-  return hash ^ (hash >>> 15);
-}
-
 /**
  * (parent, name) -> entry id for a whole tree in one array: open addressing with linear probing, four bytes a slot.
  *

@@ -1,5 +1,6 @@
 import { AUDIT_SKIPPED, DIRECTORY, EntryTable, NONE, ROOT, type TreeReader, UNANNOUNCED } from "./entry-table.ts";
-import { hashOf, NameIndex } from "./name-index.ts";
+import { hashOf } from "./name-hash.ts";
+import { NameIndex } from "./name-index.ts";
 
 export { NONE, ROOT, type TreeReader } from "./entry-table.ts";
 

@@ -43,6 +43,8 @@ struct WatchConfig {
   uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
   std::string canary;           // events of names that begin so are counted and go no further; "" = none
   int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
+  int64_t young_ms = 600'000;        // a file is looked at again from time to time while its modification time is younger; 0 = never
+  int64_t look_again_ms = 25'000;    // at most this long after the last look, and a fifth of it at least
   PressureLimits pressure;
   Politeness politeness;        // of passes over the whole tree; never of live work
 };

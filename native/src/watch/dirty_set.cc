@@ -20,10 +20,11 @@ DirtyDirectory& DirtySet::of(DirId id, int64_t now_ns) {
   return dirty;
 }
 
-void DirtySet::mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns) {
+void DirtySet::mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns, uint64_t inode) {
   DirtyDirectory& dirty = of(id, now_ns);
   const auto [found, is_new] = dirty.names.try_emplace(std::string(name));
   found->second.flags = merge_marks(found->second.flags, flags);
+  if (inode != 0) found->second.inode = inode;
   names_ += is_new ? 1 : 0;
   if (dirty.names.size() > limits_.names_per_directory) collapse(dirty);
   if (names_ <= limits_.names_in_all) return;
@@ -77,6 +78,7 @@ void DirtySet::put_back(DirId id, DirtyDirectory&& task, int64_t now_ns) {
     Mark& now = found->second;
     now.flags = merge_marks(mark.flags, now.flags);
     if (now.contested_since == 0) now.contested_since = mark.contested_since;
+    if (now.inode == 0) now.inode = mark.inode;
   }
 }
 
@@ -109,7 +111,7 @@ bool DirtySet::pop_live(DirId& id) {
   return true;
 }
 
-std::unordered_map<std::string, Mark> DirtySet::take_names(DirId id) {
+MarkedNames DirtySet::take_names(DirId id) {
   const auto found = directories_.find(id);
   if (found == directories_.end()) return {};
   names_ -= found->second.names.size();

@@ -16,6 +16,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/name_hash.h"
 #include "fustor/watch.h"
 #include "watch/tree_table.h"
 
@@ -31,6 +32,7 @@ enum MarkFlag : uint16_t {
   kMarkSettle = 64,    // the time to confirm an unsettled file has come
   kMarkAnnounce = 128, // report even if nothing changed
   kMarkVerify = 256,   // is the directory known under this name still there
+  kMarkYoung = 1024,   // written not long ago: whether it has been written again, nobody may have told (engine_young.cc)
   kMarkDue = 512,      // a held-back write may be reported now; whether the file is still open the other marks have said
 };
 
@@ -43,7 +45,10 @@ inline uint16_t merge_marks(uint16_t old, uint16_t later) {
 struct Mark {
   uint16_t flags = 0;
   uint64_t contested_since = 0;  // the directory seen here is also known elsewhere: the sequence of the first such sighting
+  uint64_t inode = 0;            // of the file that the kernel told of, 0 = it did not say
 };
+
+using MarkedNames = std::unordered_map<std::string, Mark, NameHash, SameName>;
 
 struct DirtyDirectory {
   bool list = false;       // every name
@@ -58,7 +63,7 @@ struct DirtyDirectory {
   bool parked = false;     // it could not be opened where it was known to be; its parent has been asked
   uint32_t pass = 0;       // belongs to this pass over the whole tree
   int64_t since_ns = 0;    // when the oldest mark came
-  std::unordered_map<std::string, Mark> names;
+  MarkedNames names;
 };
 
 /** What a worker takes. */
@@ -72,7 +77,7 @@ class DirtySet {
   static constexpr uint32_t kBackgroundTurn = 8;
 
   DirtyDirectory& of(DirId id, int64_t now_ns);
-  void mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns);
+  void mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns, uint64_t inode = 0);
   bool has(DirId id) const { return directories_.contains(id); }
   DirtyDirectory take(DirId id);
   /** Merges an unfinished task back, older than what came since. */
@@ -87,7 +92,7 @@ class DirtySet {
   /** Live marks only. */
   bool pop_live(DirId& id);
   /** The marked names of a directory that is listed at the moment. */
-  std::unordered_map<std::string, Mark> take_names(DirId id);
+  MarkedNames take_names(DirId id);
   bool queued(Duty duty = Duty::any) const {
     return (duty != Duty::background && !live_.empty()) || (duty != Duty::live && !background_.empty());
   }

@@ -120,6 +120,7 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
   if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
   const bool by_pass = task.list && task.pass != 0 && !pass_quiet_;
   covered_.clear();
+  young_since_ = config_.young_ms > 0 ? wall_seconds() - config_.young_ms / 1000 : INT64_MAX;
   if (table_.at(id).live_entries() > 0) apply_leavers(id, sightings, task, by_pass);
   for (const Sighting& sighting : sightings) {
     Entry* known = table_.at(id).find(sighting.name);
@@ -131,8 +132,10 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
     } else if (sighting.error == ENOENT && by_pass && sighting.flags == 0) {
       if (known != nullptr) set_aside(id, *known);
     } else if (sighting.error == ENOENT) {
+      if (known == nullptr) written_elsewhere(id, sighting);
       apply_gone(id, sighting, task);
     } else if (sighting.error == 0) {
+      if (sighting.inode != 0 && sighting.inode != sighting.stat.ino) written_elsewhere(id, sighting);
       const bool left_out = known != nullptr && (known->flags & kMissing) && known->child == kNoDir;
       if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
       // Not in one expression: it would copy the task with all its names for every entry.
@@ -190,6 +193,7 @@ void WatchEngine::apply_gone(DirId id, const Sighting& sighting, const DirtyDire
   Entry* entry = table_.at(id).find(sighting.name);
   if (entry == nullptr || entry->child != kNoDir) return;
   report_gone(id, sighting.name, false, task.since_ns);
+  remember_gone(id, *entry);
   forget_link(id, *entry);
   table_.at(id).erase(*entry);
   table_.entry_count--;
@@ -355,6 +359,7 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
   if (entry == nullptr) {
     entry = &table_.at(id).insert(sighting.name, stat);
     table_.entry_count++;
+    if (!elsewhere_.empty()) elsewhere_.erase(stat.ino);
   } else {
     if (entry->ino != stat.ino) forget_link(id, *entry);
     entry->assign(stat);
@@ -366,14 +371,15 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
   if (announce || ((changed || confirmed) && !quiet)) {
     report(id, sighting.name, stat, writing || unsettled ? AtomicFlag::no : AtomicFlag::yes, task.since_ns);
   }
+  if (stat.mtime.sec >= young_since_ && stat.kind == EntryKind::file) watch_young(id, sighting.name, *entry, flags & kMarkClosed);
   if (unsettled && (!(before & kUnsettled) || due)) {
-    hold_back(monotonic_ns() + config_.settle_ms * 1'000'000, id, sighting.name, Mark{kMarkSettle, kNoContest});
+    hold_back(monotonic_ns() + config_.settle_ms * 1'000'000, id, sighting.name, Mark{kMarkSettle});
   }
 }
 
 // ---- marks ----------------------------------------------------------------------------------------------------------------------
 
-void WatchEngine::mark(DirId id, std::string_view name, uint16_t flags) {
+void WatchEngine::mark(DirId id, std::string_view name, uint16_t flags, uint64_t inode) {
   if (!table_.valid(id)) return;
   const Directory& directory = table_.at(id);
   if (!directory.listed) {
@@ -382,7 +388,7 @@ void WatchEngine::mark(DirId id, std::string_view name, uint16_t flags) {
   } else if (pass_quiet_ && pass_ended_ != pass_ && (flags & kToldByKernel)) {
     flags |= kMarkAnnounce;  // the first listing may have been quicker than the event
   }
-  dirty_.mark(id, name, flags, now_ns_ != 0 ? now_ns_ : monotonic_ns());
+  dirty_.mark(id, name, flags, now_ns_ != 0 ? now_ns_ : monotonic_ns(), inode);
   wake_worker_for(id, false);
 }
 

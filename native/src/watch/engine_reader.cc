@@ -114,6 +114,7 @@ void WatchEngine::relieve() {
 
 void WatchEngine::digest(const KernelEvent& event, int64_t) {
   if (event.watch == kUnarmed) return meet(event);
+  if (event.watch == kByInode) return digest_file(event);
   counts_.raw_events++;
   for (uint32_t bits = event.mask & IN_ALL_EVENTS; bits != 0; bits &= bits - 1) kinds_[static_cast<size_t>(std::countr_zero(bits))]++;
   if (event.mask & IN_Q_OVERFLOW) {
@@ -143,7 +144,7 @@ void WatchEngine::digest(const KernelEvent& event, int64_t) {
   if (event.mask & IN_IGNORED) drop_owners(found);
   for (const DirId id : owners) {
     if (!event.name.empty()) {
-      mark(id, event.name, flags_of(event.mask));
+      mark(id, event.name, flags_of(event.mask), event.inode);
     } else {
       digest_own(id, event.mask);
     }
@@ -191,12 +192,13 @@ void WatchEngine::run_timers(int64_t now) {
   while (!timed_.empty() && timed_.begin()->first <= now) {
     const Timed timed = std::move(timed_.begin()->second);
     timed_.erase(timed_.begin());
+    if (timed.mark.flags & kMarkYoung) grown_older(timed);
     if (!table_.valid(timed.directory)) continue;
     if (timed.name.empty()) {
       mark_list(timed.directory, DirtyDirectory{}, false, is_first_look(timed.directory));
       continue;
     }
-    mark(timed.directory, timed.name, timed.mark.flags);
+    mark(timed.directory, timed.name, timed.mark.flags, timed.mark.inode);
     if (timed.mark.contested_since != 0 && dirty_.has(timed.directory)) {
       auto& names = dirty_.of(timed.directory, 0).names;
       const auto found = names.find(timed.name);

@@ -154,7 +154,7 @@ DirId WatchEngine::adopt_chain(int root_fd, const std::string& path) {
     if (next == kNoDir) {
       UniqueFd parent;
       if (open_path_beneath(root_fd, above, parent) != 0) return kNoDir;
-      const Sighting sighting = look(parent.get(), above, name, Mark{kMarkVerify, 0});
+      const Sighting sighting = look(parent.get(), above, name, Mark{kMarkVerify});
       FileStat self;
       if (sighting.error != 0 || sighting.stat.kind != EntryKind::directory || stat_at(parent.get(), "", self) != 0) return kNoDir;
       Lock lock(mutex_);

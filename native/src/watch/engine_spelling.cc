@@ -41,8 +41,8 @@ bool WatchEngine::may_be_respelled(int fd, uint64_t dev, const std::vector<Sight
 
 /** What is known here under another spelling of one of these names, and is none of them. Takes the mutex. */
 std::vector<std::pair<std::string, uint16_t>> WatchEngine::spelled_otherwise(DirId id, const std::vector<Sighting>& sightings) {
-  std::unordered_map<std::string, uint16_t> told;  // folded
-  std::unordered_set<std::string_view> names;
+  std::unordered_map<std::string, uint16_t, NameHash, SameName> told;  // folded
+  std::unordered_set<std::string_view, NameHash> names;
   std::array<bool, 256> lengths{};
   for (const Sighting& sighting : sightings) {
     told[folded(sighting.name)] |= sighting.flags & kAboutContent;
@@ -77,7 +77,7 @@ void WatchEngine::correct_spellings(DirId id, int fd, const std::string& path, s
   std::vector<std::string> names;
   for (const Sighting& sighting : sightings) names.push_back(sighting.name);
   if (!names_not_listed(fd, names)) return;
-  const std::unordered_set<std::string> wrong(names.begin(), names.end());
+  const std::unordered_set<std::string, NameHash, SameName> wrong(names.begin(), names.end());
   bool list = false;
   for (size_t i = 0; i < sightings.size(); i++) {
     Sighting& sighting = sightings[i];

@@ -175,13 +175,13 @@ std::vector<std::pair<std::string, Mark>> WatchEngine::names_due(DirId id, Dirty
       std::string key = std::to_string(id) + '/' + name;
       const auto found = throttled_.find(key);
       if (only_written && found != throttled_.end() && now < found->second.until_ns) {
-        if (!found->second.scheduled) hold_back(found->second.until_ns, id, name, Mark{kMarkDue, 0});
+        if (!found->second.scheduled) hold_back(found->second.until_ns, id, name, Mark{kMarkDue, 0, mark.inode});
         found->second.scheduled = true;
         continue;
       }
       if (only_written) {
         throttled_[std::move(key)] = {now + config_.throttle_ms * 1'000'000, false};
-      } else if (found != throttled_.end()) {
+      } else if (found != throttled_.end() && mark.flags != kMarkYoung) {
         throttled_.erase(found);
       }
     }
@@ -195,6 +195,7 @@ Sighting WatchEngine::look(int fd, const std::string& path, std::string name, Ma
   sighting.name = std::move(name);
   sighting.flags = mark.flags;
   sighting.contested_since = mark.contested_since;
+  sighting.inode = mark.inode;
   sighting.sequence = next_sequence();
   sighting.error = stat_at(fd, sighting.name.c_str(), sighting.stat);
   // What the filter leaves out does not exist for us, also when it did before it changed its kind.

@@ -17,6 +17,9 @@ using WatchId = int32_t;
 /** A directory in an event nobody armed: of a source that sees whole file systems, while it was asked to tell. */
 constexpr WatchId kUnarmed = 0;
 
+/** An event about a file by its inode number, without a directory or with one that is not armed. Never the id of a watch. */
+constexpr WatchId kByInode = INT32_MIN;
+
 /** A handle as name_to_handle_at gives it and as fanotify reports it, on the file system number `fs` (the source's own count). */
 struct HandleRef {
   uint16_t fs = 0;
@@ -30,6 +33,8 @@ struct KernelEvent {
   uint32_t cookie;
   std::string_view name;  // empty when the event is about the directory itself; valid until the next read
   HandleRef handle = {};  // of a directory that is not armed; valid until the next read
+  /** Of the file that was written or whose attributes changed, where the source knows it: the name may be another one's by now. */
+  uint64_t inode = 0;
 };
 
 class EventSource {
@@ -55,6 +60,8 @@ class EventSource {
   virtual int open_unarmed(const HandleRef&, int /* on_mount */, UniqueFd&) { return ENOTSUP; }
   /** The device number of a handle's file system, 0 when it is not known any more. Any thread. */
   virtual uint64_t device_of(const HandleRef&) const { return 0; }
+  /** Whether events of a file are wanted (kByInode) that come through a directory which is not armed. Any thread. */
+  virtual void follow(uint64_t /* inode */, bool /* wanted */) {}
   /** How many watches the kernel grants this user, 0 = unknown. */
   virtual uint32_t limit() const = 0;
   /** Per file system met so far. Any thread. */

@@ -18,6 +18,8 @@ namespace fustor {
 namespace {
 // The kernel's ABI; headers of older distributions lack the newer ones.
 constexpr uint64_t kRename = 0x10000000;
+constexpr unsigned kReportTarget = FAN_REPORT_FID | 0x1000;  // with FAN_REPORT_TARGET_FID
+constexpr uint8_t kInfoFile = 1;
 constexpr uint8_t kInfoDirName = 2;
 constexpr uint8_t kInfoOldDirName = 10;
 constexpr uint8_t kInfoNewDirName = 12;
@@ -25,6 +27,9 @@ constexpr uint8_t kInfoNewDirName = 12;
 // Never FAN_OPEN or FAN_ACCESS: our own listings would answer themselves.
 constexpr uint64_t kMask =
     FAN_CREATE | FAN_DELETE | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR;
+
+/** What is said of a file whatever its name. */
+constexpr uint64_t kContents = FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB;
 
 struct Bit {
   uint64_t from;
@@ -86,7 +91,8 @@ struct FanotifySource::Record {
 int FanotifySource::open() {
   const unsigned flags =
       FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_NONBLOCK | FAN_CLOEXEC | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS;
-  fd_.reset(::fanotify_init(flags, O_RDONLY | O_CLOEXEC));
+  fd_.reset(::fanotify_init(flags | kReportTarget, O_RDONLY | O_CLOEXEC));
+  if (!fd_ && errno == EINVAL) fd_.reset(::fanotify_init(flags, O_RDONLY | O_CLOEXEC));
   if (!fd_) return errno;
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return errno;
@@ -282,27 +288,99 @@ void FanotifySource::translate(const char* event, std::vector<KernelEvent>& even
   const size_t before = events.size();
   const uint32_t is_directory = head.mask & FAN_ONDIR ? IN_ISDIR : 0;
   const uint32_t cookie = head.mask & kRename ? ++cookie_ : 0;
+  bool has_directory = false;
+  uint64_t inode = 0;
   for (size_t at = head.metadata_len; at + sizeof(fanotify_event_info_fid) + sizeof(file_handle) <= head.event_len;) {
     fanotify_event_info_fid info;
     file_handle handle;
     std::memcpy(&info, event + at, sizeof(info));
     std::memcpy(&handle, event + at + sizeof(info), sizeof(handle));
-    const char* bytes = event + at + sizeof(info) + sizeof(handle);
-    const char* end = event + at + info.hdr.len;
-    if (info.hdr.len < sizeof(info) + sizeof(handle) || at + info.hdr.len > head.event_len) break;
-    at += info.hdr.len;
+    constexpr size_t kHead = sizeof(info) + sizeof(handle);
+    if (info.hdr.len < kHead || info.hdr.len > head.event_len - at || handle.handle_bytes > info.hdr.len - kHead) break;
+    const char* bytes = event + at + kHead;
     const char* name = bytes + handle.handle_bytes;
-    if (name > end) break;
-    Record record{info.hdr.info_type, 0, {0, static_cast<uint8_t>(handle.handle_type), {bytes, handle.handle_bytes}},
-                  {name, strnlen(name, static_cast<size_t>(end - name))}};
+    const size_t room = info.hdr.len - kHead - handle.handle_bytes;
+    at += info.hdr.len;
+    Record record{info.hdr.info_type, 0, {0, static_cast<uint8_t>(handle.handle_type), {bytes, handle.handle_bytes}}, {}};
     std::memcpy(&record.fsid, &info.fsid, sizeof(record.fsid));
+    if (record.kind == kInfoFile) {
+      if (is_directory == 0) inode = inode_of(record);
+      continue;
+    }
+    record.name = {name, strnlen(name, room)};
+    has_directory = true;
     if (record.kind == kInfoOldDirName) emit(record, IN_MOVED_FROM | is_directory, cookie, events);
     if (record.kind == kInfoNewDirName) emit(record, IN_MOVED_TO | is_directory, cookie, events);
     if (record.kind == kInfoDirName) emit(record, inotify_mask(head.mask), 0, events);
   }
+  const bool from_armed = events.size() > before;
+  if (from_armed && (head.mask & kContents)) events.back().inode = inode;
+  if (inode != 0) emit_by_inode(inode, head.mask, from_armed, has_directory, events);
   if (events.size() > before) return;
   counts_.foreign++;
   foreign_in_last_read_++;
+}
+
+/**
+ * The inode number that a file's handle holds, 0 where this is not known: a handle is the file system's own affair. A wrong number would
+ * cost a look that finds nothing.
+ */
+uint64_t FanotifySource::inode_of(Record& record) const {
+  constexpr uint32_t kTmpfs = 0x01021994;
+  constexpr uint8_t kInode32 = 1;
+  constexpr uint8_t kInode64 = 0x81;
+  constexpr uint8_t kBtrfs = 0x4d;
+  if (!find_file_system(record)) return 0;
+  const std::string_view bytes = record.handle.bytes;
+  uint32_t words[3] = {};
+  std::memcpy(words, bytes.data(), std::min(sizeof(words), bytes.size()));
+  uint64_t wide;
+  std::memcpy(&wide, words, sizeof(wide));
+  switch (record.handle.type) {
+    case kInode32:
+      if (bytes.size() == 8) return words[0];
+      return bytes.size() == 12 && file_systems_[record.handle.fs].identity.magic == kTmpfs ? words[1] | uint64_t{words[2]} << 32 : 0;
+    case kInode64: return bytes.size() == 12 ? wide : 0;
+    case kBtrfs: return bytes.size() == 20 ? wide : 0;
+    default: return 0;
+  }
+}
+
+/** What an event says of a file beyond its directory and name, or without them. */
+void FanotifySource::emit_by_inode(uint64_t inode, uint64_t mask, bool from_armed, bool has_directory, std::vector<KernelEvent>& events) {
+  if (has_directory) {
+    const bool names_the_place = (mask & FAN_DELETE) || (from_armed && (mask & FAN_CREATE));
+    if (names_the_place && waiting_attribs_ > 0 && take_back(inode, events)) return;
+    if (from_armed || !(mask & kContents) || followed_.empty() || !followed_.contains(inode)) return;
+  } else if (mask & FAN_DELETE_SELF) {
+    if (waiting_attribs_ > 0) take_back(inode, events);
+    return;
+  } else if (!(mask & kContents)) {
+    return;
+  } else if ((mask & kContents) == FAN_ATTRIB) {
+    uint64_t& slot = attribs_[next_attrib_++ % attribs_.size()];
+    waiting_attribs_ += slot == 0 ? 1 : 0;
+    slot = inode;
+  }
+  events.push_back({kByInode, inotify_mask(mask & kContents), 0, {}, {}, inode});
+}
+
+bool FanotifySource::take_back(uint64_t inode, std::vector<KernelEvent>& events) {
+  const auto found = std::find(attribs_.begin(), attribs_.end(), inode);
+  if (found == attribs_.end()) return false;
+  *found = 0;
+  waiting_attribs_--;
+  events.push_back({kByInode, IN_DELETE, 0, {}, {}, inode});
+  return true;
+}
+
+void FanotifySource::follow(uint64_t inode, bool wanted) {
+  const std::lock_guard lock(mutex_);
+  if (wanted) {
+    followed_.insert(inode);
+  } else {
+    followed_.erase(inode);
+  }
 }
 
 bool FanotifySource::find_file_system(Record& record) const {

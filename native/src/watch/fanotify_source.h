@@ -25,6 +25,16 @@
 //   write and close after unlink       MODIFY, CLOSE_WRITE with old name   as such: the name may be somebody else's by now
 //   O_TMPFILE: write, close            MODIFY, CLOSE_WRITE D/#inode        as such: no such name
 //
+// Each record of a directory and a name is followed by one with the handle of the file itself, where the kernel knows how (5.17). What has
+// that record alone, or one of a directory that is not armed:
+//
+//   write, close, utimens by handle    MODIFY, CLOSE_WRITE, ATTRIB F       kByInode, with the inode number that the handle of F holds
+//   link, unlink (another count of     ATTRIB F ahead of CREATE, DELETE    kByInode IN_ATTRIB, taken back (IN_DELETE) by the DELETE, or by a
+//   links)                             of D/n                              CREATE in an armed directory: those name the place themselves
+//   last name gone, or moved           DELETE_SELF, MOVE_SELF F            -
+//   anything through a directory that  as above                            kByInode for files that are followed (a link of theirs lies
+//   is not armed                                                           outside), else nothing
+//
 // Events of one name by one process merge into one mask while they wait, whatever lay between them: CREATE|DELETE says that something
 // happened, not what is there. They are hints for an lstat. File systems without RENAME (before 5.17) send MOVED_FROM and MOVED_TO,
 // without a cookie.
@@ -43,9 +53,12 @@
 
 #include <sys/fanotify.h>
 
+#include <array>
 #include <atomic>
 #include <mutex>
+#include <unordered_set>
 
+#include "base/name_hash.h"
 #include "base/unique_fd.h"
 #include "watch/event_source.h"
 #include "watch/fs_probe.h"
@@ -91,6 +104,7 @@ class FanotifySource final : public EventSource {
   void tell_unarmed(bool wanted) override { tell_unarmed_ = wanted; }
   int open_unarmed(const HandleRef& handle, int on_mount, UniqueFd& out) override;
   uint64_t device_of(const HandleRef& handle) const override;
+  void follow(uint64_t inode, bool wanted) override;
   FanotifyStats stats() const;
 
  private:
@@ -114,6 +128,9 @@ class FanotifySource final : public EventSource {
   void report_ended(std::vector<KernelEvent>& events);
   void translate(const char* event, std::vector<KernelEvent>& events);
   bool find_file_system(Record& record) const;
+  uint64_t inode_of(Record& record) const;
+  void emit_by_inode(uint64_t inode, uint64_t mask, bool from_armed, bool has_directory, std::vector<KernelEvent>& events);
+  bool take_back(uint64_t inode, std::vector<KernelEvent>& events);
   void emit(Record& record, uint32_t mask, uint32_t cookie, std::vector<KernelEvent>& events);
 
   bool mounts_changed() const;
@@ -141,6 +158,10 @@ class FanotifySource final : public EventSource {
   WatchId next_id_ = -2;
   uint64_t move_mask_ = 0;
   FanotifyStats counts_;
+  std::unordered_set<uint64_t, InodeHash> followed_;
+  std::array<uint64_t, 64> attribs_{};  // inodes of the last events that an unlink may take back, 0 = none
+  size_t next_attrib_ = 0;
+  size_t waiting_attribs_ = 0;
 };
 
 }  // namespace fustor

@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/name_hash.h"
+
 namespace fustor {
 
 namespace {
 constexpr size_t kFirstSlots = 64;
 constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;
+
+/** Handles are made of inode numbers, and some file systems let their users choose those. */
+uint64_t keyed_start() {
+  static const uint64_t start = keyed_hash("handles");
+  return start;
+}
 
 uint64_t mix(uint64_t hash, uint64_t word) {
   hash = (hash ^ word) * kMultiplier;
@@ -15,7 +23,7 @@ uint64_t mix(uint64_t hash, uint64_t word) {
 }
 
 uint64_t hash_of(const HandleRef& handle) {
-  uint64_t hash = mix(handle.bytes.size(), static_cast<uint64_t>(handle.fs) << 8 | handle.type);
+  uint64_t hash = mix(keyed_start() ^ handle.bytes.size(), static_cast<uint64_t>(handle.fs) << 8 | handle.type);
   for (size_t i = 0; i < handle.bytes.size(); i += sizeof(uint64_t)) {
     uint64_t word = 0;
     std::memcpy(&word, handle.bytes.data() + i, std::min(sizeof(word), handle.bytes.size() - i));

@@ -14,10 +14,11 @@
 namespace fustor {
 
 namespace {
-// IN_CLOSE_WRITE, because a write through mmap sends no IN_MODIFY at all; IN_EXCL_UNLINK, else O_TMPFILE files appear as `#<inode>`;
+// IN_CLOSE_WRITE, because a write through mmap sends no IN_MODIFY at all; not IN_EXCL_UNLINK, because what is written to a file through a
+// name that is gone changes its other names (O_TMPFILE files appear as `#<inode>` for that, which is only one more name that is not there);
 // never IN_OPEN or IN_ACCESS: our own listings would answer themselves.
 constexpr uint32_t kMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB |
-                           IN_DELETE_SELF | IN_MOVE_SELF | IN_EXCL_UNLINK | IN_ONLYDIR;
+                           IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
 uint32_t read_limit() {
   char text[32] = {};

@@ -50,6 +50,7 @@ class LadderSource final : public EventSource {
   void tell_unarmed(bool wanted) override { fanotify_.tell_unarmed(wanted); }
   int open_unarmed(const HandleRef& handle, int on_mount, UniqueFd& out) override { return fanotify_.open_unarmed(handle, on_mount, out); }
   uint64_t device_of(const HandleRef& handle) const override { return fanotify_.device_of(handle); }
+  void follow(uint64_t inode, bool wanted) override { fanotify_.follow(inode, wanted); }
 
   /** Of the file systems that are still mounted. Any thread. */
   std::vector<EngineChoice> choices() const;

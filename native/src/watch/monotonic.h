@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 namespace fustor {
 
@@ -12,5 +13,12 @@ inline int64_t monotonic_ns() {
 
 /** Seconds of the same clock: coarse ages that have to be small. */
 inline uint32_t monotonic_seconds() { return static_cast<uint32_t>(monotonic_ns() / 1'000'000'000); }
+
+/** Since 1970, to a few milliseconds. */
+inline int64_t wall_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec;
+}
 
 }  // namespace fustor

@@ -198,7 +198,7 @@ void SnapshotStream::copy_piece(Slice& slice) {
     // The row of a directory leads its own rows; what the pass did not find is no row, a second look will say that it is gone.
     if (purpose_ == RowsFor::audit && (slots[slot_].child != kNoDir || (slots[slot_].flags & kMissing))) continue;
     slice.entries.push_back(slots[slot_]);
-    slice.entries.back().name_offset = static_cast<uint32_t>(slice.names.size());
+    slice.entries.back().name_offset = slice.names.size() & Entry::kMostOffset;
     slice.names.append(directory.name_of(slots[slot_]));
   }
   piece.end = slice.entries.size();

@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "base/file_stat.h"
+#include "base/name_hash.h"
 #include "base/unique_fd.h"
 #include "scan/dir_lister.h"
 
@@ -70,7 +71,7 @@ bool folds_case(int directory_fd) {
 }
 
 bool names_not_listed(int directory_fd, std::vector<std::string>& names) {
-  std::unordered_set<std::string> wanted(names.begin(), names.end());
+  std::unordered_set<std::string, NameHash, SameName> wanted(names.begin(), names.end());
   // A description of its own: the caller may be in the middle of a listing.
   const UniqueFd again(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
   if (!again) return false;

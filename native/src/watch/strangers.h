@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/name_hash.h"
 #include "watch/event_source.h"
 
 namespace fustor {
@@ -44,9 +45,9 @@ class Strangers {
   void clear();
 
  private:
-  std::unordered_map<std::string, Stranger> waiting_;
+  std::unordered_map<std::string, Stranger, NameHash, SameName> waiting_;
   std::deque<std::string> queue_;
-  std::unordered_set<std::string> elsewhere_;
+  std::unordered_set<std::string, NameHash, SameName> elsewhere_;
   size_t names_ = 0;
 };
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "base/name_hash.h"
+
 namespace fustor {
 
 namespace {
-size_t hash_name(std::string_view name) { return std::hash<std::string_view>{}(name); }
+size_t hash_name(std::string_view name) { return static_cast<size_t>(keyed_hash(name)); }
 }  // namespace
 
 void Entry::assign(const FileStat& stat) {
@@ -73,7 +75,7 @@ void Directory::rebuild_index() {
 Entry& Directory::insert(std::string_view new_name, const FileStat& stat) {
   Entry entry{};
   entry.assign(stat);
-  entry.name_offset = static_cast<uint32_t>(names_.size());
+  entry.name_offset = names_.size() & Entry::kMostOffset;
   entry.name_length = static_cast<uint16_t>(new_name.size());
   entry.child = kNoDir;
   entry.flags = seen_phase ? kSeenBit : 0;
@@ -105,7 +107,7 @@ void Directory::compact() {
   for (const Entry& old : entries_) {
     if (old.flags & kDead) continue;
     Entry entry = old;
-    entry.name_offset = static_cast<uint32_t>(names.size());
+    entry.name_offset = names.size() & Entry::kMostOffset;
     names.append(name_of(old));
     entries.push_back(entry);
   }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/file_stat.h"
+#include "base/name_hash.h"
 
 namespace fustor {
 
@@ -33,10 +34,7 @@ struct Identity {
 inline Identity identity_of(const FileStat& stat) { return {stat.dev, stat.ino}; }
 
 struct IdentityHash {
-  size_t operator()(const Identity& id) const {
-    uint64_t x = id.ino * 0x9E3779B97F4A7C15ull ^ id.dev;
-    return static_cast<size_t>(x ^ (x >> 29));
-  }
+  size_t operator()(const Identity& id) const { return static_cast<size_t>(keyed_hash(id.ino, id.dev)); }
 };
 
 enum EntryFlag : uint8_t {
@@ -45,19 +43,22 @@ enum EntryFlag : uint8_t {
   kUnsettled = 4,   // reported as not atomic until it has been quiet for a while
   kLinked = 8,      // one of several hard links
   kMissing = 32,    // a pass did not find it, or something else in its place: it is looked at again before it counts as deleted
+  kYoung = 64,      // looked at again after a while, see engine_young.cc
   kDead = 16,       // removed, its slot waits for compaction
 };
 
 struct Entry {
+  static constexpr uint64_t kMostOffset = (1ull << 48) - 1;
+
   uint64_t ino;
   uint64_t size;
   int64_t mtime_sec;
   int64_t ctime_sec;
   uint32_t mtime_nsec;
   uint32_t ctime_nsec;
-  uint32_t name_offset;
+  uint64_t name_offset : 48;  // 32 bits would do for 17 million of the longest names in one directory
+  uint64_t name_length : 16;
   DirId child;  // kNoDir unless a directory
-  uint16_t name_length;
   EntryKind kind;
   uint8_t flags;
 

@@ -130,6 +130,10 @@ void WatchEngine::let_go() {
     strangers_.clear();
     by_watch_ = {};
     links_ = {};
+    wanted_files_ = {};
+    found_files_ = {};
+    elsewhere_ = {};
+    gone_names_ = {};
     timed_ = {};
     throttled_ = {};
     gone_early_ = {};

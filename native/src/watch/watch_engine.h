@@ -34,6 +34,7 @@
 #include <unordered_set>
 
 #include "base/filter.h"
+#include "base/name_hash.h"
 #include "base/spinning_mutex.h"
 #include "base/unique_fd.h"
 #include "fustor/watch.h"
@@ -57,6 +58,7 @@ struct Sighting {
   uint16_t flags = 0;            // MarkFlag; 0 = found by a listing
   uint64_t sequence = 0;         // taken before the stat
   uint64_t contested_since = 0;  // see Mark
+  uint64_t inode = 0;            // see Mark
 };
 
 /** What a stat of an open directory said. */
@@ -234,15 +236,26 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void judge_missing();
   void look_at_missing();
 
-  // engine_links.cc
+  // engine_young.cc
+  void watch_young(DirId id, std::string_view name, Entry& entry, bool closed);
+  void grown_older(const Timed& timed);
+
+  // engine_links.cc: files by their inode
+  void digest_file(const KernelEvent& event);
+  void look_for_file(uint64_t inode, uint16_t flags);
+  void written_elsewhere(DirId id, const Sighting& sighting);
+  void remember_gone(DirId id, const Entry& entry);
+  void follow_links_of(uint64_t inode, uint32_t nlink);
+  void has_walked(const std::unordered_map<uint64_t, uint16_t, InodeHash>& wanted);
   void note_link(DirId id, const Sighting& sighting, bool changed, bool quiet);
   void forget_link(DirId id, const Entry& entry);
   void want_names_of(uint64_t inode);
+  void want_walk();
   void find_links();
 
   // marks and timed marks, in engine_apply.cc; with the mutex held
   void mark_list(DirId id, const DirtyDirectory& from, bool announce, bool quiet);
-  void mark(DirId id, std::string_view name, uint16_t flags);
+  void mark(DirId id, std::string_view name, uint16_t flags, uint64_t inode = 0);
   void list_what_was_hidden(DirId id);
   void wake_worker_for(DirId id, bool background);
   bool is_first_look(DirId parent) const;
@@ -275,8 +288,16 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::unordered_map<WatchId, std::vector<DirId>> by_watch_;
   uint64_t kernel_watches_ = 0;  // of them, those that count against a limit
   int engine_error_ = 0;         // the engine that was asked for by name cannot watch the root
-  std::unordered_multimap<uint64_t, std::pair<DirId, std::string>> links_;  // inode -> names of a hard linked file
-  std::unordered_set<uint64_t> wanted_inodes_;                              // other names of these are looked for
+  std::unordered_multimap<uint64_t, std::pair<DirId, std::string>, InodeHash> links_;  // inode -> names of a hard linked file
+  std::unordered_set<uint64_t, InodeHash> wanted_inodes_;                       // other names of these are looked for
+  std::unordered_map<uint64_t, uint16_t, InodeHash> wanted_files_;  // written, and nobody said under which name: their MarkFlags
+  std::unordered_map<uint64_t, std::pair<DirId, std::string>, InodeHash> found_files_;  // where the last of them were found
+  std::unordered_map<uint64_t, int64_t, InodeHash> elsewhere_;                          // not in the table, until when that is believed
+  struct GoneName {
+    uint64_t hash;
+    uint64_t inode;
+  };
+  std::vector<GoneName> gone_names_;  // the last names of files that were taken out of the table, by hash
   int64_t next_link_walk_ns_ = INT64_MAX;
   int64_t link_walk_not_before_ns_ = 0;
   bool link_walk_due_ = false;
@@ -284,15 +305,17 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
     int64_t until_ns;
     bool scheduled;  // the trailing look is already waiting
   };
-  std::unordered_map<std::string, Throttle> throttled_;  // files being written, by directory id and name
+  std::unordered_map<std::string, Throttle, NameHash, SameName> throttled_;  // files being written, by directory id and name
   struct Contest {
     int64_t begun_ns;
     int64_t retry_ns;
   };
-  std::unordered_map<std::string, Contest> contests_;  // directories that wait for the other place they are known at to be asked; keys as above
+  std::unordered_map<std::string, Contest, NameHash, SameName> contests_;  // directories that wait for the other place they are known at to be asked; keys as above
   std::multimap<int64_t, Timed> timed_;
+  size_t young_ = 0;         // of them, files that are looked at because they were written not long ago
+  int64_t young_since_ = 0;  // seconds: files written later are young
   std::vector<Limbo> limbo_;
-  std::unordered_map<DirId, std::unordered_set<std::string>> gone_early_;  // was_told_gone(), by directory not yet listed
+  std::unordered_map<DirId, std::unordered_set<std::string, NameHash, SameName>> gone_early_;  // was_told_gone(), by directory not yet listed
   std::unordered_set<DirId> unwatched_;  // listed from time to time instead
   std::vector<DirId> to_poll_;           // what is left of this round over them
   int64_t poll_round_ns_ = 0;            // when the round began
@@ -301,7 +324,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::atomic<uint64_t> disarmed_{0};    // how many watches were given back
   size_t cold_cursor_ = 0;               // where make_room_for looks next
   std::unordered_map<DirId, MountedHere> mounts_;  // directories on which something is mounted
-  std::unordered_map<std::string, std::vector<Identity>> covered_;  // by name, in the directory that `apply` is at: MountedHere::covers to be
+  std::unordered_map<std::string, std::vector<Identity>, NameHash, SameName> covered_;  // by name, in the directory that `apply` is at: MountedHere::covers to be
   std::unordered_map<uint64_t, DeviceTraits> devices_;
   std::unordered_set<DirId> lost_mounts_;          // of them, those whose place shows something else; their contents are kept
   std::unordered_set<DirId> given_up_mounts_;      // of them, those of which somebody said that they do not come back

@@ -99,7 +99,11 @@ async function* directoryRows(
 }
 
 /** The rows of these keys, by key. */
-async function rowsByKey(scan: NativeScan, root: string, signal: AbortSignal): Promise<Map<string, Record<string, unknown>>> {
+async function rowsByKey(
+  scan: NativeScan,
+  root: string,
+  signal: AbortSignal,
+): Promise<Map<string, Record<string, unknown>>> {
   const found = new Map<string, Record<string, unknown>>();
   const decoder = new TextDecoder();
   try {
