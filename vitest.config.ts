@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 interface Project {
   readonly include: string;
@@ -27,8 +28,25 @@ const waiting = { groupOrder: 3, maxWorkers: 5 };
 /** It needs the default ports: test/e2e/own-network.test.ts runs it in a network namespace. */
 const OWN_NETWORK = "test/e2e/readme-blocks.test.ts";
 
+/** The longest in the waiting pool: they begin first, so that none of them is left over when all others are done. */
+const LONG = [
+  ...["interop/restarts", "faults/crashes", "interop/fusion-outages", "e2e/cli", "bench/benchmarks", "e2e/reload"],
+  ...["interop/changes", "interop/arbitration", "scenarios/bursts", "interop/failovers", "scenarios/renames"],
+].map((name) => `/${name}.test.ts`);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const place = LONG.findIndex((name) => moduleId.endsWith(name));
+      return place < 0 ? LONG.length : place;
+    };
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/support/skip-guard.ts"],
     projects: [
       project("unit", { include: "test/unit/**/*.test.ts", groupOrder: 1, testTimeout: 20_000 }),

@@ -53,6 +53,14 @@ test("rows that are refused are counted by their reason until a reset", () => {
   expect(arbitration.tombstones).toBe(0);
 });
 
+test("a row of an audit that was listed before its directory last changed is counted as outdated", () => {
+  const { arbitration, say } = made();
+  say("realtime", "update", { ...file("/d"), is_directory: true });
+  say("audit", "update", file("/d/gone", { parent_path: "/d", parent_mtime: OLD - 1 }));
+  expect(arbitration.refused.outdated).toBe(1);
+  expect(arbitration.tree.lookup("/d/gone")).toBe(NONE);
+});
+
 test("a file that only an audit found is unannounced until somebody tells of it or a new session comes", () => {
   const { arbitration, say } = made();
   const paths = (): string[] => arbitration.unannounced().map((id) => arbitration.tree.pathOf(id));
