@@ -61,6 +61,17 @@ test("a row of an audit that was listed before its directory last changed is cou
   expect(arbitration.tree.lookup("/d/gone")).toBe(NONE);
 });
 
+test("a delete that no live row tells of spares what is newer, which is counted", () => {
+  const { arbitration, say } = made();
+  say("realtime", "update", file("/a"));
+  say("snapshot", "delete", { path: "/a", modified_time: OLD - 1 });
+  expect(arbitration.refused.outdated).toBe(1);
+  expect(arbitration.tree.lookup("/a")).not.toBe(NONE);
+  say("snapshot", "delete", { path: "/a", modified_time: OLD });
+  expect(arbitration.tree.lookup("/a")).toBe(NONE);
+  expect(arbitration.tombstones).toBe(0);
+});
+
 test("a file that only an audit found is unannounced until somebody tells of it or a new session comes", () => {
   const { arbitration, say } = made();
   const paths = (): string[] => arbitration.unannounced().map((id) => arbitration.tree.pathOf(id));
