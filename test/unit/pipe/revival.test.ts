@@ -20,6 +20,23 @@ const written = (key: string, sequence = 1): Change => ({
 });
 
 describe("the set of deleted paths", () => {
+  it("takes over more than it may remember only as their directories", async () => {
+    const told: string[][] = [];
+    const known = { keys: ["/d/a", "/d/b", "/d/c", "/d/e"], directories: [], everything: false };
+    const memory = {
+      load: async () => known,
+      note: () => undefined,
+      forget: () => undefined,
+      replace: ({ keys }: { readonly keys: Iterable<string> }) => void told.push([...keys]),
+    };
+    const set = new RevivalSet(3, memory);
+    expect(await set.load()).toBe(true);
+    expect(set.size).toBeLessThanOrEqual(3);
+    expect(told).toHaveLength(1);
+    // Nothing of what was known is lost by that.
+    expect(known.keys.every((key) => set.needs(key))).toBe(true);
+  });
+
   it("asks for a revival of a deleted path until one was accepted", () => {
     const set = new RevivalSet();
     set.noteDeleted(deleted("/d/a"));
