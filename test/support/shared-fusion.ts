@@ -17,11 +17,12 @@ function forbidden(what: string): never {
 
 /** @param wanted The options of each scenario that will ask, in any order. */
 export function createSharedFusion(run: FusionCommand, wanted: readonly (FusionOptions | undefined)[]): SharedFusion {
-  const home = mkdtempSync(join(process.env.FUSTOR_TEST_DIR ?? tmpdir(), `fustor-shared-${run.kind}-fusion-`));
   const all = wanted.map((options) => options ?? {});
   const free = all.map((options, at) => ({ key: JSON.stringify(options), at }));
   let host: Promise<FusionProcess[]> | undefined;
+  let home: string | undefined;
   const start = async (): Promise<FusionProcess[]> => {
+    home = mkdtempSync(join(process.env.FUSTOR_TEST_DIR ?? tmpdir(), `fustor-shared-${run.kind}-fusion-`));
     const seats = await createFusionSeats(run, all, { home, endsWithTest: false });
     await seats[0]?.start();
     return seats;
@@ -46,7 +47,7 @@ export function createSharedFusion(run: FusionCommand, wanted: readonly (FusionO
     async end() {
       const seats = await host?.catch(() => undefined);
       await seats?.[0]?.stop();
-      rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+      if (home !== undefined) rmSync(home, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }
