@@ -45,6 +45,8 @@ Napi::Value create_scan(const Napi::CallbackInfo& info) {
   config.identify = identity_text;
   config.is_same = is_same_place;
   if (options.Get("rootIdentity").IsString()) config.expected_root = options.Get("rootIdentity").ToString().Utf8Value();
+  config.max_path_bytes = static_cast<size_t>(number_or(options, "maxPathBytes", 4096, 0, 1e9));
+  config.hang_ms = static_cast<int64_t>(number_or(options, "hangMs", 5000, 500, 24 * 3600 * 1000));
   config.max_depth = static_cast<uint32_t>(number_or(options, "maxDepth", 0, 0, 1e9));
   config.politeness = politeness_of(options);
   config.chunk_bytes = size.chunk_bytes;

@@ -36,6 +36,9 @@ WatchConfig to_config(const std::string& root, const Napi::Object& options) {
   if (mode == "poll") config.mode = WatchMode::poll;
   config.max_watches = static_cast<uint64_t>(number_or(options, "maxWatches", 0, 0, 1e15));
   config.poll_ms = static_cast<int64_t>(number_or(options, "pollMs", 60'000, 100, kMostMs));
+  config.elsewhere_poll_ms = static_cast<int64_t>(number_or(options, "elsewherePollMs", 10'000, 0, kMostMs));
+  config.max_path_bytes = static_cast<size_t>(number_or(options, "maxPathBytes", 4096, 0, 1e9));
+  config.hang_ms = static_cast<int64_t>(number_or(options, "hangMs", 5000, 500, kMostMs));
   return config;
 }
 
@@ -164,6 +167,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     result.Set("root", state_name(watcher_->root_state(reason)));
     result.Set("reason", reason);
     result.Set("canaryEvents", static_cast<double>(watcher_->canary_events()));
+    result.Set("hangChanges", static_cast<double>(watcher_->hang_changes()));
     return result;
   }
 
@@ -183,6 +187,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     const std::pair<const char*, uint64_t> numbers[] = {
         {"entries", status.entries},         {"directories", status.directories},     {"tableBytes", status.table_bytes},
         {"watchesUsed", status.watches_used}, {"watchesLimit", status.watches_limit}, {"unreadable", status.unreadable},
+        {"polledElsewhere", status.polled_elsewhere},
         {"rawEvents", status.raw_events},    {"changes", status.changes},             {"overflows", status.overflows},
         {"heldDeletes", status.held_deletes}, {"resyncs", status.resyncs},         {"queueDepth", status.queue_depth},
     };
@@ -196,6 +201,22 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
       unwatched.Set(cause, entry);
     }
     result.Set("unwatched", unwatched);
+    Napi::Object unreadable = Napi::Object::New(env);
+    for (const auto& [reason, line] : status.unreadable_by) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("count", static_cast<double>(line.count));
+      entry.Set("examples", texts_of(env, line.examples));
+      unreadable.Set(reason, entry);
+    }
+    result.Set("unreadableBy", unreadable);
+    Napi::Array unanswered = Napi::Array::New(env, status.unanswered.size());
+    for (uint32_t i = 0; i < status.unanswered.size(); i++) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("path", status.unanswered[i].path);
+      entry.Set("forMs", static_cast<double>(status.unanswered[i].for_ms));
+      unanswered.Set(i, entry);
+    }
+    result.Set("unanswered", unanswered);
     Napi::Object collapses = Napi::Object::New(env);
     collapses.Set("directories", static_cast<double>(status.collapsed_directories));
     collapses.Set("root", static_cast<double>(status.collapsed_root));
@@ -231,7 +252,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     return result;
   }
 
-  // Joining may take as long as the system call a worker is in, so it happens on a thread of its own.
+  // Threads get a second to come back from the system calls they are in, so it happens on a thread of its own.
   Napi::Value close(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     bell_->shut();

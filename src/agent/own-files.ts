@@ -6,8 +6,11 @@
  */
 import { realpath } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { homePaths } from "../config/home.ts";
 import type { AgentConfig } from "../config/model.ts";
+
+const PATIENCE_MS = 2000;
 
 const contains = (folder: string, path: string): boolean => {
   const way = relative(folder, path);
@@ -51,7 +54,9 @@ export function ownPaths(config: OwnPlaces, root: string): readonly string[] {
  * not there yet is taken as it is written.
  */
 export async function excludedPaths(config: OwnPlaces, root: string): Promise<readonly string[]> {
-  const real = await realpath(root).catch(() => root);
+  // Not for ever: the root's file system may not answer.
+  const late = pause(PATIENCE_MS, root, { ref: false });
+  const real = await Promise.race([realpath(root).catch(() => root), late]);
   const own = ownPaths(config, real);
   if (real === root) return own;
   const seenThroughLink = own.filter((path) => contains(real, path)).map((path) => join(root, relative(real, path)));

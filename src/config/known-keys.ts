@@ -94,6 +94,8 @@ const FS_PARAMS: KeyTable = {
   engine: {},
   max_watches: {},
   poll_interval_sec: {},
+  remote_poll_interval_sec: {},
+  max_path_bytes: {},
   canary_interval_sec: {},
   startup_mode: {},
   scan_nice: {},

@@ -122,6 +122,8 @@ export const fsParamsSchema = z.object({
     })
     .optional(),
   poll_interval_sec: interval.optional(),
+  remote_poll_interval_sec: interval.optional(),
+  max_path_bytes: wholeNumber(0, 1_000_000).optional(),
   canary_interval_sec: interval.optional(),
   cross_mounts: flag.optional(),
   max_watches: wholeNumber(1).optional(),

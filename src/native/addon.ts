@@ -35,7 +35,15 @@ export interface BulkOptions {
   readonly poolChunks?: number;
 }
 
-export interface ScanOptions extends FilterOptions, BulkOptions, PolitenessOptions {
+/** Where whoever reads a tree stops. */
+export interface BoundOptions {
+  /** Directories whose path below the root is longer are not entered and count as unreadable. Default 4096; 0 = no limit. */
+  readonly maxPathBytes?: number;
+  /** What has not answered for so long counts as unreadable. Default 5000. */
+  readonly hangMs?: number;
+}
+
+export interface ScanOptions extends FilterOptions, BulkOptions, PolitenessOptions, BoundOptions {
   /** 0 (default) = number of cores, and more (up to the chunks of the pool, 16 at most) while they wait for storage. */
   readonly threads?: number;
   /** Levels that are listed: 1 = only the root. Default 0 = all. */
@@ -100,7 +108,7 @@ export interface NativeScan {
 }
 
 /** Politeness is that of passes over the whole tree; live changes are always looked at at full speed. */
-export interface WatchOptions extends FilterOptions, PolitenessOptions {
+export interface WatchOptions extends FilterOptions, PolitenessOptions, BoundOptions {
   readonly threads?: number;
   readonly crossMounts?: boolean;
   /** A file found by a listing only and younger than this is reported as not atomic, then confirmed. Default 2000. */
@@ -113,6 +121,8 @@ export interface WatchOptions extends FilterOptions, PolitenessOptions {
   readonly maxWatches?: number;
   /** Each directory without a watch is listed once in this time. Default 60,000. */
   readonly pollMs?: number;
+  /** The same in mode `auto` for those on file systems that others change behind the kernel's back. Default 10,000; 0 = never. */
+  readonly elsewherePollMs?: number;
   /** `rootIdentity` of an earlier run: when another directory stands at the root, it is unavailable until `confirmRoot`. */
   readonly expectedRootIdentity?: string;
   /** A pass over the tree that misses more than half of the entries looks at them again after this time. Default 5000; 0 = at once. */
@@ -137,6 +147,17 @@ export interface Unwatched {
   readonly staleMs: number;
   /** Wire paths of some of them. At most 20. */
   readonly examples: readonly string[];
+}
+
+export interface Unreadable {
+  readonly count: number;
+  readonly examples: readonly string[];
+}
+
+export interface Unanswered {
+  /** Wire path. */
+  readonly path: string;
+  readonly forMs: number;
 }
 
 /** What watches `count` file systems of one kind, and why. */
@@ -166,8 +187,14 @@ export interface WatchStatus {
   readonly lostMounts: readonly string[];
   /** Entries that the last pass over the tree missed, when that is more than half of all: a second look decides. */
   readonly heldDeletes: number;
+  /** Directories on file systems that others change behind the kernel's back: polled, with a watch or without (`elsewherePollMs`). */
+  readonly polledElsewhere: number;
   /** Directories that could not be read. */
   readonly unreadable: number;
+  /** The same by reason, each with the wire paths of at most 20 of them. */
+  readonly unreadableBy: Readonly<Record<string, Unreadable>>;
+  /** Places (mounted file systems, or directories) that do not answer, the longest first. At most 20. Everything else goes on. */
+  readonly unanswered: readonly Unanswered[];
   readonly rawEvents: number;
   /** Kernel events by what they told: create, delete, movedFrom, movedTo, modify, closeWrite, attrib, deleteSelf, moveSelf. */
   readonly eventsByKind: Readonly<Record<string, number>>;
@@ -213,6 +240,8 @@ export interface NativeWatch {
   rootState(): Pick<WatchStatus, "root" | "reason"> & {
     /** Kernel events about names that begin with `WatchOptions.canary`. */
     readonly canaryEvents: number;
+    /** Moves when another place does not answer (`WatchStatus.unanswered`), or one answers again. */
+    readonly hangChanges: number;
   };
   /** Which directory stands at the root: opaque text, the same after a restart of the machine. null before the root was found. */
   rootIdentity(): string | null;
@@ -221,7 +250,7 @@ export interface NativeWatch {
    * False when there was nothing to accept.
    */
   confirmRoot(): boolean;
-  /** Stops and joins every thread; no callback after it resolved. */
+  /** Stops every thread, leaving behind those that wait for a file system which does not answer; no callback after it resolved. */
   close(): Promise<void>;
 }
 

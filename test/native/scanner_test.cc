@@ -245,10 +245,21 @@ TEST("what the filter excludes is not there, with everything below it") {
   CHECK(paths == (std::set<std::string>{"/", "/d0", "/d0/keep.txt"}));
 }
 
-TEST("a tree deeper than PATH_MAX is scanned to its end") {
+TEST("a directory below a path of 4096 bytes is an error, and what lies in it is left alone") {
+  TempTree tree;
+  tree.deep(std::string(200, 'd'), 30);
+  Reader reader({.root = tree.path()});
+  CHECK_EQ(reader.rows().size(), 22u);
+  const ScanSummary summary = reader.stream().summary();
+  CHECK(summary.complete);
+  CHECK_EQ(summary.failed_directories, 1u);
+  CHECK_EQ(summary.errors_by_errno.at(ENAMETOOLONG), 1u);
+}
+
+TEST("with a higher limit a tree deeper than PATH_MAX is scanned to its end") {
   TempTree tree;
   const std::string deep = tree.deep(std::string(200, 'd'), 30);
-  Reader reader({.root = tree.path()});
+  Reader reader({.root = tree.path(), .max_path_bytes = 0});
   const std::vector<std::string> rows = reader.rows();
   CHECK_EQ(rows.size(), 31u);
   CHECK_EQ(path_of(rows.back()), "/" + deep);
@@ -259,7 +270,7 @@ TEST("a row that is longer than a chunk still comes, whole") {
   TempTree tree;
   const std::string deep = tree.deep(std::string(250, '\x01'), 100);  // six bytes for each in JSON: 150 KB for the innermost path
   tree.file("z");
-  Reader reader({.root = tree.path(), .chunk_bytes = 1});
+  Reader reader({.root = tree.path(), .max_path_bytes = 0, .chunk_bytes = 1});
   const std::vector<std::string> rows = reader.rows();
   CHECK_EQ(rows.size(), 102u);
   size_t longest = 0;

@@ -129,19 +129,52 @@ EACH_ENGINE("every name of a hard linked file follows what is done through one o
 
 // ---- names --------------------------------------------------------------------------------------------------------------------------
 
-EACH_ENGINE("a path longer than PATH_MAX is watched to its end") {
-  Place place;
+/** So many directories in one another, with names of 200 bytes; the innermost, open. */
+static UniqueFd dig(const Place& place, int levels) {
   const std::string name(200, 'n');
-  Watch watch(place.config(engine));
-  REQUIRE(watch.begin());
   int fd = ::open(place.root.c_str(), O_RDONLY | O_DIRECTORY);
-  for (int depth = 0; depth < 30; depth++) {
-    REQUIRE_EQ(::mkdirat(fd, name.c_str(), 0755), 0);
+  for (int depth = 0; depth < levels; depth++) {
+    if (::mkdirat(fd, name.c_str(), 0755) != 0) break;
     const int child = ::openat(fd, name.c_str(), O_RDONLY | O_DIRECTORY);
     ::close(fd);
     fd = child;
   }
-  UniqueFd deep(fd);
+  return UniqueFd(fd);
+}
+
+/** Paths below the root whose directory may be entered. */
+static bool is_short(const std::string& raw) { return raw.size() - 1 <= 4096; }
+
+EACH_ENGINE("what lies below a path of 4096 bytes counts as unreadable, is told, and is seen when it comes up") {
+  Place place;
+  Watch watch(place.config(engine));
+  REQUIRE(watch.begin());
+  const UniqueFd deep = dig(place, 30);
+  CHECK_EQ(watch.settle(kPatience, is_short), "");
+  UniqueFd(::openat(deep.get(), "bottom", O_WRONLY | O_CREAT, 0644));
+  place.write("beside");
+  CHECK_EQ(watch.settle(kPatience, is_short), "");
+  CHECK_EQ(watch.view.rows.size(), 23u);  // 20 of 200 bytes and their slashes fit, the next one has a row; the root and the file beside
+  CHECK(watch.until([&] { return watch.engine->status().unreadable == 1; }));
+  CHECK(watch.engine->status().unreadable_by.begin()->first.find("max_path_bytes = 4096") != std::string::npos);
+  CHECK(watch.take_snapshot());
+  CHECK_EQ(watch.settle(kPatience, is_short), "");
+  // Up by half of the way, and down again.
+  const std::string top(200, 'n');
+  const std::string lower = top + '/' + top + '/' + top + '/' + top + '/' + top + '/' + top + '/' + top + '/' + top + '/' + top + '/' + top;
+  REQUIRE(place.rename(lower, "up"));
+  CHECK_EQ(watch.settle(kPatience, is_short), "");
+  REQUIRE(place.rename("up", lower));
+  CHECK_EQ(watch.settle(kPatience, is_short), "");
+}
+
+EACH_ENGINE("with a higher limit a path longer than PATH_MAX is watched to its end") {
+  Place place;
+  fustor::WatchConfig config = place.config(engine);
+  config.max_path_bytes = 100'000;
+  Watch watch(config);
+  REQUIRE(watch.begin());
+  const UniqueFd deep = dig(place, 30);
   CHECK_EQ(watch.settle(), "");
   UniqueFd(::openat(deep.get(), "bottom", O_WRONLY | O_CREAT, 0644));
   CHECK_EQ(watch.settle(), "");

@@ -45,6 +45,9 @@ struct WatchConfig {
   int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
   int64_t young_ms = 600'000;        // a file is looked at again from time to time while its modification time is younger; 0 = never
   int64_t look_again_ms = 25'000;    // at most this long after the last look, and a fifth of it at least
+  int64_t elsewhere_poll_ms = 10'000;  // with `automatic`: as poll_ms, for file systems that others change behind the kernel's back; 0 = never
+  size_t max_path_bytes = 4096;        // of directories, relative to the root: deeper ones count as unreadable; 0 = no limit
+  int64_t hang_ms = 5000;              // what has not answered for so long counts as unreadable
   PressureLimits pressure;
   Politeness politeness;        // of passes over the whole tree; never of live work
 };
@@ -71,6 +74,24 @@ struct Unwatched {
   std::vector<std::string> examples;  // wire paths, at most kExamples
 };
 
+/** Directories that cannot be read, for one reason. */
+struct Unreadable {
+  uint64_t count = 0;
+  std::vector<std::string> examples;  // wire paths, at most Unwatched::kExamples
+};
+
+/** A place that does not answer: a mounted file system, or a directory. Everything else goes on. */
+struct Hang {
+  std::string path;  // raw, relative to the root, "" = the root
+  int64_t since_ns = 0;
+};
+
+/** The same for status. */
+struct Unanswered {
+  std::string path;  // wire
+  uint64_t for_ms = 0;
+};
+
 struct WatchStatus {
   RootState root = RootState::starting;
   std::string reason;  // why it is unavailable
@@ -82,6 +103,9 @@ struct WatchStatus {
   std::map<std::string, Unwatched> unwatched;  // by cause
   std::vector<EngineFact> engines;
   uint64_t unreadable = 0;
+  uint64_t polled_elsewhere = 0;  // directories that are polled because others may change them behind the kernel's back
+  std::map<std::string, Unreadable> unreadable_by;  // by reason, never ""
+  std::vector<Unanswered> unanswered;               // the longest first, at most kExamples
   uint64_t held_deletes = 0;  // entries that the last pass missed, more than half of all: a second look decides
   static constexpr size_t kExamples = 20;
   std::vector<std::string> lost_mounts;  // wire paths, at most kExamples: what was mounted there is gone, its contents are kept
@@ -136,6 +160,8 @@ class Watcher {
   virtual RootState root_state(std::string& reason) const = 0;
   /** Events about names that begin with `WatchConfig::canary`: cheap. */
   virtual uint64_t canary_events() const = 0;
+  /** Moves whenever another place does not answer, or one answers again: cheap. */
+  virtual uint64_t hang_changes() const = 0;
   /** Which directory stands at the root, as text that is the same after a restart of the machine; "" before it was found. */
   virtual std::string root_identity() const = 0;
   /**
@@ -144,8 +170,9 @@ class Watcher {
    */
   virtual bool confirm_root() = 0;
   /**
-   * Stops and joins every thread and gives back what the kernel keeps for the watch, its descriptors and the table; nothing is called back
-   * after it returned. The status stays as it was then.
+   * Stops every thread and gives back what the kernel keeps for the watch, its descriptors and the table; nothing is called back after it
+   * returned. The status stays as it was then. A thread that is in a system call which does not come back is left behind, and what it
+   * touches is given back when it has come back.
    */
   virtual void close() = 0;
 };

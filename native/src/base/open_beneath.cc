@@ -38,7 +38,29 @@ int open_whole(int root_fd, const char* path, int flags) {
   return static_cast<int>(fd);
 }
 
-// Before Linux 5.6, under a seccomp filter that does not know openat2, and for paths longer than PATH_MAX.
+/** How much of a path one call may take: the whole, or as many names as PATH_MAX has room for. */
+size_t stride_of(std::string_view path) {
+  if (path.size() < PATH_MAX) return path.size();
+  const size_t slash = path.substr(0, PATH_MAX).rfind('/');
+  return slash == std::string_view::npos ? path.size() : slash;
+}
+
+/** For paths longer than PATH_MAX. */
+int open_by_strides(int root_fd, std::string_view relative, int last_flags, UniqueFd& out) {
+  UniqueFd at;
+  while (!relative.empty()) {
+    const size_t stride = stride_of(relative);
+    const bool last = stride == relative.size();
+    const int fd = open_whole(at ? at.get() : root_fd, std::string(relative.substr(0, stride)).c_str(), last ? last_flags : kPathFlags);
+    if (fd < 0) return errno;
+    at.reset(fd);
+    relative = last ? std::string_view{} : relative.substr(stride + 1);
+  }
+  out = std::move(at);
+  return 0;
+}
+
+// Before Linux 5.6, and under a seccomp filter that does not know openat2.
 int open_by_steps(int root_fd, std::string_view relative, int last_flags, UniqueFd& out) {
   UniqueFd at;
   while (!relative.empty()) {
@@ -62,7 +84,12 @@ int open_beneath(int root_fd, std::string_view relative, int flags, UniqueFd& ou
     out.reset(fd);
     return 0;
   }
-  if (relative.size() >= PATH_MAX || openat2_missing) return open_by_steps(root_fd, relative, flags, out);
+  if (openat2_missing) return open_by_steps(root_fd, relative, flags, out);
+  if (relative.size() >= PATH_MAX) {
+    const int error = open_by_strides(root_fd, relative, flags, out);
+    if (error != ENOSYS && error != EPERM) return error;
+    return open_by_steps(root_fd, relative, flags, out);
+  }
   const int fd = open_whole(root_fd, std::string(relative).c_str(), flags);
   if (fd >= 0) {
     out.reset(fd);

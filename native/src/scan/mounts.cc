@@ -92,13 +92,14 @@ bool is_below(const std::string& root, const std::string& place, std::string& pa
   return true;
 }
 
-std::set<std::string> places_below(const std::string& root, const MountTable& mounts) {
-  std::set<std::string> paths;
-  std::string path;
+const Mount* mount_of(const std::string& place, const MountTable& mounts) {
+  const Mount* found = nullptr;
+  std::string rest;
   for (const Mount& mount : mounts.all()) {
-    if (is_below(root, mount.place, path)) paths.insert(path);
+    const bool above = mount.place == place || is_below(mount.place, place, rest);
+    if (above && (found == nullptr || mount.place.size() >= found->place.size())) found = &mount;
   }
-  return paths;
+  return found;
 }
 
 }  // namespace fustor

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -28,7 +27,7 @@ std::string place_of(int fd);
 /** Whether a place (absolute) lies below `root`, and its raw path relative to it. */
 bool is_below(const std::string& root, const std::string& place, std::string& path);
 
-/** Where something is mounted below `root` (absolute): raw paths relative to it. */
-std::set<std::string> places_below(const std::string& root, const MountTable& mounts);
+/** The mount that a place (absolute) lies on, null when none is known. */
+const Mount* mount_of(const std::string& place, const MountTable& mounts);
 
 }  // namespace fustor

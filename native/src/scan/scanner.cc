@@ -11,13 +11,17 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <unordered_map>
 
 #include "base/json_row.h"
+#include "base/mount_table.h"
 #include "base/name_codec.h"
 #include "base/open_beneath.h"
 #include "fustor/clock.h"
 #include "scan/block_meter.h"
 #include "scan/dir_lister.h"
+#include "scan/hang_watch.h"
+#include "scan/mount_prober.h"
 #include "scan/mounts.h"
 
 namespace fustor {
@@ -28,7 +32,9 @@ constexpr uint32_t kGroupRows = 1024;  // a long directory gets a new reading of
 constexpr size_t kWorthSharing = 2;    // directories a thread has to have before it gives some away
 constexpr uint32_t kPayRows = 64;      // a limit on entries a second is heeded this often
 constexpr auto kNoticeable = std::chrono::milliseconds(50);  // rows do not lie in a chunk for longer than that
-constexpr size_t kMostStarts = 8;      // times the most threads at once: those that retired keep their stacks until the end
+constexpr size_t kMostStarts = 8;      // times the most threads at once
+constexpr auto kWatchTick = std::chrono::milliseconds(100);
+constexpr auto kLeavePatience = std::chrono::seconds(2);
 
 using Clock = std::chrono::steady_clock;
 
@@ -36,27 +42,46 @@ struct Work {
   std::string path;   // raw, relative
   uint64_t dev = 0;   // of its parent
   uint32_t depth = 0;
+  uint32_t region = 0;  // of Scanner::regions_
 };
 
-class Scanner final : public BulkStream {
+/** The root, or a mount below it that may not answer; whatever lies below hangs with it. */
+struct Region {
+  std::string path;  // raw, relative
+  std::string type;
+  bool may_hang = false;
+  std::atomic<bool> hung{false};
+};
+
+/** Its threads keep it: whoever holds the stream lets go of it by `leave`. */
+class Scanner final : public BulkStream, public std::enable_shared_from_this<Scanner> {
  public:
   explicit Scanner(ScanConfig config)
       : config_(std::move(config)), filter_(config_.filter, config_.root), pool_(config_.chunk_bytes, config_.pool_chunks),
-        limit_(config_.politeness.entries_per_second) {}
+        limit_(config_.politeness.entries_per_second), prober_(config_.hang_ms, [](const std::string&) {}) {}
 
-  ~Scanner() override {
-    cancel();  // from here on no thread starts another one
-    for (std::thread& thread : threads_) thread.join();
+  /** Cancels, and waits for the threads unless one does not come back from a system call. */
+  void leave() {
+    cancel();
+    set_on_ready({});
+    std::unique_lock lock(mutex_);
+    ended_thread_.wait_for(lock, kLeavePatience, [this] { return live_threads_ == 0; });
   }
 
   void start() {
+    regions_.emplace_back();
+    regions_.back().may_hang = true;  // until it was opened
     const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
     least_ = config_.threads > 0 ? config_.threads : cores;
     most_ = config_.threads > 0 || limit_.limits() ? least_ : std::max(least_, std::min(kMostThreads, pool_.size()));
     running_ = active_ = workers_ = least_;
     std::lock_guard lock(mutex_);
-    threads_.reserve(most_);
-    for (unsigned i = 0; i < least_; i++) threads_.emplace_back([this, i] { run(i == 0); });
+    for (unsigned i = 0; i < least_; i++) start_thread(i == 0);
+    live_threads_++;
+    std::thread([self = shared_from_this()] {
+      self->watch_hands();
+      self->thread_ends();
+    }).detach();
   }
 
   Poll poll_next(Chunk*& out) override {
@@ -82,6 +107,7 @@ class Scanner final : public BulkStream {
     pool_.cancel();
     std::lock_guard lock(mutex_);
     offered_.notify_all();
+    watch_.notify_all();
   }
 
   ScanSummary summary() const override {
@@ -107,22 +133,145 @@ class Scanner final : public BulkStream {
     ScanSummary counts;
     uint32_t unpaid = 0;  // rows
     SureMeter meter;
+    HangWatch hangs;
+    bool beginning = false;
+    bool finishing = false;
+    // What is asked for at the moment, in a region that may hang; abandoned, the hand and everything in it is the watcher's.
+    std::string asked;
+    uint32_t region = 0;
+    bool watched = false;
   };
 
-  void run(bool first) {
+  /** With the mutex held. Throws std::system_error when the machine has no more threads. */
+  void start_thread(bool begins) {
+    const auto hand = std::make_shared<Hand>();
+    hand->beginning = begins;
+    std::thread([self = shared_from_this(), hand] {
+      self->run(*hand);
+      {
+        std::lock_guard lock(self->mutex_);
+        std::erase(self->hands_, hand);
+      }
+      self->thread_ends();
+    }).detach();
+    hands_.push_back(hand);
+    live_threads_++;
+    started_++;
+  }
+
+  void thread_ends() {
+    std::lock_guard lock(mutex_);
+    live_threads_--;
+    ended_thread_.notify_all();
+  }
+
+  void run(Hand& hand) {
     apply_politeness(config_.politeness);
-    Hand hand;
-    if (first) begin(hand);
+    if (hand.beginning) begin(hand);
     Work work;
     bool retired = false;
-    while (!retired && next(hand, work)) {
+    while (!hand.hangs.is_abandoned() && !retired && next(hand, work)) {
       scan_directory(hand, work);
+      if (hand.hangs.is_abandoned()) return;
       merge(hand);
       if (idle_.load(std::memory_order_relaxed) > 0 && hand.todo.size() >= kWorthSharing) share(hand);
       if (most_ > least_) retired = !is_needed(hand);
     }
+    if (hand.hangs.is_abandoned()) return;
     hand_over(hand);
-    if (--running_ == 0) finish();
+    if (--running_ == 0) finish(hand);
+  }
+
+  // ---- what may not answer ----
+
+  void find_regions(const std::string& root_place) {
+    const std::shared_ptr<const MountTable> mounts = current_mounts();
+    const Mount* root = mount_of(root_place, *mounts);
+    regions_.back().may_hang = root != nullptr && may_hang(root->type);
+    std::string path;
+    for (const Mount& mount : mounts->all()) {
+      if (!is_below(root_place, mount.place, path)) continue;
+      if (!may_hang(mount.type)) continue;
+      const size_t slash = path.rfind('/');
+      places_[slash == std::string::npos ? "" : path.substr(0, slash)][slash == std::string::npos ? path : path.substr(slash + 1)] =
+          static_cast<uint32_t>(regions_.size());
+      regions_.emplace_back();
+      regions_.back().path = path;
+      regions_.back().type = mount.type;
+      regions_.back().may_hang = true;
+    }
+    const std::lock_guard lock(mutex_);
+    nothing_hangs_ = std::none_of(regions_.begin(), regions_.end(), [](const Region& region) { return region.may_hang; });
+    watch_.notify_all();
+  }
+
+  /** The region of a place, or of what holds it when it is itself the place of a mount. */
+  uint32_t region_of(const std::string& path) const {
+    uint32_t found = 0;
+    for (uint32_t i = 1; i < regions_.size(); i++) {
+      const std::string& place = regions_[i].path;
+      if (path.starts_with(place + '/') && place.size() >= regions_[found].path.size()) found = i;
+    }
+    return found;
+  }
+
+  /** What the hand asks from here on lies in this region. False when it has hung already. */
+  bool goes_into(Hand& hand, uint32_t region, const std::string& path) {
+    hand.region = region;
+    hand.watched = regions_[region].may_hang;
+    if (!hand.watched) return true;
+    hand.asked = path;
+    return !regions_[region].hung;
+  }
+
+  /** Around each system call. `ETIMEDOUT` with the hand abandoned: nothing of it may be touched any more. */
+  template <class Call>
+  static int ask(Hand& hand, Call call) {
+    if (!hand.watched) return call();
+    hand.hangs.enter();
+    const int error = call();
+    return hand.hangs.leave() ? error : ETIMEDOUT;
+  }
+
+  void watch_hands() {
+    std::unique_lock lock(mutex_);
+    while (!cancelled_ && !nothing_hangs_ && ended_ == Clock::time_point{}) {
+      watch_.wait_for(lock, kWatchTick);
+      const int64_t now = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+      const std::vector<std::shared_ptr<Hand>> hands = hands_;
+      for (const auto& hand : hands) {
+        if (!hand->hangs.abandon_after(config_.hang_ms * 1'000'000, now)) continue;
+        lock.unlock();
+        replace(*hand);
+        lock.lock();
+      }
+    }
+  }
+
+  /** Its thread waits for a file system that does not answer: all the hand had is ours now. */
+  void replace(Hand& hand) {
+    regions_[hand.region].hung = true;
+    if (hand.finishing) return end(false);
+    const bool no_root = !root_;
+    if (no_root) {
+      root_error_ = ETIMEDOUT;
+      cancel();
+    } else {
+      fail(hand, hand.asked, ETIMEDOUT, "open");
+    }
+    hand_over(hand);
+    merge(hand);
+    std::unique_lock lock(mutex_);
+    shared_.insert(shared_.end(), std::make_move_iterator(hand.todo.begin()), std::make_move_iterator(hand.todo.end()));
+    hand.todo.clear();
+    try {
+      if (!no_root) return start_thread(hand.beginning);  // it is as active as the one that hangs
+    } catch (const std::system_error&) {
+    }
+    active_--;
+    offered_.notify_all();
+    lock.unlock();
+    if (--running_ == 0) end(false);
   }
 
   // ---- how many threads ----
@@ -136,10 +285,10 @@ class Scanner final : public BulkStream {
 
   void start_another() {
     std::lock_guard lock(mutex_);
-    if (cancelled_ || workers_ >= most_ || idle_ > 0 || threads_.size() >= most_ * kMostStarts) return;
+    if (cancelled_ || workers_ >= most_ || idle_ > 0 || started_ >= most_ * kMostStarts) return;
     running_++;  // before it runs: else the others could be taken for all there are
     try {
-      threads_.emplace_back([this] { run(false); });
+      start_thread(false);
     } catch (const std::system_error&) {
       running_--;  // the machine has no more
       return;
@@ -165,18 +314,36 @@ class Scanner final : public BulkStream {
   }
 
   void begin(Hand& hand) {
-    root_.reset(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
-    int error = root_ ? stat_at(root_.get(), "", root_stat_) : errno;
-    if (error == 0 && config_.identify) identity_ = config_.identify(root_.get(), root_stat_);
-    if (error == 0 && !config_.expected_root.empty() && !is_same_root(identity_, config_.expected_root)) error = ESTALE;
+    if (!root_ && !open_root(hand)) return;
+    if (config_.paths.empty() && next_path_++ == 0) begin_at(hand, "");
+    while (!hand.hangs.is_abandoned() && next_path_ < config_.paths.size()) begin_at(hand, config_.paths[next_path_++]);
+    if (hand.hangs.is_abandoned()) return;
+    hand.beginning = false;
+    merge(hand);
+  }
+
+  bool open_root(Hand& hand) {
+    UniqueFd root;
+    FileStat stat{};
+    std::string identity;
+    goes_into(hand, 0, "");
+    const int error = ask(hand, [&] {
+      root.reset(::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+      const int failed = root ? stat_at(root.get(), "", stat) : errno;
+      if (failed == 0 && config_.identify) identity = config_.identify(root.get(), stat);
+      return failed == 0 && !config_.expected_root.empty() && !is_same_root(identity, config_.expected_root) ? ESTALE : failed;
+    });
+    if (hand.hangs.is_abandoned()) return false;
+    root_ = std::move(root);
+    root_stat_ = stat;
+    identity_ = std::move(identity);
+    if (error == 0) find_regions(place_of(root_.get()));
     if (error != 0 || !filter_.wants_root()) {
       root_error_ = error != 0 ? error : ENOENT;
       cancel();
-      return;
+      return false;
     }
-    if (config_.paths.empty()) begin_at(hand, "");
-    for (const std::string& path : config_.paths) begin_at(hand, path);
-    merge(hand);
+    return true;
   }
 
   /** The row of one place, and what is below it as work. A place that is not there is no error. */
@@ -197,20 +364,29 @@ class Scanner final : public BulkStream {
     UniqueFd directory;
     FileStat above;
     FileStat stat;
-    int error = open_path_beneath(root_.get(), parent, directory);
-    if (error == 0) error = stat_at(directory.get(), "", above);
-    if (error == 0) error = stat_at(directory.get(), name.c_str(), stat);
-    if (error == ENOTDIR && is_link(parent)) error = ELOOP;
+    if (!goes_into(hand, region_of(path), path)) return fail(hand, path, ETIMEDOUT, "open");
+    int error = ask(hand, [&] {
+      int found = open_path_beneath(root_.get(), parent, directory);
+      if (found == 0) found = stat_at(directory.get(), "", above);
+      return found;
+    });
+    if (hand.hangs.is_abandoned()) return;
+    const uint32_t mount = mount_at(parent, name);
+    if (error == 0) error = stat_name(hand, directory.get(), parent, name.c_str(), mount, stat);
+    if (error == ENOTDIR) error = ask(hand, [&] { return is_link(parent) ? ELOOP : ENOTDIR; });
+    if (hand.hangs.is_abandoned()) return;
     if (error == ENOENT || error == ENOTDIR) return;
     if (error != 0) return fail(hand, path, error, "open");
-    if (!wants_whole(path, stat.kind) || (!config_.cross_mounts && leaves_file_system(parent))) return;
+    const bool leaves = !config_.cross_mounts && ask(hand, [&] { return leaves_file_system(parent) ? EXDEV : 0; }) != 0;
+    if (hand.hangs.is_abandoned() || leaves || !wants_whole(path, stat.kind)) return;
     std::string json_dir;
     append_json_dir(parent, json_dir);
     append_fs_row(hand.row, json_dir, name, stat, AtomicFlag::absent);
     append(hand, true);
     count(hand.counts, stat.kind);
     const bool enter = config_.recursive && stat.kind == EntryKind::directory;
-    if (enter && may_enter(directory.get(), above, name.c_str(), stat)) hand.todo.push_back({path, above.dev, 1});
+    if (!enter || !may_enter(directory.get(), above, name.c_str(), stat, mount)) return;
+    hand.todo.push_back({path, above.dev, 1, mount != 0 ? mount : hand.region});
   }
 
   bool is_link(const std::string& path) const {
@@ -280,30 +456,71 @@ class Scanner final : public BulkStream {
     offered_.notify_all();
   }
 
+  /** The mount that may not answer at this name, 0 = none. */
+  uint32_t mount_at(const std::string& parent, std::string_view name) const {
+    if (places_.empty()) return 0;
+    const auto here = places_.find(parent);
+    return here == places_.end() ? 0 : mount_at(&here->second, name);
+  }
+  using Places = std::unordered_map<std::string, uint32_t>;
+  static uint32_t mount_at(const Places* here, std::string_view name) {
+    if (here == nullptr) return 0;
+    const auto found = here->find(std::string(name));
+    return found == here->end() ? 0 : found->second;
+  }
+
+  /** The directory that holds it must not wait for what is mounted there. */
+  int stat_name(Hand& hand, int directory_fd, const std::string& parent, const char* name, uint32_t mount, FileStat& out) {
+    if (mount == 0) return ask(hand, [&] { return stat_at(directory_fd, name, out); });
+    if (regions_[mount].hung) return ETIMEDOUT;
+    const int error = prober_.stat(directory_fd, name, parent.empty() ? name : parent + '/' + name, out);
+    if (error == ETIMEDOUT) regions_[mount].hung = true;
+    return error;
+  }
+
+  /** Each row holds its whole path: directories in one another, a few thousand deep, would be hundreds of megabytes. */
+  bool is_too_deep(const std::string& path) const { return config_.max_path_bytes > 0 && path.size() > config_.max_path_bytes; }
+
   void scan_directory(Hand& hand, const Work& work) {
+    if (is_too_deep(work.path)) return fail(hand, work.path, ENAMETOOLONG, "open");
+    if (!goes_into(hand, work.region, work.path)) return fail(hand, work.path, ETIMEDOUT, "open");
     UniqueFd directory;
-    int error = open_directory_beneath(root_.get(), work.path, directory);
+    FileStat self;
+    bool opened = false;
+    int error = ask(hand, [&] {
+      const int found = open_directory_beneath(root_.get(), work.path, directory);
+      opened = found == 0;
+      return opened ? stat_at(directory.get(), "", self) : found;
+    });
+    if (hand.hangs.is_abandoned()) return;
     // Gone since it was listed, or a file or a link stands there now: what it is then, the live rows or the next scan tell.
     if (error == ENOENT || error == ENOTDIR || error == ELOOP) {
       hand.counts.vanished++;
       return;
     }
-    if (error != 0) return fail(hand, work.path, error, "open");
-    FileStat self;
-    error = stat_at(directory.get(), "", self);
-    if (error != 0) return fail(hand, work.path, error, "stat");
-    if (self.dev != work.dev && (is_barred(self, work.dev) || is_pseudo_filesystem(directory.get()))) return;
+    if (error != 0) return fail(hand, work.path, error, opened ? "stat" : "open");
+    if (self.dev != work.dev) {
+      const int barred = ask(hand, [&] { return is_barred(self, work.dev) || is_pseudo_filesystem(directory.get()) ? EXDEV : 0; });
+      if (barred != 0) return;
+    }
+    const auto places = places_.empty() ? places_.end() : places_.find(work.path);
+    const Places* mounts_here = places == places_.end() ? nullptr : &places->second;
 
     hand.json_dir.clear();
     append_json_dir(work.path, hand.json_dir);
     uint32_t rows = 0;
     const auto on_entry = [&](std::string_view name, unsigned char d_type) {
       const EntryKind hint = kind_of_dirent(d_type);
-      if (!filter_.wants(work.path, name, hint) || is_server_snapshot(directory.get(), name)) return true;
+      if (!filter_.wants(work.path, name, hint)) return true;
+      if (name.starts_with('.') && ask(hand, [&] { return is_server_snapshot(directory.get(), name) ? EEXIST : 0; }) != 0) {
+        return !hand.hangs.is_abandoned();
+      }
       const bool new_group = rows++ % kGroupRows == 0;
       if (new_group) hand.sequence = next_sequence();
       FileStat stat;
-      const int failed = stat_at(directory.get(), name.data(), stat);
+      const uint32_t mount = mount_at(mounts_here, name);
+      const int failed = stat_name(hand, directory.get(), work.path, name.data(), mount, stat);
+      if (hand.hangs.is_abandoned()) return false;
       if (failed == ENOENT) {
         hand.counts.vanished++;
         rows--;
@@ -311,6 +528,7 @@ class Scanner final : public BulkStream {
       }
       if (failed != 0) {
         rows--;
+        if (mount != 0) hand.counts.failed_directories++;
         note_error(hand, work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), failed, "stat");
         return true;
       }
@@ -320,12 +538,25 @@ class Scanner final : public BulkStream {
       if (!append(hand, new_group)) return false;
       count(hand.counts, stat.kind);
       if (limit_.limits() && ++hand.unpaid >= kPayRows) pay(hand);
-      if (stat.kind == EntryKind::directory && is_listed(work.depth + 1) && may_enter(directory.get(), self, name.data(), stat)) {
-        hand.todo.push_back({work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), self.dev, work.depth + 1});
+      if (stat.kind == EntryKind::directory && is_listed(work.depth + 1) && may_enter(directory.get(), self, name.data(), stat, mount)) {
+        hand.todo.push_back({work.path.empty() ? std::string(name) : work.path + '/' + std::string(name), self.dev, work.depth + 1,
+                             mount != 0 ? mount : work.region});
       }
       return !cancelled_.load(std::memory_order_relaxed);
     };
-    error = hand.lister.list(directory.get(), on_entry, &cancelled_);
+    if (hand.watched) {
+      hand.hangs.enter();
+      const auto come_back = [&](std::string_view name, unsigned char d_type) {
+        if (!hand.hangs.leave()) return false;
+        const bool go_on = on_entry(name, d_type);
+        if (!hand.hangs.is_abandoned()) hand.hangs.enter();
+        return go_on;
+      };
+      error = hand.lister.list(directory.get(), come_back, &cancelled_);
+      if (!hand.hangs.leave()) return;
+    } else {
+      error = hand.lister.list(directory.get(), on_entry, &cancelled_);
+    }
     if (error != 0 && error != ECANCELED) fail(hand, work.path, error, "list");
   }
 
@@ -337,9 +568,10 @@ class Scanner final : public BulkStream {
   }
 
   /** Asked before the directory is opened: opening an automount point for listing mounts it, and waits for whoever has to. */
-  bool may_enter(int parent_fd, const FileStat& parent, const char* name, const FileStat& directory) const {
+  bool may_enter(int parent_fd, const FileStat& parent, const char* name, const FileStat& directory, uint32_t mount) const {
     if (directory.dev == parent.dev) return true;
     if (is_barred(directory, parent.dev)) return false;
+    if (mount != 0) return regions_[mount].type != "autofs";
     const UniqueFd place(::openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
     return place && !is_pseudo_filesystem(place.get());
   }
@@ -432,23 +664,34 @@ class Scanner final : public BulkStream {
   }
 
   /** Whether the root still is what it was: a file system that was unmounted in between looks like a shorter tree. */
-  bool root_still_there() const {
-    UniqueFd now(::open(config_.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    FileStat stat;
-    if (!now || stat_at(now.get(), "", stat) != 0) return false;
-    if (config_.identify) return is_same_root(config_.identify(now.get(), stat), identity_);
-    if (stat.dev != root_stat_.dev) return false;
-    return stat.ino == root_stat_.ino || !keeps_inode_numbers(now.get());
+  bool root_still_there(Hand& hand) {
+    if (!goes_into(hand, 0, "")) return false;
+    const auto is_same = [this] {
+      UniqueFd now(::open(config_.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+      FileStat stat;
+      if (!now || stat_at(now.get(), "", stat) != 0) return false;
+      if (config_.identify) return is_same_root(config_.identify(now.get(), stat), identity_);
+      if (stat.dev != root_stat_.dev) return false;
+      return stat.ino == root_stat_.ino || !keeps_inode_numbers(now.get());
+    };
+    return ask(hand, [&] { return is_same() ? 0 : ESTALE; }) == 0;
   }
 
   /** By the last thread. The object may live until a garbage collection: the directory must not stay open for so long. */
-  void finish() {
-    const bool complete = !cancelled_ && root_error_ == 0 && root_still_there();
+  void finish(Hand& hand) {
+    hand.finishing = true;
+    const bool complete = !cancelled_ && root_error_ == 0 && root_still_there(hand);
+    if (hand.hangs.is_abandoned()) return;
     root_.reset();
+    end(complete);
+  }
+
+  void end(bool complete) {
     {
       std::lock_guard lock(mutex_);
       summary_.complete = complete;
       ended_ = Clock::now();
+      watch_.notify_all();
     }
     std::function<void()> on_ready;
     {
@@ -487,15 +730,26 @@ class Scanner final : public BulkStream {
   std::function<void()> on_ready_;
   bool finished_ = false;
 
-  std::vector<std::thread> threads_;
+  MountProber prober_;
+  std::deque<Region> regions_;  // the root's first
+  bool nothing_hangs_ = false;
+  std::unordered_map<std::string, Places> places_;  // regions by the directory that holds them and their name
+  size_t next_path_ = 0;        // of config_.paths; of the hand that is beginning
+  std::condition_variable watch_;
+  std::condition_variable ended_thread_;
+  std::vector<std::shared_ptr<Hand>> hands_;
+  size_t started_ = 0;
+  size_t live_threads_ = 0;
 };
 
 }  // namespace
 
 std::shared_ptr<BulkStream> start_scan(ScanConfig config) {
-  auto scanner = std::make_shared<Scanner>(std::move(config));
+  const auto scanner = std::make_shared<Scanner>(std::move(config));
+  BulkStream* const stream = scanner.get();
+  const std::shared_ptr<BulkStream> held(stream, [scanner](BulkStream*) { scanner->leave(); });
   scanner->start();
-  return scanner;
+  return held;
 }
 
 }  // namespace fustor

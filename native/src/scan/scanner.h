@@ -8,6 +8,10 @@
 // How many threads: while they find everything in the kernel's caches, more of them than processors only get in each other's way; while
 // they wait for a disk or a server, more of them keep more requests under way. Unless a number was asked for, the scan begins with one
 // a processor; a thread that finds itself waiting for storage starts another one, and one that no longer does retires.
+//
+// File systems that may not answer (scan/mount_prober.h) hold up nothing else: whatever is asked of them is watched (scan/hang_watch.h). A
+// thread that has waited for hang_ms is left behind, its directory is an error, and another thread goes on with what it had still to do;
+// nothing more is asked of that file system by this scan. Whoever gives a scan up waits for no such thread either.
 #pragma once
 
 #include <functional>
@@ -29,6 +33,8 @@ struct ScanConfig {
   bool cross_mounts = true;
   std::vector<std::string> paths{};  // raw, relative, "" = the root: only these; none = the root
   bool recursive = true;           // with everything below
+  size_t max_path_bytes = 4096;  // of directories, relative to the root: deeper ones are errors (ENAMETOOLONG); 0 = no limit
+  int64_t hang_ms = 5000;        // what has not answered for so long is an error (ETIMEDOUT)
   uint32_t max_depth = 0;  // levels below the root that are listed, 1 = only the root; 0 = all
   Politeness politeness{};
   size_t chunk_bytes = 512 << 10;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <utility>
 
 #include "base/name_codec.h"
 #include "fustor/clock.h"
@@ -117,6 +118,7 @@ bool WatchEngine::was_told_gone(DirId id, std::string_view name) {
 
 // Directories that left come first, so that whatever of the same batch arrives under another name finds them free.
 void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
+  if (this_worker.given_up()) return;
   if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
   const bool by_pass = task.list && task.pass != 0 && !pass_quiet_;
   covered_.clear();
@@ -146,7 +148,11 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
       }
     } else {
       if (known != nullptr) known->flags &= static_cast<uint8_t>(~kMissing);
-      cannot_look(id, sighting.error);
+      if (sighting.mount) {
+        apply_silent(id, sighting, known, task);
+      } else {
+        cannot_look(id, sighting.error);
+      }
     }
     // Found by a listing: it is there, whatever the stat said. What is new has the bit from its insertion.
     if (sighting.flags == 0 && known != nullptr) {
@@ -161,6 +167,7 @@ void WatchEngine::apply_leavers(DirId id, const std::vector<Sighting>& sightings
     if (sighting.error != 0 && sighting.error != ENOENT) continue;
     Entry* entry = table_.at(id).find(sighting.name);
     if (entry == nullptr || entry->child == kNoDir) continue;
+    if (table_.at(entry->child).placeholder && sighting.error == 0 && sighting.stat.kind == EntryKind::directory) continue;
     const bool same = sighting.error == 0 && sighting.stat.kind == EntryKind::directory &&
                       table_.at(entry->child).identity == identity_of(sighting.stat);
     if (same || keeps_mount(id, *entry, sighting)) continue;
@@ -187,6 +194,26 @@ void WatchEngine::cannot_look(DirId id, int error) {
   Directory& directory = table_.at(id);
   if (directory.unreadable == 0 && error != EACCES && error != EPERM) hold_back(monotonic_ns() + kLookRetryNs, id, "", Mark{});
   directory.unreadable = error;
+}
+
+/**
+ * What is mounted there does not answer, or refuses us: its row stays as it is, or is made up until there is an answer, because whoever
+ * compares with what is known elsewhere must not take it for deleted. What lies in it counts as unreadable.
+ */
+void WatchEngine::apply_silent(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
+  if (entry == nullptr) {
+    const DirId child = table_.add(id, sighting.name, identity_of(sighting.stat), true);
+    table_.at(child).own_sequence = sighting.sequence;
+    table_.at(child).placeholder = true;
+    entry = &table_.at(id).insert(sighting.name, sighting.stat);
+    entry->child = child;
+    table_.entry_count++;
+    mounts_.try_emplace(child);
+    if (!task.quiet || task.announce || was_told_gone(id, sighting.name)) {
+      report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
+    }
+  }
+  if (entry->child != kNoDir) give_up(entry->child, sighting.error);
 }
 
 void WatchEngine::apply_gone(DirId id, const Sighting& sighting, const DirtyDirectory& task) {
@@ -240,6 +267,14 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   const bool announce = task.announce || (sighting.flags & kMarkAnnounce);
   if (entry != nullptr) {
     const DirId child = entry->child;
+    if (std::exchange(table_.at(child).placeholder, false)) {  // it has answered for the first time, or is gone and shows what it covered
+      if (table_.by_identity(identity_of(sighting.stat)) == kNoDir) {
+        table_.set_identity(child, identity_of(sighting.stat));
+      } else {
+        table_.at(child).identity = identity_of(sighting.stat);
+      }
+      list_what_was_hidden(child);
+    }
     if (!(table_.at(child).identity == identity_of(sighting.stat))) {  // keeps_mount
       // Something else is mounted there, or the same under another device number: whoever opens it will know.
       if (is_mount_point(id, sighting.stat)) mark_list(child, DirtyDirectory{}, false, false);
@@ -262,6 +297,8 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
       list_what_was_hidden(child);
     } else if (lost_watch) {
       mark_list(child, DirtyDirectory{}, false, false);
+    } else if (known.unreadable == ETIMEDOUT) {
+      list_what_was_hidden(child);
     } else if ((known.unreadable != 0 || known.hides) && (sighting.flags == 0 || (sighting.flags & kMarkAttrib))) {
       list_what_was_hidden(child);
     } else if (dirty_.has(child)) {
@@ -425,6 +462,7 @@ void WatchEngine::wake_worker_for(DirId id, bool background) {
   if (table_.at(id).busy || dirty_.of(id, 0).parked) return;
   dirty_.enqueue(id, background);
   if (background && helpers_allowed_ > 0) helpers_wake_.notify_all();
+  if (!regions_.empty()) spares_wake_.notify_all();
   if (background && config_.politeness.asks_for_anything()) {
     pass_work_.notify_one();
   } else {
@@ -452,7 +490,9 @@ void WatchEngine::expire(DirId top) {
       if (entry.flags & kLinked) forget_link(id, entry);
     }
     forget_watch(id);
-    unwatched_.erase(id);
+    unwatched_.members.erase(id);
+    remote_.members.erase(id);
+    for (auto& [region, state] : regions_) state.aside.erase(id);
     if (dirty_.has(id)) {
       if (dirty_.of(id, 0).pass == pass_ && pass_pending_ > 0) pass_pending_--;
       dirty_.drop(id);

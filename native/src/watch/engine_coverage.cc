@@ -1,11 +1,13 @@
 // Coverage: every directory is watched or, when that is not possible, listed from time to time.
 //
 // Reasons for having no watch are the budget (the kernel's or our own), permissions, and file systems that refuse. Such directories are
-// polled, all of them once in poll_ms, a share of them each second. Each listing tries to arm again, so freed watches are taken up. When
+// polled, all of them once in poll_ms, a share of them each second. File systems that others change behind the kernel's back (servers,
+// FUSE daemons) are watched for what happens on this machine, and in automatic mode polled besides. Each listing tries to arm again, so freed watches are taken up. When
 // a polled directory turns out to be busy while the budget is spent, it takes the place of one that has been quiet for long.
 #include <algorithm>
 #include <cerrno>
 
+#include "base/mount_table.h"
 #include "base/open_beneath.h"
 #include "watch/monotonic.h"
 #include "watch/watch_engine.h"
@@ -17,6 +19,7 @@ namespace {
 constexpr int64_t kPollTickNs = 1'000'000'000;
 constexpr uint32_t kColdSeconds = 600;  // quiet for this long: its watch may go to a busier directory
 constexpr size_t kColdSamples = 64;
+constexpr size_t kMostElsewhere = 200;   // directories a second, so that a large tree on a server takes longer instead of wearing it out
 }  // namespace
 
 /** Called without the mutex, comes back with it. 0, or why the directory has no watch. */
@@ -34,6 +37,7 @@ int WatchEngine::arm(DirId id, int fd, Lock& lock) {
   this_worker.storage.begin();
   int error = source_->arm(fd, watch);
   this_worker.storage.end();
+  this_worker.step();
   lock.lock();
   if (error == ENOSPC && table_.valid(id) && make_room_for(id)) {
     lock.unlock();
@@ -45,7 +49,15 @@ int WatchEngine::arm(DirId id, int fd, Lock& lock) {
     return 0;
   }
   // Meanwhile another node of the same inode (a bind mount, a number given out again) may have taken our watch with it.
-  if (error == 0 && disarmed_ != disarmed) error = source_->arm(fd, watch);
+  for (uint64_t known = disarmed; error == 0 && disarmed_ != known;) {
+    known = disarmed_;
+    lock.unlock();
+    error = source_->arm(fd, watch);
+    lock.lock();
+    if (table_.valid(id)) continue;
+    if (error == 0 && !by_watch_.contains(watch)) disarm(watch);
+    return 0;
+  }
   if (error != 0 && id == kRootDir && config_.mode == WatchMode::fanotify) {
     engine_error_ = error;
     root_check_due_ = true;
@@ -53,7 +65,11 @@ int WatchEngine::arm(DirId id, int fd, Lock& lock) {
   if (error != 0) return refuse(id, error);
   Directory& directory = table_.at(id);
   directory.watch_refused = false;
-  unwatched_.erase(id);
+  unwatched_.members.erase(id);
+  if (changes_elsewhere_on(directory.identity.dev)) {
+    remote_.members.insert(id);
+    want_polls(config_.elsewhere_poll_ms);
+  }
   if (directory.watch == watch) return 0;
   if (directory.watch != -1) {
     const auto old = by_watch_.find(directory.watch);
@@ -87,12 +103,30 @@ int WatchEngine::refuse(DirId id, int error) {
   Directory& directory = table_.at(id);
   directory.watch_refused = true;
   directory.watch_error = error;
-  unwatched_.insert(id);
-  if (next_poll_ns_ == INT64_MAX) {
-    next_poll_ns_ = monotonic_ns() + std::min(kPollTickNs, config_.poll_ms * 1'000'000);
-    wake_reader();
-  }
+  unwatched_.members.insert(id);
+  const bool elsewhere = changes_elsewhere_on(directory.identity.dev);
+  if (elsewhere) remote_.members.insert(id);
+  want_polls(elsewhere ? std::min(config_.poll_ms, config_.elsewhere_poll_ms) : config_.poll_ms);
   return error;
+}
+
+/** Only the automatic mode does more than it was asked for. With the mutex held. */
+bool WatchEngine::changes_elsewhere_on(uint64_t dev) {
+  if (config_.mode != WatchMode::automatic || config_.elsewhere_poll_ms <= 0) return false;
+  const auto [found, fresh] = elsewhere_devs_.try_emplace(dev, false);
+  if (fresh) {
+    const std::shared_ptr<const MountTable> mounts = current_mounts();
+    const Mount* mount = mounts->by_dev(dev);
+    found->second = mount != nullptr && changes_elsewhere(mount->type);
+  }
+  return found->second;
+}
+
+void WatchEngine::want_polls(int64_t interval_ms) {
+  const int64_t at = monotonic_ns() + std::min(kPollTickNs, interval_ms * 1'000'000);
+  if (next_poll_ns_ <= at) return;
+  next_poll_ns_ = at;
+  wake_reader();
 }
 
 void WatchEngine::forget_watch(DirId id) {
@@ -131,24 +165,33 @@ bool WatchEngine::make_room_for(DirId id) {
   return true;
 }
 
-/** From the reader, with the mutex held: hands this second's share of the unwatched directories to the workers. */
+/** From the reader, with the mutex held: hands this second's share of the directories to be listed from time to time to the workers. */
 void WatchEngine::poll_some(int64_t now_ns) {
   if (now_ns < next_poll_ns_) return;
-  next_poll_ns_ = unwatched_.empty() ? INT64_MAX : now_ns + std::min(kPollTickNs, config_.poll_ms * 1'000'000);
+  int64_t tick = INT64_MAX;
+  if (!unwatched_.members.empty()) tick = std::min(kPollTickNs, config_.poll_ms * 1'000'000);
+  if (!remote_.members.empty()) tick = std::min({tick, kPollTickNs, config_.elsewhere_poll_ms * 1'000'000});
+  next_poll_ns_ = tick == INT64_MAX ? INT64_MAX : now_ns + tick;
   if (root_state_ != RootState::available) return;
-  if (to_poll_.empty()) {
-    if (now_ns < poll_round_ns_ + config_.poll_ms * 1'000'000) return;
-    poll_round_ns_ = now_ns;
-    to_poll_.assign(unwatched_.begin(), unwatched_.end());
-    const auto ticks = static_cast<size_t>(std::max<int64_t>(1, config_.poll_ms * 1'000'000 / kPollTickNs));
-    poll_share_ = (to_poll_.size() + ticks - 1) / ticks;
+  poll_share(unwatched_, config_.poll_ms, SIZE_MAX, now_ns);
+  poll_share(remote_, config_.elsewhere_poll_ms, kMostElsewhere, now_ns);
+}
+
+void WatchEngine::poll_share(PollRound& round, int64_t interval_ms, size_t most, int64_t now_ns) {
+  if (round.members.empty()) return;
+  if (round.left.empty()) {
+    if (now_ns < round.begun_ns + interval_ms * 1'000'000) return;
+    round.begun_ns = now_ns;
+    round.left.assign(round.members.begin(), round.members.end());
+    const auto ticks = static_cast<size_t>(std::max<int64_t>(1, interval_ms * 1'000'000 / kPollTickNs));
+    round.share = std::min(most, (round.left.size() + ticks - 1) / ticks);
   }
   DirtyDirectory from;
   from.pass = 0;
-  for (size_t i = 0; i < poll_share_ && !to_poll_.empty(); i++) {
-    const DirId id = to_poll_.back();
-    to_poll_.pop_back();
-    if (unwatched_.contains(id) && table_.valid(id) && table_.at(id).attached && table_.at(id).listed) mark_list(id, from, false, false);
+  for (size_t i = 0; i < round.share && !round.left.empty(); i++) {
+    const DirId id = round.left.back();
+    round.left.pop_back();
+    if (round.members.contains(id) && table_.valid(id) && table_.at(id).attached && table_.at(id).listed) mark_list(id, from, false, false);
   }
 }
 

@@ -13,7 +13,6 @@
 
 #include "base/json_row.h"
 #include "base/name_codec.h"
-#include "scan/mounts.h"
 #include "watch/monotonic.h"
 #include "watch/snapshot_stream.h"
 #include "watch/watch_engine.h"
@@ -22,6 +21,7 @@ namespace fustor {
 
 namespace {
 constexpr int64_t kRootCheckNs = 1'000'000'000;
+constexpr int64_t kWatchNs = 100'000'000;  // over the threads, while any is at work
 constexpr int64_t kSweepNs = 10'000'000'000;
 constexpr int64_t kIdleFdNs = 200'000'000;
 constexpr int64_t kMaxBackoffNs = 10'000'000'000;
@@ -185,6 +185,7 @@ int64_t WatchEngine::next_deadline_ns() const {
   if (resync_wanted_ && pass_pending_ == 0 && root_state_ == RootState::available) next = std::min(next, resync_not_before_ns_);
   if (held_until_ns_ != 0 && pass_pending_ == 0 && root_state_ == RootState::available) next = std::min(next, held_until_ns_);
   if (root_fd_ != nullptr && busy_workers_ == 0 && !dirty_.queued()) next = std::min(next, root_fd_used_ns_ + kIdleFdNs);
+  if (busy_workers_ > 0 || root_checking_ || dirty_.queued()) next = std::min(next, next_watch_ns_);
   return next;
 }
 
@@ -222,6 +223,10 @@ void WatchEngine::run_timers(int64_t now) {
   }
   if (held_until_ns_ != 0 && now >= held_until_ns_ && pass_pending_ == 0 && root_state_ == RootState::available) look_at_missing();
   poll_some(now);
+  if (now >= next_watch_ns_) {
+    next_watch_ns_ = now + kWatchNs;
+    watch_threads(now);
+  }
   if (now >= next_link_walk_ns_) {
     next_link_walk_ns_ = INT64_MAX - 1;  // under way
     link_walk_due_ = true;
@@ -254,8 +259,8 @@ void WatchEngine::want_resync(const std::string& reason) {
  * Asks no file system. Returns how many places there are.
  */
 size_t WatchEngine::mounts_changed() {
-  const std::shared_ptr<const MountTable> now = current_mounts();
-  std::set<std::string> places = std::exchange(mount_places_, places_below(root_place_, *now));
+  std::set<std::string> places = std::exchange(mount_places_, {});
+  read_mounts();
   places.insert(mount_places_.begin(), mount_places_.end());
   devices_.clear();  // their numbers may have been given out again
   for (const std::string& path : places) {

@@ -7,8 +7,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/mount_table.h"
+#include "base/open_beneath.h"
 #include "scan/dir_lister.h"
 #include "scan/mounts.h"
 #include "watch/monotonic.h"
@@ -61,12 +63,9 @@ void WatchEngine::check_root() {
   if (stat_at(fd.get(), "", stat) != 0) return;
   const std::string seen = identity_text(fd.get(), stat);
   if (seen.empty()) return;
-  std::string place = place_of(fd.get());
+  const std::string place = place_of(fd.get());
   Lock lock(mutex_);
-  if (!place.empty() && place != root_place_) {
-    root_place_ = std::move(place);
-    mount_places_.merge(places_below(root_place_, *current_mounts()));
-  }
+  if (!place.empty() && std::exchange(root_place_, place) != place) read_mounts();
   if (root_text_ == seen && root_identity_ == identity_of(stat) && root_state_ != RootState::unavailable) return;
   const bool first = root_text_.empty();
   const std::string& expected = first ? config_.expected_root : root_text_;
@@ -85,7 +84,12 @@ void WatchEngine::check_root() {
 
 /** `standing` is the identity of what stands there instead and can be confirmed. */
 void WatchEngine::root_lost(const std::string& reason, const std::string& standing) {
-  Lock lock(mutex_);
+  const Lock lock(mutex_);
+  lose_root(reason, standing);
+}
+
+/** With the mutex held. */
+void WatchEngine::lose_root(const std::string& reason, const std::string& standing) {
   root_fd_ = nullptr;
   standing_root_ = standing;
   if (root_state_ == RootState::unavailable && root_reason_ == reason) return;
@@ -93,6 +97,7 @@ void WatchEngine::root_lost(const std::string& reason, const std::string& standi
   root_reason_ = reason;
   pass_pending_ = 0;
   dirty_.clear();
+  for (auto& [region, state] : regions_) state.aside.clear();
   throttled_.clear();
   strangers_.clear();
   for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ENOENT);

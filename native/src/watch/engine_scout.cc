@@ -36,9 +36,11 @@ void WatchEngine::scout_loop() {
     if (stopping_) return;
     if (strangers_.waiting()) {
       const Stranger stranger = strangers_.take();
+      begin_job(Job::adoption, kRootDir, 0);
       lock.unlock();
       adopt(stranger);
       lock.lock();
+      end_job();
       continue;
     }
     DirId id;
@@ -49,7 +51,7 @@ void WatchEngine::scout_loop() {
       run_task(id, task);
       lock.lock();
     }
-    release(id, task.pass);
+    release(id, task);
   }
 }
 
@@ -61,7 +63,7 @@ bool WatchEngine::names_of(DirId id, DirtyDirectory& task) {
     if (config_.politeness.asks_for_anything()) pass_work_.notify_one();
     return false;
   }
-  take_task(id, task);
+  if (!take_task(id, task)) return false;
   if (task.list || !table_.at(id).listed) {
     DirtyDirectory rest = task;
     rest.names.clear();
@@ -101,7 +103,7 @@ void WatchEngine::adopt(const Stranger& stranger) {
   }
   if (error != 0 || stat_at(directory.get(), "", self) != 0) return;
   std::string path;
-  const bool ours = path_below(place_of(root->get()), place_of(directory.get()), path);
+  const bool ours = path_below(place_of(root->get()), place_of(directory.get()), path) && !is_too_deep(path);
   const DirId id = ours ? adopt_chain(root->get(), path) : kNoDir;
   Lock lock(mutex_);
   if (!ours || (id != kNoDir && table_.valid(id) && table_.at(id).barred)) strangers_.lies_elsewhere(stranger.key);
@@ -150,6 +152,7 @@ DirId WatchEngine::adopt_chain(int root_fd, const std::string& path) {
       const Entry* entry = table_.at(at).find(name);
       if (entry != nullptr && entry->child == kNoDir) return kNoDir;  // it is becoming a directory: its own marks tell
       if (entry != nullptr) next = entry->child;
+      this_worker.mounts_here = mounts_in(above);
     }
     if (next == kNoDir) {
       UniqueFd parent;

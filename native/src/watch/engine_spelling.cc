@@ -28,7 +28,9 @@ bool WatchEngine::may_be_respelled(int fd, uint64_t dev, const std::vector<Sight
   int tries = 0;
   for (const Sighting& sighting : sightings) {
     if (spelling != Spelling::unknown || tries == kTries) break;
-    if (sighting.error != 0) continue;
+    // Never by the place of a mount that may not answer: this directory would wait for it.
+    const bool is_mount = this_worker.mounts_here != nullptr && this_worker.mounts_here->contains(sighting.name);
+    if (sighting.error != 0 || is_mount) continue;
     tries++;
     spelling = spelling_of(fd, sighting.name);
   }

@@ -19,37 +19,62 @@ namespace fustor {
 void WatchEngine::worker_loop(Duty duty) {
   take_own_working_directory();
   const bool only_passes = duty == Duty::background;
-  this_worker.takes_live = !only_passes;
   if (only_passes) apply_politeness(config_.politeness);
   std::condition_variable& wake = only_passes ? pass_work_ : work_;
   Lock lock(mutex_);
   for (;;) {
-    const auto needed = [this, duty, only_passes] {
-      return stopping_ || (!only_passes && (root_check_due_ || link_walk_due_)) || may_take(duty);
-    };
-    wake.wait(lock, needed);
+    wake.wait(lock, [this, duty] { return is_needed(duty); });
     if (stopping_) return;
-    if (only_passes) {
-      work_through(lock, duty);
-      pay_for_listing(lock);
-      continue;
-    }
-    if (root_check_due_) {
-      root_check_due_ = false;
-      lock.unlock();
-      check_root();
-      lock.lock();
-      continue;
-    }
-    if (link_walk_due_) {
-      link_walk_due_ = false;
-      lock.unlock();
-      find_links();
-      lock.lock();
-      continue;
-    }
-    work_through(lock, duty);
+    serve(lock, duty);
+    if (only_passes) pay_for_listing(lock);
   }
+}
+
+/** In the place of a thread that waits for a file system which does not answer. */
+void WatchEngine::spare_loop(Duty duty, size_t number) {
+  take_own_working_directory();
+  const bool only_passes = duty == Duty::background;
+  if (only_passes) apply_politeness(config_.politeness);
+  Lock lock(mutex_);
+  for (;;) {
+    spares_wake_.wait(lock, [&] { return stopping_ || (number < spares_[only_passes ? 1 : 0].allowed && is_needed(duty)); });
+    if (stopping_) return;
+    serve(lock, duty);
+    if (only_passes) pay_for_listing(lock);
+  }
+}
+
+bool WatchEngine::is_needed(Duty duty) const {
+  return stopping_ || (duty != Duty::background && ((root_check_due_ && !root_checking_) || link_walk_due_)) || may_take(duty);
+}
+
+void WatchEngine::serve(Lock& lock, Duty duty) {
+  if (duty == Duty::background) return work_through(lock, duty);
+  if (root_check_due_ && !root_checking_) return check_root_now(lock);
+  if (!link_walk_due_) return work_through(lock, duty);
+  link_walk_due_ = false;
+  lock.unlock();
+  find_links();
+  lock.lock();
+}
+
+/** One thread at a time: a root that does not answer keeps one of them. */
+void WatchEngine::check_root_now(Lock& lock) {
+  root_check_due_ = false;
+  root_checking_ = true;
+  begin_job(Job::root, kRootDir, 0);
+  lock.unlock();
+  check_root();
+  lock.lock();
+  end_job();
+  root_checking_ = false;
+  if (root_check_due_) work_.notify_one();
+}
+
+/** The same by a thread that waits in the middle of a task. */
+void WatchEngine::check_root_beside(Lock& lock, DirId id, uint32_t pass) {
+  check_root_now(lock);
+  begin_job(Job::directory, id, pass);
 }
 
 /** The next dirty directory, if it is still one. */
@@ -65,7 +90,7 @@ void WatchEngine::work_through(Lock& lock, Duty duty) {
     lock.lock();
   }
   if (std::exchange(this_worker.is_listing, false)) listing_workers_--;
-  release(id, task.pass);
+  release(id, task);
   if (const StorageVerdict verdict = this_worker.storage.end_task(); listed && most_helpers_ > 0) heed(verdict);
 }
 
@@ -83,7 +108,6 @@ bool WatchEngine::may_take(Duty duty) const {
 
 void WatchEngine::helper_loop(size_t number) {
   take_own_working_directory();
-  this_worker.takes_live = false;
   apply_politeness(config_.politeness);
   Lock lock(mutex_);
   for (;;) {
@@ -100,7 +124,10 @@ void WatchEngine::heed(StorageVerdict verdict) {
   if (verdict == StorageVerdict::quick && helpers_allowed_ > 0) helpers_allowed_--;
   if (verdict != StorageVerdict::slow || helpers_allowed_ >= most_helpers_ || !dirty_.queued(Duty::background)) return;
   try {
-    if (helpers_.size() == helpers_allowed_) helpers_.emplace_back([this, number = helpers_.size()] { helper_loop(number); });
+    if (helpers_started_ == helpers_allowed_) {
+      start_thread(false, false, [this, number = helpers_started_] { helper_loop(number); });
+      helpers_started_++;
+    }
   } catch (const std::system_error&) {
     return;  // the machine has no more
   }
@@ -110,7 +137,7 @@ void WatchEngine::heed(StorageVerdict verdict) {
 
 /** There is room for changes again, or everything ends. */
 void WatchEngine::wake_all() {
-  for (std::condition_variable* wake : {&work_, &scout_, &pass_work_, &helpers_wake_}) wake->notify_all();
+  for (std::condition_variable* wake : {&work_, &scout_, &pass_work_, &helpers_wake_, &spares_wake_}) wake->notify_all();
 }
 
 // ---- tasks ----------------------------------------------------------------------------------------------------------------------
@@ -124,17 +151,26 @@ void WatchEngine::pay_for_listing(Lock& lock) {
 
 /** The directory is ours until it is released. False when it is not to be had. */
 bool WatchEngine::take_task(DirId id, DirtyDirectory& task) {
-  if (!table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked) return false;
+  if (!table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked || put_aside(id)) return false;
   task = dirty_.take(id);
   table_.at(id).busy = true;
   busy_workers_++;
+  begin_job(Job::directory, id, task.pass);
   return true;
 }
 
-void WatchEngine::release(DirId id, uint32_t pass) {
+void WatchEngine::release(DirId id, DirtyDirectory& task) {
+  const bool kept = end_job();
+  const uint32_t pass = kept ? task.pass : 0;
   Directory& directory = table_.at(id);
   directory.busy = false;
   busy_workers_--;
+  if (!kept && directory.alive && root_state_ != RootState::unavailable) {
+    task.list = task.recursive = true;
+    task.quiet = task.parked = task.in_live = task.in_background = false;
+    task.pass = 0;
+    dirty_.put_back(id, std::move(task), monotonic_ns());
+  }
   if (!directory.alive) {
     if (directory.readers == 0) table_.recycle(id);
   } else if (dirty_.has(id)) {

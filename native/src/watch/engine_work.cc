@@ -65,6 +65,7 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
       return;
     }
     path = table_.path_of(id);
+    this_worker.mounts_here = mounts_in(path);
     expected = table_.at(id).identity;
     parent_dev = table_.valid(table_.at(id).parent) ? table_.at(table_.at(id).parent).identity.dev : 0;
     is_mount = !mounts_.empty() && mounts_.contains(id);
@@ -82,6 +83,8 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   int error = open_directory_beneath(root->get(), path, directory);
   if (error == 0) error = stat_at(directory.get(), "", self);
   this_worker.storage.end();
+  this_worker.step();
+  if (this_worker.given_up()) return;
   if (error == 0 && new_device) learn_device(directory.get(), self.dev);
   if (error == 0 && !(identity_of(self) == expected)) {
     const bool returned = is_same_mount(id, directory.get(), self);
@@ -95,6 +98,8 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     if (error == EACCES) arm_unreadable(id, root->get(), path);
     if (error == EACCES && ::faccessat(root->get(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) hidden_from_above(id);
     cannot_open(id, task, error);
+  } else if (is_too_deep(path)) {
+    too_deep(id, directory.get(), task);
   } else if (parent_dev != self.dev && !may_enter(id, directory.get(), self)) {
     Lock lock(mutex_);
     table_.at(id).barred = table_.at(id).listed = true;
@@ -104,6 +109,39 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     if (!list || !task.names.empty()) look_at_names(id, directory.get(), path, task);
     if (list) list_directory(id, directory.get(), path, task);
   }
+}
+
+/**
+ * Nothing below a directory whose path is too long is known or told: each row holds the whole path, so that a few thousand directories in
+ * one another would be hundreds of megabytes. Its own row is right: what comes and goes in it changes that.
+ */
+void WatchEngine::too_deep(DirId id, int fd, DirtyDirectory& task) {
+  Lock lock(mutex_, std::defer_lock);
+  arm(id, fd, lock);
+  lock.unlock();
+  const OwnSighting own = look_at_own(fd);
+  lock.lock();
+  if (!table_.valid(id) || this_worker.given_up()) return;
+  Directory& directory = table_.at(id);
+  std::vector<std::string> names;  // it had a shorter path before
+  for (const Entry& entry : directory.slots()) {
+    if (!(entry.flags & kDead)) names.emplace_back(directory.name_of(entry));
+  }
+  for (const std::string& name : names) {
+    Entry* entry = directory.find(name);
+    if (entry->child != kNoDir) {
+      leave(id, *entry, task);
+    } else {
+      Sighting gone;
+      gone.name = name;
+      apply_gone(id, gone, task);
+    }
+  }
+  apply_own(id, own, task.announce, task.quiet, task.since_ns);
+  directory.unreadable = ENAMETOOLONG;
+  directory.listed = true;
+  gone_early_.erase(id);
+  for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
 }
 
 bool WatchEngine::may_enter(DirId id, int fd, const FileStat& self) const {
@@ -138,7 +176,7 @@ void WatchEngine::hidden_from_above(DirId id) {
 
 void WatchEngine::cannot_open(DirId id, DirtyDirectory& task, int error) {
   Lock lock(mutex_);
-  if (!table_.valid(id)) return;
+  if (!table_.valid(id) || this_worker.given_up()) return;
   Directory& directory = table_.at(id);
   if (id == kRootDir) root_check_due_ = true;
   if (id == kRootDir || is_exhausted(error)) {
@@ -197,11 +235,34 @@ Sighting WatchEngine::look(int fd, const std::string& path, std::string name, Ma
   sighting.contested_since = mark.contested_since;
   sighting.inode = mark.inode;
   sighting.sequence = next_sequence();
-  sighting.error = stat_at(fd, sighting.name.c_str(), sighting.stat);
+  const MountNames* mounts = this_worker.mounts_here.get();
+  const auto mount = mounts == nullptr ? MountNames::const_iterator{} : mounts->find(sighting.name);
+  if (mounts != nullptr && mount != mounts->end()) {
+    look_at_mount(fd, path, mount->second, sighting);
+  } else {
+    sighting.error = stat_at(fd, sighting.name.c_str(), sighting.stat);
+  }
+  this_worker.step();
   // What the filter leaves out does not exist for us, also when it did before it changed its kind.
   if (sighting.error != 0) return sighting;
   if (!filter_.wants(path, sighting.name, sighting.stat.kind) || is_server_snapshot(fd, sighting.name)) sighting.error = ENOENT;
   return sighting;
+}
+
+/** The directory must not wait for what is mounted in it. Without an answer the stat is made up of what the mounts say. */
+void WatchEngine::look_at_mount(int fd, const std::string& path, uint64_t dev, Sighting& sighting) const {
+  if (!filter_.wants(path, sighting.name, EntryKind::directory)) {
+    sighting.error = ENOENT;  // what is left out is not even asked
+    return;
+  }
+  const std::string place = path.empty() ? sighting.name : path + '/' + sighting.name;
+  sighting.error = prober_->stat(fd, sighting.name, place, sighting.stat);
+  if (sighting.error == 0 || sighting.error == ENOENT || sighting.error == ENOTDIR) return;
+  sighting.mount = true;
+  sighting.stat = {};
+  sighting.stat.kind = EntryKind::directory;
+  sighting.stat.nlink = 1;
+  sighting.stat.dev = dev;
 }
 
 void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& marked) {
@@ -217,6 +278,7 @@ void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, Dirty
   for (auto& [name, mark] : due) {
     own_row = own_row || (mark.flags & kChangesDirectory);
     sightings.push_back(look(fd, path, std::move(name), mark));
+    if (closing_.load(std::memory_order_relaxed)) return;
     if (sightings.size() < kApplyBatch) continue;
     correct_spellings(id, fd, path, sightings);
     if (!flush(id, sightings, task)) return;
@@ -241,30 +303,31 @@ bool WatchEngine::flush(Lock& lock, DirId id, std::vector<Sighting>& sightings, 
   apply(id, sightings, task);
   sightings.clear();
   if (config_.raw) changes_.drop_changes();
-  while (changes_.full() && !stopping_ && root_state_ != RootState::unavailable) {
+  while (changes_.full() && !stopping_ && root_state_ != RootState::unavailable && !this_worker.given_up()) {
     signal_readable();
+    if (this_worker.watch != nullptr) this_worker.watch->has_room = false;
     work_.wait(lock, [this] {
-      return stopping_ || root_check_due_ || root_state_ == RootState::unavailable || !changes_.full();
+      return stopping_ || (root_check_due_ && !root_checking_) || root_state_ == RootState::unavailable || !changes_.full();
     });
-    if (!root_check_due_ || stopping_) continue;
-    root_check_due_ = false;
-    lock.unlock();
-    check_root();
-    lock.lock();
+    if (this_worker.watch != nullptr) this_worker.watch->has_room = true;
+    this_worker.step();
+    if (!root_check_due_ || root_checking_ || stopping_) continue;
+    check_root_beside(lock, id, task.pass);
   }
-  return !stopping_ && table_.valid(id);
+  return !stopping_ && table_.valid(id) && !this_worker.given_up();
 }
 
 OwnSighting WatchEngine::look_at_own(int fd) const {
   OwnSighting own;
   own.sequence = next_sequence();
   own.seen = stat_at(fd, "", own.stat) == 0;
+  this_worker.step();
   return own;
 }
 
 /** With the mutex held. */
 void WatchEngine::apply_own(DirId id, const OwnSighting& own, bool announce, bool quiet, int64_t since_ns) {
-  if (!own.seen || root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
+  if (!own.seen || this_worker.given_up() || root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
   Directory& directory = table_.at(id);
   if (own.sequence <= directory.own_sequence) return;
   Entry* entry = id == kRootDir ? &table_.root_entry() : table_.at(directory.parent).find(directory.name);
@@ -290,7 +353,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   sightings.clear();
   Lock lock(mutex_, std::defer_lock);
   const bool unwatched = arm(id, fd, lock) != 0;
-  if (!table_.valid(id)) return;
+  if (!table_.valid(id) || this_worker.given_up()) return;
   const bool was_unreadable = table_.at(id).unreadable != 0;
   table_.at(id).unreadable = 0;
   const uint32_t pass = pass_;  // whoever asked for this listing, it serves the pass that is running
@@ -311,7 +374,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   lock.lock();
   flush(lock, id, sightings, task);
   std::vector<std::string> missing;
-  if (error == 0) missing = missing_names(id);
+  if (error == 0 && !this_worker.given_up()) missing = missing_names(id);
   if (!missing.empty()) {
     lock.unlock();
     confirm_missing(id, fd, path, std::move(missing), task);
@@ -320,7 +383,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   }
   // An audit may have said that it cannot be listed, which only a live row takes back.
   apply_own(id, own, task.announce || (was_unreadable && error == 0), task.quiet, task.since_ns);
-  if (table_.valid(id)) has_listed(id, error, pass, unwatched);
+  if (table_.valid(id) && !this_worker.given_up()) has_listed(id, error, pass, unwatched);
 }
 
 /** With the mutex held. */
@@ -346,6 +409,7 @@ int WatchEngine::list_once(DirId id, int fd, const std::string& path, const Dirt
   const int error = lister.list(
       fd,
       [&](std::string_view name, unsigned char d_type) {
+        if (closing_.load(std::memory_order_relaxed)) return false;
         if (!filter_.wants(path, name, kind_of_dirent(d_type))) return true;
         sightings.push_back(look(fd, path, std::string(name), Mark{}));
         this_worker.entries_listed++;
@@ -357,6 +421,7 @@ int WatchEngine::list_once(DirId id, int fd, const std::string& path, const Dirt
       },
       nullptr);
   this_worker.storage.end();
+  this_worker.step();
   return error;
 }
 

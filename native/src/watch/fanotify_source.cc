@@ -120,9 +120,9 @@ int FanotifySource::arm(int directory_fd, WatchId& id) {
 int FanotifySource::arm_on(const FsIdentity& fs, int directory_fd, WatchId& id) {
   HandleBuffer handle;
   if (const int error = handle.read(directory_fd); error != 0) return error;
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   uint16_t number;
-  if (const int error = file_system_of(fs, handle.mount_id, directory_fd, number); error != 0) return error;
+  if (const int error = file_system_of(lock, fs, handle.mount_id, directory_fd, number); error != 0) return error;
   const HandleRef ref = handle.ref(number);
   id = table_.find(ref);
   if (id != HandleTable::kNone) return 0;
@@ -137,9 +137,31 @@ void FanotifySource::disarm(WatchId id) {
   table_.erase(id);
 }
 
-/** Marks the file system when that has not been done, or was undone. */
-int FanotifySource::file_system_of(const FsIdentity& identity, int mount_id, int directory_fd, uint16_t& number) {
+/** Marks the file system when that has not been done, or was undone. Marking asks it who it is, and nobody must wait for the answer. */
+int FanotifySource::file_system_of(std::unique_lock<std::mutex>& lock, const FsIdentity& identity, int mount_id, int directory_fd,
+                                   uint16_t& number) {
   if (identity.fsid == 0) return ENODEV;
+  for (;;) {
+    size_t slot;
+    if (const int error = slot_of(identity, slot); error != 0) return error;
+    if (slot < file_systems_.size() && file_systems_[slot].identity == identity && file_systems_[slot].state == MarkState::marked) {
+      number = static_cast<uint16_t>(slot);
+      return 0;
+    }
+    FileSystem marked;
+    marked.identity = identity;
+    const uint64_t flushes = flushes_;
+    if (const int error = add_mark(lock, marked, mount_id, directory_fd); error != 0) return error;
+    if (flushes != flushes_) continue;  // all marks were taken away meanwhile, and this one with them
+    if (const int error = slot_of(identity, slot); error != 0) return error;
+    if (slot > UINT16_MAX) return ENOSPC;
+    if (slot == file_systems_.size()) file_systems_.emplace_back();
+    file_systems_[slot] = marked;
+  }
+}
+
+/** Where a file system stands in the list, or is to stand. */
+int FanotifySource::slot_of(const FsIdentity& identity, size_t& slot) {
   size_t found = file_systems_.size();
   size_t free = file_systems_.size();
   bool checked = false;
@@ -161,35 +183,28 @@ int FanotifySource::file_system_of(const FsIdentity& identity, int mount_id, int
       free = i;
     }
   }
-  if (found == file_systems_.size()) {
-    FileSystem fresh;
-    fresh.identity = identity;
-    if (const int error = add_mark(fresh, mount_id, directory_fd); error != 0) return error;
-    if (free > UINT16_MAX) return ENOSPC;
-    if (free == file_systems_.size()) file_systems_.emplace_back();
-    file_systems_[free] = fresh;
-    found = free;
-  } else if (file_systems_[found].state == MarkState::none) {
-    if (const int error = add_mark(file_systems_[found], mount_id, directory_fd); error != 0) return error;
-  }
-  number = static_cast<uint16_t>(found);
+  slot = found == file_systems_.size() ? free : found;
   return 0;
 }
 
-int FanotifySource::add_mark(FileSystem& fs, int mount_id, int directory_fd) {
+/** Lets the mutex go meanwhile. */
+int FanotifySource::add_mark(std::unique_lock<std::mutex>& lock, FileSystem& fs, int mount_id, int directory_fd) {
+  uint64_t move_mask = move_mask_;
+  lock.unlock();
   char path[40];  // not the descriptor itself: fanotify_mark refuses those opened with O_PATH
   std::snprintf(path, sizeof(path), "/proc/self/fd/%d", directory_fd);
   const auto mark = [&] {
-    const bool done = ::fanotify_mark(fd_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, kMask | move_mask_, AT_FDCWD, path) == 0;
+    const bool done = ::fanotify_mark(fd_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, kMask | move_mask, AT_FDCWD, path) == 0;
     return done ? 0 : errno;
   };
   int error = mark();
-  if (error == EINVAL && move_mask_ == kRename) {
-    move_mask_ = FAN_MOVED_FROM | FAN_MOVED_TO;
+  if (error == EINVAL && move_mask == kRename) {
+    move_mask = FAN_MOVED_FROM | FAN_MOVED_TO;
     error = mark();
-    if (error != 0) move_mask_ = kRename;
   }
+  lock.lock();
   if (error != 0) return error;
+  move_mask_ = move_mask;
   fs.superblock = superblock_of_mount(mount_id, fs.identity.dev);
   fs.state = MarkState::marked;
   return 0;
@@ -431,6 +446,7 @@ void FanotifySource::give_up(std::vector<KernelEvent>& events) {
     for (FileSystem& fs : file_systems_) {
       if (fs.state == MarkState::marked) fs.state = MarkState::none;
     }
+    flushes_++;
   }
   std::vector<char> waste(kBufferBytes);  // the names of `events` lie in buffer_
   uint64_t discarded = 0;

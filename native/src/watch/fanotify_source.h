@@ -121,8 +121,9 @@ class FanotifySource final : public EventSource {
   struct Record;
 
   // With the mutex held.
-  int file_system_of(const FsIdentity& identity, int mount_id, int directory_fd, uint16_t& number);
-  int add_mark(FileSystem& fs, int mount_id, int directory_fd);
+  int file_system_of(std::unique_lock<std::mutex>& lock, const FsIdentity& identity, int mount_id, int directory_fd, uint16_t& number);
+  int slot_of(const FsIdentity& identity, size_t& slot);
+  int add_mark(std::unique_lock<std::mutex>& lock, FileSystem& fs, int mount_id, int directory_fd);
   void end_file_system(size_t number);
   void find_ended();
   void report_ended(std::vector<KernelEvent>& events);
@@ -157,6 +158,7 @@ class FanotifySource final : public EventSource {
   std::vector<WatchId> ended_;
   WatchId next_id_ = -2;
   uint64_t move_mask_ = 0;
+  uint64_t flushes_ = 0;  // how often all marks were taken away
   FanotifyStats counts_;
   std::unordered_set<uint64_t, InodeHash> followed_;
   std::array<uint64_t, 64> attribs_{};  // inodes of the last events that an unlink may take back, 0 = none

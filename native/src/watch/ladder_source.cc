@@ -69,18 +69,16 @@ int LadderSource::arm(int directory_fd, WatchId& id) {
   if (is_inotifys(stat.st_dev)) return arm_inotify(directory_fd, id);
   FsIdentity fs;
   if (const int error = identify_fs(directory_fd, fs); error != 0) return error;
-  std::unique_lock lock(mutex_);
   const EngineKind engine = decided(fs);
   if (engine == EngineKind::none) return arm_first(fs, directory_fd, id);
-  lock.unlock();
   if (engine == EngineKind::inotify) return arm_inotify(directory_fd, id);
   const int error = fanotify_.arm_on(fs, directory_fd, id);
   if (error == 0 || is_passing(error)) return error;
-  lock.lock();  // it worked before, but a file system can be marked again in vain
+  // It worked before, but a file system can be marked again in vain.
   return arm_first(fs, directory_fd, id);
 }
 
-/** With the mutex held: all who come for the same file system wait for one answer. */
+/** Without the mutex, because a file system may not answer. Threads that come for the same one at a time find the same answer. */
 int LadderSource::arm_first(const FsIdentity& fs, int directory_fd, WatchId& id) {
   if (mode_ == EngineMode::inotify) {
     decide(fs, EngineKind::inotify, "asked for by configuration");
@@ -117,14 +115,17 @@ bool LadderSource::is_inotifys(uint64_t dev) const {
 
 /** `none` also when it was refused: by the next directory it may have changed. */
 EngineKind LadderSource::decided(const FsIdentity& fs) const {
+  const std::lock_guard lock(mutex_);
   const auto found = by_dev_.find(fs.dev);
   return found == by_dev_.end() || !(decisions_[found->second].fs == fs) ? EngineKind::none : decisions_[found->second].engine;
 }
 
 void LadderSource::decide(const FsIdentity& fs, EngineKind engine, std::string reason) {
+  const bool listed = current_mounts()->by_dev(fs.dev) != nullptr;
+  const std::lock_guard lock(mutex_);
   const auto [found, fresh] = by_dev_.try_emplace(fs.dev, decisions_.size());
   if (fresh) decisions_.emplace_back();
-  decisions_[found->second] = {fs, engine, std::move(reason), current_mounts()->by_dev(fs.dev) != nullptr};
+  decisions_[found->second] = {fs, engine, std::move(reason), listed};
 }
 
 void LadderSource::disarm(WatchId id) {

@@ -95,6 +95,7 @@ class Directory {
   bool seen_phase = false;
   bool watch_refused = false;   // no watch: budget or file system
   bool barred = false;          // a file system that is never entered
+  bool placeholder = false;     // a mount that has never answered: what its row says of it is made up
   bool appeared = false;        // while the first pass ran: what is in it is a change, not what was there before
 
   Entry* find(std::string_view name);

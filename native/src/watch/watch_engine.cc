@@ -12,7 +12,6 @@
 
 #include "base/name_codec.h"
 #include "scan/block_meter.h"
-#include "scan/mounts.h"
 #include "watch/inotify_source.h"
 #include "watch/ladder_source.h"
 #include "watch/monotonic.h"
@@ -22,6 +21,7 @@ namespace fustor {
 
 namespace {
 constexpr int64_t kFreshPassNs = 60'000'000'000;  // a snapshot this soon after a pass needs no other
+constexpr int64_t kMountPatienceMs = 250;
 constexpr int64_t kStatusWalkNs = 5'000'000'000;
 constexpr int64_t kSmallWalkNs = 200'000'000;
 constexpr size_t kSmallTable = 10'000;
@@ -41,6 +41,14 @@ std::string refusal_name(int error) {
     default: return std::strerror(error);
   }
 }
+
+std::string unreadable_reason(int error, size_t max_path_bytes) {
+  switch (error) {
+    case ETIMEDOUT: return "it does not answer";
+    case ENAMETOOLONG: return "its path is longer than max_path_bytes = " + std::to_string(max_path_bytes);
+    default: return std::strerror(error);
+  }
+}
 }  // namespace
 
 std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()> on_readable) {
@@ -56,7 +64,7 @@ std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()
 
 WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
     : config_(std::move(config)), filter_(config_.filter, config_.root), source_(std::move(source)), on_readable_(std::move(on_readable)),
-      pass_limit_(config_.politeness.entries_per_second), dirty_(config_.pressure), root_place_(config_.root) {}
+      pass_limit_(config_.politeness.entries_per_second), dirty_(config_.pressure) {}
 
 WatchEngine::~WatchEngine() { close(); }
 
@@ -75,7 +83,10 @@ void WatchEngine::start() {
   }
   wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   mounts_fd_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-  mount_places_ = places_below(root_place_, *current_mounts());
+  read_mounts();
+  prober_ = std::make_unique<MountProber>(kMountPatienceMs, [weak = weak_from_this()](const std::string& place) {
+    if (const auto self = weak.lock(); self != nullptr) self->mount_answered(place);
+  });
   root_check_due_ = true;
   const unsigned threads = config_.threads > 0 ? config_.threads : std::max(2u, std::thread::hardware_concurrency());
   reader_ = std::thread([this] { reader_loop(); });
@@ -83,28 +94,22 @@ void WatchEngine::start() {
   worker_count_ = threads;
   if (config_.threads == 0 && !pass_limit_.limits() && threads < kMostThreads) most_helpers_ = kMostThreads - threads;
   for (unsigned i = 0; i < threads; i++) {
-    workers_.emplace_back([this, polite] { worker_loop(polite ? Duty::live : Duty::any); });
-    if (polite) workers_.emplace_back([this] { worker_loop(Duty::background); });
+    start_thread(true, true, [this, polite] { worker_loop(polite ? Duty::live : Duty::any); });
+    if (polite) start_thread(false, true, [this] { worker_loop(Duty::background); });
   }
-  workers_.emplace_back([this] { scout_loop(); });
+  start_thread(true, false, [this] { scout_loop(); });
 }
 
 void WatchEngine::close() {
   {
     Lock lock(mutex_);
-    stopping_ = true;
+    stopping_ = closing_ = true;
     wake_all();
     for (SnapshotStream* snapshot : snapshots_) snapshot->fail(ECANCELED);
     wake_reader();
   }
   if (reader_.joinable()) reader_.join();
-  for (std::vector<std::thread>* threads : {&workers_, &helpers_}) {  // none is started any more
-    for (std::thread& thread : *threads) {
-      if (thread.joinable()) thread.join();
-    }
-    threads->clear();
-  }
-  let_go();
+  if (leave_threads()) let_go();  // none is started any more
 }
 
 /**
@@ -138,6 +143,8 @@ void WatchEngine::let_go() {
     throttled_ = {};
     gone_early_ = {};
     unwatched_ = {};
+    remote_ = {};
+    regions_ = {};
     mounts_ = {};
     lost_mounts_ = {};
     forget_paths();
@@ -304,6 +311,14 @@ void WatchEngine::add_unwatched(DirId id, Unwatched& line) const {
   encode_wire("/" + table_.path_of(id), line.examples.emplace_back());
 }
 
+/** The same for directories that cannot be read. */
+void WatchEngine::add_unreadable(DirId id) const {
+  walked_.unreadable++;
+  Unreadable& line = walked_.unreadable_by[unreadable_reason(table_.at(id).unreadable, config_.max_path_bytes)];
+  line.count++;
+  if (line.examples.size() < Unwatched::kExamples && table_.reachable(id)) encode_wire("/" + table_.path_of(id), line.examples.emplace_back());
+}
+
 WatchStatus WatchEngine::status() const {
   Lock lock(mutex_);
   if (source_ == nullptr) return counts_;  // closed: as it was in the end
@@ -322,18 +337,27 @@ WatchStatus WatchEngine::status() const {
     walked_.table_bytes = table_.bytes();
     walked_.unwatched.clear();
     walked_.unreadable = 0;
+    walked_.unreadable_by.clear();
     for (DirId id = 0; id < table_.capacity(); id++) {
       const Directory& directory = table_.at(id);
       if (!directory.alive) continue;
       if (directory.watch_refused) add_unwatched(id, walked_.unwatched[refusal_name(directory.watch_error)]);
-      if (directory.unreadable != 0) walked_.unreadable++;
+      if (directory.unreadable != 0) add_unreadable(id);
     }
   }
   status.table_bytes = walked_.table_bytes;
   for (const auto& [bit, name] : kEventKinds) status.events_by_kind[name] = kinds_[static_cast<size_t>(std::countr_zero(bit))];
   status.engines = source_->facts();
   status.unwatched = walked_.unwatched;
+  status.polled_elsewhere = remote_.members.size();
   status.unreadable = walked_.unreadable;
+  status.unreadable_by = walked_.unreadable_by;
+  for (const Hang& hang : hangs(now)) {
+    if (status.unanswered.size() >= WatchStatus::kExamples) break;
+    Unanswered& line = status.unanswered.emplace_back();
+    encode_wire("/" + hang.path, line.path);
+    line.for_ms = static_cast<uint64_t>((now - hang.since_ns) / 1'000'000);
+  }
   status.held_deletes = held_until_ns_ == 0 ? 0 : held_deletes_;
   for (const DirId id : lost_mounts_) {
     if (status.lost_mounts.size() >= WatchStatus::kExamples || !table_.valid(id)) continue;

@@ -4,6 +4,7 @@
 //   worker threads     take one dirty directory at a time, open it beneath the root, stat the marked names (or list it: arm the
 //                      watch first, then list), and apply what they saw to the table; each difference becomes a change
 //   helper threads     the same for passes over the tree alone, while storage is slow (engine_threads.cc)
+//   spare threads      take the places of those that wait for a file system that does not answer (engine_hangs.cc)
 //   scout thread       directories that events come from before the pass got there (engine_scout.cc), and marked names while every
 //                      worker is at a long listing: never lists itself
 //   snapshot cursors   copy rows out of the table, directory by directory, as the pass over the tree gets there
@@ -42,9 +43,11 @@
 #include "watch/dirty_set.h"
 #include "watch/event_source.h"
 #include "watch/spelling.h"
+#include "scan/mount_prober.h"
 #include "watch/storage_probe.h"
 #include "watch/strangers.h"
 #include "watch/tree_table.h"
+#include "watch/worker_thread.h"
 
 namespace fustor {
 
@@ -56,6 +59,7 @@ struct Sighting {
   FileStat stat{};
   int error = 0;                 // 0, ENOENT, or why it could not be statted
   uint16_t flags = 0;            // MarkFlag; 0 = found by a listing
+  bool mount = false;            // a file system is mounted there that may not answer (MountProber)
   uint64_t sequence = 0;         // taken before the stat
   uint64_t contested_since = 0;  // see Mark
   uint64_t inode = 0;            // see Mark
@@ -98,6 +102,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   WatchStatus status() const override;
   RootState root_state(std::string& reason) const override;
   uint64_t canary_events() const override { return canary_events_; }
+  uint64_t hang_changes() const override;
   std::string root_identity() const override;
   bool confirm_root() override;
   void close() override;
@@ -126,6 +131,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void run_timers(int64_t now_ns);
   int64_t next_deadline_ns() const;
   size_t mounts_changed();
+  void read_mounts();
   void begin_pass(bool quiet, const std::string& reason);
   void finish_pass_if_done();
   void begin_audits();
@@ -137,17 +143,43 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   // engine_threads.cc: who looks at dirty directories
   void worker_loop(Duty duty);
   void helper_loop(size_t number);
+  void spare_loop(Duty duty, size_t number);
+  void serve(Lock& lock, Duty duty);
+  bool is_needed(Duty duty) const;
+  void check_root_now(Lock& lock);
+  void check_root_beside(Lock& lock, DirId id, uint32_t pass);
   void begin_listing();
   bool may_take(Duty duty) const;
   void heed(StorageVerdict verdict);
   void work_through(Lock& lock, Duty duty);
   bool take_task(DirId id, DirtyDirectory& task);
-  void release(DirId id, uint32_t pass);
+  void release(DirId id, DirtyDirectory& task);
   void pay_for_listing(Lock& lock);
   void wake_all();
 
+  // engine_hangs.cc: threads, and what does not answer
+  void start_thread(bool takes_live, bool may_be_replaced, std::function<void()> loop);
+  void watch_threads(int64_t now_ns);
+  bool watch_thread(ThreadWatch& thread, int64_t now_ns);
+  void replace(bool live, size_t stuck);
+  void give_up(ThreadWatch& thread);
+  void give_up(DirId id, int error);
+  DirId region_of(DirId id) const;
+  bool is_blocked(DirId region) const;
+  bool put_aside(DirId id);
+  void take_up(DirId region);
+  void begin_job(Job job, DirId directory, uint32_t pass);
+  bool end_job();
+  void mount_answered(const std::string& place);
+  std::shared_ptr<const MountNames> mounts_in(const std::string& path) const;
+  std::vector<Hang> hangs(int64_t now_ns) const;
+  void note_hangs(int64_t now_ns);
+  bool leave_threads();
+
   // engine_work.cc: one dirty directory
   void run_task(DirId id, DirtyDirectory& task);
+  bool is_too_deep(const std::string& path) const { return config_.max_path_bytes > 0 && path.size() > config_.max_path_bytes; }
+  void too_deep(DirId id, int fd, DirtyDirectory& task);
   void park(DirId id, DirtyDirectory& task, int64_t retry_ns);
   void hidden_from_above(DirId id);
   void cannot_open(DirId id, DirtyDirectory& task, int error);
@@ -163,6 +195,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   OwnSighting look_at_own(int fd) const;
   void apply_own(DirId id, const OwnSighting& own, bool announce, bool quiet, int64_t since_ns);
   std::vector<std::pair<std::string, Mark>> names_due(DirId id, DirtyDirectory& task);
+  void look_at_mount(int fd, const std::string& path, uint64_t dev, Sighting& sighting) const;
   Sighting look(int fd, const std::string& path, std::string name, Mark mark) const;
   std::shared_ptr<UniqueFd> root_fd(Lock& lock);
   bool may_enter(DirId id, int fd, const FileStat& self) const;
@@ -189,12 +222,22 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void drop_owners(std::unordered_map<WatchId, std::vector<DirId>>::iterator found);
   void arm_unreadable(DirId id, int root_fd, const std::string& path);
   bool make_room_for(DirId id);
+  struct PollRound {
+    std::unordered_set<DirId> members;
+    std::vector<DirId> left;   // of this round
+    int64_t begun_ns = 0;
+    size_t share = 1;          // directories a tick
+  };
+  bool changes_elsewhere_on(uint64_t dev);
+  void want_polls(int64_t interval_ms);
   void poll_some(int64_t now_ns);
+  void poll_share(PollRound& round, int64_t interval_ms, size_t most, int64_t now_ns);
 
   // engine_root.cc
   void check_root();
   void root_lost(const std::string& reason, const std::string& standing = {});
   void root_renumbered(Identity identity);
+  void lose_root(const std::string& reason, const std::string& standing);
   void root_found(Identity identity, const std::string& text, bool another);
 
   // engine_mounts.cc: what is mounted below the root, and directories whose numbers change
@@ -215,6 +258,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task);
   void apply_leavers(DirId id, const std::vector<Sighting>& sightings, const DirtyDirectory& task, bool by_pass);
   void cannot_look(DirId id, int error);
+  void apply_silent(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void apply_gone(DirId id, const Sighting& sighting, const DirtyDirectory& task);
   void apply_seen(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
   void apply_directory(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task);
@@ -260,6 +304,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void wake_worker_for(DirId id, bool background);
   bool is_first_look(DirId parent) const;
   void add_unwatched(DirId id, Unwatched& line) const;
+  void add_unreadable(DirId id) const;
   void hold_back(int64_t at_ns, DirId id, std::string_view name, Mark mark);
   const std::string& json_dir(DirId id);
   void forget_paths();
@@ -281,7 +326,29 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::condition_variable scout_;  // strangers, or live work while every worker is at a listing
   std::condition_variable helpers_wake_;
   size_t helpers_allowed_ = 0;  // of the helpers, that many may take work of the pass now
+  size_t helpers_started_ = 0;
   size_t most_helpers_ = 0;
+  struct Spares {
+    size_t started = 0;
+    size_t allowed = 0;
+  };
+  std::array<Spares, 2> spares_;  // for threads that take live work, and for those of polite passes
+  std::condition_variable spares_wake_;
+  std::condition_variable thread_ended_;
+  std::vector<std::shared_ptr<ThreadWatch>> threads_;
+  struct Region {
+    size_t stuck = 0;
+    bool hung = false;                   // so long that what lies in it counts as unreadable
+    std::unordered_set<DirId> aside;     // dirty directories in it that wait until it answers
+  };
+  std::unordered_map<DirId, Region> regions_;  // only those in which a thread is stuck
+  std::unique_ptr<MountProber> prober_;
+  std::unordered_map<std::string, std::shared_ptr<const MountNames>> hanging_names_;  // by directory: mounts that may not answer
+  std::vector<std::string> told_hangs_;        // places, as of the last note_hangs()
+  uint64_t hang_changes_ = 0;
+  bool root_checking_ = false;
+  size_t left_behind_ = 0;  // threads that close() did not wait for
+  std::atomic<bool> closing_{false};
   size_t worker_count_ = 0;  // of those that take live work
   size_t listing_workers_ = 0;
   ChangeQueue changes_;
@@ -316,11 +383,10 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   int64_t young_since_ = 0;  // seconds: files written later are young
   std::vector<Limbo> limbo_;
   std::unordered_map<DirId, std::unordered_set<std::string, NameHash, SameName>> gone_early_;  // was_told_gone(), by directory not yet listed
-  std::unordered_set<DirId> unwatched_;  // listed from time to time instead
-  std::vector<DirId> to_poll_;           // what is left of this round over them
-  int64_t poll_round_ns_ = 0;            // when the round began
+  PollRound unwatched_;  // listed from time to time instead
+  PollRound remote_;     // on file systems that others change behind the kernel's back: watched, and listed besides
+  std::unordered_map<uint64_t, bool> elsewhere_devs_;  // changes_elsewhere_on(), until the mounts change
   int64_t next_poll_ns_ = INT64_MAX;
-  size_t poll_share_ = 1;                // directories a tick
   std::atomic<uint64_t> disarmed_{0};    // how many watches were given back
   size_t cold_cursor_ = 0;               // where make_room_for looks next
   std::unordered_map<DirId, MountedHere> mounts_;  // directories on which something is mounted
@@ -331,6 +397,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::vector<SnapshotStream*> snapshots_;  // they leave in their destructor: none may end in a thread of ours, with the mutex held
   std::shared_ptr<UniqueFd> root_fd_;  // open only while there is work: it would keep the file system from being unmounted
   int64_t root_fd_used_ns_ = 0;
+  int64_t next_watch_ns_ = 0;  // over the threads
   bool root_check_due_ = false;
   Identity root_identity_;
   std::string root_place_;      // where it lies without links: so the mounts below it are spelled
@@ -372,8 +439,6 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   UniqueFd mounts_fd_;
   std::set<std::string> mount_places_;  // raw paths below the root, as of the last look at the mounts
   std::thread reader_;
-  std::vector<std::thread> workers_;
-  std::vector<std::thread> helpers_;
   int64_t started_ns_ = 0;
 };
 

@@ -1,9 +1,16 @@
 /** What people should know about how a tree is watched: which engine and why, what has no watch, and the cure. */
-import type { EngineFact, Unwatched, WatchStatus } from "../../native/addon.ts";
+import type { EngineFact, Unanswered, Unreadable, Unwatched, WatchStatus } from "../../native/addon.ts";
 
 type Coverage = Pick<
   WatchStatus,
-  "engines" | "unwatched" | "unreadable" | "watchesUsed" | "watchesLimit" | "lastError" | "lostMounts"
+  | "engines"
+  | "unwatched"
+  | "polledElsewhere"
+  | "unreadableBy"
+  | "watchesUsed"
+  | "watchesLimit"
+  | "unanswered"
+  | "lostMounts"
 >;
 
 /** `maxWatches` is the source's own budget, 0 = none. */
@@ -12,10 +19,10 @@ export function coverageNotes(status: Coverage, maxWatches = 0): readonly string
   const unwatched = Object.entries(status.unwatched).map(([cause, line]) =>
     unwatchedNote(cause, line, status, maxWatches),
   );
-  const unreadable =
-    status.unreadable === 0 ? [] : [`${status.unreadable} directories cannot be read: ${status.lastError}`];
+  const elsewhere = status.polledElsewhere === 0 ? [] : [elsewhereNote(status.polledElsewhere)];
+  const unreadable = Object.entries(status.unreadableBy).map(([reason, line]) => unreadableNote(reason, line));
   const lost = status.lostMounts.map(lostMountNote);
-  return [...engines, ...unwatched, ...unreadable, ...lost];
+  return [...engines, ...unwatched, ...elsewhere, ...unreadable, ...lost, ...status.unanswered.map(unansweredNote)];
 }
 
 const engineNote = ({ fileSystem, engine, reason, count }: EngineFact): string =>
@@ -23,6 +30,23 @@ const engineNote = ({ fileSystem, engine, reason, count }: EngineFact): string =
 
 const lostMountNote = (path: string): string =>
   `what was mounted at ${path} is gone or replaced: its contents are kept until it is back, or until \`fustor-agent confirm SOURCE\` gives it up`;
+
+const elsewhereNote = (count: number): string =>
+  `${count} ${count === 1 ? "directory lies" : "directories lie"} on servers or FUSE mounts that others may change without a word to this kernel: polled as well (remote_poll_interval_sec)`;
+
+/** What the log says, too, when it begins. */
+export const unansweredNote = ({ path, forMs }: Unanswered): string =>
+  `${path} has not answered for ${Math.round(forMs / 1000)} s: what lies there stays as last known, everything else goes on`;
+
+function unreadableNote(reason: string, { count, examples }: Unreadable): string {
+  const which = count === 1 ? "1 directory" : `${count} directories`;
+  return `${which} cannot be read (${reason})${examples[0] === undefined ? "" : `, for example ${shortened(examples[0])}`}`;
+}
+
+const MOST_SHOWN = 200;
+
+const shortened = (path: string): string =>
+  path.length <= MOST_SHOWN ? path : `${path.slice(0, MOST_SHOWN)}... (${path.length} characters)`;
 
 function unwatchedNote(cause: string, line: Unwatched, status: Coverage, maxWatches: number): string {
   const { count, staleMs, examples } = line;

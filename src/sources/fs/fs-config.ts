@@ -29,6 +29,10 @@ export interface FsSourceOptions {
   readonly maxWatches: number;
   /** Each directory without a watch is listed once in this time. */
   readonly pollMs: number;
+  /** The same on file systems that others change behind the kernel's back, with the engine `auto`; 0 = never. */
+  readonly remotePollMs: number;
+  /** Directories whose path is longer are not entered; 0 = no limit. */
+  readonly maxPathBytes: number;
   /** A file is written into the root this often, to see that an event comes of it; 0 = never. */
   readonly canaryMs: number;
   /** Passes over the whole tree: weaker than other threads (0..19, 0 = as the process). */
@@ -64,6 +68,8 @@ export function parseFsOptions({ uri, driverParams: params, excludePaths }: FsSo
     throttleMs: parseNumber("throttle_interval_sec", params.throttle_interval_sec, 1) * 1000,
     maxWatches: parseNumber("max_watches", params.max_watches, 0),
     pollMs: parseNumber("poll_interval_sec", params.poll_interval_sec, 60) * 1000,
+    remotePollMs: parseNumber("remote_poll_interval_sec", params.remote_poll_interval_sec, 10) * 1000,
+    maxPathBytes: parseWhole("max_path_bytes", params.max_path_bytes, 4096),
     canaryMs: parseCanary(params.canary_interval_sec, engine),
     scanNice: parseNice(params.scan_nice),
     scanIoPriority: parseIoPriority(params.scan_ionice),
@@ -124,6 +130,11 @@ function parseBoolean(key: string, value: unknown, fallback: boolean): boolean {
 function parseNumber(key: string, value: unknown, fallback: number): number {
   if (value === undefined || value === null) return fallback;
   return typeof value === "number" && value >= 0 ? value : refuse(key, "a number of at least 0");
+}
+
+function parseWhole(key: string, value: unknown, fallback: number): number {
+  const number = parseNumber(key, value, fallback);
+  return Number.isInteger(number) && number <= 1_000_000 ? number : refuse(key, "a whole number from 0 to 1000000");
 }
 
 function parseCanary(value: unknown, engine: FsEngine): number {

@@ -2,6 +2,7 @@
  * The file system source: one watch engine per root. Live changes and snapshot rows come from the same tree table, so the two agree
  * about what was seen when (see native/src/watch/watch_engine.h).
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Addon, NativeScan, NativeWatch, WatchStatus } from "../../native/addon.ts";
 import { rowChunks } from "../../native/bulk.ts";
 import {
@@ -20,13 +21,14 @@ import {
   type Verified,
 } from "../../sdk/index.ts";
 import { CANARY_PREFIX, Canary } from "./canary.ts";
-import { coverageNotes } from "./coverage-notes.ts";
+import { coverageNotes, unansweredNote } from "./coverage-notes.ts";
 import type { FsSourceOptions } from "./fs-config.ts";
 import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
 import { loadParcel, type ParcelHints, startParcelHints } from "./parcel-hints.ts";
 import { Doorbell, liveBatches } from "./realtime.ts";
 import { sourceKey } from "./source-key.ts";
 
+const STOP_PATIENCE_MS = 2000;
 const ROW_FIELDS = ["path", "file_name", "size", "modified_time", "created_time", "is_directory"] as const;
 
 export class FsSource implements SourceDriver {
@@ -45,16 +47,19 @@ export class FsSource implements SourceDriver {
   #availability: SourceAvailability = { state: "starting" };
   #hints: ParcelHints | undefined;
   #canary: Canary | undefined;
+  #hangChanges = 0;
+  #unanswered: ReadonlySet<string> = new Set();
 
   constructor(context: SourceDriverContext, options: FsSourceOptions, addon: Addon) {
     this.#context = context;
     this.#options = options;
     this.uri = options.root;
     const { root, filePattern, exclude, excludePaths, crossMounts, scanThreads: threads, canaryMs } = options;
+    const { maxPathBytes } = options;
     const expectedRootIdentity = context.memory?.recall();
     const left = { filePattern, exclude: [...exclude, ...canaryNames(options)], excludePaths };
     const rootIdentity = (): string | null => this.#watch.rootIdentity();
-    this.#looker = { addon, root, options: { ...left, crossMounts, threads }, rootIdentity };
+    this.#looker = { addon, root, options: { ...left, crossMounts, threads, maxPathBytes }, rootIdentity };
     this.#decodes = (key) => addon.decodeName(key) !== null;
     this.#watch = addon.createWatch(
       options.root,
@@ -66,6 +71,8 @@ export class FsSource implements SourceDriver {
         mode: options.engine === "parcel" ? "poll" : options.engine,
         maxWatches: options.maxWatches,
         pollMs: options.pollMs,
+        elsewherePollMs: options.remotePollMs,
+        maxPathBytes,
         ...(canaryMs > 0 ? { canary: CANARY_PREFIX } : {}),
         ...(expectedRootIdentity === undefined ? {} : { expectedRootIdentity }),
         scanNice: options.scanNice,
@@ -231,14 +238,16 @@ export class FsSource implements SourceDriver {
   async close(): Promise<void> {
     this.#closed.abort();
     this.#listeners.clear();
-    await this.#canary?.stop();
-    await this.#hints?.stop();
+    // Both may wait for a file system that does not answer; a stop does not.
+    const stopped = Promise.all([this.#canary?.stop(), this.#hints?.stop()]);
+    await Promise.race([stopped, pause(STOP_PATIENCE_MS, undefined, { ref: false })]);
     await this.#watch.close();
   }
 
   #onReadable(): void {
     this.#doorbell.ring();
-    const { root, reason } = this.#watch.rootState();
+    const { root, reason, hangChanges } = this.#watch.rootState();
+    if (hangChanges !== this.#hangChanges) this.#logHangs(hangChanges);
     const now = availabilityOf(root, reason);
     const before = this.#availability;
     if (now.state === before.state && describe(now) === describe(before)) return;
@@ -250,6 +259,21 @@ export class FsSource implements SourceDriver {
       this.#logCoverage();
     }
     for (const listener of this.#listeners) listener(now);
+  }
+
+  /** A place that does not answer is news for the log when that begins, and when it ends. */
+  #logHangs(changes: number): void {
+    const { root } = this.#options;
+    this.#hangChanges = changes;
+    const { unanswered } = this.#watch.status();
+    const now = new Set(unanswered.map(({ path }) => path));
+    for (const place of unanswered) {
+      if (!this.#unanswered.has(place.path)) this.#context.logger.warn({ root }, unansweredNote(place));
+    }
+    for (const path of this.#unanswered) {
+      if (!now.has(path)) this.#context.logger.info({ root }, `${path} answers again`);
+    }
+    this.#unanswered = now;
   }
 
   /** A restart must not take what stands there then, for instance an empty mount point, for the tree of today. */

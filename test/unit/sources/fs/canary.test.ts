@@ -44,7 +44,7 @@ test("a canary's events are counted, and neither the live stream nor a snapshot 
 test("a canary that nobody hears is counted as missed and has the tree listed again", async () => {
   const resyncs: string[] = [];
   const deaf = {
-    rootState: () => ({ root: "available", reason: "", canaryEvents: 0 }) as const,
+    rootState: () => ({ root: "available", reason: "", canaryEvents: 0, hangChanges: 0 }) as const,
     resync: (reason: string) => void resyncs.push(reason),
     status: () => ({ engines: [{ fileSystem: "ext4", engine: "inotify", reason: "", count: 1 }] }),
   };
@@ -59,7 +59,7 @@ test("a canary that nobody hears is counted as missed and has the tree listed ag
 test("a root that cannot be written is a trouble that status tells, not a canary that was missed", async () => {
   const gone = join(root, "gone");
   const watched = {
-    rootState: () => ({ root: "available", reason: "", canaryEvents: 0 }) as const,
+    rootState: () => ({ root: "available", reason: "", canaryEvents: 0, hangChanges: 0 }) as const,
     resync: () => undefined,
     status: () => ({ engines: [{ fileSystem: "ext4", engine: "inotify", reason: "", count: 1 }] }),
   };

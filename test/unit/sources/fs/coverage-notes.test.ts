@@ -4,10 +4,11 @@ import { coverageNotes } from "../../../../src/sources/fs/coverage-notes.ts";
 const nothing = {
   engines: [],
   unwatched: {},
-  unreadable: 0,
+  polledElsewhere: 0,
+  unreadableBy: {},
+  unanswered: [],
   watchesUsed: 0,
   watchesLimit: 0,
-  lastError: "",
   lostMounts: [],
 };
 
@@ -47,4 +48,23 @@ it("names the limit of instances where that is spent", () => {
   const instances = { count: 5, staleMs: 0, examples: [] };
   const [note] = coverageNotes({ ...nothing, unwatched: { instances } });
   expect(note).toContain("fs.inotify.max_user_instances");
+});
+
+it("names why directories cannot be read, and shortens a path of thousands of characters", () => {
+  const deep = `/${"d".repeat(5000)}`;
+  const unreadableBy = {
+    "Permission denied": { count: 1, examples: ["/m"] },
+    "its path is too long": { count: 2, examples: [deep] },
+  };
+  const [one, two] = coverageNotes({ ...nothing, unreadableBy });
+  expect(one).toBe("1 directory cannot be read (Permission denied), for example /m");
+  expect(two).toMatch(
+    /^2 directories cannot be read \(its path is too long\), for example \/d+\.\.\. \(5001 characters\)$/,
+  );
+});
+
+it("names what does not answer and for how long, and what is polled besides its watch", () => {
+  const notes = coverageNotes({ ...nothing, polledElsewhere: 3, unanswered: [{ path: "/m", forMs: 73_400 }] });
+  expect(notes[0]).toContain("3 directories lie on servers or FUSE mounts");
+  expect(notes[1]).toBe("/m has not answered for 73 s: what lies there stays as last known, everything else goes on");
 });
