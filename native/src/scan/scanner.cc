@@ -134,6 +134,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     uint32_t unpaid = 0;  // rows
     SureMeter meter;
     HangWatch hangs;
+    std::shared_ptr<const UniqueFd> root;
     bool beginning = false;
     bool finishing = false;
     // What is asked for at the moment, in a region that may hang; abandoned, the hand and everything in it is the watcher's.
@@ -179,7 +180,21 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     }
     if (hand.hangs.is_abandoned()) return;
     hand_over(hand);
+    hand.root.reset();
     if (--running_ == 0) finish(hand);
+  }
+
+  bool has_root() const {
+    std::lock_guard lock(mutex_);
+    return root_ != nullptr && *root_;
+  }
+
+  int root_of(Hand& hand) const {
+    if (hand.root == nullptr) {
+      std::lock_guard lock(mutex_);
+      hand.root = root_;
+    }
+    return hand.root->get();
   }
 
   // ---- what may not answer ----
@@ -252,7 +267,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
   void replace(Hand& hand) {
     regions_[hand.region].hung = true;
     if (hand.finishing) return end(false);
-    const bool no_root = !root_;
+    const bool no_root = !has_root();
     if (no_root) {
       root_error_ = ETIMEDOUT;
       cancel();
@@ -314,7 +329,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
   }
 
   void begin(Hand& hand) {
-    if (!root_ && !open_root(hand)) return;
+    if (!has_root() && !open_root(hand)) return;
     if (config_.paths.empty() && next_path_++ == 0) begin_at(hand, "");
     while (!hand.hangs.is_abandoned() && next_path_ < config_.paths.size()) begin_at(hand, config_.paths[next_path_++]);
     if (hand.hangs.is_abandoned()) return;
@@ -334,10 +349,14 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
       return failed == 0 && !config_.expected_root.empty() && !is_same_root(identity, config_.expected_root) ? ESTALE : failed;
     });
     if (hand.hangs.is_abandoned()) return false;
-    root_ = std::move(root);
     root_stat_ = stat;
     identity_ = std::move(identity);
-    if (error == 0) find_regions(place_of(root_.get()));
+    hand.root = std::make_shared<const UniqueFd>(std::move(root));
+    {
+      std::lock_guard lock(mutex_);
+      root_ = hand.root;
+    }
+    if (error == 0) find_regions(place_of(hand.root->get()));
     if (error != 0 || !filter_.wants_root()) {
       root_error_ = error != 0 ? error : ENOENT;
       cancel();
@@ -365,19 +384,20 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     FileStat above;
     FileStat stat;
     if (!goes_into(hand, region_of(path), path)) return fail(hand, path, ETIMEDOUT, "open");
+    const int root = root_of(hand);
     int error = ask(hand, [&] {
-      int found = open_path_beneath(root_.get(), parent, directory);
+      int found = open_path_beneath(root, parent, directory);
       if (found == 0) found = stat_at(directory.get(), "", above);
       return found;
     });
     if (hand.hangs.is_abandoned()) return;
     const uint32_t mount = mount_at(parent, name);
     if (error == 0) error = stat_name(hand, directory.get(), parent, name.c_str(), mount, stat);
-    if (error == ENOTDIR) error = ask(hand, [&] { return is_link(parent) ? ELOOP : ENOTDIR; });
+    if (error == ENOTDIR) error = ask(hand, [&] { return is_link(root, parent) ? ELOOP : ENOTDIR; });
     if (hand.hangs.is_abandoned()) return;
     if (error == ENOENT || error == ENOTDIR) return;
     if (error != 0) return fail(hand, path, error, "open");
-    const bool leaves = !config_.cross_mounts && ask(hand, [&] { return leaves_file_system(parent) ? EXDEV : 0; }) != 0;
+    const bool leaves = !config_.cross_mounts && ask(hand, [&] { return leaves_file_system(root, parent) ? EXDEV : 0; }) != 0;
     if (hand.hangs.is_abandoned() || leaves || !wants_whole(path, stat.kind)) return;
     std::string json_dir;
     append_json_dir(parent, json_dir);
@@ -389,11 +409,11 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     hand.todo.push_back({path, above.dev, 1, mount != 0 ? mount : hand.region});
   }
 
-  bool is_link(const std::string& path) const {
+  static bool is_link(int root, const std::string& path) {
     const size_t slash = path.rfind('/');
     UniqueFd directory;
     FileStat stat;
-    const int error = open_path_beneath(root_.get(), slash == std::string::npos ? "" : path.substr(0, slash), directory);
+    const int error = open_path_beneath(root, slash == std::string::npos ? "" : path.substr(0, slash), directory);
     return error == 0 && stat_at(directory.get(), path.c_str() + (slash == std::string::npos ? 0 : slash + 1), stat) == 0 &&
            stat.kind == EntryKind::symlink;
   }
@@ -487,8 +507,9 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     UniqueFd directory;
     FileStat self;
     bool opened = false;
+    const int root = root_of(hand);
     int error = ask(hand, [&] {
-      const int found = open_directory_beneath(root_.get(), work.path, directory);
+      const int found = open_directory_beneath(root, work.path, directory);
       opened = found == 0;
       return opened ? stat_at(directory.get(), "", self) : found;
     });
@@ -577,13 +598,13 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
   }
 
   /** Whether a mount point of another file system lies on the way from the root to this directory, itself included. */
-  bool leaves_file_system(const std::string& path) const {
+  bool leaves_file_system(int root, const std::string& path) const {
     uint64_t dev = root_stat_.dev;
     for (size_t end = 0; end != std::string::npos && !path.empty();) {
       end = path.find('/', end + 1);
       UniqueFd directory;
       FileStat stat;
-      if (open_path_beneath(root_.get(), path.substr(0, end), directory) != 0 || stat_at(directory.get(), "", stat) != 0) return true;
+      if (open_path_beneath(root, path.substr(0, end), directory) != 0 || stat_at(directory.get(), "", stat) != 0) return true;
       if (is_barred(stat, dev)) return true;
       dev = stat.dev;
     }
@@ -682,7 +703,10 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     hand.finishing = true;
     const bool complete = !cancelled_ && root_error_ == 0 && root_still_there(hand);
     if (hand.hangs.is_abandoned()) return;
-    root_.reset();
+    {
+      std::lock_guard lock(mutex_);
+      root_.reset();
+    }
     end(complete);
   }
 
@@ -708,7 +732,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
   RateLimit limit_;
   unsigned least_ = 1;  // threads
   unsigned most_ = 1;
-  UniqueFd root_;
+  std::shared_ptr<const UniqueFd> root_;  // guarded by mutex_; each hand holds it, so that it stays open under a call that hangs
   FileStat root_stat_{};
   std::string identity_;  // of the root
   std::atomic<int> root_error_{0};

@@ -54,10 +54,11 @@ describe("stopping a pipe", () => {
   });
 
   it("keeps beating while it sends what is queued", async () => {
-    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 300 }, settings: { batchEvents: 1, eventRows: 1 } });
+    // The session outlives a machine that stands still for a second; draining takes several of its heartbeats.
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 1_500 }, settings: { batchEvents: 1, eventRows: 1 } });
     await harness.start();
     await until(() => harness.isSettled);
-    harness.sender.setFaults((call) => (call === "push" ? { kind: "slow", delayMs: 20 } : undefined));
+    harness.sender.setFaults((call) => (call === "push" ? { kind: "slow", delayMs: 60 } : undefined));
     for (let i = 0; i < 40; i++) harness.source.write(`/f${i}`, i);
     await until(() => harness.pipe.status().backlog === 40);
     const stopping = harness.pipe.stop();
