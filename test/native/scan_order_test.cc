@@ -265,7 +265,7 @@ TEST("a path longer than a chunk is a row like any other") {
   }
   at.reset();
   for (const uint32_t pool : {1u, 3u}) {
-    auto scan = start_scan({.root = t.path, .filter = {}, .threads = 2, .cross_mounts = true, .chunk_bytes = 1, .pool_chunks = pool, .max_path_bytes = 0});
+    auto scan = start_scan({.root = t.path, .filter = {}, .threads = 2, .cross_mounts = true, .max_path_bytes = 0, .chunk_bytes = 1, .pool_chunks = pool});
     const Rows rows = drain(*scan);
     CHECK_EQ(rows.end, Poll::end);
     CHECK_EQ(rows.rows.size(), kLevels + 1);
