@@ -36,7 +36,7 @@ export function makeDirectories(root, count) {
 export async function startAgentBefore(root, { capacity, size, pipe = {} }) {
   const sink = new WatcherProcess([process.execPath, SINK, String(capacity), String(size)]);
   const { port } = await sink.hear("listening");
-  const receiver = { url: `http://127.0.0.1:${port}`, pushKey: "bench", pipeId: "bench" };
+  const receiver = { url: `http://127.0.0.1:${port}`, pushKey: "bench-key", pipeId: "bench" };
   const agent = createOurAgent({ root, receiver, pipe });
   const end = async () => {
     if (agent.alive()) await agent.terminate();

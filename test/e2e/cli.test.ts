@@ -365,7 +365,7 @@ describe("the agent's life", () => {
   test("a Fusion that is away and a root that is missing are states and no failures of the start", async () => {
     const port = await freePort();
     const { home, root } = await agentSetup({
-      senders: `  - {id: away, type: fusion, config: {endpoint: "http://127.0.0.1:${port}", credential: k}}`,
+      senders: `  - {id: away, type: fusion, config: {endpoint: "http://127.0.0.1:${port}", credential: the-key}}`,
       pipes: "  - {id: p2, source_id: s1, sender_id: away, enabled: true}",
     });
     await rename(root, `${root}-away`);

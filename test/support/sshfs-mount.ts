@@ -25,7 +25,8 @@ export async function mountStoppable(place: string): Promise<StoppableMount> {
   mkdirSync(behind);
   writeFileSync(script, `#!/bin/sh\nexec ${server}\n`);
   chmodSync(script, 0o755);
-  const options = `ssh_command=${script},attr_timeout=1,entry_timeout=1`;
+  // What changes behind it is seen by the next look, not when a cache of its own has aged.
+  const options = `ssh_command=${script},attr_timeout=1,entry_timeout=1,dir_cache=no`;
   const daemon = spawn("sshfs", ["-f", "-o", options, `x:${behind}`, place], { stdio: "ignore" });
   onTestFinished(() => {
     daemon.kill("SIGCONT");
