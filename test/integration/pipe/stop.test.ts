@@ -55,7 +55,10 @@ describe("stopping a pipe", () => {
 
   it("keeps beating while it sends what is queued", async () => {
     // The session outlives a machine that stands still for a second; draining takes several of its heartbeats.
-    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 1_500 }, settings: { batchEvents: 1, eventRows: 1 } });
+    const harness = new PipeHarness({
+      fusion: { sessionTimeoutMs: 1_500 },
+      settings: { batchEvents: 1, eventRows: 1 },
+    });
     await harness.start();
     await until(() => harness.isSettled);
     harness.sender.setFaults((call) => (call === "push" ? { kind: "slow", delayMs: 60 } : undefined));
