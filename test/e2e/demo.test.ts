@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -8,9 +7,6 @@ import { lasting } from "../support/wait-for.ts";
 import { cli, eventually, folder, run } from "./cli-process.ts";
 
 const shell = async (line: string): Promise<string> => (await promisify(execFile)("sh", ["-c", line])).stdout;
-
-const demoHomes = async (): Promise<string[]> =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith("fustor-demo-"));
 
 async function tree(): Promise<string> {
   const root = await folder();
@@ -22,16 +18,17 @@ async function tree(): Promise<string> {
 }
 
 test("--once ends with 0 when the view equals the directory, and its home is gone", async () => {
-  const before = await demoHomes();
+  // Of its own: demos of other tests come and go in the common one.
+  const temporary = await folder();
   const root = await tree();
-  const { code, stdout, stderr } = await run(["demo", root, "--once"]);
+  const { code, stdout, stderr } = await run(["demo", root, "--once"], { env: { TMPDIR: temporary } });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^snapshot {2}6 rows, complete/m);
   expect(stdout).toMatch(/^live {2}leader {2}5 entries/m);
   expect(stdout).toContain("complete and equal");
   // A pipe is no terminal: nothing is rewritten in place.
   expect(stdout).not.toContain("\r");
-  expect(await demoHomes()).toEqual(before);
+  expect(await readdir(temporary)).toEqual([]);
 });
 
 test("the printed curl line shows the tree, changes arrive there, and Ctrl-C ends it with 0", async () => {
