@@ -15,6 +15,8 @@ export interface RememberedPipe {
   readonly owner?: string;
   /** Epoch milliseconds. */
   readonly lastGoodHeartbeat?: number;
+  /** True = the last run led and had sent every audit that its take-over asked for. */
+  readonly tookOver?: boolean;
   /** Rows of the last snapshot that was completed. */
   readonly snapshotRows?: number;
 }
@@ -45,7 +47,7 @@ const isCount = (value: unknown): value is number => typeof value === "number" &
 
 function pipeOf(value: unknown): RememberedPipe | undefined {
   if (!isObject(value)) return undefined;
-  const { pipe, hostId, receiver, session, owner, lastGoodHeartbeat, snapshotRows } = value;
+  const { pipe, hostId, receiver, session, owner, lastGoodHeartbeat, tookOver, snapshotRows } = value;
   if (typeof pipe !== "string" || typeof hostId !== "string" || typeof receiver !== "string") return undefined;
   return {
     pipe,
@@ -54,6 +56,7 @@ function pipeOf(value: unknown): RememberedPipe | undefined {
     ...(typeof session === "string" ? { session } : {}),
     ...(typeof owner === "string" ? { owner } : {}),
     ...(isCount(lastGoodHeartbeat) ? { lastGoodHeartbeat } : {}),
+    ...(typeof tookOver === "boolean" ? { tookOver } : {}),
     ...(isCount(snapshotRows) ? { snapshotRows } : {}),
   };
 }

@@ -1,8 +1,8 @@
 /**
  * What the agent must know after a crash: `state/` in the home.
  *
- * `pipes.json` holds per pipe the session, the last good heartbeat and the size of the last snapshot, and per source what its
- * root was; the previous generation lies beside it. `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
+ * `pipes.json` holds per pipe the session, the last good heartbeat, whether a take-over's audits are done and the size of the last
+ * snapshot, and per source what its root was; the previous generation lies beside it. `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
  *
  * What belongs to a session is handed back only on the same host, for the same receiver and the same pipe, and the session itself only
  * when the run that opened it has ended for certain: deleting a session that belongs to somebody else (a home copied to a second
@@ -117,7 +117,7 @@ export class StateStore {
       const entry = this.#memory.pipes.get(pipe);
       return entry?.hostId === this.#hostId && entry.receiver === receiver && entry.pipe === pipe ? entry : undefined;
     };
-    const update = (change: Partial<Record<keyof RememberedPipe, string | number | undefined>>): void => {
+    const update = (change: Partial<Record<keyof RememberedPipe, RememberedPipe[keyof RememberedPipe]>>): void => {
       const entry = { ...known(), ...change, pipe, hostId: this.#hostId, receiver };
       const present = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
       this.#memory.pipes.set(pipe, present as unknown as RememberedPipe);
@@ -148,6 +148,12 @@ export class StateStore {
       noteHeartbeat: (epochMs) => {
         update({ lastGoodHeartbeat: epochMs });
         this.#writeHeartbeats();
+      },
+      tookOver: async () => known()?.tookOver ?? false,
+      noteTookOver: (done) => {
+        if ((known()?.tookOver ?? false) === done) return;
+        update({ tookOver: done });
+        void this.#write();
       },
       lastSnapshotRows: () => known()?.snapshotRows,
       noteSnapshot: (rows) => {

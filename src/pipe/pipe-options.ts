@@ -54,6 +54,12 @@ export interface PipeMemory {
   lastGoodHeartbeat?(): Promise<number | undefined>;
   /** Called at each good heartbeat; how often it is written down is the memory's affair, its last value may be some seconds old. */
   noteHeartbeat?(epochMs: number): void;
+  /**
+   * Whether an earlier run led and had sent every audit that its take-over asked for: nothing of the leaders before it can be on its way.
+   * Asked once, before the first `noteTookOver`.
+   */
+  tookOver?(): Promise<boolean>;
+  noteTookOver?(done: boolean): void;
   /** Rows of the last snapshot that was completed, by any run: what the next one may expect. */
   lastSnapshotRows?(): number | undefined;
   noteSnapshot?(rows: number): void;

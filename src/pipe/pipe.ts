@@ -49,6 +49,7 @@ export class Pipe {
   #open: OpenSession | undefined;
   #running: Promise<void> | undefined;
   #earlierRunAliveAt: number | undefined;
+  #stoppedRunAliveAt: number | undefined;
   /** Sessions served so far. */
   #sessions = 0;
   #deadlineMs = DEFAULT_DEADLINE_MS;
@@ -186,7 +187,10 @@ export class Pipe {
     // A session that ended in order is forgotten; its deletes were all remembered.
     const crashed = (await memory.rememberedSession().catch(() => undefined)) !== undefined;
     const alive = await memory.lastGoodHeartbeat?.().catch(() => undefined);
-    this.#earlierRunAliveAt = crashed || !revival ? alive : undefined;
+    const stoppedInOrder = !crashed && revival;
+    this.#earlierRunAliveAt = stoppedInOrder ? undefined : alive;
+    const tookOver = (await memory.tookOver?.().catch(() => false)) ?? false;
+    this.#stoppedRunAliveAt = stoppedInOrder && tookOver ? alive : undefined;
   }
 
   async #oneSession(): Promise<void> {
@@ -202,6 +206,7 @@ export class Pipe {
   }
 
   async #serve(open: OpenSession): Promise<SessionEnd> {
+    this.#parts.memory.noteTookOver?.(false);
     this.#session = new SessionRun({
       open,
       pipe: this.#parts,
@@ -213,7 +218,11 @@ export class Pipe {
       history: this.#history,
       tally: this.#tally,
       connectBackoff: this.#backoff,
-      before: { earlierRunAliveAt: this.#earlierRunAliveAt, mayFollowOthers: this.#sessions++ > 0 },
+      before: {
+        earlierRunAliveAt: this.#earlierRunAliveAt,
+        stoppedRunAliveAt: this.#stoppedRunAliveAt,
+        mayFollowOthers: this.#sessions++ > 0,
+      },
       onCaughtUp: () => {
         this.#earlierRunAliveAt = undefined;
       },

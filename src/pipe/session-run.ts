@@ -4,6 +4,7 @@ import type { BusBatch } from "../bus/event-bus.ts";
 import { type HeartbeatAnswer, isFustorError, type Role } from "../sdk/index.ts";
 import { AnnouncementActivity } from "./activities/announcement.ts";
 import { AuditActivity, type AuditTrace } from "./activities/audit.ts";
+import type { Predecessor } from "./activities/audit-plan.ts";
 import { RealtimeActivity } from "./activities/realtime.ts";
 import { RescanActivity } from "./activities/rescan.ts";
 import { ScanActivity } from "./activities/scans.ts";
@@ -47,7 +48,10 @@ export interface SessionRunParts {
   /** For sessions; a snapshot that waits for its source uses it too. */
   readonly connectBackoff: BackoffSettings;
   /** What is known of those who led before. */
-  readonly before: Pick<TakeOver, "earlierRunAliveAt" | "mayFollowOthers">;
+  readonly before: Pick<TakeOver, "earlierRunAliveAt" | "mayFollowOthers"> & {
+    /** When a run of ours that led, and was stopped in order, last knew its session to be alive, epoch ms. */
+    readonly stoppedRunAliveAt: number | undefined;
+  };
   /** What the run before may have left behind was put right. */
   readonly onCaughtUp: () => void;
   readonly onHeartbeat: (answer: HeartbeatAnswer) => void;
@@ -220,8 +224,19 @@ export class SessionRun {
       logger: pipe.logger,
       tally: tally.audit,
       trace,
+      predecessor: this.#predecessor,
+      onTookOver: () => pipe.memory.noteTookOver?.(true),
       index: () => pipe.bus.committedIndex,
     });
+  }
+
+  /** While the session of a stopped run would not have expired yet, nobody else can have led and died: Fusion would still take that one for the leader. */
+  get #predecessor(): Predecessor {
+    const { open, pipe, before } = this.#parts;
+    if (open.session.role !== "leader" || before.mayFollowOthers || before.stoppedRunAliveAt === undefined)
+      return "unknown";
+    const ago = pipe.ambience.wallClock() - before.stoppedRunAliveAt;
+    return ago >= 0 && ago < open.session.sessionTimeoutMs ? "own run that was stopped" : "unknown";
   }
 
   #makeRescan(trace: AuditTrace): RescanActivity {
@@ -349,6 +364,7 @@ export class SessionRun {
         pipe.memory.noteHeartbeat?.(pipe.ambience.wallClock());
         onHeartbeat(answer);
         this.#scans.add(answer.commands.filter(({ type }) => type === "scan"));
+        if (answer.role !== this.#lane.role) pipe.memory.noteTookOver?.(false);
         this.#lane.setRole(answer.role);
         if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
       },

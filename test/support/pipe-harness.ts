@@ -24,6 +24,7 @@ export interface HarnessOptions {
 export class FakeMemory implements PipeMemory {
   session: string | undefined;
   aliveAt: number | undefined;
+  hasTakenOver = false;
   /** Undefined = cannot be read. */
   keys: Set<string> | undefined = new Set();
   readonly deleted: DeletedMemory = {
@@ -42,6 +43,14 @@ export class FakeMemory implements PipeMemory {
 
   async lastGoodHeartbeat(): Promise<number | undefined> {
     return this.aliveAt;
+  }
+
+  async tookOver(): Promise<boolean> {
+    return this.hasTakenOver;
+  }
+
+  noteTookOver(done: boolean): void {
+    this.hasTakenOver = done;
   }
 
   async rememberedSession(): Promise<string | undefined> {

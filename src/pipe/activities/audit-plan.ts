@@ -1,9 +1,10 @@
 /**
  * When a leader audits. Pure.
  *
- * Whoever takes over does not know what the view holds: ghosts of a session that died, and rows of it that still come out of the far
- * side's queue after our snapshot. So two complete audits follow the snapshot, the second one a session timeout after the first, and
- * then one each interval.
+ * A leader that takes over does not know what the view holds: entries that were deleted while no agent ran, and rows of a session that
+ * died, which may still come out of Fusion's queue after our snapshot. So two complete audits follow the snapshot, the second one a
+ * session timeout after the first, and then one each interval. The second is left out when no such session can exist
+ * (docs/decisions/0005-audits-after-a-start.md).
  */
 export interface AuditSettings {
   /** Between two periodic audits, 0 = none. */
@@ -26,12 +27,15 @@ export type AuditOutcome =
   /** Rows of it were refused for their content: the same would happen again right away. */
   | "refused";
 
-const AUDITS_AFTER_TAKE_OVER = 2;
+/** Whose rows may still be under way when we begin to lead: another session's, or none but those of our own run that was stopped. */
+export type Predecessor = "unknown" | "own run that was stopped";
+
+const AUDITS_AFTER: Record<Predecessor, number> = { unknown: 2, "own run that was stopped": 1 };
 
 const periodic = ({ intervalMs }: AuditSettings): number | undefined => (intervalMs > 0 ? intervalMs : undefined);
 
-export const firstAuditPlan = (settings: AuditSettings): AuditPlan =>
-  settings.afterTakeOver ? { owed: AUDITS_AFTER_TAKE_OVER, delayMs: 0 } : { owed: 0, delayMs: periodic(settings) };
+export const firstAuditPlan = (settings: AuditSettings, predecessor: Predecessor): AuditPlan =>
+  settings.afterTakeOver ? { owed: AUDITS_AFTER[predecessor], delayMs: 0 } : { owed: 0, delayMs: periodic(settings) };
 
 export function nextAuditPlan(plan: AuditPlan, outcome: AuditOutcome, settings: AuditSettings): AuditPlan {
   if (outcome === "refused") return { owed: plan.owed, delayMs: periodic(settings) };

@@ -33,7 +33,7 @@ import type { AuditState } from "../pipe-status.ts";
 import type { AuditTally } from "../pipe-tally.ts";
 import { BulkShipment, EndShipment, type ShipmentContext } from "../shipment.ts";
 import type { TouchedKeys } from "../touched-keys.ts";
-import { type AuditPlan, type AuditSettings, firstAuditPlan, nextAuditPlan } from "./audit-plan.ts";
+import { type AuditPlan, type AuditSettings, firstAuditPlan, nextAuditPlan, type Predecessor } from "./audit-plan.ts";
 import type { Parcel, ParcelLimits } from "./parcel.ts";
 import { type Cut, SnapshotPass } from "./snapshot-pass.ts";
 
@@ -43,6 +43,10 @@ export interface AuditParts {
     /** Rows that were read so long ago may still reach the far side. */
     readonly lateSeconds: number;
   };
+  /** Of this session. */
+  readonly predecessor: Predecessor;
+  /** Every audit that the take-over asked for is complete. */
+  readonly onTookOver: () => void;
   readonly limits: ParcelLimits;
   readonly context: ShipmentContext;
   readonly touched: TouchedKeys;
@@ -90,12 +94,15 @@ export class AuditActivity {
   #dropped: Promise<void> = Promise.resolve();
   #work: Work = { kind: "none" };
   #plan: AuditPlan = { owed: 0, delayMs: undefined };
+  /** Fusion asked for a later snapshot of this session, or it led after it had followed: then nothing is known of those before. */
+  #predecessor: Predecessor;
   #failures = 0;
   /** Epoch second from which on changes are not yet covered by a complete audit. */
   #coveredUntil: number;
 
   constructor(parts: AuditParts) {
     this.#parts = parts;
+    this.#predecessor = parts.predecessor;
     this.#coveredUntil = parts.ambience.wallClock() / 1000;
   }
 
@@ -109,7 +116,8 @@ export class AuditActivity {
     this.cancel();
     if (this.#parts.source.getAuditIterator === undefined) return;
     this.#failures = 0;
-    this.#follow(firstAuditPlan(this.#parts.settings));
+    this.#follow(firstAuditPlan(this.#parts.settings, this.#predecessor));
+    this.#predecessor = "unknown";
   }
 
   /** Nothing more is sent, and no further audit begins by itself. */
@@ -248,7 +256,9 @@ export class AuditActivity {
     this.#coveredUntil = work.begunAt;
     this.#drop(work);
     this.#failures = 0;
+    const wasOwed = this.#plan.owed;
     this.#follow(nextAuditPlan(this.#plan, "complete", settings));
+    if (wasOwed > 0 && this.#plan.owed === 0) this.#parts.onTookOver();
   }
 
   #pause(work: Running, error: unknown): void {

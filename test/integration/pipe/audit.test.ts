@@ -54,6 +54,50 @@ describe("audits of a leader", () => {
     expect(harness.source.chunksOut).toBe(0);
   });
 
+  it("follow the snapshot once when this agent led just before and was stopped in order", async () => {
+    const harness = auditing();
+    harness.fusion.view.set("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+    Object.assign(harness.memory, { aliveAt: Date.now(), hasTakenOver: true });
+    await harness.start();
+    await until(() => auditsDone(harness) === 1);
+    expect(harness.fusion.removedByAudits).toEqual(["/ghost"]);
+    // The second one would come a session timeout after the first.
+    await staysTrue(() => ends(harness) === 1, { forMs: 1_500, what: "one audit" });
+    expect(harness.pipe.status().audit).toMatchObject({ state: "waiting", runs: 1 });
+    expect(harness.memory.hasTakenOver).toBe(true);
+  });
+
+  const clean = { aliveAt: 0, hasTakenOver: true };
+  it.each([
+    ["crashed", () => ({ ...clean, aliveAt: Date.now(), session: "dead" })],
+    ["was stopped longer ago than a session timeout", () => ({ ...clean, aliveAt: Date.now() - 600 })],
+    ["had a clock that was ahead of ours", () => ({ ...clean, aliveAt: Date.now() + HOUR })],
+    ["left no record of its deletes", () => ({ ...clean, aliveAt: Date.now(), keys: undefined })],
+    [
+      "followed, or had not sent the audits of its own take-over",
+      () => ({ ...clean, aliveAt: Date.now(), hasTakenOver: false }),
+    ],
+  ])("follow the snapshot twice when the run before %s", async (_, memory) => {
+    const harness = auditing();
+    Object.assign(harness.memory, memory());
+    await harness.start();
+    await until(() => auditsDone(harness) === 2);
+    expect(harness.memory.hasTakenOver).toBe(true);
+  });
+
+  it("leave no take-over as done that was interrupted", async () => {
+    const harness = auditing();
+    await harness.start();
+    await until(() => auditsDone(harness) === 1);
+    expect(harness.memory.hasTakenOver).toBe(false);
+    await until(() => auditsDone(harness) === 2);
+    const mine = harness.fusion.sessions[0] as string;
+    harness.fusion.createSession({ taskId: "other", sourceType: "fs", sourceUri: "/" });
+    harness.fusion.appoint(harness.fusion.sessions.find((id) => id !== mine));
+    await until(() => harness.pipe.status().role === "follower");
+    expect(harness.memory.hasTakenOver).toBe(false);
+  });
+
   it("lower a modification time that another agent left too young, and count the directory as told all the same", async () => {
     const harness = auditing();
     const { fusion, source } = harness;

@@ -172,11 +172,17 @@ test("a closed session leaves the heartbeat and the rows of the last snapshot", 
   await memory.rememberSession("s-1");
   memory.noteHeartbeat?.(5000);
   memory.noteSnapshot?.(77);
+  memory.noteTookOver?.(true);
   await memory.rememberSession(undefined);
   const again = (await StateStore.open(home, HOST, silentLogger)).memoryOf("p1", RECEIVER);
   expect(await again.rememberedSession()).toBeUndefined();
   expect(await again.lastGoodHeartbeat?.()).toBe(5000);
   expect(again.lastSnapshotRows?.()).toBe(77);
+  expect(await again.tookOver?.()).toBe(true);
+  again.noteTookOver?.(false);
+  await again.rememberSession("s-2");
+  const third = (await StateStore.open(home, HOST, silentLogger)).memoryOf("p1", RECEIVER);
+  expect(await third.tookOver?.()).toBe(false);
 });
 
 test("what a root was is handed out on its own host only", async () => {
