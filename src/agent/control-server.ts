@@ -7,11 +7,12 @@
  * other authentication.
  */
 import { chmod, lstat, rename, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { fileTrouble } from "../config/file-trouble.ts";
 import { describeError, isFustorError } from "../sdk/index.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { addressElsewhere, addressInHome, type ControlAddress, draftOf } from "./control-address.ts";
+import { createLocalServer } from "./local-server.ts";
 import type { ReloadOutcome, StartedPipe, StartOutcome } from "./reload-report.ts";
 
 export interface ControlHandlers {
@@ -119,15 +120,6 @@ const identityText = (path: string): Promise<string | undefined> =>
     () => undefined,
   );
 
-const MOST_CONNECTIONS = 16;
-/** Of requests; an answer may take as long as a reload takes. */
-const LIMITS = {
-  headersTimeout: 5000,
-  requestTimeout: 5000,
-  keepAliveTimeout: 5000,
-  connectionsCheckingInterval: 1000,
-} as const;
-
 interface Listening {
   readonly server: Server;
   readonly address: ControlAddress;
@@ -141,8 +133,7 @@ interface Listening {
  */
 async function listenAt(address: ControlAddress, handlers: ControlHandlers): Promise<Listening> {
   const draft = draftOf(address.path);
-  const server = createServer(LIMITS, (request, response) => void handle(request, response, handlers));
-  server.maxConnections = MOST_CONNECTIONS;
+  const server = createLocalServer((request, response) => void handle(request, response, handlers));
   await bindPrivately(server, draft);
   // A connection that could not be taken is lost to who wanted it, nothing more.
   server.on("error", () => undefined);

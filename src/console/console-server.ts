@@ -7,19 +7,12 @@
  *
  * What answers is loaded with the first request: a page that nobody opens costs an agent nothing but a socket.
  */
-import { createServer, type RequestListener, type Server } from "node:http";
+import type { RequestListener, Server } from "node:http";
 import type { AgentStatus, ConsoleState } from "../agent/agent-status.ts";
+import { createLocalServer, REQUEST_MS } from "../agent/local-server.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
 import type { ConsoleAccess } from "./console-app.ts";
 import { type ConsolePlace, isLoopback, portsToTry, urlOf } from "./console-place.ts";
-
-const MOST_CONNECTIONS = 16;
-const LIMITS = {
-  headersTimeout: 5000,
-  requestTimeout: 5000,
-  keepAliveTimeout: 5000,
-  connectionsCheckingInterval: 1000,
-} as const;
 
 export interface ConsoleServer {
   readonly state: ConsoleState;
@@ -45,10 +38,9 @@ function loadedOnDemand(status: () => AgentStatus, access: ConsoleAccess, logger
 }
 
 function listen(listener: RequestListener, host: string, port: number): Promise<Server> {
-  const server = createServer(LIMITS, listener);
-  server.maxConnections = MOST_CONNECTIONS;
+  const server = createLocalServer(listener);
   // Of a line on which nothing moves.
-  server.timeout = LIMITS.requestTimeout;
+  server.timeout = REQUEST_MS;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port, host, ipv6Only: host === "::1" }, () => {
