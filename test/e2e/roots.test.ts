@@ -4,17 +4,8 @@ import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { cliPath } from "../support/cli-path.ts";
+import { canMount } from "../support/own-mounts.ts";
 import { cli, eventually, folder, run } from "./cli-process.ts";
-
-/** Mounting takes root, and a container may forbid it even then. */
-function canMount(): boolean {
-  try {
-    execFileSync("unshare", ["-m", "mount", "-t", "tmpfs", "none", "/mnt"], { stdio: "ignore" });
-    return process.getuid?.() === 0;
-  } catch {
-    return false;
-  }
-}
 
 const pathsOf = (stdout: string): string[] =>
   stdout

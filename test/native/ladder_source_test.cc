@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "check.h"
+#include "in_child.h"
 #include "stallable_source.h"
 #include "watch_judge.h"
 
@@ -165,21 +166,19 @@ TEST("an engine asked for by name is taken, or its errno is the answer") {
 
 TEST("without the capability everything falls to inotify, and fanotify by name is an error") {
   const Place place;
-  const pid_t child = ::fork();
-  if (child == 0) {
+  in_child([&] {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct none[2]{};
     ::syscall(SYS_capset, &header, none);
     LadderSource by_name(EngineMode::fanotify);
     LadderSource source;
     WatchId id = -1;
-    const bool right = by_name.open() == EPERM && source.open() == 0 && arm(source, place.root, id) == 0 && id > 0 &&
-                       source.choices().at(0).reason == "fanotify needs CAP_SYS_ADMIN";
-    ::_exit(right ? 0 : 1);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  CHECK_EQ(status, 0);
+    CHECK_EQ(by_name.open(), EPERM);
+    REQUIRE_EQ(source.open(), 0);
+    REQUIRE_EQ(arm(source, place.root, id), 0);
+    CHECK(id > 0);
+    CHECK_EQ(source.choices().at(0).reason, "fanotify needs CAP_SYS_ADMIN");
+  });
 }
 
 TEST("a file system in the place of another is decided on its own, and one that is gone is no longer listed") {

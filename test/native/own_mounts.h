@@ -4,43 +4,20 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "check.h"
+#include "in_child.h"
 
 namespace watching {
-
-/** In a child process, whose failures count here: what it does to itself (its user, its mounts) ends with it. */
-inline void in_child(const std::function<void()>& body) {
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::alarm(120);
-    check::failures() = 0;
-    try {
-      body();
-    } catch (const check::Abandoned&) {
-    }
-    std::fflush(nullptr);
-    ::_exit(check::failures() == 0 ? 0 : 1);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
 
 inline bool is_root(const char* what) {
   if (::geteuid() == 0) return true;

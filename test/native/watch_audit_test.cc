@@ -1,11 +1,10 @@
 // The rows of an audit: everything, listed anew, each directory before what lies in it, and what could not be listed says so.
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include <atomic>
 #include <thread>
 
 #include "check.h"
+#include "in_child.h"
 #include "scripted_source.h"
 #include "watch_judge.h"
 
@@ -138,44 +137,30 @@ TEST("an audit asked for while a pass runs lists everything again after it") {
 
 TEST("a directory that cannot be listed says so, and stays out of nobody's way") {
   if (::geteuid() != 0) return check::skipped("without root nobody can become nobody");
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::alarm(120);
-    check::failures() = 0;
-    try {
-      Place place;
-      place.make("shut/below");
-      place.write("shut/f");
-      place.make("open");
-      place.write("open/g");
-      for (const auto& entry : fs::recursive_directory_iterator(place.top)) REQUIRE_EQ(::lchown(entry.path().c_str(), 65534, 65534), 0);
-      REQUIRE_EQ(::chown(place.top.c_str(), 65534, 65534), 0);
-      REQUIRE_EQ(::setgid(65534), 0);
-      REQUIRE_EQ(::setuid(65534), 0);
-      Watch watch(place.config());
-      REQUIRE(watch.begin());
-      REQUIRE_EQ(::chmod((place / "shut").c_str(), 0), 0);
-      const Rows closed = audit(watch);
-      CHECK_EQ(fault(closed), "");
-      CHECK(skipped(closed).contains("/shut"));
-      CHECK(!skipped(closed).contains("/open"));
-      CHECK(!skipped(closed).contains("/"));
-      const size_t before = watch.view.count("update", "/shut");
-      REQUIRE_EQ(::chmod((place / "shut").c_str(), 0755), 0);
-      CHECK(watch.until([&] { return watch.view.count("update", "/shut") > before; }));
-      CHECK_EQ(watch.settle(), "");
-      CHECK(skipped(audit(watch)).empty());
-    } catch (const check::Abandoned&) {
-    }
-    std::fflush(nullptr);
-    ::_exit(check::failures() == 0 ? 0 : 1);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  in_child([] {
+    Place place;
+    place.make("shut/below");
+    place.write("shut/f");
+    place.make("open");
+    place.write("open/g");
+    for (const auto& entry : fs::recursive_directory_iterator(place.top)) REQUIRE_EQ(::lchown(entry.path().c_str(), 65534, 65534), 0);
+    REQUIRE_EQ(::chown(place.top.c_str(), 65534, 65534), 0);
+    REQUIRE_EQ(::setgid(65534), 0);
+    REQUIRE_EQ(::setuid(65534), 0);
+    Watch watch(place.config());
+    REQUIRE(watch.begin());
+    REQUIRE_EQ(::chmod((place / "shut").c_str(), 0), 0);
+    const Rows closed = audit(watch);
+    CHECK_EQ(fault(closed), "");
+    CHECK(skipped(closed).contains("/shut"));
+    CHECK(!skipped(closed).contains("/open"));
+    CHECK(!skipped(closed).contains("/"));
+    const size_t before = watch.view.count("update", "/shut");
+    REQUIRE_EQ(::chmod((place / "shut").c_str(), 0755), 0);
+    CHECK(watch.until([&] { return watch.view.count("update", "/shut") > before; }));
+    CHECK_EQ(watch.settle(), "");
+    CHECK(skipped(audit(watch)).empty());
+  });
 }
 
 TEST("an audit beside writers holds everything that stood still") {

@@ -2,16 +2,13 @@
 // that nobody tells of at all.
 #include <linux/aio_abi.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <csignal>
-#include <sched.h>
 
 #include "base/unique_fd.h"
 #include "check.h"
+#include "own_mounts.h"
 #include "watch_judge.h"
 
 using namespace watching;
@@ -21,34 +18,6 @@ namespace {
 bool is_fanotify(const Engine& engine) { return engine.mode == fustor::WatchMode::fanotify; }
 
 void append(int fd, std::string_view text) { CHECK_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size())); }
-
-/** A fresh ext4 on a loop device at `root`, gone with the namespace of the child process it is made in. */
-bool mount_ext4(const std::string& image, const std::string& root) {
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  const std::string make = "truncate -s 32M '" + image + "' && mkfs.ext4 -q -F '" + image + "' && mount -o loop '" + image + "' '" + root + "'";
-  return std::system(make.c_str()) == 0;
-}
-
-/** In a child process, whose failures count here. */
-void in_child(const std::function<void()>& body) {
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::alarm(120);
-    check::failures() = 0;
-    try {
-      body();
-    } catch (const check::Abandoned&) {
-    }
-    std::fflush(nullptr);
-    ::_exit(check::failures() == 0 ? 0 : 1);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
 
 /** A file as an NFS server keeps it: by its handle, without a name. */
 class Handle {
@@ -95,10 +64,9 @@ bool write_silently(int fd, const std::string& text) {
 
 EVENT_ENGINES("what is written by file handle, as an NFS server does, is seen at once") {
   if (!is_fanotify(engine)) return;  // inotify: docs/watching.md, limits
-  if (::geteuid() != 0) return check::skipped("mounting needs root");
   Place place;
   in_child([&] {
-    REQUIRE(mount_ext4(place.top + "/image", place.root));
+    if (!may_mount() || !mount_disk({"mkfs.ext4", "-q", "-F"}, place.top + "/image", 32, place.root)) return;
     place.make("a/b");
     place.make("other");
     for (int i = 0; i < 100; i++) place.write("other/f" + std::to_string(i));

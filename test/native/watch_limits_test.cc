@@ -1,9 +1,7 @@
 // What the system refuses or takes away: limits, stops, mounts. And what is never looked at. On the real kernel, with every engine.
 #include <linux/magic.h>
-#include <sched.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
@@ -14,6 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "check.h"
+#include "own_mounts.h"
 #include "watch_judge.h"
 
 using namespace watching;
@@ -22,31 +21,6 @@ using fustor::UniqueFd;
 namespace {
 
 std::string number(int i) { return std::to_string(i); }
-
-/** In a child process, whose failures count here: what it does to itself (its user, its mounts) ends with it. */
-pid_t start_child(const std::function<void()>& body) {
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::alarm(120);
-  check::failures() = 0;
-  try {
-    body();
-  } catch (const check::Abandoned&) {
-  }
-  std::fflush(nullptr);
-  ::_exit(check::failures() == 0 ? 0 : 1);
-}
-
-void end_child(pid_t child) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-void in_child(const std::function<void()>& body) { end_child(start_child(body)); }
 
 bool put(const std::string& file, const std::string& text) {
   const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
@@ -66,12 +40,6 @@ bool own_limits() {
     return true;
   }
   check::skipped(std::string("the user namespace takes no users (") + std::strerror(errno) + ")");
-  return false;
-}
-
-bool own_mounts() {
-  if (::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return true;
-  check::skipped(std::string("no mount namespace (") + std::strerror(errno) + ")");
   return false;
 }
 

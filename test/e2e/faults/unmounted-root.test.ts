@@ -2,20 +2,11 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
+import { canMount } from "../../support/own-mounts.ts";
 import { staysTrue, waitFor } from "../../support/wait-for.ts";
 
 const mount = (...args: readonly string[]): void => void execFileSync("mount", args, { stdio: "pipe" });
 const unmount = (path: string): void => void execFileSync("umount", ["-l", path], { stdio: "pipe" });
-
-/** Mounting takes root, and a container may forbid it even then. */
-function canMount(): boolean {
-  try {
-    execFileSync("unshare", ["-m", "mount", "-t", "tmpfs", "none", "/mnt"], { stdio: "ignore" });
-    return process.getuid?.() === 0;
-  } catch {
-    return false;
-  }
-}
 
 /** The root is a bind mount of a folder outside, so that the same file system can come back. */
 const mounted = {
