@@ -21,9 +21,16 @@ import type { Change, Row } from "../sdk/index.ts";
 import { directoryOf, KeyTable } from "./key-table.ts";
 import type { DeletedMemory } from "./pipe-options.ts";
 
+const ROOT = "/";
 const MAX_REMEMBERED = 200_000;
 /** About three years ahead. */
 const LIFT_SECONDS = 1e8;
+/**
+ * Fusion keeps a tombstone for an hour and drops it at the first end of an audit after that. The second hour is for deletes of others
+ * that Fusion processes late, and for clocks that differ. Should a tombstone live longer all the same, then the next audit revives what
+ * lies under it: a row whose modification time is older than its change.
+ */
+const OTHERS_SECONDS = 2 * 3600;
 
 /** A copy of the row that lifts the tombstone of its path. */
 export const liftingRow = (row: Row, wallClockMs: number): Row => ({
@@ -34,7 +41,17 @@ export const liftingRow = (row: Row, wallClockMs: number): Row => ({
 /** Whether rows of this kind can be revived, and need to be. */
 export const isRevivable = (row: Row): boolean => typeof row.modified_time === "number";
 
-export class RevivalSet {
+/** Which rows in bulk have to be sent in the reviving form. */
+export interface RevivalInBulk {
+  /** No row needs a look. */
+  isEmpty(): boolean;
+  /** Whether any row in this directory may need a revival. */
+  concerns(directory: string): boolean;
+  /** Whether this row, read at that sequence, does. */
+  needsInBulk(key: string, groupSequence: number): boolean;
+}
+
+export class RevivalSet implements RevivalInBulk {
   readonly #deleted = new KeyTable();
   readonly #collapsed = new Set<string>();
   readonly #limit: number;
@@ -66,8 +83,8 @@ export class RevivalSet {
   }
 
   /** No row in bulk needs a look. */
-  get isEmpty(): boolean {
-    return this.#deleted.size + this.#collapsed.size === 0;
+  isEmpty(): boolean {
+    return !this.#everything && this.#deleted.size + this.#collapsed.size === 0;
   }
 
   /** Deletes of these keys are being sent. */
@@ -96,6 +113,11 @@ export class RevivalSet {
     this.#othersUntil = Math.max(this.#othersUntil, second);
   }
 
+  /** Fusion accepted the end of an audit at this epoch second: it has dropped the tombstones of others that were old enough. */
+  noteAuditEnd(second: number): void {
+    if (second - this.#othersUntil > OTHERS_SECONDS) this.#othersUntil = Number.NEGATIVE_INFINITY;
+  }
+
   /** As {@link needs}, for a live row. */
   needsLive(key: string, row: Row): boolean {
     return this.needs(key) || (typeof row.modified_time === "number" && row.modified_time < this.#othersUntil);
@@ -110,14 +132,31 @@ export class RevivalSet {
 
   /** Whether any row in this directory may need a revival. */
   concerns(directory: string): boolean {
+    return this.#everything || this.#knows(directory);
+  }
+
+  /** As {@link needs}, for a row in bulk. The root cannot be deleted. */
+  needsInBulk(key: string, groupSequence: number): boolean {
+    return key !== ROOT && (this.#everything || this.#isKnown(key, groupSequence));
+  }
+
+  /**
+   * For the rows of an audit: without those that need a revival only because nothing is known one by one any more. The snapshot before
+   * the audit has revived them all, and reviving the whole tree again with every audit would make it three times as large.
+   */
+  readonly inAudits: RevivalInBulk = {
+    isEmpty: () => this.#deleted.size + this.#collapsed.size === 0,
+    concerns: (directory) => this.#knows(directory),
+    needsInBulk: (key, groupSequence) => this.#isKnown(key, groupSequence),
+  };
+
+  #knows(directory: string): boolean {
     return this.#deleted.hasDirectory(directory) || this.#collapsed.has(directory);
   }
 
-  /** As {@link needs}, for a snapshot row. */
-  needsInBulk(key: string, groupSequence: number): boolean {
-    return (
-      (this.#deleted.get(key) ?? Number.POSITIVE_INFINITY) <= groupSequence || this.#collapsed.has(directoryOf(key))
-    );
+  #isKnown(key: string, groupSequence: number): boolean {
+    const deletedAt = this.#deleted.get(key) ?? Number.POSITIVE_INFINITY;
+    return deletedAt <= groupSequence || this.#collapsed.has(directoryOf(key));
   }
 
   #put({ key, sequence }: Pick<Change, "key" | "sequence">): void {

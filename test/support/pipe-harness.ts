@@ -27,9 +27,15 @@ export class FakeMemory implements PipeMemory {
   hasTakenOver = false;
   /** Undefined = cannot be read. */
   keys: Set<string> | undefined = new Set();
+  /** So many paths were deleted that none is known one by one any more. */
+  everything = false;
+  /** Of whose paths some were deleted, nobody knows which ones. */
+  directories: readonly string[] = [];
   readonly deleted: DeletedMemory = {
     load: async () =>
-      this.keys === undefined ? undefined : { keys: [...this.keys], directories: [], everything: false },
+      this.keys === undefined
+        ? undefined
+        : { keys: [...this.keys], directories: this.directories, everything: this.everything },
     note: (keys) => {
       for (const key of keys) this.keys?.add(key);
     },

@@ -198,7 +198,7 @@ export class AuditActivity {
         open: ({ signal }) => audit({ signal, opened }),
         limits,
         touched,
-        revival: revives ? context.revival : undefined,
+        revival: revives ? context.revival.inAudits : undefined,
         doubts: revives ? new DoubtsOfAudit(this.#coveredUntil - settings.lateSeconds, begunAt) : undefined,
         onProgress: () => this.#bell.ring(),
       },
@@ -247,8 +247,9 @@ export class AuditActivity {
 
   #ended(work: Running): void {
     // A demotion while the answer was on its way: what comes next is not ours.
-    const { tally, trace, ambience, logger, settings } = this.#parts;
+    const { tally, trace, ambience, logger, settings, context } = this.#parts;
     trace.begunBy = undefined;
+    context.revival.noteAuditEnd(ambience.wallClock() / 1000);
     tally.runs++;
     tally.lastCompleteAt = ambience.now();
     if (this.#work !== work) return;

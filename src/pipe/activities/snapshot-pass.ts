@@ -8,7 +8,7 @@ import { Bell } from "../../bus/bell.ts";
 import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
 import type { DoubtfulRows } from "../doubtful-rows.ts";
 import { directoryOf } from "../key-table.ts";
-import type { RevivalSet } from "../revival.ts";
+import type { RevivalInBulk } from "../revival.ts";
 import { fitRows, parseRow, type RowRange, rangeBytes, rowPath } from "../row-ranges.ts";
 import type { TouchedKeys } from "../touched-keys.ts";
 import type { ParcelLimits } from "./parcel.ts";
@@ -42,7 +42,7 @@ export interface PassParts {
   readonly open: (options: CallOptions) => BulkRows;
   readonly limits: ParcelLimits;
   readonly touched: TouchedKeys;
-  readonly revival: RevivalSet | undefined;
+  readonly revival: RevivalInBulk | undefined;
   /** Rows that have to be sent in the reviving form, whatever `revival` knows. */
   readonly doubts?: DoubtfulRows | undefined;
   /** Something changed that `cut` or `reading` show. */
@@ -168,7 +168,7 @@ export class SnapshotPass {
 
   #concerns(chunk: RowChunk, row: number): boolean {
     const { touched, revival } = this.#parts;
-    if (touched.isEmpty && (revival === undefined || revival.isEmpty)) return false;
+    if (touched.isEmpty && (revival === undefined || revival.isEmpty())) return false;
     const path = rowPath(chunk, row);
     if (path === undefined) return false;
     const directory = directoryOf(path);
@@ -189,9 +189,10 @@ export class SnapshotPass {
       const doubted = doubtful.get(row);
       const path = isUntouched && doubted === undefined ? undefined : rowPath(chunk, row);
       if (path !== undefined && touched.supersedes(path, sequence)) continue;
-      const isRevived = doubted !== undefined || (path !== undefined && revival?.needsInBulk(path, sequence) === true);
-      if (isRevived) revived.push(doubted ?? parseRow(chunk, row));
-      if (!isRevived || (doubted !== undefined && doubts?.plainToo === true)) addRange(ranges, chunk, row, row + 1);
+      const isDeleted = path !== undefined && revival?.needsInBulk(path, sequence) === true;
+      const reviving = doubted ?? (isDeleted ? revivable(parseRow(chunk, row)) : undefined);
+      if (reviving !== undefined) revived.push(reviving);
+      if (reviving === undefined || doubts?.plainToo === true) addRange(ranges, chunk, row, row + 1);
     }
   }
 
@@ -206,6 +207,9 @@ export class SnapshotPass {
     for (const { chunk } of this.#queue.splice(0)) chunk.release();
   }
 }
+
+/** A live row would take back that the directory could not be listed, and what lies in it would count as gone. */
+const revivable = (row: Row): Row | undefined => (row.audit_skipped === true ? undefined : row);
 
 /** Appends rows, joined to the range before when they follow it. */
 function addRange(ranges: RowRange[], chunk: RowChunk, from: number, to: number): void {

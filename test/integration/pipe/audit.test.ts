@@ -98,6 +98,42 @@ describe("audits of a leader", () => {
     expect(harness.memory.hasTakenOver).toBe(false);
   });
 
+  it("count a directory as told that they have to revive, so that what is gone in it is removed", async () => {
+    const harness = auditing();
+    const { fusion, source, memory } = harness;
+    for (const path of ["/a/d", "/a/locked"]) source.mkdir(path, OLD, true);
+    source.unlistable.add("/a/locked");
+    memory.directories = ["/a"];
+    await harness.start();
+    await until(() => auditsDone(harness) === 1);
+    for (const path of ["/a/d/ghost", "/a/locked/kept"])
+      fusion.view.set(path, { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+    await until(() => auditsDone(harness) === 2);
+    expect(fusion.removedByAudits).toEqual(["/a/d/ghost"]);
+    expect(fusion.view.has("/a/locked/kept")).toBe(true);
+  });
+
+  it("end what another run's tombstones cost, two hours after it", async () => {
+    let later = 0;
+    const ambience: Ambience = { ...systemAmbience, wallClock: () => Date.now() + later };
+    const harness = auditing({ parts: { ambience } });
+    Object.assign(harness.memory, { aliveAt: Date.now() - 100, session: "dead" });
+    const formsOf = (wanted: string): string[] =>
+      harness.sender.accepted.flatMap(({ events }) =>
+        events.filter(({ rows }) => rows.some(({ path }) => path === wanted)).map((event) => event.messageSource),
+      );
+    await harness.start();
+    await until(() => auditsDone(harness) === 1);
+    harness.source.write("/a/early", 1, OLD);
+    await until(() => formsOf("/a/early").length > 0);
+    expect(formsOf("/a/early").slice(0, 2)).toEqual(["snapshot", "realtime"]);
+    later = 3 * HOUR;
+    await until(() => auditsDone(harness) === 2);
+    harness.source.write("/a/late", 1, OLD);
+    await until(() => formsOf("/a/late").length > 0);
+    expect(formsOf("/a/late")).toEqual(["realtime"]);
+  });
+
   it("lower a modification time that another agent left too young, and count the directory as told all the same", async () => {
     const harness = auditing();
     const { fusion, source } = harness;

@@ -133,6 +133,17 @@ describe("a run that follows one that died", () => {
     expect([...(harness.memory.keys ?? [])]).toEqual(["/still gone"]);
   });
 
+  it("revives everything in its snapshot when earlier runs deleted more than can be known one by one", async () => {
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
+    harness.source.mkdir("/d", OLD, true);
+    harness.source.write("/d/back", 5, OLD, true);
+    withTombstone(harness, "/d/back");
+    harness.memory.everything = true;
+    await harness.start();
+    await until(() => harness.isSettled);
+    expect(harness.differences()).toEqual([]);
+  });
+
   it("writes a path down before its delete is sent, and strikes it out when it is back", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
     harness.source.write("/a", 1, OLD, true);

@@ -43,7 +43,7 @@ describe("the set of deleted paths", () => {
     expect([set.needs("/d/a"), set.needs("/d/b")]).toEqual([true, false]);
     set.noteRevived("/d/a");
     expect(set.needs("/d/a")).toBe(false);
-    expect(set.isEmpty).toBe(true);
+    expect(set.isEmpty()).toBe(true);
   });
 
   it("asks for one of a snapshot row only when the row was read after the delete", () => {
@@ -66,7 +66,20 @@ describe("the set of deleted paths", () => {
     const set = new RevivalSet(3);
     for (let i = 0; i < 8; i++) set.noteDeleted(deleted(`/d${i}/a`));
     expect(set.needs("/anything")).toBe(true);
-    expect(set.isEmpty).toBe(true);
+    expect(set.size).toBe(0);
+  });
+
+  it("beyond the bound of directories asks for every row in bulk, the root's apart, but not for those of an audit", () => {
+    const set = new RevivalSet(3);
+    for (let i = 0; i < 8; i++) set.noteDeleted(deleted(`/d${i}/a`));
+    expect([set.isEmpty(), set.concerns("/x"), set.needsInBulk("/x/y", 0)]).toEqual([false, true, true]);
+    expect(set.needsInBulk("/", 0)).toBe(false);
+    const { inAudits } = set;
+    expect([inAudits.isEmpty(), inAudits.concerns("/x"), inAudits.needsInBulk("/x/y", 0)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 });
 
@@ -162,4 +175,14 @@ it("a live row that is older than the tombstones another run may have left is re
   expect(set.needsLive("/moved", row(1001))).toBe(false);
   set.noteOthersUntil(900);
   expect(set.needsLive("/moved", row(950)), "an earlier moment takes nothing back").toBe(true);
+});
+
+it("tombstones of another run count until an audit ends two hours later: Fusion has dropped them by then", () => {
+  const set = new RevivalSet();
+  const old = { path: "/moved", modified_time: 500 };
+  set.noteOthersUntil(1000);
+  set.noteAuditEnd(1000 + 7200);
+  expect(set.needsLive("/moved", old)).toBe(true);
+  set.noteAuditEnd(1001 + 7200);
+  expect(set.needsLive("/moved", old)).toBe(false);
 });
