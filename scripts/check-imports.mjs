@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from "node:path";
 
 const SRC = resolve(import.meta.dirname, "..", "src");
 
-/** folder -> folders it may import besides itself; the most specific prefix wins */
+/** folder or file -> those it may import besides itself; the most specific prefix wins */
 const ALLOWED = {
   sdk: [],
   native: ["sdk"],
@@ -13,9 +13,16 @@ const ALLOWED = {
   telemetry: ["sdk"],
   senders: ["sdk"],
   sources: ["sdk", "native"],
+  // Words that all rooms of the pipe share; then the rooms, each one above those that it imports.
   pipe: ["sdk", "bus"],
+  "pipe/encode": ["sdk", "bus", "pipe"],
+  "pipe/receiver": ["sdk", "bus", "pipe", "pipe/encode"],
+  "pipe/send": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver"],
+  "pipe/bulk": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send"],
+  "pipe/session": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk"],
+  "pipe/pipe.ts": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk", "pipe/session"],
   fusion: ["sdk"],
-  agent: ["sdk", "native", "bus", "config", "telemetry", "senders", "sources", "pipe", "fusion"],
+  agent: ["sdk", "native", "bus", "config", "telemetry", "senders", "sources", "pipe", "pipe/pipe.ts", "fusion"],
   console: ["sdk", "agent", "telemetry"],
   cli: ["sdk", "config", "agent", "console", "fusion", "telemetry"],
   "": ["sdk", "config", "agent"],
@@ -31,6 +38,10 @@ function* filesBelow(folder) {
 
 const roomOf = (path) => {
   const parts = relative(SRC, path).split("/");
+  for (let length = parts.length; length > 0; length--) {
+    const name = parts.slice(0, length).join("/");
+    if (name in ALLOWED) return name;
+  }
   return parts.length > 1 ? parts[0] : "";
 };
 

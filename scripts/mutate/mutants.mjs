@@ -21,14 +21,19 @@ export const TARGETS = [
       tests: BUS,
     }),
   ),
-  { file: "src/pipe/revival.ts", tests: ["test/unit/pipe/revival", "test/integration/pipe/"] },
-  { file: "src/pipe/activities/audit.ts", tests: ["test/integration/pipe/audit", "test/integration/pipe/roles"] },
-  ...["activities/snapshot", "activities/snapshot-pass", "touched-keys", "doubtful-rows", "lane", "delivery"].map(
-    (name) => ({
-      file: `src/pipe/${name}.ts`,
-      tests: PIPE,
-    }),
-  ),
+  { file: "src/pipe/receiver/tombstones.ts", tests: ["test/unit/pipe/receiver/tombstones", "test/integration/pipe/"] },
+  { file: "src/pipe/bulk/audit.ts", tests: ["test/integration/pipe/audit", "test/integration/pipe/roles"] },
+  ...[
+    "bulk/snapshot",
+    "bulk/bulk-reader",
+    "bulk/superseded",
+    "receiver/stale-rows",
+    "session/scheduler",
+    "send/delivery",
+  ].map((name) => ({
+    file: `src/pipe/${name}.ts`,
+    tests: PIPE,
+  })),
 ];
 
 const SWAPS = new Map([

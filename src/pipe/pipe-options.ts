@@ -3,8 +3,8 @@
 import type { BusClock } from "../bus/bus-clock.ts";
 import type { BusSubscription } from "../bus/event-bus.ts";
 import type { Command, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
-import type { CompileMapping } from "./bulk-mapper.ts";
-import type { ShipmentPhase } from "./shipment.ts";
+import type { Phase } from "./phase.ts";
+import type { CompileMapping } from "./row-program.ts";
 
 /** One rule of `fields_mapping`; docs/protocol.md has the rules of mapping. */
 export interface FieldMappingRule {
@@ -65,7 +65,7 @@ export interface PipeMemory {
   noteSnapshot?(rows: number): void;
 }
 
-/** Keys whose delete was sent: see RevivalSet. */
+/** Keys whose delete was sent: see Tombstones. */
 export interface DeletedKeys {
   readonly keys: readonly string[];
   /** Directories whose keys are no longer known one by one. */
@@ -99,7 +99,7 @@ export interface CommandHandler {
 export interface PoisonRow {
   /** Its key, or where it was when the key cannot be told. */
   readonly key: string;
-  readonly phase: ShipmentPhase;
+  readonly phase: Phase;
   readonly reason: string;
   /** The row as JSON text, as the source made it (not mapped); hardly ever broken JSON. */
   readonly row?: string;

@@ -6,20 +6,20 @@
 import { DirtyDirectories, MOST_DIRTY } from "../bus/dirty-directories.ts";
 import { describeError, type HeartbeatAnswer, type Role, type SourceAvailability } from "../sdk/index.ts";
 import type { BackoffSettings } from "./backoff.ts";
-import { BatchLimits } from "./batch-limits.ts";
-import { CommandQueue } from "./commands.ts";
-import { EnvelopeBuilder } from "./envelope-builder.ts";
-import { FieldMapper } from "./field-mapper.ts";
-import { History } from "./history.ts";
+import { TouchedByActivity } from "./bulk/superseded.ts";
+import { EnvelopeBuilder } from "./encode/envelope-builder.ts";
+import { FieldMapper } from "./encode/field-mapper.ts";
+import { PipeCounters } from "./pipe-counters.ts";
 import type { PipeParts } from "./pipe-options.ts";
 import { describePhase, nextPipePhase, type PipeEvent, type PipePhase } from "./pipe-state.ts";
 import type { AuditStatus, PipeStatus, RescanStatus } from "./pipe-status.ts";
-import { PipeTally } from "./pipe-tally.ts";
-import { RevivalSet } from "./revival.ts";
-import { type OpenSession, SessionKeeper, shortId } from "./session-keeper.ts";
-import { type SessionEnd, SessionRun } from "./session-run.ts";
-import type { ShipmentContext } from "./shipment.ts";
-import { TouchedByActivity } from "./touched-keys.ts";
+import { Completeness } from "./receiver/completeness.ts";
+import { Tombstones } from "./receiver/tombstones.ts";
+import type { BatchContext } from "./send/batch.ts";
+import { BatchLimits } from "./send/batch-limits.ts";
+import { CommandQueue } from "./session/commands.ts";
+import { Connector, type OpenSession, shortId } from "./session/connector.ts";
+import { type SessionEnd, SessionRun } from "./session/session.ts";
 
 export interface StopOptions {
   /** How long what is queued may still be sent. Closing the session takes up to 2.5 s on top. Default 5 s. */
@@ -32,13 +32,13 @@ const SKEW_WARNING_MS = 60_000;
 export class Pipe {
   readonly #parts: PipeParts;
   readonly #backoff: BackoffSettings;
-  readonly #keeper: SessionKeeper;
-  readonly #history = new History();
-  readonly #tally = new PipeTally();
+  readonly #connector: Connector;
+  readonly #history = new Completeness();
+  readonly #counters = new PipeCounters();
   readonly #touched = new TouchedByActivity();
   readonly #dirty = new DirtyDirectories(MOST_DIRTY);
   readonly #builder: EnvelopeBuilder;
-  readonly #context: ShipmentContext;
+  readonly #context: BatchContext;
   readonly #limits: BatchLimits;
   readonly #commands: CommandQueue;
   readonly #stopping = new AbortController();
@@ -70,14 +70,14 @@ export class Pipe {
     this.#builder = this.#makeBuilder();
     this.#context = {
       builder: this.#builder,
-      revival: new RevivalSet(undefined, parts.memory.deleted),
+      revival: new Tombstones(undefined, parts.memory.deleted),
       touched: this.#touched,
       onRows: (phase, rows) => {
-        this.#tally.rowsSent[phase] += rows;
+        this.#counters.rowsSent[phase] += rows;
       },
     };
     this.#commands = new CommandQueue(parts.commands, parts.logger);
-    this.#keeper = this.#makeKeeper();
+    this.#connector = this.#makeKeeper();
   }
 
   /** Starts, once. Resolves when the pipe has stopped; never rejects. */
@@ -88,7 +88,7 @@ export class Pipe {
 
   /** What waits after a failure is tried again now. */
   wake(): void {
-    this.#keeper.wake();
+    this.#connector.wake();
     this.#session?.wake();
   }
 
@@ -106,7 +106,7 @@ export class Pipe {
   status(): PipeStatus {
     this.#refreshSource();
     const { settings, bus } = this.#parts;
-    const { rowsSent, batchesSent, failures, poisonRows, changesLost, lastError, lagMs } = this.#tally;
+    const { rowsSent, batchesSent, failures, poisonRows, changesLost, lastError, lagMs } = this.#counters;
     const phase = this.#phase;
     const snapshot = this.#session?.snapshot;
     const progress = snapshot?.progress ?? { rows: 0 };
@@ -117,8 +117,8 @@ export class Pipe {
       snapshot: snapshot?.state ?? "none",
       snapshotRows: progress.rows,
       audit: this.#auditStatus(),
-      sentinel: { ...this.#tally.sentinel },
-      scans: { ...this.#tally.scans },
+      sentinel: { ...this.#counters.sentinel },
+      scans: { ...this.#counters.scans },
       rescans: this.#rescanStatus(),
       rowsSent: { ...rowsSent },
       batchesSent,
@@ -143,7 +143,7 @@ export class Pipe {
   }
 
   #auditStatus(): AuditStatus {
-    const { runs, cutShort, lastCompleteAt } = this.#tally.audit;
+    const { runs, cutShort, lastCompleteAt } = this.#counters.audit;
     const state = this.#session?.audit.state ?? "off";
     if (lastCompleteAt === undefined) return { state, runs, cutShort };
     return { state, lastCompleteAgoMs: Math.round(this.#parts.ambience.now() - lastCompleteAt), runs, cutShort };
@@ -152,7 +152,7 @@ export class Pipe {
   #rescanStatus(): RescanStatus {
     const pending = (this.#session?.rescan.telling ?? 0) + this.#dirty.size;
     const idle = pending > 0 ? "waiting" : "none";
-    return { state: this.#session?.rescan.state ?? idle, ...this.#tally.rescans, pending };
+    return { state: this.#session?.rescan.state ?? idle, ...this.#counters.rescans, pending };
   }
 
   get #role(): Role | undefined {
@@ -168,12 +168,12 @@ export class Pipe {
       while (!this.#stopping.signal.aborted) await this.#oneSession();
     } catch (error) {
       logger.error({}, `the pipe broke: ${describeError(error)}`);
-      this.#tally.fail(error);
+      this.#counters.fail(error);
       this.#apply({ kind: "broke", reason: describeError(error) });
     } finally {
       stopListening();
     }
-    if (this.#open !== undefined) await this.#keeper.close(this.#open.session.sessionId);
+    if (this.#open !== undefined) await this.#connector.close(this.#open.session.sessionId);
     this.#open = undefined;
     this.#apply({ kind: "stopped" });
   }
@@ -194,7 +194,7 @@ export class Pipe {
   }
 
   async #oneSession(): Promise<void> {
-    const open = await this.#keeper.connect(this.#stopping.signal);
+    const open = await this.#connector.connect(this.#stopping.signal);
     if (open === undefined) return;
     this.#open = open;
     const { sessionId, role } = open.session;
@@ -216,7 +216,7 @@ export class Pipe {
       touched: this.#touched,
       dirty: this.#dirty,
       history: this.#history,
-      tally: this.#tally,
+      counters: this.#counters,
       connectBackoff: this.#backoff,
       before: {
         earlierRunAliveAt: this.#earlierRunAliveAt,
@@ -243,11 +243,11 @@ export class Pipe {
     this.#apply({ kind: "session_lost", reason });
     const stop = this.#stopping.signal;
     if (end.kind === "broke") {
-      await this.#keeper.broke(open, end.error, stop);
+      await this.#connector.broke(open, end.error, stop);
       return;
     }
     if (!end.isGhost) this.#open = undefined;
-    await this.#keeper.lost(open, end.isGhost, stop);
+    await this.#connector.lost(open, end.isGhost, stop);
   }
 
   #makeBuilder(): EnvelopeBuilder {
@@ -267,10 +267,10 @@ export class Pipe {
     });
   }
 
-  #makeKeeper(): SessionKeeper {
+  #makeKeeper(): Connector {
     const { settings, source, sender, memory, ambience, logger } = this.#parts;
     const { taskId, sessionTimeoutSeconds } = settings;
-    return new SessionKeeper({
+    return new Connector({
       sender,
       memory,
       ambience,
@@ -283,7 +283,7 @@ export class Pipe {
         ...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeoutSeconds }),
       },
       onFailure: (error, failure) => {
-        this.#tally.fail(error);
+        this.#counters.fail(error);
         this.#apply({ kind: "connect_failed", ...failure });
       },
       onRetry: () => this.#apply({ kind: "retry" }),

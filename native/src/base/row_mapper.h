@@ -1,6 +1,6 @@
 // `fields_mapping` for rows in bulk: a projection that reads JSON text and writes JSON text, compiled once.
 //
-// It means what src/pipe/field-mapper.ts means, and says so when it cannot: `map` answers false for a row that needs a full parser
+// It means what src/pipe/encode/field-mapper.ts means, and says so when it cannot: `map` answers false for a row that needs a full parser
 // (an object or an array as text, a key or a number in an unusual spelling, a target inside an object of the row).
 #pragma once
 

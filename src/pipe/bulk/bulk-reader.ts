@@ -1,0 +1,220 @@
+/**
+ * One pass over everything there is: pulls chunks from the source a little ahead of the scheduler and cuts batches out of them.
+ *
+ * Chunks belong to a small pool of the source. Each is released exactly once: when the item that held its last row was settled,
+ * or when the pass is dropped, but never while a batch with rows of it is in flight.
+ */
+import { Bell } from "../../bus/bell.ts";
+import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
+import { fitRows, parseRow, type RowRange, rangeBytes, rowPath } from "../encode/row-ranges.ts";
+import { directoryOf } from "../key-table.ts";
+import type { StaleRows } from "../receiver/stale-rows.ts";
+import type { TombstonesInBulk } from "../receiver/tombstones.ts";
+import type { BatchSize } from "../send/work-item.ts";
+import type { TouchedKeys } from "./superseded.ts";
+
+/** Pulled and not yet sent; the rest of the pool is the source's. */
+const CHUNKS_AHEAD = 3;
+const NONE: ReadonlyMap<number, Row> = new Map();
+
+/** Rows to be sent together. */
+export interface Cut {
+  readonly ranges: readonly RowRange[];
+  /** Rows whose path has a tombstone at the far side, or may have, or a younger time. */
+  readonly revived: readonly Row[];
+  /** To be called once when nothing of the cut is in flight any more. */
+  readonly settle: () => void;
+}
+
+export type Reading =
+  | { readonly kind: "reading" }
+  | { readonly kind: "done" }
+  | { readonly kind: "failed"; readonly error: unknown };
+
+interface Opened {
+  readonly chunk: RowChunk;
+  /** The next row to be cut, and the group it is in. */
+  row: number;
+  group: number;
+}
+
+export interface ReaderParts {
+  readonly open: (options: CallOptions) => BulkRows;
+  readonly limits: BatchSize;
+  readonly touched: TouchedKeys;
+  readonly revival: TombstonesInBulk | undefined;
+  /** Rows that have to be sent in the reviving form, whatever `revival` knows. */
+  readonly doubts?: StaleRows | undefined;
+  /** Something changed that `cut` or `reading` show. */
+  readonly onProgress: () => void;
+}
+
+export class BulkReader {
+  readonly #parts: ReaderParts;
+  readonly #abort = new AbortController();
+  readonly #room = new Bell();
+  readonly #queue: Opened[] = [];
+  readonly #finished: Promise<void>;
+  #bulk: BulkRows | undefined;
+  #reading: Reading = { kind: "reading" };
+  #inFlight = false;
+  #rows = 0;
+
+  /** Starts to read when `after` is over. */
+  constructor(parts: ReaderParts, after: Promise<void>) {
+    this.#parts = parts;
+    this.#finished = this.#read(after);
+  }
+
+  get reading(): Reading {
+    return this.#reading;
+  }
+
+  get isDropped(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** Nothing is left to cut at the moment. */
+  get isDrained(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** Rows that left the queue, sent or superseded, and how many are expected. */
+  progress(): { readonly rows: number; readonly expectedRows?: number } {
+    const expectedRows = this.#bulk?.progress().expectedRows;
+    return { rows: this.#rows, ...(expectedRows === undefined ? {} : { expectedRows }) };
+  }
+
+  /** The next rows, superseded ones left out; undefined when there are none at the moment. One cut at a time. */
+  cut(): Cut | undefined {
+    while (this.#queue.length > 0) {
+      const cut = this.#cutOnce();
+      if (cut.ranges.length > 0 || cut.revived.length > 0) return cut;
+      cut.settle();
+    }
+    return undefined;
+  }
+
+  /** Stops reading and gives every chunk back, those in flight when they are settled. Resolves when the source is left alone. */
+  async drop(): Promise<void> {
+    this.#abort.abort();
+    if (!this.#inFlight) this.#releaseQueue();
+    await this.#finished;
+  }
+
+  async #read(after: Promise<void>): Promise<void> {
+    const { signal } = this.#abort;
+    try {
+      await after;
+      if (signal.aborted) return;
+      this.#bulk = this.#parts.open({ signal });
+      for await (const chunk of this.#bulk.chunks) {
+        if (signal.aborted || chunk.rowCount === 0) chunk.release();
+        else this.#queue.push({ chunk, row: 0, group: 0 });
+        this.#parts.onProgress();
+        while (this.#queue.length >= CHUNKS_AHEAD && !signal.aborted) await this.#room.wait(signal);
+        if (signal.aborted) return;
+      }
+      if (!signal.aborted) this.#reading = { kind: "done" };
+    } catch (error) {
+      this.#reading = { kind: "failed", error };
+    } finally {
+      this.#parts.onProgress();
+    }
+  }
+
+  #cutOnce(): Cut {
+    const { limits } = this.#parts;
+    const ranges: RowRange[] = [];
+    const revived: Row[] = [];
+    const emptied: RowChunk[] = [];
+    let rows = limits.events * limits.eventRows;
+    let bytes = limits.bytes;
+    for (let opened = this.#queue[0]; opened !== undefined && rows > 0 && bytes > 0; opened = this.#queue[0]) {
+      const { chunk, row: from } = opened;
+      const to = fitRows(chunk, from, chunk.rowCount, rows, bytes);
+      const size = rangeBytes({ chunk, from, to });
+      if (size > bytes && rows < limits.events * limits.eventRows) break;
+      this.#pick(opened, to, ranges, revived);
+      opened.row = to;
+      rows -= to - from;
+      bytes -= size;
+      this.#rows += to - from;
+      if (to === chunk.rowCount) emptied.push((this.#queue.shift() as Opened).chunk);
+    }
+    this.#inFlight = true;
+    return { ranges, revived, settle: () => this.#settle(emptied) };
+  }
+
+  /** The rows from the cursor to `to` that are still worth sending, group by group. */
+  #pick(opened: Opened, to: number, ranges: RowRange[], revived: Row[]): void {
+    const { chunk } = opened;
+    for (let row = opened.row; row < to; ) {
+      const groupEnd = chunk.groupFirstRow[opened.group + 1] ?? chunk.rowCount;
+      const end = Math.min(to, groupEnd);
+      const doubtful = this.#parts.doubts?.within(chunk, row, end) ?? NONE;
+      if (doubtful.size === 0 && this.#isUntouched(chunk, row, end)) addRange(ranges, chunk, row, end);
+      else this.#pickRows(opened, row, end, doubtful, { ranges, revived });
+      row = end;
+      if (end === groupEnd) opened.group++;
+    }
+  }
+
+  /** A group holds one directory's rows, perhaps led by the directory's own: its first and its last row tell which. */
+  #isUntouched(chunk: RowChunk, from: number, to: number): boolean {
+    if (!this.#concerns(chunk, from)) return to - from < 2 || !this.#concerns(chunk, to - 1);
+    return false;
+  }
+
+  #concerns(chunk: RowChunk, row: number): boolean {
+    const { touched, revival } = this.#parts;
+    if (touched.isEmpty && (revival === undefined || revival.isEmpty())) return false;
+    const path = rowPath(chunk, row);
+    if (path === undefined) return false;
+    const directory = directoryOf(path);
+    return touched.concerns(directory) || revival?.concerns(directory) === true;
+  }
+
+  #pickRows(
+    { chunk, group }: Opened,
+    from: number,
+    to: number,
+    doubtful: ReadonlyMap<number, Row>,
+    { ranges, revived }: { readonly ranges: RowRange[]; readonly revived: Row[] },
+  ): void {
+    const { touched, revival, doubts } = this.#parts;
+    const sequence = chunk.groupSequence[group] ?? 0;
+    const isUntouched = this.#isUntouched(chunk, from, to);
+    for (let row = from; row < to; row++) {
+      const doubted = doubtful.get(row);
+      const path = isUntouched && doubted === undefined ? undefined : rowPath(chunk, row);
+      if (path !== undefined && touched.supersedes(path, sequence)) continue;
+      const isDeleted = path !== undefined && revival?.needsInBulk(path, sequence) === true;
+      const reviving = doubted ?? (isDeleted ? revivable(parseRow(chunk, row)) : undefined);
+      if (reviving !== undefined) revived.push(reviving);
+      if (reviving === undefined || doubts?.plainToo === true) addRange(ranges, chunk, row, row + 1);
+    }
+  }
+
+  #settle(emptied: readonly RowChunk[]): void {
+    this.#inFlight = false;
+    for (const chunk of emptied) chunk.release();
+    if (this.isDropped) this.#releaseQueue();
+    this.#room.ring();
+  }
+
+  #releaseQueue(): void {
+    for (const { chunk } of this.#queue.splice(0)) chunk.release();
+  }
+}
+
+/** A live row would take back that the directory could not be listed, and what lies in it would count as gone. */
+const revivable = (row: Row): Row | undefined => (row.audit_skipped === true ? undefined : row);
+
+/** Appends rows, joined to the range before when they follow it. */
+function addRange(ranges: RowRange[], chunk: RowChunk, from: number, to: number): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last.chunk === chunk && last.to === from)
+    ranges[ranges.length - 1] = { chunk, from: last.from, to };
+  else ranges.push({ chunk, from, to });
+}

@@ -1,0 +1,97 @@
+/** Live changes from the bus onto the lane. Leaders and followers send them alike. */
+import type { BusBatch, BusSubscription } from "../../bus/event-bus.ts";
+import { eventsOfRun, type LiveItem, liveRuns } from "../encode/envelope-builder.ts";
+import { isRevivable, type Tombstones } from "../receiver/tombstones.ts";
+import { type BatchContext, LiveBatch } from "./batch.ts";
+import type { BatchSize, WorkItem } from "./work-item.ts";
+
+export interface LiveParts {
+  readonly bus: BusSubscription;
+  readonly limits: BatchSize;
+  readonly context: BatchContext;
+  /** The schema knows tombstones. */
+  readonly revives: boolean;
+  /** Changes are missing, in these directories. */
+  readonly onDirty: (directories: readonly string[]) => void;
+  /** Changes are missing for ever. */
+  readonly onLoss: (reason: string) => void;
+  readonly onDelivered: (batch: BusBatch) => void;
+}
+
+/**
+ * Decides which upserts need a revival: keys whose delete was sent before, and keys deleted earlier in this very batch. Once a
+ * key was revived in the batch its later upserts are ordinary ones.
+ */
+export function planItems(batch: Pick<BusBatch, "changes" | "indexes">, revival: Tombstones): LiveItem[] {
+  const within = new Map<string, boolean>();
+  return batch.changes.map((change, i) => {
+    const index = batch.indexes[i] ?? -1;
+    if (change.op === "delete") {
+      within.set(change.key, true);
+      return { change, index, revive: false };
+    }
+    const revive = isRevivable(change.row) && (within.get(change.key) ?? revival.needsLive(change.key, change.row));
+    if (revive) within.set(change.key, false);
+    return { change, index, revive };
+  });
+}
+
+export class LiveChanges {
+  readonly #parts: LiveParts;
+
+  constructor(parts: LiveParts) {
+    this.#parts = parts;
+  }
+
+  next(): WorkItem | undefined {
+    const { bus, limits, onDelivered } = this.#parts;
+    for (;;) {
+      const taken = bus.take(limits.events * limits.eventRows, limits.bytes);
+      if (taken === undefined) return undefined;
+      if (taken.kind === "lost") {
+        this.#parts.onLoss(taken.reason);
+        continue;
+      }
+      if (taken.kind === "dirty") {
+        this.#parts.onDirty(taken.directories);
+        continue;
+      }
+      return {
+        batches: this.#batches(taken),
+        isCancelled: () => false,
+        delivered: () => {
+          bus.commit(taken);
+          onDelivered(taken);
+        },
+        // It stays uncommitted: the pipe rewinds the bus before the next session.
+        abandoned: () => undefined,
+      };
+    }
+  }
+
+  #batches(batch: BusBatch): LiveBatch[] {
+    const { limits, context, revives } = this.#parts;
+    const items: LiveItem[] = revives
+      ? planItems(batch, context.revival)
+      : batch.changes.map((change, i) => ({ change, index: batch.indexes[i] ?? -1, revive: false }));
+    return liveBatches(items, limits, context);
+  }
+}
+
+/** Cut so that none has more events than a POST may hold. */
+export function liveBatches(items: readonly LiveItem[], limits: BatchSize, context: BatchContext): LiveBatch[] {
+  const batches: LiveBatch[] = [];
+  let waiting: LiveItem[] = [];
+  let events = 0;
+  for (const run of liveRuns(items, limits.eventRows)) {
+    if (waiting.length > 0 && events + eventsOfRun(run) > limits.events) {
+      batches.push(new LiveBatch(waiting, context));
+      waiting = [];
+      events = 0;
+    }
+    waiting.push(...run.items);
+    events += eventsOfRun(run);
+  }
+  if (waiting.length > 0) batches.push(new LiveBatch(waiting, context));
+  return batches;
+}

@@ -1,0 +1,110 @@
+/**
+ * Keeps a session alive by its own clock, whatever the pushes do, and tells what comes back.
+ *
+ * The age of a good answer counts from when its request was sent: the far side's timer started later than that.
+ */
+
+import { sleep } from "../../bus/bus-clock.ts";
+import { FustorError, type HeartbeatAnswer, isFustorError, type SenderDriver, type Session } from "../../sdk/index.ts";
+import { boundedCall, LateCall } from "../bounded-call.ts";
+import type { Ambience } from "../pipe-options.ts";
+
+const SHORTEST_INTERVAL_MS = 100;
+/** By so much of the interval a heartbeat may be early. */
+const JITTER = 0.2;
+/** A hung request must not eat the time in which others would be answered. */
+const SHORTEST_ATTEMPT_MS = 250;
+
+export interface HeartbeatParts {
+  readonly sender: SenderDriver;
+  readonly session: Session;
+  /** When the session was asked for (monotonic ms). */
+  readonly askedAt: number;
+  readonly ambience: Ambience;
+  /** The stream was polled in this session. */
+  readonly canRealtime: () => boolean;
+  /** `sentAt`: when the question was sent; `recovered`: the one before failed. */
+  readonly onAnswer: (answer: HeartbeatAnswer, sentAt: number, recovered: boolean) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class Heartbeat {
+  readonly #parts: HeartbeatParts;
+  readonly #timeoutMs: number;
+  readonly #intervalMs: number;
+  #lastGoodAt: number;
+
+  constructor(parts: HeartbeatParts) {
+    this.#parts = parts;
+    this.#timeoutMs = parts.session.sessionTimeoutMs;
+    this.#intervalMs = Math.max(SHORTEST_INTERVAL_MS, parts.session.leastHeartbeatMs ?? 0, this.#timeoutMs / 3);
+    this.#lastGoodAt = parts.askedAt;
+  }
+
+  /** Whether the far side still has the session as far as we can know. */
+  isFresh(): boolean {
+    return this.#remainingMs() > 0;
+  }
+
+  /** Beats at once and then until the signal aborts (resolves) or the session is lost (rejects with FUSTOR_SESSION_LOST). */
+  async run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      const sentAt = this.#parts.ambience.now();
+      const failure = await this.#beat(sentAt, failures > 0, signal);
+      if (signal.aborted) return;
+      if (isFustorError(failure, "FUSTOR_SESSION_LOST")) throw failure;
+      failures = failure === undefined ? 0 : failures + 1;
+      if (!this.isFresh()) throw this.#expired();
+      const pauseMs = failures === 0 ? this.#beatMs() - (this.#parts.ambience.now() - sentAt) : this.#retryMs();
+      await sleep(this.#parts.ambience, Math.max(0, Math.min(pauseMs, this.#remainingMs())), signal);
+    }
+  }
+
+  /** Undefined = good. */
+  async #beat(sentAt: number, recovering: boolean, signal: AbortSignal): Promise<unknown> {
+    const { sender, session, ambience, canRealtime, onAnswer, onFailure } = this.#parts;
+    const boundMs = Math.min(Math.max(this.#intervalMs, SHORTEST_ATTEMPT_MS), Math.max(1, this.#remainingMs()));
+    try {
+      const request = { canRealtime: canRealtime() };
+      const answer = await boundedCall(ambience, { boundMs, signal }, (bound) =>
+        sender.heartbeat(session.sessionId, request, { signal: bound }),
+      );
+      this.#lastGoodAt = sentAt;
+      onAnswer(answer, sentAt, recovering);
+      return undefined;
+    } catch (error) {
+      const failure =
+        error instanceof LateCall
+          ? new FustorError("FUSTOR_SENDER_UNREACHABLE", `no answer to a heartbeat within ${Math.round(boundMs)} ms`)
+          : (error ?? new Error("a heartbeat failed without a reason"));
+      if (!signal.aborted && !isFustorError(failure, "FUSTOR_SESSION_LOST")) onFailure(failure);
+      return failure;
+    }
+  }
+
+  /** The sooner the dice want it: the heartbeats of many pipes that started together must not come together for ever. */
+  #beatMs(): number {
+    const { session, ambience } = this.#parts;
+    return Math.max(this.#intervalMs * (1 - JITTER * ambience.random()), session.leastHeartbeatMs ?? 0);
+  }
+
+  /** Sooner than the next regular one, spread by the dice. */
+  #retryMs(): number {
+    const quarter = this.#intervalMs / 4;
+    const least = Math.max(SHORTEST_INTERVAL_MS / 2, (this.#parts.session.leastHeartbeatMs ?? 0) / 4);
+    return Math.max(least, quarter * (0.5 + this.#parts.ambience.random() / 2));
+  }
+
+  #remainingMs(): number {
+    return this.#lastGoodAt + this.#timeoutMs - this.#parts.ambience.now();
+  }
+
+  #expired(): FustorError {
+    return new FustorError(
+      "FUSTOR_SESSION_LOST",
+      `no heartbeat was answered for ${this.#timeoutMs / 1000} s, as long as the session lives`,
+      { details: { expired: true } },
+    );
+  }
+}

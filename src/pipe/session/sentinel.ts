@@ -1,0 +1,90 @@
+/**
+ * Files that the far side suspects to be half written: a leader asks which ones, looks at each again and tells what it saw. One that is
+ * gone is not told here (the far side would keep it, with a time of 0): the source reports its delete as a live change. Any failure
+ * means that there is no task this time.
+ */
+import { sleep } from "../../bus/bus-clock.ts";
+import {
+  describeError,
+  excerpt,
+  type Logger,
+  type SenderDriver,
+  type SentinelUpdate,
+  type SourceDriver,
+} from "../../sdk/index.ts";
+import { boundedCall } from "../bounded-call.ts";
+import type { SentinelCounters } from "../pipe-counters.ts";
+import type { Ambience } from "../pipe-options.ts";
+
+/** Looked at in one round; the far side asks again for the rest. */
+const MAX_PATHS = 1_000;
+/** A file system that does not answer must not hold up the next round for ever. */
+const LONGEST_ROUND_MS = 60_000;
+
+export interface SentinelParts {
+  readonly source: SourceDriver;
+  readonly sender: SenderDriver;
+  readonly sessionId: string;
+  /** 0 = off. */
+  readonly intervalMs: number;
+  readonly ambience: Ambience;
+  readonly logger: Logger;
+  readonly counters: SentinelCounters;
+  /** Leading, and the session is alive as far as anybody knows. */
+  readonly mayAct: () => boolean;
+}
+
+export class SentinelActivity {
+  readonly #parts: SentinelParts;
+  #failing = false;
+
+  constructor(parts: SentinelParts) {
+    this.#parts = parts;
+  }
+
+  /** Until the signal aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { source, sender, intervalMs, ambience } = this.#parts;
+    if (intervalMs <= 0 || source.verify === undefined || sender.getSentinelTasks === undefined) return;
+    while (!signal.aborted) {
+      await sleep(ambience, intervalMs, signal);
+      if (!signal.aborted && this.#parts.mayAct()) await this.#boundedRound(signal);
+    }
+  }
+
+  async #boundedRound(signal: AbortSignal): Promise<void> {
+    const { ambience, logger, counters } = this.#parts;
+    try {
+      await boundedCall(ambience, { boundMs: LONGEST_ROUND_MS, signal }, (bound) => this.#round(bound));
+      this.#failing = false;
+    } catch (error) {
+      if (signal.aborted) return;
+      counters.failures++;
+      logger[this.#failing ? "debug" : "warn"]({}, `a sentinel check failed: ${describeError(error)}`);
+      this.#failing = true;
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { source, sender, sessionId, counters, logger } = this.#parts;
+    const task = await sender.getSentinelTasks?.(sessionId, { signal });
+    if (task === undefined) return;
+    if (task.type !== "suspect_check") {
+      logger.debug({ type: excerpt(task.type) }, "the far side has a sentinel task that is not known here");
+      return;
+    }
+    const paths = task.paths.slice(0, MAX_PATHS);
+    const seen = (await source.verify?.(paths, { signal })) ?? [];
+    const updates = seen.flatMap((entry): SentinelUpdate[] => {
+      if (!entry.exists) return [];
+      const { modified_time: mtime, size } = entry.row;
+      return typeof mtime === "number" && typeof size === "number"
+        ? [{ path: entry.key, mtime, size, status: "exists" }]
+        : [];
+    });
+    counters.rounds++;
+    counters.checked += seen.length;
+    counters.missing += seen.filter(({ exists }) => !exists).length;
+    if (updates.length > 0 && this.#parts.mayAct()) await sender.sendSentinelFeedback?.(sessionId, updates, { signal });
+  }
+}

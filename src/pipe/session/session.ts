@@ -1,0 +1,383 @@
+/** One session from its creation to its end: heartbeat and lane side by side, until one of them ends. */
+import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
+import type { BusBatch } from "../../bus/event-bus.ts";
+import { type HeartbeatAnswer, isFustorError, type Role } from "../../sdk/index.ts";
+import type { BackoffSettings } from "../backoff.ts";
+import { AuditActivity, type AuditTrace } from "../bulk/audit.ts";
+import type { Predecessor } from "../bulk/audit-plan.ts";
+import { RescanActivity } from "../bulk/rescan.ts";
+import { RestatementActivity } from "../bulk/restatement.ts";
+import { ScanActivity } from "../bulk/scans.ts";
+import { SnapshotActivity } from "../bulk/snapshot.ts";
+import type { TouchedByActivity } from "../bulk/superseded.ts";
+import type { EnvelopeBuilder } from "../encode/envelope-builder.ts";
+import type { PipeCounters } from "../pipe-counters.ts";
+import type { PipeParts } from "../pipe-options.ts";
+import type { Completeness } from "../receiver/completeness.ts";
+import { reviveFromSecond, type TakeOver, TIMEOUTS } from "../receiver/takeover.ts";
+import type { BatchContext } from "../send/batch.ts";
+import type { BatchLimits } from "../send/batch-limits.ts";
+import { BulkGate } from "../send/bulk-gate.ts";
+import { BulkPace } from "../send/bulk-pace.ts";
+import { Delivery } from "../send/delivery.ts";
+import { LiveChanges } from "../send/live.ts";
+import type { OpenSession } from "./connector.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Scheduler } from "./scheduler.ts";
+import { SentinelActivity } from "./sentinel.ts";
+
+/** How a session ended. */
+export type SessionEnd =
+  | { readonly kind: "stopped" }
+  /** `isGhost`: the far side may still hold it. */
+  | { readonly kind: "lost"; readonly reason: string; readonly isGhost: boolean }
+  /** A defect of ours or of a driver. */
+  | { readonly kind: "broke"; readonly error: unknown };
+
+export interface SessionRunParts {
+  readonly open: OpenSession;
+  readonly pipe: PipeParts;
+  readonly limits: BatchLimits;
+  readonly builder: EnvelopeBuilder;
+  readonly context: BatchContext;
+  readonly touched: TouchedByActivity;
+  /** To be told again; outlives the session. */
+  readonly dirty: DirtyDirectories;
+  readonly history: Completeness;
+  readonly counters: PipeCounters;
+  /** For sessions; a snapshot that waits for its source uses it too. */
+  readonly connectBackoff: BackoffSettings;
+  /** What is known of those who led before. */
+  readonly before: Pick<TakeOver, "earlierRunAliveAt" | "mayFollowOthers"> & {
+    /** When a run of ours that led, and was stopped in order, last knew its session to be alive, epoch ms. */
+    readonly stoppedRunAliveAt: number | undefined;
+  };
+  /** What the run before may have left behind was put right. */
+  readonly onCaughtUp: () => void;
+  readonly onHeartbeat: (answer: HeartbeatAnswer) => void;
+}
+
+/** Pushes are repeated sooner than sessions are asked for: the far side is known to be there. */
+const FIRST_PUSH_RETRY_MS = 1_000;
+const LONGEST_PUSH_RETRY_MS = 10_000;
+
+export class SessionRun {
+  readonly snapshot: SnapshotActivity;
+  readonly audit: AuditActivity;
+  readonly rescan: RescanActivity;
+  readonly #scans: ScanActivity;
+  readonly #sentinel: SentinelActivity;
+  readonly #gate: BulkGate;
+  /** Limits of what is sent in bulk. */
+  readonly #pace: BulkPace;
+  readonly #parts: SessionRunParts;
+  readonly #abort = new AbortController();
+  readonly #delivery: Delivery;
+  readonly #heartbeat: Heartbeat;
+  readonly #lane: Scheduler;
+  #stopping = false;
+  #cancelDeadline: () => void = () => undefined;
+
+  constructor(parts: SessionRunParts) {
+    this.#parts = parts;
+    const { settings, ambience } = parts.pipe;
+    this.#pace = new BulkPace(
+      parts.limits,
+      () => ambience.now(),
+      () => this.#gate.isPaused,
+    );
+    this.#delivery = this.#makeDelivery();
+    this.#gate = new BulkGate(settings.snapshotPauseLagMs, ambience, () => this.#lane.wake());
+    this.snapshot = this.#makeSnapshot();
+    const trace: AuditTrace = { begunBy: undefined };
+    this.audit = this.#makeAudit(trace);
+    this.rescan = this.#makeRescan(trace);
+    this.#scans = this.#makeScans();
+    this.#sentinel = this.#makeSentinel();
+    this.#lane = this.#makeLane(parts.open.session.role);
+    this.#heartbeat = this.#makeHeartbeat();
+    const { earlierRunAliveAt, mayFollowOthers } = parts.before;
+    if (earlierRunAliveAt !== undefined || mayFollowOthers || parts.open.session.role === "follower")
+      this.#noteOthers();
+  }
+
+  /** Once. Resolves when nothing of the session is in flight any more. Never rejects. */
+  async run(): Promise<SessionEnd> {
+    const { signal } = this.#abort;
+    const sentinel = this.#sentinel.run(signal);
+    const tasks = [this.#lane.run(signal), this.#heartbeat.run(signal)];
+    // Only how the first one ends counts: the other is cancelled because of it.
+    const end = await Promise.race(tasks).then(
+      (): SessionEnd => ({ kind: "stopped" }),
+      (error: unknown): SessionEnd => this.#endOf(error),
+    );
+    this.#abort.abort();
+    await Promise.allSettled([...tasks, sentinel]);
+    this.#cancelDeadline();
+    this.#gate.close();
+    return end;
+  }
+
+  /** Rows in bulk wait for live changes at the moment. */
+  get isBulkPaused(): boolean {
+    return this.#gate.isPaused;
+  }
+
+  /** A batch that waits to be sent again goes now. */
+  wake(): void {
+    this.#delivery.wake();
+  }
+
+  /** Ends `run` when what is queued was sent, at the first failure, or at the deadline. */
+  stop(deadlineMs: number): void {
+    this.#stopping = true;
+    this.#lane.drain();
+    this.#cancelDeadline = this.#parts.pipe.ambience.setTimer(deadlineMs, () => this.#abort.abort());
+  }
+
+  #endOf(error: unknown): SessionEnd {
+    if (isFustorError(error, "FUSTOR_SESSION_LOST")) {
+      return { kind: "lost", reason: error.message, isGhost: error.details.expired === true };
+    }
+    return this.#stopping ? { kind: "stopped" } : { kind: "broke", error };
+  }
+
+  #makeDelivery(): Delivery {
+    const { open, pipe, counters, connectBackoff } = this.#parts;
+    return new Delivery({
+      sender: pipe.sender,
+      sessionId: open.session.sessionId,
+      ambience: pipe.ambience,
+      logger: pipe.logger,
+      backoff: {
+        ...connectBackoff,
+        firstMs: Math.min(connectBackoff.firstMs, FIRST_PUSH_RETRY_MS),
+        maxMs: Math.min(connectBackoff.maxMs, LONGEST_PUSH_RETRY_MS),
+      },
+      isSessionFresh: () => this.#heartbeat.isFresh(),
+      onFailure: (error) => counters.fail(error),
+      onAnswer: (answer, sentAt) => {
+        counters.batchesSent++;
+        if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
+      },
+      limits: this.#parts.limits,
+      onTaken: (batch, tookMs) => {
+        if (batch.phase === "message") this.#pace.noteLive(tookMs);
+        else this.#pace.noteBulk(batch.sizeBytes(), tookMs);
+      },
+      onPoison: (row) => {
+        counters.poisonRows++;
+        // An audit leaves out what a live row tells, and a rescan tells by live rows: an end would delete what a refused one stands for.
+        if (row.phase === "audit" || row.phase === "message") {
+          this.audit.spoil();
+          this.rescan.spoil();
+        }
+        pipe.onPoison?.(row);
+      },
+    });
+  }
+
+  #makeSnapshot(): SnapshotActivity {
+    const { open, pipe, context, touched, builder, history, connectBackoff, onCaughtUp } = this.#parts;
+    return new SnapshotActivity({
+      betweenAskedMs: open.session.sessionTimeoutMs,
+      source: pipe.source,
+      limits: this.#pace,
+      context,
+      touched: touched.snapshot,
+      builder,
+      revives: this.#revives,
+      ambience: pipe.ambience,
+      backoff: connectBackoff,
+      logger: pipe.logger,
+      index: () => pipe.bus.committedIndex,
+      lastTotal: () => pipe.memory.lastSnapshotRows?.(),
+      onComplete: () => {
+        const { rows } = this.snapshot.progress;
+        history.complete();
+        onCaughtUp();
+        pipe.memory.noteSnapshot?.(rows);
+        pipe.logger.info({ rows }, "the snapshot is complete");
+      },
+      onEnded: () => this.#lane.snapshotEnded(),
+    });
+  }
+
+  #makeAudit(trace: AuditTrace): AuditActivity {
+    const { open, pipe, context, touched, builder, counters, connectBackoff } = this.#parts;
+    const { auditIntervalMs } = pipe.settings;
+    return new AuditActivity({
+      source: pipe.source,
+      settings: {
+        intervalMs: open.session.auditIntervalMs ?? auditIntervalMs,
+        afterTakeOver: auditIntervalMs > 0,
+        secondAfterMs: open.session.sessionTimeoutMs,
+        lateSeconds: (TIMEOUTS * open.session.sessionTimeoutMs) / 1000,
+      },
+      limits: this.#pace,
+      context,
+      touched: touched.audit,
+      builder,
+      revives: this.#revives,
+      ambience: pipe.ambience,
+      backoff: connectBackoff,
+      logger: pipe.logger,
+      counters: counters.audit,
+      trace,
+      predecessor: this.#predecessor,
+      onTookOver: () => pipe.memory.noteTookOver?.(true),
+      index: () => pipe.bus.committedIndex,
+    });
+  }
+
+  /** While the session of a stopped run would not have expired yet, nobody else can have led and died: Fusion would still take that one for the leader. */
+  get #predecessor(): Predecessor {
+    const { open, pipe, before } = this.#parts;
+    if (open.session.role !== "leader" || before.mayFollowOthers || before.stoppedRunAliveAt === undefined)
+      return "unknown";
+    const ago = pipe.ambience.wallClock() - before.stoppedRunAliveAt;
+    return ago >= 0 && ago < open.session.sessionTimeoutMs ? "own run that was stopped" : "unknown";
+  }
+
+  #makeRescan(trace: AuditTrace): RescanActivity {
+    const { pipe, limits, context, touched, dirty, builder, counters, connectBackoff } = this.#parts;
+    return new RescanActivity({
+      source: pipe.source,
+      dirty,
+      limits,
+      context,
+      touched: touched.rescan,
+      builder,
+      revives: this.#revives,
+      ambience: pipe.ambience,
+      backoff: connectBackoff,
+      logger: pipe.logger,
+      counters: counters.rescans,
+      trace,
+      index: () => pipe.bus.committedIndex,
+      onLoss: (reason) => this.#lost(reason),
+    });
+  }
+
+  #makeScans(): ScanActivity {
+    const { pipe, limits, context, touched, builder, counters } = this.#parts;
+    return new ScanActivity({
+      source: pipe.source,
+      limits,
+      context,
+      touched: touched.scan,
+      builder,
+      revives: this.#revives,
+      logger: pipe.logger,
+      counters: counters.scans,
+      index: () => pipe.bus.committedIndex,
+    });
+  }
+
+  #makeAnnouncement(): RestatementActivity {
+    const { pipe, context, touched, connectBackoff, onCaughtUp } = this.#parts;
+    return new RestatementActivity({
+      source: pipe.source,
+      limits: this.#pace,
+      context,
+      touched: touched.announcement,
+      onEnded: onCaughtUp,
+      index: () => pipe.bus.committedIndex,
+      ambience: pipe.ambience,
+      backoff: connectBackoff,
+      logger: pipe.logger,
+    });
+  }
+
+  #makeSentinel(): SentinelActivity {
+    const { open, pipe, counters } = this.#parts;
+    const { source, sender, ambience, logger, settings } = pipe;
+    return new SentinelActivity({
+      source,
+      sender,
+      sessionId: open.session.sessionId,
+      intervalMs: open.session.sentinelIntervalMs ?? settings.sentinelIntervalMs,
+      ambience,
+      logger,
+      counters: counters.sentinel,
+      mayAct: () => this.#lane.role === "leader" && !this.#stopping && this.#heartbeat.isFresh(),
+    });
+  }
+
+  #makeLane(role: Role): Scheduler {
+    const { open, pipe, limits, context, history, counters, before } = this.#parts;
+    const { sender, bus, ambience, logger } = pipe;
+    const onDelivered = (batch: BusBatch): void => {
+      history.committed(batch.indexes.at(-1) ?? -1);
+      counters.delivered(batch, ambience.now());
+      this.#gate.note(counters.lagMs ?? 0);
+    };
+    const onDirty = (directories: readonly string[]): void => this.rescan.add(directories);
+    const onLoss = (reason: string): void => this.#lost(reason);
+    const takenOver = (mayFollowOthers: boolean): number | undefined =>
+      reviveFromSecond({
+        at: ambience.wallClock(),
+        earlierRunAliveAt: before.earlierRunAliveAt,
+        mayFollowOthers,
+        sessionTimeoutMs: open.session.sessionTimeoutMs,
+      });
+    return new Scheduler(role, {
+      sender,
+      sessionId: open.session.sessionId,
+      bus,
+      realtime: new LiveChanges({ bus, limits, context, revives: this.#revives, onDirty, onLoss, onDelivered }),
+      snapshot: this.snapshot,
+      audit: this.audit,
+      rescan: this.rescan,
+      scans: this.#scans,
+      gate: this.#gate,
+      delivery: this.#delivery,
+      history,
+      announcement: this.#makeAnnouncement(),
+      reviveFrom: (wasPromoted) => {
+        if (wasPromoted) this.#noteOthers();
+        return takenOver(before.mayFollowOthers || wasPromoted);
+      },
+      announceFrom: this.#revives ? takenOver(false) : undefined,
+      ambience,
+      logger,
+    });
+  }
+
+  /** Whoever led before us left tombstones that we know nothing of; what it had sent may still be on its way. */
+  #noteOthers(): void {
+    const { open, pipe, context } = this.#parts;
+    context.revival.noteOthersUntil((pipe.ambience.wallClock() + open.session.sessionTimeoutMs) / 1000);
+  }
+
+  #makeHeartbeat(): Heartbeat {
+    const { open, pipe, counters, onHeartbeat } = this.#parts;
+    return new Heartbeat({
+      sender: pipe.sender,
+      session: open.session,
+      askedAt: open.askedAt,
+      ambience: pipe.ambience,
+      canRealtime: () => this.#lane.hasPolled,
+      onFailure: (error) => counters.fail(error),
+      onAnswer: (answer, sentAt, recovered) => {
+        if (recovered) this.#delivery.wake();
+        pipe.memory.noteHeartbeat?.(pipe.ambience.wallClock());
+        onHeartbeat(answer);
+        this.#scans.add(answer.commands.filter(({ type }) => type === "scan"));
+        if (answer.role !== this.#lane.role) pipe.memory.noteTookOver?.(false);
+        this.#lane.setRole(answer.role);
+        if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
+      },
+    });
+  }
+
+  #lost(reason: string): void {
+    this.#parts.counters.changesLost++;
+    this.#lane.lostChanges(reason);
+  }
+
+  /** Only paths leave tombstones. */
+  get #revives(): boolean {
+    return this.#parts.pipe.source.schema === "fs";
+  }
+}

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { paceOf, SnapshotMeter } from "../../../../src/pipe/bulk/snapshot-meter.ts";
+import { type Logger, silentLogger } from "../../../../src/sdk/index.ts";
+
+test("the pace is rows by time, and the rest at that pace when a total is known", () => {
+  expect(paceOf({ rows: 5000 }, 2000)).toEqual({ rowsPerSecond: 2500 });
+  expect(paceOf({ rows: 5000, expectedRows: 20_000 }, 2000)).toEqual({ rowsPerSecond: 2500, etaMs: 6000 });
+  expect(paceOf({ rows: 30, expectedRows: 20 }, 10)).toEqual({ rowsPerSecond: 3000, etaMs: 0 });
+  expect(paceOf({ rows: 0, expectedRows: 20 }, 0)).toEqual({ rowsPerSecond: 0 });
+});
+
+test("a running snapshot is told of every ten seconds, with percent when a total is known, and not after its end", () => {
+  let now = 0;
+  let due: (() => void) | undefined;
+  const lines: [unknown, string][] = [];
+  const logger: Logger = { ...silentLogger, info: (facts, text) => void lines.push([facts, text]) };
+  const progress = { rows: 0, expectedRows: 4000 };
+  const ambience = {
+    now: () => now,
+    setTimer: (ms: number, run: () => void) => {
+      expect(ms).toBe(10_000);
+      due = run;
+      return () => {
+        due = undefined;
+      };
+    },
+  };
+  const meter = new SnapshotMeter(ambience, logger, () => progress);
+  expect(meter.pace).toBeUndefined();
+  meter.begin();
+  now = 10_000;
+  progress.rows = 1000;
+  due?.();
+  expect(lines).toEqual([
+    [{ rows: 1000, expectedRows: 4000, percent: 25, rowsPerSecond: 100, etaMs: 30_000 }, "the snapshot is at 25 %"],
+  ]);
+  expect(meter.pace).toEqual({ rowsPerSecond: 100, etaMs: 30_000 });
+  expect(due).toBeDefined();
+  meter.end();
+  expect([due, meter.pace]).toEqual([undefined, undefined]);
+});

@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import { EnvelopeBuilder, type LiveItem, liveRuns } from "../../../../src/pipe/encode/envelope-builder.ts";
+import { FieldMapper } from "../../../../src/pipe/encode/field-mapper.ts";
+import type { FieldMappingRule } from "../../../../src/pipe/pipe-options.ts";
+import { type Envelope, envelopeRowCount, type RowChunk } from "../../../../src/sdk/index.ts";
+import { rowsOf } from "../../../../src/sdk/testing/index.ts";
+
+const NOW = 1_790_000_000_000;
+
+const builderOf = (eventRows = 3, rules: readonly FieldMappingRule[] = [], suggests = false): EnvelopeBuilder =>
+  new EnvelopeBuilder({
+    schema: "fs",
+    table: "files",
+    fields: ["path", "size"],
+    mapper: new FieldMapper(rules),
+    eventRows,
+    wallClock: () => NOW,
+    suggestSnapshot: () => suggests,
+  });
+
+let index = 100;
+const item = (op: "insert" | "update" | "delete", path: string, revive = false): LiveItem => ({
+  change: {
+    op,
+    key: path,
+    row: op === "delete" ? { path } : { path, modified_time: 5 },
+    sequence: 1,
+    isContainer: false,
+  },
+  index: ++index,
+  revive,
+});
+
+const shape = (envelope: Envelope): string[] =>
+  envelope.events.map(
+    ({ messageSource, eventType, rows }) =>
+      `${messageSource} ${eventType} ${rowsOf(rows)
+        .map((row) => row.path)
+        .join(" ")}`,
+  );
+
+function chunkOf(count: number): RowChunk {
+  const texts = Array.from({ length: count }, (_, i) => JSON.stringify({ path: `/${i}`, size: i }));
+  const rowOffsets = new Uint32Array(count + 1);
+  texts.forEach((text, i) => {
+    rowOffsets[i + 1] = (rowOffsets[i] as number) + text.length + 1;
+  });
+  const buffer = Buffer.from(`${texts.join(",")} `);
+  const groupFirstRow = Uint32Array.of(0);
+  return {
+    rowCount: count,
+    buffer,
+    rowOffsets,
+    groupFirstRow,
+    groupSequence: Float64Array.of(1),
+    release: () => undefined,
+  };
+}
+
+describe("live changes in an envelope", () => {
+  it("share an event as long as they are of one kind and there is room", () => {
+    const items = [
+      item("insert", "/a"),
+      item("update", "/b"),
+      item("update", "/c"),
+      item("update", "/d"),
+      item("delete", "/a"),
+      item("delete", "/b"),
+      item("update", "/e"),
+    ];
+    expect(shape(builderOf().live(items))).toEqual([
+      "realtime update /a /b /c",
+      "realtime update /d",
+      "realtime delete /a /b",
+      "realtime update /e",
+    ]);
+  });
+
+  it("carry the index of the last one in their event", () => {
+    const items = [item("update", "/a"), item("update", "/b")];
+    expect(
+      builderOf()
+        .live(items)
+        .events.map((event) => event.index),
+    ).toEqual([items[1]?.index]);
+  });
+
+  it("that revive go out lifted first and then as they are, without touching the shared row", () => {
+    const revived = item("update", "/a", true);
+    const envelope = builderOf().live([item("update", "/x"), revived, item("update", "/y")]);
+    expect(shape(envelope)).toEqual([
+      "realtime update /x",
+      "snapshot update /a",
+      "realtime update /a",
+      "realtime update /y",
+    ]);
+    expect(envelope.events.map(({ rows }) => rowsOf(rows)[0]?.modified_time)).toEqual([5, NOW / 1000 + 1e8, 5, 5]);
+    expect(revived.change.row).toEqual({ path: "/a", modified_time: 5 });
+  });
+
+  it("make no event when the mapping leaves nothing of their rows", () => {
+    const builder = builderOf(3, [{ to: "bytes", source: ["size"] }]);
+    expect(builder.live([item("delete", "/a")]).events).toEqual([]);
+  });
+
+  it("split into runs that hold each of them once", () => {
+    const items = [item("update", "/a"), item("delete", "/a"), item("update", "/a", true), item("update", "/b", true)];
+    expect(liveRuns(items, 10).map(({ form, items: run }) => [form, run.length])).toEqual([
+      ["upsert", 1],
+      ["delete", 1],
+      ["revive", 2],
+    ]);
+  });
+});
+
+describe("bulk rows in an envelope", () => {
+  it("are slices of their chunk, as many in an event as it may hold, across gaps", () => {
+    const chunk = chunkOf(10);
+    const ranges = [
+      { chunk, from: 0, to: 2 },
+      { chunk, from: 4, to: 10 },
+    ];
+    const envelope = builderOf().bulk("snapshot", ranges, [], 7);
+    expect(shape(envelope)).toEqual(["snapshot update /0 /1 /4", "snapshot update /5 /6 /7", "snapshot update /8 /9"]);
+    expect(envelopeRowCount(envelope)).toBe(8);
+    for (const { rows } of envelope.events) {
+      if (rows.kind !== "encoded") throw new Error("encoded rows were expected");
+      for (const slice of rows.slices) expect(slice.buffer).toBe(chunk.buffer.buffer);
+    }
+    expect(envelope.events.every((event) => event.index === 7)).toBe(true);
+    expect(envelope.events[0]?.fields).toEqual(["path", "size"]);
+  });
+
+  it("are mapped one by one when there is a mapping", () => {
+    const chunk = chunkOf(4);
+    const envelope = builderOf(3, [{ to: "path", source: ["path"] }]).bulk(
+      "snapshot",
+      [{ chunk, from: 1, to: 3 }],
+      [],
+      7,
+    );
+    expect(envelope.events.map(({ rows, fields }) => [rowsOf(rows), fields])).toEqual([
+      [[{ path: "/1" }, { path: "/2" }], ["path"]],
+    ]);
+  });
+
+  it("that need a revival follow in pairs of events", () => {
+    const rows = ["/a", "/b"].map((path) => ({ path, modified_time: 5 }));
+    expect(shape(builderOf(1).bulk("snapshot", [], rows, 7))).toEqual([
+      "snapshot update /a",
+      "realtime update /a",
+      "snapshot update /b",
+      "realtime update /b",
+    ]);
+  });
+});
+
+describe("the end of a snapshot", () => {
+  it("holds no events and suggests nothing", () => {
+    const end = builderOf(3, [], true).end("snapshot");
+    expect(end).toEqual({ sourceType: "snapshot", events: [], isEnd: true, snapshotSyncSuggested: false });
+    expect(builderOf(3, [], true).live([item("update", "/a")]).snapshotSyncSuggested).toBe(true);
+  });
+});

@@ -1,0 +1,188 @@
+import { describe, expect, it } from "vitest";
+import { TouchedKeys } from "../../../../src/pipe/bulk/superseded.ts";
+import { Tombstones } from "../../../../src/pipe/receiver/tombstones.ts";
+import { planItems } from "../../../../src/pipe/send/live.ts";
+import type { Change } from "../../../../src/sdk/index.ts";
+
+const deleted = (key: string, sequence = 1, isContainer = false): Change => ({
+  op: "delete",
+  key,
+  row: { path: key },
+  sequence,
+  isContainer,
+});
+const written = (key: string, sequence = 1): Change => ({
+  op: "update",
+  key,
+  row: { path: key, modified_time: 5 },
+  sequence,
+  isContainer: false,
+});
+
+describe("the set of deleted paths", () => {
+  it("takes over more than it may remember only as their directories", async () => {
+    const told: string[][] = [];
+    const known = { keys: ["/d/a", "/d/b", "/d/c", "/d/e"], directories: [], everything: false };
+    const memory = {
+      load: async () => known,
+      note: () => undefined,
+      forget: () => undefined,
+      replace: ({ keys }: { readonly keys: Iterable<string> }) => void told.push([...keys]),
+    };
+    const set = new Tombstones(3, memory);
+    expect(await set.load()).toBe(true);
+    expect(set.size).toBeLessThanOrEqual(3);
+    expect(told).toHaveLength(1);
+    // Nothing of what was known is lost by that.
+    expect(known.keys.every((key) => set.needs(key))).toBe(true);
+  });
+
+  it("asks for a revival of a deleted path until one was accepted", () => {
+    const set = new Tombstones();
+    set.noteDeleted(deleted("/d/a"));
+    expect([set.needs("/d/a"), set.needs("/d/b")]).toEqual([true, false]);
+    set.noteRevived("/d/a");
+    expect(set.needs("/d/a")).toBe(false);
+    expect(set.isEmpty()).toBe(true);
+  });
+
+  it("asks for one of a snapshot row only when the row was read after the delete", () => {
+    const set = new Tombstones();
+    set.noteDeleted(deleted("/d/a", 10));
+    expect([set.needsInBulk("/d/a", 9), set.needsInBulk("/d/a", 10)]).toEqual([false, true]);
+    expect([set.concerns("/d"), set.concerns("/e")]).toEqual([true, false]);
+  });
+
+  it("beyond its bound asks for every path of the directories in which something was deleted", () => {
+    const set = new Tombstones(3);
+    for (const name of ["a", "b", "c", "d"]) set.noteDeleted(deleted(`/d/${name}`));
+    expect(set.size).toBe(0);
+    expect([set.needs("/d/never-deleted"), set.needs("/e/a")]).toEqual([true, false]);
+    set.noteRevived("/d/a");
+    expect(set.needs("/d/a")).toBe(true);
+  });
+
+  it("beyond the bound of directories asks for every path", () => {
+    const set = new Tombstones(3);
+    for (let i = 0; i < 8; i++) set.noteDeleted(deleted(`/d${i}/a`));
+    expect(set.needs("/anything")).toBe(true);
+    expect(set.size).toBe(0);
+  });
+
+  it("beyond the bound of directories asks for every row in bulk, the root's apart, but not for those of an audit", () => {
+    const set = new Tombstones(3);
+    for (let i = 0; i < 8; i++) set.noteDeleted(deleted(`/d${i}/a`));
+    expect([set.isEmpty(), set.concerns("/x"), set.needsInBulk("/x/y", 0)]).toEqual([false, true, true]);
+    expect(set.needsInBulk("/", 0)).toBe(false);
+    const { inAudits } = set;
+    expect([inAudits.isEmpty(), inAudits.concerns("/x"), inAudits.needsInBulk("/x/y", 0)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+});
+
+describe("a batch of live changes", () => {
+  const plan = (set: Tombstones, ...changes: Change[]): boolean[] =>
+    planItems({ changes, indexes: changes.map((_, i) => i) }, set).map(({ revive }) => revive);
+
+  it("revives the first upsert after a delete, not the second", () => {
+    expect(plan(new Tombstones(), deleted("/a"), written("/a"), written("/a"))).toEqual([false, true, false]);
+  });
+
+  it("revives again after each delete", () => {
+    const changes = [deleted("/a"), written("/a"), deleted("/a"), written("/a")];
+    expect(plan(new Tombstones(), ...changes)).toEqual([false, true, false, true]);
+  });
+
+  it("revives what was deleted in a batch before", () => {
+    const set = new Tombstones();
+    set.noteDeleted(deleted("/a"));
+    expect(plan(set, written("/a"), written("/b"))).toEqual([true, false]);
+  });
+
+  it("leaves rows alone that have no modification time", () => {
+    expect(plan(new Tombstones(), deleted("/a"), { ...written("/a"), row: { path: "/a" } })).toEqual([false, false]);
+  });
+});
+
+describe("the keys that live changes touched during a pass", () => {
+  function touched(...changes: Change[]): TouchedKeys {
+    const keys = new TouchedKeys();
+    keys.begin();
+    for (const change of changes) keys.note(change);
+    return keys;
+  }
+
+  it("supersede rows that were read before, not those read after", () => {
+    const keys = touched(written("/d/a", 10));
+    expect([keys.supersedes("/d/a", 9), keys.supersedes("/d/a", 10), keys.supersedes("/d/b", 0)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it("supersede everything below a deleted directory, however deep, but nothing beside it", () => {
+    const keys = touched(deleted("/d", 10, true));
+    expect(keys.supersedes("/d/x/y/z", 9)).toBe(true);
+    expect(keys.supersedes("/d/x/y/z", 11)).toBe(false);
+    expect(keys.supersedes("/dd/x", 0)).toBe(false);
+    expect([keys.concerns("/d"), keys.concerns("/d/x/y"), keys.concerns("/e")]).toEqual([true, true, false]);
+  });
+
+  it("do not supersede what lies below a directory that was only changed", () => {
+    const keys = touched({ ...written("/d", 10), isContainer: true });
+    expect(keys.supersedes("/d/x", 0)).toBe(false);
+    expect(keys.concerns("/d")).toBe(false);
+  });
+
+  it("are not recorded outside of a pass, and forgotten when it ends", () => {
+    const keys = new TouchedKeys();
+    keys.note(written("/a", 5));
+    expect(keys.isEmpty).toBe(true);
+    keys.begin();
+    keys.note(written("/a", 5));
+    keys.end();
+    expect(keys.isEmpty).toBe(true);
+  });
+
+  it("beyond their bound forget the oldest first", () => {
+    const keys = new TouchedKeys(10);
+    keys.begin();
+    for (let i = 0; i < 100; i++) keys.note(written(`/f${i}`, i + 1));
+    expect(keys.supersedes("/f99", 0)).toBe(true);
+    expect(keys.supersedes("/f0", 0)).toBe(false);
+  });
+
+  it("ask for a new pass when too many directories were deleted", () => {
+    const keys = new TouchedKeys(10, 3);
+    keys.begin();
+    for (let i = 0; i < 3; i++) keys.note(deleted(`/d${i}`, i, true));
+    expect(keys.isOverrun).toBe(false);
+    keys.note(deleted("/d3", 9, true));
+    expect(keys.isOverrun).toBe(true);
+  });
+});
+
+it("a live row that is older than the tombstones another run may have left is revived, a younger one is not", () => {
+  const set = new Tombstones();
+  const row = (modified_time: number) => ({ path: "/moved", modified_time });
+  expect(set.needsLive("/moved", row(500))).toBe(false);
+  set.noteOthersUntil(1000);
+  expect(set.needsLive("/moved", row(500))).toBe(true);
+  expect(set.needsLive("/moved", row(1001))).toBe(false);
+  set.noteOthersUntil(900);
+  expect(set.needsLive("/moved", row(950)), "an earlier moment takes nothing back").toBe(true);
+});
+
+it("tombstones of another run count until an audit ends two hours later: Fusion has dropped them by then", () => {
+  const set = new Tombstones();
+  const old = { path: "/moved", modified_time: 500 };
+  set.noteOthersUntil(1000);
+  set.noteAuditEnd(1000 + 7200);
+  expect(set.needsLive("/moved", old)).toBe(true);
+  set.noteAuditEnd(1001 + 7200);
+  expect(set.needsLive("/moved", old)).toBe(false);
+});
