@@ -1,10 +1,10 @@
 /** Which pipes `start` runs. */
 
 import { basename, dirname, join } from "node:path";
+import { nearest } from "../sdk/did-you-mean.ts";
 import { FustorError } from "../sdk/errors.ts";
 import type { AgentConfig, PipeConfig } from "./model.ts";
 import { quoted } from "./problem.ts";
-import { nearest } from "./suggest.ts";
 
 export interface Selection {
   readonly selected: readonly PipeConfig[];

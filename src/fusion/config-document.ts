@@ -1,6 +1,6 @@
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from "yaml";
 import type { z } from "zod";
-import { closest } from "./closest-word.ts";
+import { nearest } from "../sdk/did-you-mean.ts";
 import { type FusionFile, fusionFileSchema, knownKeysAt } from "./fusion-schema.ts";
 
 /** `file:line:col key: what is wrong, what to do` */
@@ -54,7 +54,7 @@ export class ConfigDocument {
     }
     return issue.keys.map((key) => {
       const known = knownKeysAt(issue.path);
-      const meant = closest(key, known);
+      const meant = nearest(key, known);
       const cure = meant === undefined ? `remove it (known: ${known.join(", ")})` : `did you mean ${meant}?`;
       return this.message([...issue.path, key], "is not a known key", cure);
     });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { editDistance, nearest } from "../../../src/config/suggest.ts";
+import { editDistance, nearest } from "../../../src/sdk/did-you-mean.ts";
 
 describe("distance", () => {
   test.each([
