@@ -9,7 +9,8 @@ const ALLOWED = {
   sdk: [],
   native: ["sdk"],
   bus: ["sdk"],
-  config: ["sdk"],
+  drivers: ["sdk", "sources", "senders"],
+  config: ["sdk", "drivers"],
   telemetry: ["sdk"],
   senders: ["sdk"],
   sources: ["sdk", "native"],
@@ -22,10 +23,10 @@ const ALLOWED = {
   "pipe/session": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk"],
   "pipe/pipe.ts": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk", "pipe/session"],
   fusion: ["sdk"],
-  agent: ["sdk", "native", "bus", "config", "telemetry", "senders", "sources", "pipe", "pipe/pipe.ts", "fusion"],
+  agent: ["sdk", "native", "bus", "config", "telemetry", "drivers", "pipe", "pipe/pipe.ts", "fusion"],
   console: ["sdk", "agent", "telemetry"],
   cli: ["sdk", "config", "agent", "console", "fusion", "telemetry"],
-  "": ["sdk", "config", "agent"],
+  "": ["sdk", "config", "drivers", "agent"],
 };
 
 function* filesBelow(folder) {

@@ -15,7 +15,6 @@ export { type LoadOptions, loadConfig } from "./config/load.ts";
 export type {
   AgentConfig,
   ConfigProblem,
-  Credential,
   FieldRule,
   LoggingConfig,
   Origin,
@@ -24,4 +23,5 @@ export type {
   SourceConfig,
 } from "./config/model.ts";
 export { type NotStarted, type Selection, selectPipes } from "./config/select.ts";
+export { DriverRegistry, knownDrivers } from "./drivers/registry.ts";
 export * from "./sdk/index.ts";

@@ -8,6 +8,7 @@ import { endsWithin } from "../bus/bus-clock.ts";
 import { BusPool } from "../bus/bus-pool.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
 import type { NotStarted } from "../config/select.ts";
+import { type DriverRegistry, knownDrivers } from "../drivers/registry.ts";
 import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
 import { FustorError, type Logger } from "../sdk/index.ts";
@@ -31,6 +32,8 @@ export interface AgentOptions {
   /** Told in the status. Default: all is well. */
   readonly descriptors?: () => DescriptorState;
   readonly ambience?: Ambience;
+  /** Those that the configuration was checked with. Default: those that the agent knows. */
+  readonly drivers?: DriverRegistry;
 }
 
 export interface FailedPipe {
@@ -77,7 +80,8 @@ export class Agent {
     this.#startedOn = new Date(this.#ambience.wallClock());
     this.#cpu = cpuMeter(this.#ambience.now);
     this.#pool = new BusPool(this.#ambience, logger);
-    this.#context = { config, agentId, pool: this.#pool, state, logger, ambience: this.#ambience };
+    const { drivers = knownDrivers } = options;
+    this.#context = { config, drivers, agentId, pool: this.#pool, state, logger, ambience: this.#ambience };
     this.#slots = options.pipes.map((pipe) => new PipeSlot(resolveTarget(pipe, config), this.#context));
   }
 

@@ -24,7 +24,7 @@ export async function inspectableRoot(directory: string): Promise<string> {
     if (wanted.isDirectory()) return await absolutePath(directory, wanted);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
-    if (code === "ENOENT" && hasLostBytes(directory)) throw unavailable(LOST_BYTES);
+    if (code === "ENOENT" && hasLostBytes(directory)) throw unavailable(`the path ${LOST_BYTES.join(": ")}`);
     throw unavailable(code === "ENOENT" ? "no such directory" : `cannot be read (${code})`);
   }
   throw unavailable("not a directory");

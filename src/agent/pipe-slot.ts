@@ -4,14 +4,13 @@ import { endsWithin } from "../bus/bus-clock.ts";
 import type { BusLease, BusPool } from "../bus/bus-pool.ts";
 import { homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig, SenderConfig } from "../config/model.ts";
+import type { DriverRegistry } from "../drivers/registry.ts";
 import { loadAddon } from "../native/load.ts";
 import { Pipe } from "../pipe/pipe.ts";
 import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
 import type { PipeStatus } from "../pipe/pipe-status.ts";
 import type { CompileMapping } from "../pipe/row-program.ts";
-import { describeError, type Logger, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
-import { createSender, type SenderCredential, type SenderSettings } from "../senders/registry.ts";
-import { createSource } from "../sources/registry.ts";
+import { describeError, type Logger, omitUndefined, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
 import { type PipeReport, publicUri, type SourceReport } from "./agent-status.ts";
 import { DeadLetterFile } from "./dead-letter-file.ts";
 import { fileNameOf } from "./file-name.ts";
@@ -22,6 +21,7 @@ import type { StateStore, StoredMemory } from "./state-store.ts";
 
 export interface SlotContext {
   readonly config: AgentConfig;
+  readonly drivers: DriverRegistry;
   readonly agentId: string;
   readonly pool: BusPool;
   readonly state: StateStore;
@@ -44,13 +44,9 @@ type SlotState =
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "stopped"; readonly last: PipeStatus };
 
-const credentialOf = ({ credential }: SenderConfig): SenderCredential | undefined =>
-  credential?.kind === "key" ? { kind: "key", key: credential.key } : credential;
-
-function senderSettings(sender: SenderConfig): SenderSettings {
-  const credential = credentialOf(sender);
-  const { uri, timeoutMs, driverParams } = sender;
-  return { uri, timeoutMs, driverParams, ...(credential === undefined ? {} : { credential }) };
+function createSender(drivers: DriverRegistry, sender: SenderConfig, logger: Logger): Promise<SenderDriver> {
+  const { id, driver, uri, credential, timeoutMs, driverParams: params } = sender;
+  return drivers.requireSender(driver).create({ id, logger }, omitUndefined({ uri, credential, timeoutMs, params }));
 }
 
 function pipeSettings(pipe: PipeConfig, sender: SenderConfig, agentId: string): PipeSettings {
@@ -143,17 +139,19 @@ export class PipeSlot {
 
   async #build(logger: Logger): Promise<Running> {
     const { config, agentId, pool, state, ambience } = this.#context;
-    const { id, driver, uri, driverParams, maxQueueEvents, maxQueueBytes } = this.target.source;
+    const { drivers } = this.#context;
+    const { id, driver, uri, credential, driverParams: params, maxQueueEvents, maxQueueBytes } = this.target.source;
     const far = this.target.sender;
     const settings = pipeSettings(this.target.pipe, far, agentId);
-    const sender = createSender(far.driver, { id: far.id, logger }, senderSettings(far));
+    const sender = await createSender(drivers, far, logger);
     const compileMapping: CompileMapping = (steps) => loadAddon().createRowMapper(steps);
     try {
       const sourceLogger = this.#context.logger.child({ source: id });
       const excludePaths = await excludedPaths(config, uri);
       const sourceMemory = state.sourceMemoryOf(`${driver}:${uri}`);
+      const sourceSettings = omitUndefined({ uri, credential, params, excludePaths });
       const create = () =>
-        createSource(driver, { id, logger: sourceLogger, memory: sourceMemory }, { uri, driverParams, excludePaths });
+        drivers.requireSource(driver).create({ id, logger: sourceLogger, memory: sourceMemory }, sourceSettings);
       const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
       const lease = await pool.acquire(this.signature, create, limits);
       const memory = state.memoryOf(this.id, far.uri);

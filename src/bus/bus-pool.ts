@@ -14,6 +14,8 @@ export interface BusLease {
   release(): Promise<void>;
 }
 
+export type CreateSource = () => Promise<SourceDriver> | SourceDriver;
+
 interface Shared {
   readonly source: SourceDriver;
   readonly bus: EventBus;
@@ -33,6 +35,8 @@ export class BusPool {
   readonly #clock: BusClock;
   readonly #logger: Logger;
   readonly #shared = new Map<string, Shared>();
+  /** Sources that are being made: all who ask meanwhile share one. */
+  readonly #making = new Map<string, Promise<Shared>>();
   /** Sources on their way out: a successor with the same signature waits for them. */
   readonly #closing = new Map<string, Promise<void>>();
 
@@ -42,9 +46,9 @@ export class BusPool {
   }
 
   /** Rejects when the source cannot be made or opened; nothing stays behind then. Any number at once. */
-  async acquire(signature: string, create: () => SourceDriver, limits: BusLimits): Promise<BusLease> {
+  async acquire(signature: string, create: CreateSource, limits: BusLimits): Promise<BusLease> {
     for (let closing = this.#closing.get(signature); closing; closing = this.#closing.get(signature)) await closing;
-    const shared = this.#shared.get(signature) ?? this.#create(signature, create, limits);
+    const shared = this.#shared.get(signature) ?? (await this.#makeOnce(signature, create, limits));
     shared.leases++;
     const subscription = shared.bus.subscribe();
     let released: Promise<void> | undefined;
@@ -76,8 +80,16 @@ export class BusPool {
     };
   }
 
-  #create(signature: string, create: () => SourceDriver, limits: BusLimits): Shared {
-    const source = create();
+  #makeOnce(signature: string, create: CreateSource, limits: BusLimits): Promise<Shared> {
+    const known = this.#making.get(signature);
+    if (known !== undefined) return known;
+    const making = this.#make(signature, create, limits).finally(() => this.#making.delete(signature));
+    this.#making.set(signature, making);
+    return making;
+  }
+
+  async #make(signature: string, create: CreateSource, limits: BusLimits): Promise<Shared> {
+    const source = await create();
     const pump = new BusPump({ source, clock: this.#clock, logger: this.#logger });
     // Directories are of use only to a source that can tell them again.
     const maxDirty = source.rescan === undefined ? 0 : (limits.maxDirty ?? MOST_DIRTY);

@@ -1,10 +1,10 @@
 /** `credential`: a key as text, `{key|api_key, user?}` or `{user, passwd|password?}`. Values and unknown names are never told. */
 
+import { nearest } from "../sdk/did-you-mean.ts";
+import type { Credential } from "../sdk/index.ts";
 import type { Field } from "./fields.ts";
-import type { Credential } from "./model.ts";
 import type { Place, Problems } from "./problem.ts";
 import { expandSecrets, isLiteral, looksLikePlaceholder, type SecretReader } from "./secrets.ts";
-import { nearest } from "./suggest.ts";
 import { isNull, type MapNode } from "./tree.ts";
 
 const MEMBERS: Readonly<Record<string, "key" | "user" | "password">> = {

@@ -1,23 +1,77 @@
-/** What sources and senders have in common: a driver, its parameters, and whether the entry is in use. */
+/** What sources and senders have in common: a driver with its address, credential and parameters, and whether the entry is in use. */
 
-import type { z } from "zod";
+import { type DriverRegistry, unknownDriver } from "../drivers/registry.ts";
+import type { AnyDriverModule, Credential, DriverEntry, DriverKind, DriverParams, EntryCheck } from "../sdk/index.ts";
+import { omitUndefined } from "../sdk/omit-undefined.ts";
+import { text } from "../sdk/values.ts";
 import { checkFields } from "./check.ts";
+import { readCredential } from "./credential.ts";
+import { paramKeys, presetsOf } from "./driver-keys.ts";
 import type { RawEntry } from "./entries.ts";
+import { entryCheck } from "./entry-check.ts";
 import { type Fields, type KeyTable, placeOf, readFields } from "./fields.ts";
-import { type DriverKind, driverParamKeys, MISPLACED_KEYS, ownDrivers } from "./known-keys.ts";
-import { type Place, type Problems, quoted } from "./problem.ts";
-import { enabledSchema, text } from "./schemas.ts";
-import type { SecretReader } from "./secrets.ts";
-import { nearest } from "./suggest.ts";
+import { MISPLACED_KEYS } from "./known-keys.ts";
+import type { Place, Problems } from "./problem.ts";
+import { enabledSchema, uriSchema } from "./schemas.ts";
+import { expandSecrets, type SecretReader } from "./secrets.ts";
 import { isNull, type MapNode, toPlain } from "./tree.ts";
 
 export interface ReadContext {
   readonly problems: Problems;
   readonly secrets: SecretReader;
+  readonly drivers: DriverRegistry;
+  /** Keys beside the sections that stand in for parameters of drivers. */
+  readonly agentWide: Readonly<Record<string, unknown>>;
+}
+
+export interface DriverSection<M extends AnyDriverModule = AnyDriverModule> {
+  readonly kind: DriverKind;
+  /** The keys of an entry. */
+  readonly keys: KeyTable;
+  find(name: string): M | undefined;
+}
+
+/** An entry as far as it concerns its driver. */
+export interface ReadEntry<M extends AnyDriverModule> {
+  readonly fields: Fields;
+  readonly paramFields: Fields;
+  readonly enabled: boolean;
+  readonly driver: string | undefined;
+  /** Undefined for a driver that is not there. */
+  readonly module: M | undefined;
+  /** Undefined when an error was recorded. */
+  readonly checked: DriverEntry | undefined;
+}
+
+/** Reads what every entry with a driver has. Everything that is wrong is recorded, and all of it at once. */
+export function readDriverEntry<M extends AnyDriverModule>(
+  entry: RawEntry,
+  section: DriverSection<M>,
+  context: ReadContext,
+): ReadEntry<M> {
+  const { problems, secrets } = context;
+  const driver = peekDriver(entry.block);
+  const module = driver === undefined ? undefined : section.find(driver);
+  const elsewhere = new Map([
+    ...MISPLACED_KEYS,
+    ...Object.keys(module === undefined ? {} : paramKeys(module)).map(
+      (key) => [key, "move it below driver_params"] as const,
+    ),
+  ]);
+  const fields = readFields(entry.block, entry.path, section.keys, problems, { flatten: ["config"], elsewhere });
+  const enabled = readEnabled(fields, entry, problems) ?? true;
+  checkDriver(section.kind, fields, entry, enabled, context);
+  const credentialField = fields.get("credential");
+  const credential = credentialField && readCredential(credentialField, secrets, problems);
+  const uri = readUri(module, fields, entry, context);
+  const { params, paramFields } = readParams(module, fields, entry, section.keys, context);
+  const check = entryCheck({ entry, fields, paramFields }, secrets, problems);
+  const checked = checkEntry(module, omitUndefined({ uri, credential, params }), check);
+  return { fields, paramFields, enabled, driver, module, checked };
 }
 
 /** Looks for the driver before the keys are checked: what is known depends on it. */
-export function peekDriver(block: MapNode): string | undefined {
+function peekDriver(block: MapNode): string | undefined {
   for (const { key, value } of block.entries) {
     if (key === "config" && value.kind === "map") {
       const inner = peekDriver(value);
@@ -31,68 +85,77 @@ export function peekDriver(block: MapNode): string | undefined {
 }
 
 /** Complains about a driver that is missing or not there. An entry that is switched off may name one that is installed elsewhere. */
-export function checkDriver(
+function checkDriver(
   kind: DriverKind,
   fields: Fields,
   entry: RawEntry,
   enabled: boolean,
-  problems: Problems,
+  { drivers, problems }: ReadContext,
 ): void {
   const field = fields.get("driver");
+  const known = drivers.names(kind);
   if (field === undefined || isNull(field.node)) {
-    problems.error(field ?? entry, `"driver" is missing`, `add driver: ${ownDrivers(kind)[0]}`);
+    problems.error(field ?? entry, `"driver" is missing`, `add driver: ${known[0]}`);
     return;
   }
   const name = text.safeParse(toPlain(field.node));
   if (!name.success) {
-    problems.error(field, "is no driver's name", `write one of ${ownDrivers(kind).join(", ")}`);
+    problems.error(field, "is no driver's name", `write one of ${known.join(", ")}`);
     return;
   }
-  if (ownDrivers(kind).includes(name.data)) return;
-  const similar = nearest(name.data, ownDrivers(kind));
-  const what = `there is no ${kind} driver ${quoted(name.data)}`;
-  const known = `write one of ${ownDrivers(kind).join(", ")}`;
-  const cure = similar === undefined ? `${known}, or set enabled: false` : `did you mean ${quoted(similar)}?`;
-  if (enabled) problems.error(field, what, cure);
+  if (known.includes(name.data)) return;
+  const [what, cure] = unknownDriver(drivers, kind, name.data);
+  if (enabled) problems.error(field, what, cure.endsWith("?") ? cure : `${cure}, or set enabled: false`);
   else problems.warn(field, what, cure);
 }
 
-/**
- * `driver_params` as plain values. Those of our drivers are checked, of the right type, and without the keys that have no
- * effect; anybody else's are as written. Undefined when a problem was recorded.
- */
-export function readDriverParams<S extends z.ZodType<object>>(
-  table: KeyTable | undefined,
-  schema: S,
+/** With placeholders replaced; undefined when a problem was recorded. */
+function readUri(
+  module: AnyDriverModule | undefined,
   fields: Fields,
-  entryKeys: KeyTable,
-  problems: Problems,
-):
-  | {
-      readonly plain: Readonly<Record<string, unknown>>;
-      readonly checked: Partial<z.output<S>>;
-      readonly fields: Fields;
-    }
-  | undefined {
-  const field = fields.get("driver_params");
-  const none = { plain: {}, checked: {}, fields: new Map() };
-  if (field === undefined || field.node.kind !== "map") return none;
-  const plain = toPlain(field.node) as Readonly<Record<string, unknown>>;
-  if (table === undefined) return { ...none, plain };
-  const entry = Object.keys(entryKeys).map((key) => [key, "move it up, beside driver_params"] as const);
-  const elsewhere = new Map([...MISPLACED_KEYS, ...entry]);
-  const params = readFields(field.node, field.path, table, problems, { elsewhere });
-  const checked = checkFields(schema, params, field, problems);
-  return checked === undefined
-    ? undefined
-    : { plain: checked as Readonly<Record<string, unknown>>, checked, fields: params };
+  entry: RawEntry,
+  { secrets, problems }: ReadContext,
+): string | undefined {
+  const field = fields.get("uri");
+  if (module?.defaultUri !== undefined && (field === undefined || isNull(field.node))) return module.defaultUri;
+  const own = new Map(field === undefined ? [] : [["uri", field] as const]);
+  const written = checkFields(uriSchema, own, entry, problems)?.uri;
+  return written === undefined ? undefined : expandSecrets(written, placeOf(fields, "uri", entry), secrets, problems);
 }
 
-/** Keys that were written beside the block they belong into. */
-export function driverParamHomes(kind: DriverKind, driver: string | undefined): ReadonlyMap<string, string> {
-  const table = driver === undefined ? undefined : driverParamKeys(kind, driver);
-  const params = Object.keys(table ?? {}).map((key) => [key, "move it below driver_params"] as const);
-  return new Map([...MISPLACED_KEYS, ...params]);
+/** Without a module the parameters are as written: they are the business of a driver that is not there. */
+function readParams(
+  module: AnyDriverModule | undefined,
+  fields: Fields,
+  entry: RawEntry,
+  entryKeys: KeyTable,
+  { agentWide, problems }: ReadContext,
+): { readonly params: DriverParams | undefined; readonly paramFields: Fields } {
+  const field = fields.get("driver_params");
+  const block = field?.node.kind === "map" ? field.node : undefined;
+  const none: Fields = new Map();
+  if (module === undefined) {
+    return { params: block === undefined ? {} : (toPlain(block) as DriverParams), paramFields: none };
+  }
+  const outer = Object.keys(entryKeys).map((key) => [key, "move it up, beside driver_params"] as const);
+  const elsewhere = new Map([...MISPLACED_KEYS, ...outer]);
+  const paramFields =
+    field === undefined || block === undefined
+      ? none
+      : readFields(block, field.path, paramKeys(module), problems, { elsewhere });
+  const presets = presetsOf(module, agentWide);
+  const params = checkFields(module.schema, paramFields, field ?? entry, problems, presets);
+  return { params, paramFields };
+}
+
+function checkEntry(
+  module: AnyDriverModule | undefined,
+  written: { readonly uri?: string; readonly credential?: Credential; readonly params?: DriverParams },
+  check: EntryCheck,
+): DriverEntry | undefined {
+  if (module?.check !== undefined) return module.check(written, check);
+  const { uri, params } = written;
+  return uri === undefined || params === undefined ? undefined : { ...written, uri, params };
 }
 
 /** `enabled` and its inverse `disabled`; undefined when neither is given. */
@@ -106,11 +169,4 @@ export function readEnabled(fields: Fields, block: Place, problems: Problems): b
   }
   if (enabled !== undefined) return enabled;
   return disabled === undefined ? undefined : !disabled;
-}
-
-/** A text field's value without complaining: the schema does that. */
-export function textField(fields: Fields, name: string): string | undefined {
-  const field = fields.get(name);
-  const value = field?.node.kind === "scalar" ? field.node.value : undefined;
-  return typeof value === "string" && value.trim() !== "" ? value : undefined;
 }

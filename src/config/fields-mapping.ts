@@ -1,12 +1,12 @@
 /** `fields_mapping`: a projection of rows. An empty list passes rows unchanged, otherwise only the targets are sent. */
 
+import { nearest } from "../sdk/did-you-mean.ts";
 import { checkFields } from "./check.ts";
 import { type Field, readFields } from "./fields.ts";
 import { FIELD_RULE_KEYS } from "./known-keys.ts";
 import type { FieldRule } from "./model.ts";
 import { type Place, type Problems, quoted } from "./problem.ts";
 import { fieldRuleSchema } from "./schemas.ts";
-import { nearest } from "./suggest.ts";
 import { type ConfigNode, isNull, toPlain } from "./tree.ts";
 
 const TYPES = ["string", "str", "integer", "int", "number", "float", "boolean", "bool"];
@@ -27,11 +27,12 @@ export function readFieldsMapping(field: Field, problems: Problems): readonly Fi
   return rules.map(({ rule }) => rule);
 }
 
-/** A delete row holds nothing but its path; a mapping that does not carry it on makes every delete an empty row. */
-export const dropsPath = (rules: readonly FieldRule[]): boolean => rules.length > 0 && !rules.some(carriesPath);
+/** A mapping that does not carry the row's key on makes every delete an empty row. */
+export const dropsField = (rules: readonly FieldRule[], name: string): boolean =>
+  rules.length > 0 && !rules.some((rule) => carries(rule, name));
 
-const carriesPath = (rule: FieldRule): boolean =>
-  rule.to === "path" && rule.hardcodedValue === undefined && rule.source[0]?.split(":")[0] === "path";
+const carries = ({ to, source, hardcodedValue }: FieldRule, name: string): boolean =>
+  to === name && hardcodedValue === undefined && source[0]?.split(":")[0] === name;
 
 function readRule(item: ConfigNode, at: Place, problems: Problems): FieldRule | undefined {
   if (item.kind !== "map") {

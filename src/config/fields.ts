@@ -1,7 +1,7 @@
 /** The keys of one block, checked against a table of known keys and brought to one name each. */
 
+import { nearest } from "../sdk/did-you-mean.ts";
 import { type Place, type Problems, quoted } from "./problem.ts";
-import { nearest } from "./suggest.ts";
 import type { ConfigNode, MapNode } from "./tree.ts";
 
 export interface KeyRule {
@@ -11,8 +11,6 @@ export interface KeyRule {
   readonly older?: true;
   /** Known and harmless, but it changes nothing here; the reason and what does the work instead. */
   readonly noEffect?: string;
-  /** Checked and kept, but nothing acts on it yet; what to know meanwhile. */
-  readonly notYet?: string;
 }
 
 export type KeyTable = Readonly<Record<string, KeyRule>>;
@@ -84,7 +82,6 @@ function collectBlock(
 
 function addField(field: Field, key: string, rule: KeyRule, problems: Problems, fields: Map<string, Field>): void {
   const name = rule.means ?? key;
-  if (rule.notYet !== undefined) problems.warn(field, "has no effect yet", rule.notYet);
   if (rule.older) problems.warn(field, `is an older spelling of "${name}"`, `it works; write "${name}" when you can`);
   const other = fields.get(name);
   if (other !== undefined) {

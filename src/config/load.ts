@@ -3,12 +3,13 @@
 import { accessSync, constants } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { type DriverRegistry, knownDrivers } from "../drivers/registry.ts";
 import { FustorError } from "../sdk/errors.ts";
 import { loadEnvironment } from "./environment.ts";
 import { type Environment, homePaths, resolveConfigDir, resolveHome } from "./home.ts";
 import type { AgentConfig } from "./model.ts";
 import { type ConfigText, parseConfig } from "./parse.ts";
-import { checkPlaces } from "./places.ts";
+import { inspectPlaces } from "./places.ts";
 import { byPosition, invalidConfig, ProblemLog, type Problems, startOf } from "./problem.ts";
 import type { SecretFile, SecretReader } from "./secrets.ts";
 import { MAX_TEXT_BYTES } from "./tree.ts";
@@ -17,6 +18,8 @@ import { checkFolder, isReadableByAll, readRegularFile, remarkFoldersAbove } fro
 export interface LoadOptions {
   readonly env?: Environment;
   readonly cwd?: string;
+  /** Default: those that the agent knows. */
+  readonly drivers?: DriverRegistry;
 }
 
 /**
@@ -27,20 +30,20 @@ export interface LoadOptions {
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig> {
   const problems = new ProblemLog();
+  const { drivers = knownDrivers } = options;
   const { home, environment, configDir } = placesOf(options, problems);
   if (configDir !== home) checkFolder(configDir, problems);
   const files = await configFiles(configDir, problems);
   if (files.length === 0 && problems.errors.length === 0) throw missingConfig(configDir);
   const texts = files.flatMap((file) => readConfig(file, problems));
   const logDir = canWrite(configDir) ? configDir : home;
-  const context = { home, configDir, logDir, secrets: secretsOf(environment) };
+  const context = { home, configDir, logDir, secrets: secretsOf(environment), drivers };
   const { config, errors, warnings } = parseConfig(texts, context, problems);
   if (config === undefined) throw invalidConfig(errors, warnings);
-  const places = new ProblemLog();
-  await checkPlaces(config, places);
+  const places = await inspectPlaces(config, drivers);
   const allWarnings = [...warnings, ...places.warnings].toSorted(byPosition);
   if (places.errors.length > 0) throw invalidConfig(places.errors, allWarnings);
-  return { ...config, warnings: allWarnings };
+  return { ...config, warnings: allWarnings, unusable: places.unusable };
 }
 
 /** The files that `loadConfig` would read now. */

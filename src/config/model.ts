@@ -1,5 +1,7 @@
 /** The configuration as the agent uses it: parsed once at the edge, camelCase, every default filled in. */
 
+import type { Credential } from "../sdk/index.ts";
+
 /** Where an entry stands, for messages. Line and column count from 1. */
 export interface Origin {
   readonly file: string;
@@ -7,28 +9,20 @@ export interface Origin {
   readonly column: number;
 }
 
-/** A secret resolved from text, `${env:NAME}` or `${file:/path}`. Never logged. */
-export type Credential =
-  | { readonly kind: "key"; readonly key: string; readonly user?: string }
-  | { readonly kind: "password"; readonly user: string; readonly password: string };
-
 /** How the section of an entry was written: `- id: x` or `x:`. */
 export type EntryForm = "list" | "dict";
 
 export interface SourceConfig {
   readonly id: string;
   readonly driver: string;
-  /** Of `fs`: an absolute path without a trailing slash (`file://` is already resolved). Of other drivers: as written. */
+  /** As the driver's check left it. Of `fs`: an absolute path without a trailing slash (`file://` is already resolved). */
   readonly uri: string;
   readonly credential?: Credential;
   /** Capacity of the event bus. Defaults 100,000 and 64 MiB. */
   readonly maxQueueEvents: number;
   readonly maxQueueBytes: number;
   readonly disabled: boolean;
-  /**
-   * snake_case. Of our drivers the known parameters with their types checked, of others as written. `max_scan_workers` of
-   * `fs` is filled in from `fs_scan_workers`.
-   */
+  /** snake_case, checked by the driver and with every default filled in; of a driver that is not there as written. */
   readonly driverParams: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
 }
@@ -36,7 +30,7 @@ export interface SourceConfig {
 export interface SenderConfig {
   readonly id: string;
   readonly driver: string;
-  /** Of `fusion`/`http`: an http(s) URL without a trailing slash. Of `echo`: `echo:` when none is given. */
+  /** As the driver's check left it. Of `fusion`: an http(s) URL without a trailing slash. Of `echo`: `echo:` when none is given. */
   readonly uri: string;
   readonly credential?: Credential;
   /** Events in one POST. Default 100. */
@@ -47,7 +41,7 @@ export interface SenderConfig {
   readonly eventRows: number;
   readonly timeoutMs: number;
   readonly disabled: boolean;
-  /** snake_case. Of our drivers the known parameters with their types checked, of others as written. */
+  /** As of a source. */
   readonly driverParams: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
 }
@@ -123,6 +117,8 @@ export interface AgentConfig {
   readonly senders: ReadonlyMap<string, SenderConfig>;
   readonly pipes: ReadonlyMap<string, PipeConfig>;
   readonly warnings: readonly ConfigProblem[];
+  /** What keeps single pipes from starting, such as certificates that are not there. */
+  readonly unusable: readonly ConfigProblem[];
 }
 
 /** `file:line:col key: what is wrong, what to do` */

@@ -5,16 +5,19 @@
  * pipes may stand in different ones, and an id may be used once only.
  */
 
+import type { DriverRegistry } from "../drivers/registry.ts";
+import { omitUndefined } from "../sdk/index.ts";
+import { agentWideSchemas } from "./driver-keys.ts";
 import { type RawEntry, readSection } from "./entries.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";
 import { TOP_LEVEL_KEYS } from "./known-keys.ts";
-import type { AgentConfig, ConfigProblem, SourceConfig } from "./model.ts";
+import type { AgentConfig, ConfigProblem } from "./model.ts";
 import { byPosition, formatOrigin, ProblemLog, type Problems, quoted, startOf } from "./problem.ts";
 import { readPipe } from "./read-pipe.ts";
 import { readSender } from "./read-sender.ts";
 import { readSource } from "./read-source.ts";
 import type { SecretReader } from "./secrets.ts";
-import { gatherSettings, readSettings, type Settings } from "./settings.ts";
+import { gatherSettings, readSettings } from "./settings.ts";
 import { parseTree } from "./tree.ts";
 
 export interface ConfigText {
@@ -28,6 +31,7 @@ export interface ParseContext {
   /** Where the log goes unless the configuration tells. Default: `configDir`. */
   readonly logDir?: string;
   readonly secrets: SecretReader;
+  readonly drivers: DriverRegistry;
 }
 
 export interface ParseResult {
@@ -55,7 +59,8 @@ export function parseConfig(
     sections: { sources: new Map(), senders: new Map(), pipes: new Map() },
     settings: new Map(),
   };
-  for (const text of texts) gatherFile(text, gathered, problems);
+  const agentWide = agentWideSchemas(context.drivers);
+  for (const text of texts) gatherFile(text, Object.keys(agentWide), gathered, problems);
   const config = assemble(
     texts.map(({ file }) => file),
     gathered,
@@ -67,15 +72,21 @@ export function parseConfig(
   return errors.length > 0 ? { errors, warnings } : { config: { ...config, warnings }, errors, warnings };
 }
 
-function gatherFile({ file, text }: ConfigText, gathered: Gathered, problems: Problems): void {
+function gatherFile(
+  { file, text }: ConfigText,
+  agentWide: readonly string[],
+  gathered: Gathered,
+  problems: Problems,
+): void {
   const tree = parseTree(file, text, problems);
   if (tree === undefined) return;
   if (tree.kind !== "map") {
     problems.error({ origin: tree.origin, path: "" }, "holds no keys", "begin with sources:, senders: and pipes:");
     return;
   }
-  const fields = readFields(tree, "", TOP_LEVEL_KEYS, problems);
-  gatherSettings(fields, gathered.settings, problems);
+  const keys = { ...TOP_LEVEL_KEYS, ...Object.fromEntries(agentWide.map((key) => [key, {}])) };
+  const fields = readFields(tree, "", keys, problems);
+  gatherSettings(fields, agentWide, gathered.settings, problems);
   for (const section of SECTIONS) gatherSection(section, fields, gathered, problems);
 }
 
@@ -99,9 +110,10 @@ function assemble(
   context: ParseContext,
   problems: ProblemLog,
 ): AgentConfig {
-  const readContext = { problems, secrets: context.secrets };
-  const settings = readSettings(gatheredSettings, context, problems);
-  const sources = readEach(sections.sources, (entry) => withScanWorkers(readSource(entry, readContext), settings));
+  const { home, configDir, secrets, drivers } = context;
+  const settings = readSettings(gatheredSettings, agentWideSchemas(drivers), context, problems);
+  const readContext = { problems, secrets, drivers, agentWide: settings.agentWide };
+  const sources = readEach(sections.sources, (entry) => readSource(entry, readContext));
   const senders = readEach(sections.senders, (entry) => readSender(entry, readContext));
   const declared = {
     sources: new Set(sections.sources.keys()),
@@ -110,19 +122,9 @@ function assemble(
   };
   const pipes = readEach(sections.pipes, (entry) => readPipe(entry, declared, readContext));
   warnOfIdleness(files, sections, problems);
-  const { home, configDir } = context;
-  return {
-    home,
-    configDir,
-    files,
-    ...(settings.agentId === undefined ? {} : { agentId: settings.agentId }),
-    logging: settings.logging,
-    console: settings.console,
-    sources,
-    senders,
-    pipes,
-    warnings: [],
-  };
+  const { agentId, logging, console } = settings;
+  const parts = { home, configDir, files, agentId, logging, console, sources, senders, pipes };
+  return omitUndefined({ ...parts, warnings: [], unusable: [] });
 }
 
 function readEach<T>(entries: ReadonlyMap<string, RawEntry>, read: (entry: RawEntry) => T | undefined): Map<string, T> {
@@ -132,11 +134,6 @@ function readEach<T>(entries: ReadonlyMap<string, RawEntry>, read: (entry: RawEn
     if (value !== undefined) values.set(id, value);
   }
   return values;
-}
-
-function withScanWorkers(source: SourceConfig | undefined, { fsScanWorkers }: Settings): SourceConfig | undefined {
-  if (source?.driver !== "fs" || fsScanWorkers === undefined) return source;
-  return { ...source, driverParams: { max_scan_workers: fsScanWorkers, ...source.driverParams } };
 }
 
 function warnOfIdleness(files: readonly string[], sections: Gathered["sections"], problems: Problems): void {

@@ -1,15 +1,15 @@
 /** One block of `pipes`, and what its references lead to. */
 
+import { nearest } from "../sdk/did-you-mean.ts";
 import { checkFields } from "./check.ts";
 import { type ReadContext, readEnabled } from "./driver-entry.ts";
 import type { RawEntry } from "./entries.ts";
 import { type Fields, placeOf, readFields } from "./fields.ts";
-import { dropsPath, readFieldsMapping } from "./fields-mapping.ts";
+import { dropsField, readFieldsMapping } from "./fields-mapping.ts";
 import { PIPE_KEYS } from "./known-keys.ts";
 import type { PipeConfig, SourceConfig } from "./model.ts";
 import { type Place, type Problems, quoted } from "./problem.ts";
 import { pipeSchema } from "./schemas.ts";
-import { nearest } from "./suggest.ts";
 
 /** What is declared under an id, also when it cannot be used itself. */
 export interface Declared {
@@ -20,7 +20,8 @@ export interface Declared {
 }
 
 /** The pipe, or undefined when it cannot be used: every reason is then recorded. */
-export function readPipe(entry: RawEntry, declared: Declared, { problems }: ReadContext): PipeConfig | undefined {
+export function readPipe(entry: RawEntry, declared: Declared, context: ReadContext): PipeConfig | undefined {
+  const { problems } = context;
   const fields = readFields(entry.block, entry.path, PIPE_KEYS, problems, { flatten: ["config"] });
   const values = checkFields(pipeSchema, fields, entry, problems);
   const enabled = readEnabled(fields, entry, problems) ?? entry.form === "dict";
@@ -32,8 +33,10 @@ export function readPipe(entry: RawEntry, declared: Declared, { problems }: Read
     refersTo(values.sender, declared.senders, "sender", placeOf(fields, "sender", entry), problems),
   ];
   if (!known.every(Boolean)) return undefined;
-  if (mapping !== undefined && dropsPath(rules) && declared.usableSources.get(values.source)?.driver === "fs") {
-    problems.warn(mapping, `drops "path"`, "deletes will be empty rows; add {to: path, source: [path]}");
+  const source = declared.usableSources.get(values.source);
+  const key = source && context.drivers.source(source.driver)?.rowKey;
+  if (mapping !== undefined && key !== undefined && dropsField(rules, key)) {
+    problems.warn(mapping, `drops "${key}"`, `deletes will be empty rows; add {to: ${key}, source: [${key}]}`);
   }
   const timeout = wholeTimeout(values.session_timeout_seconds, fields, entry, problems);
   return {

@@ -1,30 +1,37 @@
-/** What stands beside the sections: `logging`, `console`, `fs_scan_workers`, `agent_id`. They hold for the whole agent. */
+/** What stands beside the sections: `logging`, `console`, `agent_id` and the keys of drivers. They hold for the whole agent. */
 
 import { resolve } from "node:path";
+import { z } from "zod";
+import { nearest } from "../sdk/did-you-mean.ts";
+import { omitUndefined } from "../sdk/index.ts";
 import { checkFields } from "./check.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";
 import { CONSOLE_KEYS, LOGGING_KEYS } from "./known-keys.ts";
 import type { ConsoleConfig, LoggingConfig, LogLevel } from "./model.ts";
 import { formatOrigin, type Problems, quoted } from "./problem.ts";
 import { consoleSchema, loggingSchema, settingsSchema } from "./schemas.ts";
-import { nearest } from "./suggest.ts";
 import { isNull, toPlain } from "./tree.ts";
 
 export interface Settings {
   readonly logging: LoggingConfig;
   readonly console: ConsoleConfig;
-  /** Default of `max_scan_workers` of fs sources. */
-  readonly fsScanWorkers?: number;
+  /** Keys that stand in for parameters of drivers, those alone that are written. */
+  readonly agentWide: Readonly<Record<string, unknown>>;
   readonly agentId?: string;
 }
 
 const LOGGING_DEFAULTS = { level: "info", maxBytes: 64 * 1024 * 1024, keepFiles: 4, stdout: "text" } as const;
 
-const SETTINGS = ["logging", "console", "fs_scan_workers", "agent_id"] as const;
+const SETTINGS = ["logging", "console", "agent_id"];
 
 /** Keeps the settings of one file; another file may repeat one, but not contradict it. */
-export function gatherSettings(file: Fields, gathered: Map<string, Field>, problems: Problems): void {
-  for (const name of SETTINGS) {
+export function gatherSettings(
+  file: Fields,
+  agentWide: readonly string[],
+  gathered: Map<string, Field>,
+  problems: Problems,
+): void {
+  for (const name of [...SETTINGS, ...agentWide]) {
     const field = file.get(name);
     if (field === undefined || isNull(field.node)) continue;
     const first = gathered.get(name);
@@ -43,17 +50,26 @@ export interface LogPlaces {
 }
 
 /** The settings with defaults filled in; what is wrong is recorded. */
-export function readSettings(gathered: Fields, places: LogPlaces, problems: Problems): Settings {
-  const plain = new Map([...gathered].filter(([name]) => name !== "logging" && name !== "console"));
-  const [anyField] = plain.values();
-  const values = anyField === undefined ? {} : (checkFields(settingsSchema, plain, anyField, problems) ?? {});
-  const logging = gathered.get("logging");
-  return {
-    logging: readLogging(logging, places, problems),
+export function readSettings(
+  gathered: Fields,
+  agentWideSchemas: Readonly<Record<string, z.ZodType>>,
+  places: LogPlaces,
+  problems: Problems,
+): Settings {
+  const written = Object.entries(agentWideSchemas).filter(([name]) => gathered.has(name));
+  return omitUndefined({
+    logging: readLogging(gathered.get("logging"), places, problems),
     console: readConsole(gathered.get("console"), problems),
-    ...(values.fs_scan_workers === undefined ? {} : { fsScanWorkers: values.fs_scan_workers }),
-    ...(values.agent_id === undefined ? {} : { agentId: values.agent_id }),
-  };
+    agentId: readPlain(settingsSchema, gathered, problems).agent_id,
+    agentWide: readPlain(z.object(Object.fromEntries(written)), gathered, problems),
+  });
+}
+
+/** The keys of a schema, as far as they are written and right. */
+function readPlain<S extends z.ZodObject>(schema: S, gathered: Fields, problems: Problems): Partial<z.output<S>> {
+  const own = new Map([...gathered].filter(([name]) => Object.hasOwn(schema.shape, name)));
+  const [anyField] = own.values();
+  return anyField === undefined ? {} : (checkFields(schema, own, anyField, problems) ?? {});
 }
 
 function readLogging(field: Field | undefined, places: LogPlaces, problems: Problems): LoggingConfig {

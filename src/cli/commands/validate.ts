@@ -1,6 +1,5 @@
 import { loadConfig } from "../../config/load.ts";
 import type { AgentConfig, ConfigProblem } from "../../config/model.ts";
-import { unusableCaFiles } from "../../config/places.ts";
 import { formatProblem } from "../../config/problem.ts";
 import { isFustorError } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -39,7 +38,7 @@ export async function validate(terminal: Terminal): Promise<number> {
     return EXIT.configuration;
   }
   await tellWarnings(config.warnings, terminal);
-  const unusable = unusableCaFiles(config);
+  const { unusable } = config;
   if (unusable.length > 0) {
     for (const problem of unusable) await terminal.complain(formatProblem(problem));
     await terminal.complain(`The configuration is not valid: ${counted(unusable.length, "problem")}.`);

@@ -1,9 +1,7 @@
-import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { isAbsolute } from "node:path";
 import { FustorError } from "../../sdk/index.ts";
+import { CA_CURE, pemOf, readCaFile, troubleOf } from "./ca-file.ts";
 
-/** Everything the sender needs, plain. Texts in PEM. */
+/** Everything the sender needs, plain. The driver's check has seen it (fusion-driver.ts). */
 export interface FusionSenderOptions {
   /** Base address of a Fusion receiver, e.g. `http://localhost:8102` or `https://host/below/a/path`. */
   readonly uri: string;
@@ -34,7 +32,7 @@ export interface ProxyEndpoint {
   readonly secrets: readonly string[];
 }
 
-/** The options after their check. */
+/** The options taken apart. */
 export interface FusionEndpoint {
   readonly origin: string;
   /** Without brackets. */
@@ -52,53 +50,14 @@ export interface FusionEndpoint {
   readonly gzip: "auto" | "never";
 }
 
-const refuse = (what: string, cure: string, cause?: unknown): FustorError =>
-  new FustorError("FUSTOR_CONFIG_INVALID", `${what}: ${cure}`, cause === undefined ? {} : { cause });
-
-function parseUri(uri: string): URL {
-  const url = URL.canParse(uri) ? new URL(uri) : undefined;
-  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw refuse("the sender's address is not an http or https URL", "write it like http://localhost:8102");
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw refuse("the sender's address holds a user or password", "put the key under credential.key");
-  }
-  if (url.search !== "" || url.hash !== "") {
-    throw refuse("the sender's address holds a query or fragment", "give the base address only");
-  }
-  return url;
-}
-
-function readCa(caFile: string): string {
-  if (!isAbsolute(caFile)) throw refuse(`ca_file ${caFile} is relative`, "write an absolute path");
+function caOf({ ca, caFile }: FusionSenderOptions): string | undefined {
+  if (ca === undefined && caFile === undefined) return undefined;
   try {
-    return readFileSync(caFile, "utf8");
-  } catch (error) {
-    throw refuse(`ca_file ${caFile} cannot be read`, "give the sender a readable PEM file", error);
+    return ca === undefined ? readCaFile(caFile as string) : pemOf(ca);
+  } catch (cause) {
+    const message = `${ca === undefined ? `ca_file ${caFile}` : "ca"} ${troubleOf(cause)}: ${CA_CURE}`;
+    throw new FustorError("FUSTOR_CONFIG_INVALID", message, { cause });
   }
-}
-
-function checkCa(ca: string, name: string): string {
-  try {
-    new X509Certificate(ca);
-    return ca;
-  } catch (error) {
-    throw refuse(`${name} holds no certificate in PEM form`, "give it the CA's certificate", error);
-  }
-}
-
-function caOf(options: FusionSenderOptions): string | undefined {
-  if (options.ca !== undefined) return checkCa(options.ca, "ca");
-  if (options.caFile === undefined) return undefined;
-  return checkCa(readCa(options.caFile), `ca_file ${options.caFile}`);
-}
-
-function checkKey(key: string | undefined): string | undefined {
-  if (key === undefined || key === "") return undefined;
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    throw refuse("credential.key holds a space, a line end or a character beyond ASCII", "write the key alone");
-  }
-  return key;
 }
 
 const bareHost = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -114,11 +73,8 @@ function decoded(text: string): string {
 }
 
 function proxyOf(written: string | undefined): ProxyEndpoint | undefined {
-  if (written === undefined || written === "") return undefined;
-  const url = URL.canParse(written) ? new URL(written) : undefined;
-  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
-    throw refuse("the proxy's address is not an http or https URL", "write it like http://proxy.example:3128");
-  }
+  if (written === undefined) return undefined;
+  const url = new URL(written);
   const user = decoded(url.username);
   const password = decoded(url.password);
   const hasUser = user !== "" || password !== "";
@@ -133,9 +89,9 @@ function proxyOf(written: string | undefined): ProxyEndpoint | undefined {
   };
 }
 
-/** Checks the options. Throws FUSTOR_CONFIG_INVALID with the cure, never with the key. */
+/** Throws FUSTOR_CONFIG_INVALID when the certificates are of no use at this moment. */
 export function fusionEndpoint(options: FusionSenderOptions): FusionEndpoint {
-  const url = parseUri(options.uri);
+  const url = new URL(options.uri);
   return {
     origin: url.origin,
     host: bareHost(url),
@@ -143,7 +99,7 @@ export function fusionEndpoint(options: FusionSenderOptions): FusionEndpoint {
     isTls: url.protocol === "https:",
     basePath: url.pathname.replace(/\/+$/, ""),
     address: `${url.hostname}:${portOf(url)}`,
-    key: checkKey(options.key),
+    key: options.key,
     timeoutMs: options.timeoutMs,
     ca: caOf(options),
     proxy: proxyOf(options.proxy),

@@ -22,7 +22,7 @@ import {
 } from "../../sdk/index.ts";
 import { CANARY_PREFIX, Canary } from "./canary.ts";
 import { coverageNotes, unansweredNote } from "./coverage-notes.ts";
-import type { FsSourceOptions } from "./fs-config.ts";
+import type { FsSourceOptions } from "./fs-options.ts";
 import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
 import { loadParcel, type ParcelHints, startParcelHints } from "./parcel-hints.ts";
 import { Doorbell, liveBatches } from "./realtime.ts";

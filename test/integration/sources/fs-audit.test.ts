@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type BulkRows, type Change, type FsRow, silentLogger } from "../../../src/sdk/index.ts";
+import type { BulkRows, Change, FsRow } from "../../../src/sdk/index.ts";
 import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
-import { createSource } from "../../../src/sources/registry.ts";
+import { fsSourceAt } from "../../support/fs-source-at.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 const { signal } = new AbortController();
@@ -35,8 +35,7 @@ describe("what the fs source tells when it is asked", () => {
     root = join(base, "root");
     mkdirSync(join(root, "d/e"), { recursive: true });
     for (const file of ["f", "d/g", "d/e/h", "d/left out"]) writeFileSync(join(root, file), file);
-    const settings = { uri: root, driverParams: { engine: "poll", exclude: ["left out"] }, excludePaths: [] };
-    source = createSource("fs", { id: "test", logger: silentLogger }, settings) as FsSource;
+    source = fsSourceAt(root, { engine: "poll", exclude: ["left out"] });
     await source.open();
     const isAvailable = (): boolean => source.status().availability.state === "available";
     await waitFor(isAvailable, { timeoutMs: 10_000, intervalMs: 2, what: "the source becomes available" });

@@ -24,9 +24,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { WatchStatus } from "../../../src/native/addon.ts";
-import { type BulkRows, type Change, type FsRow, isFustorError, silentLogger } from "../../../src/sdk/index.ts";
+import { type BulkRows, type Change, type FsRow, isFustorError } from "../../../src/sdk/index.ts";
 import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
-import { createSource } from "../../../src/sources/registry.ts";
+import { fsSourceAt } from "../../support/fs-source-at.ts";
 import { lasting, waitFor } from "../../support/wait-for.ts";
 import { EventJudge } from "./event-judge.ts";
 
@@ -52,8 +52,7 @@ class Watched {
 
   constructor(root: string, driverParams: Record<string, unknown> = {}) {
     this.root = root;
-    const settings = { uri: root, driverParams, excludePaths: [] };
-    this.source = createSource("fs", { id: "test", logger: silentLogger }, settings) as FsSource;
+    this.source = fsSourceAt(root, driverParams);
   }
 
   async start(): Promise<void> {

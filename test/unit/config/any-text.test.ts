@@ -6,6 +6,7 @@ import { parseConfig } from "../../../src/config/parse.ts";
 import { ProblemLog } from "../../../src/config/problem.ts";
 import { SAMPLE_CONFIG } from "../../../src/config/sample.ts";
 import { parseTree } from "../../../src/config/tree.ts";
+import { knownDrivers } from "../../../src/drivers/registry.ts";
 import { dictForm, errorsOf, read } from "./reading.ts";
 
 const WORDS = [
@@ -155,6 +156,7 @@ describe("syntax", () => {
     const context = {
       home: "/",
       configDir: "/",
+      drivers: knownDrivers,
       secrets: { variable: () => undefined, file: () => ({ kind: "unusable", reason: "" }) as const },
     };
     expect(parseConfig([], context, problems).config).toBeUndefined();

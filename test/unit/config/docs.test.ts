@@ -1,17 +1,17 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of the configuration look like this
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { agentWideSchemas, paramKeys } from "../../../src/config/driver-keys.ts";
 import {
   CONSOLE_KEYS,
-  driverParamKeys,
   FIELD_RULE_KEYS,
   LOGGING_KEYS,
-  ownDrivers,
   PIPE_KEYS,
   SENDER_KEYS,
   SOURCE_KEYS,
   TOP_LEVEL_KEYS,
 } from "../../../src/config/known-keys.ts";
+import { knownDrivers } from "../../../src/drivers/registry.ts";
 import { configOf, dictForm, errorsOf } from "./reading.ts";
 
 const DOCS = readFileSync(new URL("../../../docs/config.md", import.meta.url), "utf8");
@@ -19,10 +19,9 @@ const examples = [...DOCS.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""
 
 test("docs/config.md names every known key", () => {
   const tables = [TOP_LEVEL_KEYS, LOGGING_KEYS, CONSOLE_KEYS, SOURCE_KEYS, SENDER_KEYS, PIPE_KEYS, FIELD_RULE_KEYS];
-  const params = (["source", "sender"] as const).flatMap((kind) =>
-    ownDrivers(kind).map((driver) => driverParamKeys(kind, driver) ?? {}),
-  );
+  const params = [...knownDrivers.modules.map(paramKeys), agentWideSchemas(knownDrivers)];
   const keys = new Set([...tables, ...params].flatMap((table) => Object.keys(table)));
+  for (const key of ["scan_nice", "mock_role", "ca_file", "fs_scan_workers"]) expect(keys).toContain(key);
   expect([...keys].filter((key) => !new RegExp(`\\b${key}\\b`).test(DOCS))).toEqual([]);
 });
 

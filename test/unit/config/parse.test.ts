@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of the configuration look like this
 import { describe, expect, test } from "vitest";
 import { SAMPLE_CONFIG } from "../../../src/config/sample.ts";
+import { fsParams } from "../../../src/sources/fs/fs-params.ts";
 import { configOf, dictForm, errorsOf, read, warningsOf } from "./reading.ts";
 
 const README = `sources:
@@ -176,7 +177,7 @@ describe("keys", () => {
       "a.yaml:6:21 sources.src-1.driver_params.max_sync_delay_seconds",
       "a.yaml:17:25 logging.format",
     ]);
-    expect(configOf(text).sources.get("src-1")?.driverParams).toEqual({ file_pattern: "*.c" });
+    expect(configOf(text).sources.get("src-1")?.driverParams).toEqual(fsParams.parse({ file_pattern: "*.c" }));
     expect(configOf(text).pipes.get("pipe-1")?.auditIntervalMs).toBe(30_000);
     expect(configOf(text).logging.level).toBe("debug");
   });
@@ -329,12 +330,14 @@ describe("values", () => {
 
   test("fs_scan_workers is the default of fs sources that say nothing themselves", () => {
     const source = (text: string) => configOf(text).sources.get("src-1")?.driverParams;
-    expect(source(dictForm({ top: ["fs_scan_workers: 3"] }))).toEqual({ max_scan_workers: 3 });
-    expect(source(dictForm({ source: ["driver_params: {max_scan_workers: 2}"], top: ["fs_scan_workers: 3"] }))).toEqual(
-      {
-        max_scan_workers: 2,
-      },
-    );
+    const workers = (max_scan_workers: number) => fsParams.parse({ max_scan_workers });
+    const own = ["driver_params: {max_scan_workers: 2}"];
+    expect(source(dictForm({ top: ["fs_scan_workers: 3"] }))).toEqual(workers(3));
+    expect(source(dictForm({ source: own, top: ["fs_scan_workers: 3"] }))).toEqual(workers(2));
+    expect(source(dictForm())).toEqual(workers(0));
+    expect(errorsOf(dictForm({ top: ["fs_scan_workers: 257"] }))).toEqual([
+      expect.stringMatching(/^a\.yaml:14:1 fs_scan_workers: is not a whole number, write one from 0 to 256$/),
+    ]);
   });
 
   test.each([

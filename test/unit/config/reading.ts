@@ -1,10 +1,13 @@
 import { type ParseResult, parseConfig } from "../../../src/config/parse.ts";
 import { formatProblem } from "../../../src/config/problem.ts";
 import type { SecretFile } from "../../../src/config/secrets.ts";
+import { type DriverRegistry, knownDrivers } from "../../../src/drivers/registry.ts";
 
 export interface Machine {
   readonly variables?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, SecretFile>>;
+  /** Default: those that the agent knows. */
+  readonly drivers?: DriverRegistry;
 }
 
 /** Reads texts as the loader would, on a machine of the test's own. */
@@ -15,6 +18,7 @@ export function read(texts: string | Readonly<Record<string, string>>, machine: 
     {
       home: "/home/x/.fustor",
       configDir: "/home/x/.fustor",
+      drivers: machine.drivers ?? knownDrivers,
       secrets: {
         variable: (name) => machine.variables?.[name],
         file: (path) => machine.files?.[path] ?? { kind: "unusable", reason: "does not exist" },

@@ -1,13 +1,10 @@
 import { expect, it } from "vitest";
-import { ProblemLog } from "../../../src/config/problem.ts";
-import { isExempt, proxyFor } from "../../../src/config/proxy.ts";
-
-const at = { origin: { file: "a.yaml", line: 1, column: 1 }, path: "senders.s.driver_params.proxy" };
+import { isExempt, proxyFor } from "../../../../src/senders/fusion/proxy.ts";
+import { entryCheck } from "../../../support/entry-check.ts";
 
 function answer(target: string, env: Record<string, string>, written?: string) {
-  const problems = new ProblemLog();
-  const proxy = proxyFor({ target: new URL(target), written, at, read: (name) => env[name] }, problems);
-  return { proxy, problems: problems.errors.map(({ key, what }) => `${key} ${what}`) };
+  const { check, errors } = entryCheck({ variables: env });
+  return { proxy: proxyFor(new URL(target), written, check), problems: errors };
 }
 
 it.each([

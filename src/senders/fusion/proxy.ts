@@ -3,58 +3,52 @@
  * Messages never repeat an address: it may hold a password.
  */
 import { BlockList, isIP } from "node:net";
-import type { Place, Problems } from "./problem.ts";
-import { isLoopback } from "./uris.ts";
-
-export type ReadVariable = (name: string) => string | undefined;
+import type { EntryCheck } from "../../sdk/index.ts";
+import { isLoopback } from "./base-url.ts";
 
 const CURE = "write it like http://proxy.example:3128, or http://user:password@proxy.example:3128";
 
 /** What is written for "no proxy, whatever the environment says". */
 const NONE = "none";
 
-/** The address of a proxy as a whole URL; undefined when a problem was recorded. `proxy.example:3128` stands for http. */
-export function proxyUrl(written: string, at: Place, problems: Problems): string | undefined {
+/** The variable of the environment that an address came from; undefined when the configuration holds it. */
+type Variable = string | undefined;
+
+/** The address of a proxy as a whole URL; undefined when an error was reported. `proxy.example:3128` stands for http. */
+function proxyUrl(written: string, variable: Variable, check: EntryCheck): string | undefined {
   const text = written.trim();
   const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : undefined;
-  if (url === undefined || url.hostname === "") {
-    problems.error(at, "is no address of a proxy", CURE);
-    return undefined;
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    problems.error(at, "is no http or https proxy; others, such as SOCKS, cannot be used", CURE);
-    return undefined;
-  }
-  return url.href;
+  const origin = variable === undefined ? undefined : `environment variable ${variable}`;
+  const refuse = (what: string): undefined => check.error("driver_params.proxy", what, CURE, origin) as undefined;
+  if (url === undefined || url.hostname === "") return refuse("is no address of a proxy");
+  if (url.protocol === "http:" || url.protocol === "https:") return url.href;
+  return refuse("is no http or https proxy; others, such as SOCKS, cannot be used");
 }
 
 /** An empty value counts as not set. The small letters win, as they do for curl. */
-const setIn = (read: ReadVariable, name: string): readonly [string, string] | undefined => {
+const setIn = (check: EntryCheck, name: string): readonly [string, string] | undefined => {
   for (const each of [name.toLowerCase(), name]) {
-    const value = read(each)?.trim();
+    const value = check.variable(each)?.trim();
     if (value !== undefined && value !== "") return [each, value];
   }
   return undefined;
 };
 
-export interface ProxyQuestion {
-  readonly target: URL;
-  /** `driver_params.proxy`, placeholders replaced. */
-  readonly written: string | undefined;
-  readonly at: Place;
-  readonly read: ReadVariable;
-}
-
-/** The proxy for this address, undefined for none, or for one whose problem was recorded. */
-export function proxyFor({ target, written, at, read }: ProxyQuestion, problems: Problems): string | undefined {
-  if (written !== undefined) return written.trim().toLowerCase() === NONE ? undefined : proxyUrl(written, at, problems);
+/**
+ * The proxy for this address, undefined for none, or for one whose error was reported. `written` is `driver_params.proxy` with its
+ * placeholders replaced.
+ */
+export function proxyFor(target: URL, written: string | undefined, check: EntryCheck): string | undefined {
+  if (written !== undefined) {
+    return written.trim().toLowerCase() === NONE ? undefined : proxyUrl(written, undefined, check);
+  }
   // As for Go: what stays on the machine takes no way round.
   if (isLoopback(target)) return undefined;
-  const found = setIn(read, target.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY");
-  if (found === undefined || isExempt(target, setIn(read, "NO_PROXY")?.[1] ?? "")) return undefined;
+  const found = setIn(check, target.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY");
+  if (found === undefined || isExempt(target, setIn(check, "NO_PROXY")?.[1] ?? "")) return undefined;
   const [name, value] = found;
-  return proxyUrl(value, { origin: at.origin, path: `${at.path} (environment variable ${name})` }, problems);
+  return proxyUrl(value, name, check);
 }
 
 const bare = (host: string): string => host.replace(/^\[(.*)\]$/, "$1").toLowerCase();

@@ -1,0 +1,76 @@
+/** Every driver there is, by the name that a configuration gives. */
+import { nearest } from "../sdk/did-you-mean.ts";
+import {
+  type AnyDriverModule,
+  type DriverKind,
+  excerpt,
+  FustorError,
+  type SenderModule,
+  type SourceModule,
+} from "../sdk/index.ts";
+import { echoDriver } from "../senders/echo/echo-driver.ts";
+import { fusionDriver } from "../senders/fusion/fusion-driver.ts";
+import { fsDriver } from "../sources/fs/fs-driver.ts";
+
+/** A module of some schema is a module of any: who calls it hands over what its own schema let through. */
+const BUILT_IN = [fsDriver, fusionDriver, echoDriver] as readonly AnyDriverModule[];
+
+export class DriverRegistry {
+  readonly #modules: readonly AnyDriverModule[];
+
+  constructor(modules: readonly AnyDriverModule[]) {
+    this.#modules = modules;
+  }
+
+  get modules(): readonly AnyDriverModule[] {
+    return this.#modules;
+  }
+
+  source(name: string): SourceModule | undefined {
+    return this.#find("source", name) as SourceModule | undefined;
+  }
+
+  sender(name: string): SenderModule | undefined {
+    return this.#find("sender", name) as SenderModule | undefined;
+  }
+
+  /** For a start: throws FUSTOR_DRIVER_UNKNOWN. A configuration that was loaded with the same registry never gets that far. */
+  requireSource(name: string): SourceModule {
+    return this.source(name) ?? this.#unknown("source", name);
+  }
+
+  requireSender(name: string): SenderModule {
+    return this.sender(name) ?? this.#unknown("sender", name);
+  }
+
+  /** Names and aliases, in the order of registration. */
+  names(kind: DriverKind): readonly string[] {
+    return this.#modules.filter((module) => module.kind === kind).flatMap(({ name, aliases }) => [name, ...aliases]);
+  }
+
+  #unknown(kind: DriverKind, name: string): never {
+    throw new FustorError("FUSTOR_DRIVER_UNKNOWN", unknownDriver(this, kind, name).join(", "), {
+      details: { driver: name, known: this.names(kind) },
+    });
+  }
+
+  #find(kind: DriverKind, name: string): AnyDriverModule | undefined {
+    return this.#modules.find(
+      (module) => module.kind === kind && (module.name === name || module.aliases.includes(name)),
+    );
+  }
+}
+
+/** The drivers that this process knows. Packages that are installed beside the agent are to be looked up here, and nowhere else. */
+export const knownDrivers = new DriverRegistry(BUILT_IN);
+
+/** What is wrong with the name, and what to write. */
+export function unknownDriver(
+  drivers: DriverRegistry,
+  kind: DriverKind,
+  name: string,
+): readonly [what: string, cure: string] {
+  const similar = nearest(name, drivers.names(kind));
+  const cure = similar === undefined ? `write one of ${drivers.names(kind).join(", ")}` : `did you mean "${similar}"?`;
+  return [`there is no ${kind} driver "${excerpt(name, 80)}"`, cure];
+}

@@ -1,0 +1,33 @@
+/** The certificates that alone are trusted for https: a PEM file that the configuration names. */
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { PlaceProblem } from "../../sdk/index.ts";
+
+/** The text itself. Throws when it holds no certificate. */
+export function pemOf(text: string): string {
+  new X509Certificate(text);
+  return text;
+}
+
+/** The text of the file. Throws when it cannot be read or holds no certificate. */
+export const readCaFile = (path: string): string => pemOf(readFileSync(path, "utf8"));
+
+/** What keeps a file from being of use, as half a sentence. */
+export function troubleOf(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR") return "does not exist";
+  const isFiles = code === "EACCES" || code === "EISDIR" || code === "EPERM";
+  return isFiles ? `cannot be read (${code})` : "holds no certificate in PEM form";
+}
+
+export const CA_CURE = "name a PEM file of certificates that the agent may read";
+
+export function inspectCaFile(path: string | undefined): readonly PlaceProblem[] {
+  if (path === undefined) return [];
+  try {
+    readCaFile(path);
+    return [];
+  } catch (error) {
+    return [{ key: "driver_params.ca_file", what: `${path} ${troubleOf(error)}`, cure: CA_CURE, outcome: "fail" }];
+  }
+}

@@ -1,0 +1,25 @@
+/** `driver_params` of the fusion sender: docs/config.md lists them with their defaults. */
+import { z } from "zod";
+import { duration, switchOf, text, wholeNumber } from "../../sdk/values.ts";
+
+/** `gzip: false` means what it says. */
+const gzipOf = (value: unknown): unknown => {
+  const on = switchOf(value);
+  if (typeof on !== "boolean") return value;
+  return on ? "auto" : "never";
+};
+
+export const fusionParams = z.object({
+  timeout: duration.optional(),
+  ca_file: text
+    .refine((path) => path.startsWith("/"), { error: "is not an absolute path; begin it with /" })
+    .optional(),
+  proxy: text.optional(),
+  gzip: z
+    .preprocess(gzipOf, z.enum(["auto", "never"], { error: "is neither auto nor never; write auto or never" }))
+    .default("auto"),
+  batch_bytes: wholeNumber(1).optional(),
+  event_rows: wholeNumber(1, 100_000).optional(),
+});
+
+export type FusionParams = z.output<typeof fusionParams>;
