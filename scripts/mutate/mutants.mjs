@@ -15,7 +15,7 @@ export const TARGETS = [
   { file: "src/fusion/audit.ts", tests: FUSION },
   { file: "src/fusion/election.ts", tests: FUSION },
   { file: "src/fusion/logical-clock.ts", tests: FUSION },
-  ...["event-bus", "bus-cursor", "coalesced-backlog", "dirty-directories", "bus-pump", "bus-pool", "bell"].map(
+  ...["event-bus", "bus-cursor", "coalesced-backlog", "dirty-directories", "bus-pump", "bus-pool", "signal"].map(
     (name) => ({
       file: `src/bus/${name}.ts`,
       tests: BUS,

@@ -1,8 +1,8 @@
 import type { Change } from "../sdk/index.ts";
-import { Bell } from "./bell.ts";
 import { CoalescedBacklog } from "./coalesced-backlog.ts";
 import { DirtyDirectories } from "./dirty-directories.ts";
 import type { BusBatch, BusDirty, BusLoss, BusSubscription, EventBus, FeedState, Segment } from "./event-bus.ts";
+import { Signal } from "./signal.ts";
 
 /** Where the next changes come from. */
 type Place =
@@ -16,7 +16,7 @@ const bytesPerChange = (segment: Segment): number => segment.sizeBytes / Math.ma
 /** A pipe's place on an {@link EventBus}; made by `EventBus.subscribe`. */
 export class BusCursor implements BusSubscription {
   readonly #bus: EventBus;
-  readonly #bell = new Bell();
+  readonly #news = new Signal();
   #place: Place;
   #loss: BusLoss | undefined;
   /** What changes that were not kept have left. */
@@ -61,7 +61,7 @@ export class BusCursor implements BusSubscription {
   }
 
   readable(signal: AbortSignal): Promise<void> {
-    return this.isEmpty && !this.#closed ? this.#bell.wait(signal) : Promise.resolve();
+    return this.isEmpty && !this.#closed ? this.#news.wait(signal) : Promise.resolve();
   }
 
   commit(batch: BusBatch): void {
@@ -72,7 +72,7 @@ export class BusCursor implements BusSubscription {
   rewind(): void {
     this.#again = [...this.#outstanding, ...this.#again];
     this.#outstanding = [];
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   get backlog(): number {
@@ -99,7 +99,7 @@ export class BusCursor implements BusSubscription {
     this.#outstanding = [];
     this.#again = [];
     this.#bus.drop(this);
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   // For the bus only.
@@ -123,17 +123,17 @@ export class BusCursor implements BusSubscription {
 
   onPublished(segment: Segment): void {
     if (this.#place.kind === "coalesced") this.#merge(this.#place.backlog, segment, 0);
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   onFeedChanged(): void {
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   onLost(reason: string): void {
     this.#bus.countLoss();
     this.#loss = { kind: "lost", reason };
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   /** From the chain into a backlog of its own. */

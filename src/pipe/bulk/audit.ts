@@ -16,7 +16,7 @@
  *   - A directory's row precedes those of its children, retries included: if the far side forgets what it has seen in between (any new
  *     session makes it), an unseen directory costs coverage, never files.
  */
-import { Bell } from "../../bus/bell.ts";
+import { Signal } from "../../bus/signal.ts";
 import {
   type AuditOptions,
   type BulkRows,
@@ -90,7 +90,7 @@ type Work =
 
 export class AuditActivity {
   readonly #parts: AuditParts;
-  readonly #bell = new Bell();
+  readonly #news = new Signal();
   #dropped: Promise<void> = Promise.resolve();
   #work: Work = { kind: "none" };
   #plan: AuditPlan = { owed: 0, delayMs: undefined };
@@ -147,7 +147,7 @@ export class AuditActivity {
   }
 
   readable(signal: AbortSignal): Promise<void> {
-    return this.#bell.wait(signal);
+    return this.#news.wait(signal);
   }
 
   next(): WorkItem | undefined {
@@ -179,7 +179,7 @@ export class AuditActivity {
 
   #becomeDue(): void {
     this.#work = { kind: "due" };
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   #beginPass(): void {
@@ -200,7 +200,7 @@ export class AuditActivity {
         touched,
         revival: revives ? context.revival.inAudits : undefined,
         doubts: revives ? new StaleInAudit(this.#coveredUntil - settings.lateSeconds, begunAt) : undefined,
-        onProgress: () => this.#bell.ring(),
+        onProgress: () => this.#news.raise(),
       },
       this.#dropped,
     );

@@ -4,7 +4,7 @@
  * Chunks belong to a small pool of the source. Each is released exactly once: when the item that held its last row was settled,
  * or when the pass is dropped, but never while a batch with rows of it is in flight.
  */
-import { Bell } from "../../bus/bell.ts";
+import { Signal } from "../../bus/signal.ts";
 import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
 import { fitRows, parseRow, type RowRange, rangeBytes, rowPath } from "../encode/row-ranges.ts";
 import { directoryOf } from "../key-table.ts";
@@ -52,7 +52,7 @@ export interface ReaderParts {
 export class BulkReader {
   readonly #parts: ReaderParts;
   readonly #abort = new AbortController();
-  readonly #room = new Bell();
+  readonly #room = new Signal();
   readonly #queue: Opened[] = [];
   readonly #finished: Promise<void>;
   #bulk: BulkRows | undefined;
@@ -200,7 +200,7 @@ export class BulkReader {
     this.#inFlight = false;
     for (const chunk of emptied) chunk.release();
     if (this.isDropped) this.#releaseQueue();
-    this.#room.ring();
+    this.#room.raise();
   }
 
   #releaseQueue(): void {

@@ -13,8 +13,9 @@
  *   - The end goes out only after every row was accepted. A rescan that is cut short ends nothing: its directories wait for the next one, also
  *     across sessions. One that cannot be carried out (again and again, or because a row is refused) is given up for a snapshot.
  */
-import { Bell } from "../../bus/bell.ts";
+
 import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
+import { Signal } from "../../bus/signal.ts";
 import { type Change, describeError, type Logger, type Row, type SourceDriver } from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
 import type { EnvelopeBuilder } from "../encode/envelope-builder.ts";
@@ -72,7 +73,7 @@ type Work =
 
 export class RescanActivity {
   readonly #parts: RescanParts;
-  readonly #bell = new Bell();
+  readonly #news = new Signal();
   #dropped: Promise<void> = Promise.resolve();
   #work: Work = { kind: "none" };
   #failures = 0;
@@ -100,7 +101,7 @@ export class RescanActivity {
   add(directories: readonly string[]): void {
     const { dirty, logger } = this.#parts;
     logger.info({ directories: directories.length }, "too many changes were waiting: their directories are told again");
-    if (directories.every((directory) => dirty.add(directory))) this.#bell.ring();
+    if (directories.every((directory) => dirty.add(directory))) this.#news.raise();
     else this.#giveUp("too many directories have to be told again");
   }
 
@@ -125,7 +126,7 @@ export class RescanActivity {
   }
 
   readable(signal: AbortSignal): Promise<void> {
-    return this.#bell.wait(signal);
+    return this.#news.wait(signal);
   }
 
   /** `isLeader`: of this moment; a change of it cancels what runs. */
@@ -163,7 +164,7 @@ export class RescanActivity {
         // Overtaken rows are found here: of a directory's row there are two.
         touched: new TouchedKeys(),
         revival: undefined,
-        onProgress: () => this.#bell.ring(),
+        onProgress: () => this.#news.raise(),
       },
       this.#dropped,
     );
@@ -260,7 +261,7 @@ export class RescanActivity {
     counters.rows += work.rows;
     logger.info({ directories: work.directories.size, rows: work.rows }, "a rescan is complete");
     this.#drop(work);
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   #fail(work: Running, reason: string): undefined {
@@ -276,7 +277,7 @@ export class RescanActivity {
     logger.warn({ failures: this.#failures, delayMs: Math.round(delayMs) }, `a rescan starts anew: ${reason}`);
     const over = (): void => {
       if (this.#work === pausing) this.#work = { kind: "none" };
-      this.#bell.ring();
+      this.#news.raise();
     };
     const pausing: Work = { kind: "pausing", cancelTimer: ambience.setTimer(delayMs, over) };
     this.#work = pausing;

@@ -5,7 +5,7 @@
  * one. The leader knows nothing of that. So whatever changed around the crash is told again by live rows in the reviving form. A leader
  * needs none: its snapshot does the same.
  */
-import { Bell } from "../../bus/bell.ts";
+import { Signal } from "../../bus/signal.ts";
 import { type Change, describeError, type Logger, type Row, type SourceDriver } from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
 import type { Ambience } from "../pipe-options.ts";
@@ -38,7 +38,7 @@ type Work =
 
 export class RestatementActivity {
   readonly #parts: RestatementParts;
-  readonly #bell = new Bell();
+  readonly #news = new Signal();
   #dropped: Promise<void> = Promise.resolve();
   #work: Work = { kind: "none" };
   #failures = 0;
@@ -75,7 +75,7 @@ export class RestatementActivity {
 
   /** Resolves when `next` may have something or the signal aborts. */
   readable(signal: AbortSignal): Promise<void> {
-    return this.#bell.wait(signal);
+    return this.#news.wait(signal);
   }
 
   next(): WorkItem | undefined {
@@ -104,12 +104,12 @@ export class RestatementActivity {
         touched,
         revival: undefined,
         doubts: new StaleAfterTakeover(since),
-        onProgress: () => this.#bell.ring(),
+        onProgress: () => this.#news.raise(),
       },
       this.#dropped,
     );
     this.#work = { kind: "running", pass, since };
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   #item(pass: BulkReader, cut: Cut): WorkItem {

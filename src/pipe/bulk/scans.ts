@@ -2,7 +2,7 @@
  * Scans that the far side asks for with its heartbeats: the rows at a path as `on_demand_job` batches, then one `job_complete`, whatever
  * became of it. One scan at a time, the others wait in a short queue; leaders and followers alike. The session's end ends them all.
  */
-import { Bell } from "../../bus/bell.ts";
+import { Signal } from "../../bus/signal.ts";
 import {
   type BulkRows,
   type CallOptions,
@@ -49,7 +49,7 @@ type Work =
 
 export class ScanActivity {
   readonly #parts: ScanParts;
-  readonly #bell = new Bell();
+  readonly #news = new Signal();
   readonly #waiting: Job[] = [];
   readonly #refused: { readonly job: Job; readonly error: string }[] = [];
   #dropped: Promise<void> = Promise.resolve();
@@ -72,7 +72,7 @@ export class ScanActivity {
     }
     this.#refuse(refused);
     if (pathless > 0) this.#parts.logger.warn({ count: pathless }, "the far side asks for scans without a path");
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   #refuse(jobs: readonly Job[]): void {
@@ -86,7 +86,7 @@ export class ScanActivity {
   }
 
   readable(signal: AbortSignal): Promise<void> {
-    return this.#bell.wait(signal);
+    return this.#news.wait(signal);
   }
 
   /** Nothing more is sent, and no scan is taken any more. */
@@ -141,7 +141,7 @@ export class ScanActivity {
     };
     touched.begin();
     const revival = revives ? context.revival : undefined;
-    const onProgress = (): void => this.#bell.ring();
+    const onProgress = (): void => this.#news.raise();
     const pass = new BulkReader({ open, limits, touched, revival, onProgress }, this.#dropped);
     this.#work = { kind: "scanning", job, pass };
   }
@@ -168,7 +168,7 @@ export class ScanActivity {
     };
     const over = (): void => {
       if (this.#work === work) this.#work = { kind: "none" };
-      this.#bell.ring();
+      this.#news.raise();
     };
     return {
       batches: [new CompletionBatch(this.#parts.builder.jobComplete(metadata), job.path)],

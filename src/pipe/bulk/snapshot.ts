@@ -6,7 +6,7 @@
  * a new pass after a pause, never an end. Losing the leadership drops the pass: nothing more is sent, the next promotion
  * starts anew.
  */
-import { Bell } from "../../bus/bell.ts";
+import { Signal } from "../../bus/signal.ts";
 import {
   type BulkRows,
   type CallOptions,
@@ -58,7 +58,7 @@ type Work =
 
 export class SnapshotActivity {
   readonly #parts: SnapshotParts;
-  readonly #bell = new Bell();
+  readonly #news = new Signal();
   readonly #meter: SnapshotMeter;
   /** Ends of passes that were dropped; a new one reads after them. */
   #dropped: Promise<void> = Promise.resolve();
@@ -110,7 +110,7 @@ export class SnapshotActivity {
     this.#failures = 0;
     if (full) this.#beginPass();
     else this.#work = { kind: "end_only" };
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   /**
@@ -161,7 +161,7 @@ export class SnapshotActivity {
 
   /** Resolves when `next` may have something or the signal aborts. */
   readable(signal: AbortSignal): Promise<void> {
-    return this.#bell.wait(signal);
+    return this.#news.wait(signal);
   }
 
   next(): WorkItem | undefined {
@@ -187,7 +187,7 @@ export class SnapshotActivity {
     touched.begin();
     this.#meter.begin();
     const revival = revives ? context.revival : undefined;
-    const onProgress = (): void => this.#bell.ring();
+    const onProgress = (): void => this.#news.raise();
     this.#work = {
       kind: "pass",
       pass: new BulkReader({ open, limits, touched, revival, doubts: this.#doubts(), onProgress }, this.#dropped),

@@ -9,7 +9,6 @@
  * would still say 200 to rows that reach nobody.
  */
 
-import { sleep } from "../../bus/bus-clock.ts";
 import {
   type Acknowledgement,
   describeError,
@@ -19,6 +18,7 @@ import {
   type SenderDriver,
 } from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
+import { Pause } from "../bounded-call.ts";
 import type { Ambience, PoisonRow } from "../pipe-options.ts";
 import type { Batch } from "./batch.ts";
 import { type BatchLimits, LEAST_BATCH_BYTES } from "./batch-limits.ts";
@@ -54,7 +54,7 @@ export class Delivery {
   readonly #parts: DeliveryParts;
   #failures = 0;
   #poisonRun = 0;
-  #wake = new AbortController();
+  readonly #between = new Pause();
   #failFast = false;
   /** Those given to a row before it is set aside. */
   readonly #chances = new WeakMap<Batch, number>();
@@ -65,7 +65,7 @@ export class Delivery {
 
   /** Ends a pause between two attempts, because the far side may be better or the batch not wanted any more. */
   wake(): void {
-    this.#wake.abort();
+    this.#between.cutShort();
   }
 
   /** From now on a failed attempt is thrown instead of repeated. */
@@ -155,16 +155,7 @@ export class Delivery {
       { failures: this.#failures, delayMs: Math.round(delayMs) },
       `a batch is sent again: ${describeError(error)}`,
     );
-    await this.#sleep(delayMs, signal);
-  }
-
-  async #sleep(delayMs: number, signal: AbortSignal): Promise<void> {
-    this.#wake = new AbortController();
-    const wake = this.#wake;
-    const onAbort = (): void => wake.abort();
-    signal.addEventListener("abort", onAbort);
-    if (!signal.aborted) await sleep(this.#parts.ambience, delayMs, wake.signal);
-    signal.removeEventListener("abort", onAbort);
+    await this.#between.sleep(ambience, delayMs, signal);
   }
 
   /**
@@ -182,7 +173,7 @@ export class Delivery {
       this.#chances.set(batch, used + 1);
       this.#parts.onFailure(error);
       const delayMs = isSuspicious ? backoff.maxMs : backoffDelayMs(backoff, used + 1, ambience.random());
-      await this.#sleep(delayMs, options.signal);
+      await this.#between.sleep(ambience, delayMs, options.signal);
       return true;
     }
     this.#poisonRun++;

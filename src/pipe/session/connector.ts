@@ -4,7 +4,6 @@
  * Before a session is created the one that a crashed run left behind is deleted, as is one that we gave up without the far
  * side saying so: otherwise the new session would follow its own ghost until that expires. A failed attempt is followed by one pause.
  */
-import { sleep } from "../../bus/bus-clock.ts";
 import {
   describeError,
   FustorError,
@@ -16,7 +15,7 @@ import {
   type SessionRequest,
 } from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
-import { boundedCall, unlessAborted } from "../bounded-call.ts";
+import { boundedCall, Pause, unlessAborted } from "../bounded-call.ts";
 import type { Ambience, PipeMemory } from "../pipe-options.ts";
 
 /** A session was lost: the next one is asked for after this, and later when sessions are lost again and again. */
@@ -65,7 +64,7 @@ export class Connector {
   #askedMemory = false;
   #failures = 0;
   #shortLives = 0;
-  #wake = new AbortController();
+  readonly #between = new Pause();
 
   constructor(parts: ConnectorParts) {
     this.#parts = parts;
@@ -92,7 +91,7 @@ export class Connector {
 
   /** A pause after a failure ends now, whatever the far side asked for: somebody who is here wants to know. */
   wake(): void {
-    this.#wake.abort();
+    this.#between.cutShort();
   }
 
   /** After a session was lost: a short pause, no error. `isGhost`: the far side may still hold it. */
@@ -102,7 +101,7 @@ export class Connector {
     const livedMs = ambience.now() - open.askedAt;
     this.#shortLives = livedMs < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;
     const growth = 2 ** Math.max(0, Math.min(this.#shortLives, 20) - 3);
-    await this.#sleep(Math.min(RECONNECT_MS * growth, SLOWEST_RECONNECT_MS), signal);
+    await this.#between.sleep(ambience, Math.min(RECONNECT_MS * growth, SLOWEST_RECONNECT_MS), signal);
   }
 
   /** After a defect of ours or of a driver: counts as a failed attempt. */
@@ -191,16 +190,7 @@ export class Connector {
     this.#parts.onFailure(error, failure);
     const level = this.#failures === backoff.maxConsecutiveErrors ? "error" : "warn";
     logger[level]({ failures: this.#failures, delayMs: Math.round(delayMs) }, `no session: ${failure.reason}`);
-    await this.#sleep(delayMs, signal);
+    await this.#between.sleep(ambience, delayMs, signal);
     if (!signal.aborted) this.#parts.onRetry();
-  }
-
-  async #sleep(delayMs: number, signal: AbortSignal): Promise<void> {
-    const wake = new AbortController();
-    this.#wake = wake;
-    const end = (): void => wake.abort();
-    signal.addEventListener("abort", end);
-    if (!signal.aborted) await sleep(this.#parts.ambience, delayMs, wake.signal);
-    signal.removeEventListener("abort", end);
   }
 }

@@ -6,10 +6,10 @@
  * pauses delays a snapshot but cannot starve it. An item that fails is repeated before anything else is sent.
  */
 
-import { Bell } from "../../bus/bell.ts";
 import type { BusSubscription } from "../../bus/event-bus.ts";
+import { Signal } from "../../bus/signal.ts";
 import { describeError, isFustorError, type Logger, type Role, type SenderDriver } from "../../sdk/index.ts";
-import { boundedCall } from "../bounded-call.ts";
+import { boundedCall, linkedTo } from "../bounded-call.ts";
 import type { AuditActivity } from "../bulk/audit.ts";
 import type { RescanActivity } from "../bulk/rescan.ts";
 import type { RestatementActivity } from "../bulk/restatement.ts";
@@ -49,7 +49,7 @@ export interface SchedulerParts {
 
 export class Scheduler {
   readonly #parts: SchedulerParts;
-  readonly #bell = new Bell();
+  readonly #news = new Signal();
   #role: Role;
   /** A leader that has not begun its snapshot yet. */
   #owesSnapshot: boolean;
@@ -78,7 +78,7 @@ export class Scheduler {
 
   /** Something may be sent now that could not a moment ago. */
   wake(): void {
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   setRole(role: Role): void {
@@ -93,7 +93,7 @@ export class Scheduler {
       this.#parts.audit.cancel();
       this.#parts.delivery.wake();
     }
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   /** The far side asks for a snapshot, in an answer to a question sent at `askedAt`. */
@@ -105,7 +105,7 @@ export class Scheduler {
     this.#parts.audit.cancel();
     this.#parts.rescan.cancel();
     this.#parts.history.lose();
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   /** A snapshot ended, of everything or of nothing. */
@@ -137,7 +137,7 @@ export class Scheduler {
     this.#parts.scans.cancel();
     this.#parts.announcement.cancel();
     this.#parts.delivery.failFast();
-    this.#bell.ring();
+    this.#news.raise();
   }
 
   /** Resolves when drained; rejects with FUSTOR_SESSION_LOST or FUSTOR_ABORTED. Nothing is in flight afterwards. */
@@ -254,15 +254,11 @@ export class Scheduler {
     }
   }
 
-  async #somethingToDo(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const end = (): void => over.abort();
-    signal.addEventListener("abort", end);
-    if (!signal.aborted) {
+  #somethingToDo(signal: AbortSignal): Promise<void> {
+    return linkedTo(signal, async (over) => {
       const news = [this.#parts.bus, ...this.#activities].map((part) => part.readable(over.signal));
-      await Promise.race([...news, this.#bell.wait(over.signal)]);
-    }
-    over.abort();
-    signal.removeEventListener("abort", end);
+      await Promise.race([...news, this.#news.wait(over.signal)]);
+      over.abort();
+    });
   }
 }
