@@ -140,7 +140,12 @@ export class BusCursor implements BusSubscription {
   cutOff(): void {
     if (this.#place.kind !== "attached") return;
     const { segment, offset } = this.#place;
-    const { maxChanges, maxBytes, maxCoalesced = 4 * maxChanges } = this.#bus.limits;
+    const { maxChanges, maxBytes, maxCoalesced = 4 * maxChanges, lastStateIsEnough = true } = this.#bus.limits;
+    if (!lastStateIsEnough) {
+      this.#attachAtEnd();
+      this.onLost("more changes were waiting than the queue may hold, and each of them counts");
+      return;
+    }
     const backlog = new CoalescedBacklog({ maxChanges: maxCoalesced, maxBytes });
     const oldest = segment.next ?? segment;
     this.#place = { kind: "coalesced", backlog, enteredAt: oldest.enteredAt, lagMs: oldest.lagMs };

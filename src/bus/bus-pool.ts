@@ -93,7 +93,9 @@ export class BusPool {
     const pump = new BusPump({ source, clock: this.#clock, logger: this.#logger });
     // Directories are of use only to a source that can tell them again.
     const maxDirty = source.rescan === undefined ? 0 : (limits.maxDirty ?? MOST_DIRTY);
-    const bus: EventBus = new EventBus({ ...limits, maxDirty }, this.#clock, (position) => pump.start(bus, position));
+    const { lastStateIsEnough = true } = source;
+    const busLimits = { ...limits, maxDirty, lastStateIsEnough };
+    const bus: EventBus = new EventBus(busLimits, this.#clock, (position) => pump.start(bus, position));
     const abort = new AbortController();
     const opened = source.open({ signal: abort.signal }).catch((error: unknown) => {
       throw error instanceof FustorError

@@ -9,6 +9,9 @@
  *     An upsert after the delete of anything else replaces it: the far side takes the last state over the old one;
  *   - a container precedes what lies in it whenever the source reported it first.
  *
+ * A row that was inserted and then changed stays an insert: the receiver has not heard of it. One that was deleted and inserted again is an
+ * update, where its delete is replaced.
+ *
  * The bound counts keys and bytes. At the bound the outdated keys are swept out; if that does not help, `add` says no and the backlog
  * can only be told by its directories any more ({@link DirtyDirectories}).
  */
@@ -102,13 +105,21 @@ export class CoalescedBacklog {
 
   #addUpsert(entry: Entry): void {
     const { key, isContainer } = entry.change;
+    const op = this.#operationOf(entry.change);
     if (this.#deletes.get(key)?.change.isContainer === false) this.#remove(this.#deletes, key);
     const [map, other] = isContainer ? [this.#containers, this.#leaves] : [this.#leaves, this.#containers];
     this.#remove(other, key);
     const earlier = map.get(key);
     // An outdated entry must not lend its place: it may stand before the row of the new container it lies in.
     if (earlier !== undefined && this.#isOutdated(key, earlier.stamp)) this.#remove(map, key);
-    this.#put(map, entry);
+    this.#put(map, op === entry.change.op ? entry : { ...entry, change: { ...entry.change, op } });
+  }
+
+  /** What the upsert is to a receiver that has heard of nothing in here. */
+  #operationOf({ key, op }: Change): Change["op"] {
+    if (this.#deletes.get(key)?.change.isContainer === false) return "update";
+    const waiting = this.#containers.get(key) ?? this.#leaves.get(key);
+    return waiting?.change.op === "insert" ? "insert" : op;
   }
 
   #put(map: Map<string, Entry>, entry: Entry): void {

@@ -81,6 +81,8 @@ export interface BusLimits {
   readonly maxCoalesced?: number;
   /** Directories that the changes beyond that may collapse into; default 0: they are lost. A BusPool has its own default. */
   readonly maxDirty?: number;
+  /** False: the last state of a key does not stand for its changes, so that a cursor which is cut off has lost them. Default true. */
+  readonly lastStateIsEnough?: boolean;
 }
 
 export interface BusStatus {

@@ -22,13 +22,16 @@ export interface FsRow extends Record<string, unknown> {
   readonly is_atomic_write?: boolean;
 }
 
+/** `insert`: the source knows that the row is new. One that cannot tell says `update` of every row that is there, as fs does. */
 export type ChangeOperation = "insert" | "update" | "delete";
 
 /** One live change. Immutable: buses and pipes share it. */
 export interface Change {
   readonly op: ChangeOperation;
-  /** The row's identity inside its source: the path for fs. */
+  /** The row's identity inside its source, unlike that of any row of another table: the path for fs. */
   readonly key: string;
+  /** The table that the row belongs to; absent: the one of the driver. */
+  readonly table?: string;
   /** The whole row; of a deleted one only its identity (`{path}` for fs). */
   readonly row: Row;
   /** The source's own clock when the row was read, comparable with {@link RowChunk.groupSequence}. Strictly growing per key. */
@@ -47,7 +50,7 @@ export interface ChangeBatch {
 }
 
 /**
- * Rows in bulk: one buffer of JSON objects separated by single commas.
+ * Rows in bulk: one buffer of JSON objects separated by single commas. A source that is no native engine makes them with `encodeRows`.
  *
  * The buffer belongs to a fixed pool of the source: hand it back by `release()` exactly once, after the far side answered and
  * never earlier. The contents are undefined afterwards. An empty pool is what slows the source down.
@@ -62,5 +65,7 @@ export interface RowChunk {
   readonly groupFirstRow: Uint32Array;
   /** Per group the source's clock just before its first row was read. */
   readonly groupSequence: Float64Array;
+  /** The table that all rows of the chunk belong to; absent: the one of the driver. */
+  readonly table?: string;
   release(): void;
 }

@@ -66,10 +66,15 @@ export interface BulkRows {
 export interface SourceDriver {
   /** `event_schema` on the wire, e.g. `fs`. */
   readonly schema: string;
-  /** `table` on the wire, e.g. `files`. */
+  /** `table` on the wire, e.g. `files`, of every change and chunk that names none. */
   readonly table: string;
-  /** Keys of a full row in order. */
+  /** Keys of a full row of that table, in order. */
   readonly fields: readonly string[];
+  /**
+   * Whether the last state of a key stands for all the changes that led to it. The queue of a pipe that lags may then leave out what lies
+   * between; if not, such a pipe reports a loss and sends a snapshot. Absent: it does, as for fs.
+   */
+  readonly lastStateIsEnough?: boolean;
   /** Where the data is, as told to the far side. */
   readonly uri: string;
 

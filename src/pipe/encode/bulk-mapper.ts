@@ -11,7 +11,7 @@ import { parseRow, type RowRange } from "./row-ranges.ts";
 
 const encoder = new TextEncoder();
 
-function mappedRange(buffer: Uint8Array, rowOffsets: Uint32Array): RowRange {
+function mappedRange({ table }: RowChunk, buffer: Uint8Array, rowOffsets: Uint32Array): RowRange {
   const rowCount = rowOffsets.length - 1;
   const chunk: RowChunk = {
     rowCount,
@@ -19,6 +19,7 @@ function mappedRange(buffer: Uint8Array, rowOffsets: Uint32Array): RowRange {
     rowOffsets,
     groupFirstRow: Uint32Array.of(0),
     groupSequence: Float64Array.of(0),
+    ...(table === undefined ? {} : { table }),
     release: () => undefined,
   };
   return { chunk, from: 0, to: rowCount };
@@ -44,7 +45,7 @@ export class BulkMapper {
       const done = this.#program?.map(chunk.buffer, chunk.rowOffsets, row, to);
       if (done !== undefined) {
         for (const step of done.conflicts) this.#mapper.reportConflict(this.#mapper.steps[step] as MappingStep);
-        if (done.rowOffsets.length > 1) mapped.push(mappedRange(done.buffer, done.rowOffsets));
+        if (done.rowOffsets.length > 1) mapped.push(mappedRange(chunk, done.buffer, done.rowOffsets));
         row = done.end;
       }
       if (row < to) mapped.push(...this.#parsed(chunk, row));
@@ -56,6 +57,6 @@ export class BulkMapper {
     const mapped = this.#mapper.map(parseRow(chunk, row));
     if (Object.keys(mapped).length === 0) return [];
     const text = encoder.encode(JSON.stringify(mapped));
-    return [mappedRange(text, Uint32Array.of(0, text.length + 1))];
+    return [mappedRange(chunk, text, Uint32Array.of(0, text.length + 1))];
   }
 }

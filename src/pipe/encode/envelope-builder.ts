@@ -1,5 +1,13 @@
 /** Puts rows into events and events into envelopes. Copies nothing but rows that are mapped or revived. */
-import type { Change, Envelope, EnvelopeEvent, MessageSource, Row, SourceType } from "../../sdk/index.ts";
+import type {
+  Change,
+  ChangeOperation,
+  Envelope,
+  EnvelopeEvent,
+  MessageSource,
+  Row,
+  SourceType,
+} from "../../sdk/index.ts";
 import type { BulkPhase } from "../phase.ts";
 import type { CompileMapping } from "../row-program.ts";
 import { BulkMapper } from "./bulk-mapper.ts";
@@ -23,22 +31,25 @@ export interface LiveItem {
   readonly revive: boolean;
 }
 
-/** Neighbouring changes that share an event; revived ones share a pair of events. */
+/** Neighbouring changes of one table that share an event; revived ones share a pair of events. */
 export interface LiveRun {
-  readonly form: "upsert" | "delete" | "revive";
+  readonly form: ChangeOperation | "revive";
   readonly items: readonly LiveItem[];
 }
 
 const formOf = ({ change, revive }: LiveItem): LiveRun["form"] =>
-  change.op === "delete" ? "delete" : revive ? "revive" : "upsert";
+  revive && change.op !== "delete" ? "revive" : change.op;
 
-/** Splits changes into runs of one form with at most `eventRows` items, keeping their order. */
+const isAlike = (one: LiveItem, other: LiveItem): boolean =>
+  formOf(one) === formOf(other) && one.change.table === other.change.table;
+
+/** Splits changes into runs of one form and table with at most `eventRows` items, keeping their order. */
 export function liveRuns(items: readonly LiveItem[], eventRows: number): LiveRun[] {
   const runs: LiveRun[] = [];
   let current: LiveItem[] = [];
   for (const item of items) {
     const last = current.at(-1);
-    if (last === undefined || formOf(last) !== formOf(item) || current.length >= eventRows) {
+    if (last === undefined || !isAlike(last, item) || current.length >= eventRows) {
       current = [];
       runs.push({ form: formOf(item), items: current });
     }
@@ -52,8 +63,9 @@ export const eventsOfRun = (run: LiveRun): number => (run.form === "revive" ? 2 
 
 export interface EnvelopeBuilderParts {
   readonly schema: string;
+  /** Of changes and chunks that name none. */
   readonly table: string;
-  /** Keys of a full row. */
+  /** Keys of a full row of that table. */
   readonly fields: readonly string[];
   readonly mapper: FieldMapper;
   /** Without it rows in bulk are parsed when there is a mapping. */
@@ -104,27 +116,29 @@ export class EnvelopeBuilder {
   #eventsOfRun({ form, items }: LiveRun): EnvelopeEvent[] {
     const rows = items.map((item) => item.change.row);
     const index = items.at(-1)?.index ?? -1;
-    if (form === "revive") return this.#revivalPair(rows, index);
-    return this.#objectEvents(form === "delete" ? "delete" : "update", rows, index, "realtime");
+    const table = items[0]?.change.table;
+    if (form === "revive") return this.#revivalPair(rows, index, table);
+    return this.#objectEvents(form, rows, index, "realtime", table);
   }
 
-  #revivalPair(rows: readonly Row[], index: number): EnvelopeEvent[] {
+  #revivalPair(rows: readonly Row[], index: number, table?: string): EnvelopeEvent[] {
     const now = this.#parts.wallClock();
     const lifting = rows.map((row) => liftingRow(row, now));
     return [
-      ...this.#objectEvents("update", lifting, index, "snapshot"),
-      ...this.#objectEvents("update", rows, index, "realtime"),
+      ...this.#objectEvents("update", lifting, index, "snapshot", table),
+      ...this.#objectEvents("update", rows, index, "realtime", table),
     ];
   }
 
   /** One event, or none when the mapping leaves nothing of its rows: an event without rows would count as a failure there. */
   #objectEvents(
-    eventType: "update" | "delete",
+    eventType: ChangeOperation,
     rows: readonly Row[],
     index: number,
     messageSource: MessageSource,
+    table = this.#parts.table,
   ): EnvelopeEvent[] {
-    const { schema, table, mapper } = this.#parts;
+    const { schema, mapper } = this.#parts;
     const mapped = mapper.isIdentity
       ? rows
       : rows.map((row) => mapper.map(row)).filter((row) => Object.keys(row).length > 0);
@@ -134,24 +148,29 @@ export class EnvelopeBuilder {
     return [{ eventType, schema, table, fields, rows: { kind: "objects", rows: mapped }, index, messageSource }];
   }
 
-  /** Slices of the chunks' own buffers (or of mapped ones), up to `eventRows` rows an event. */
+  /** Slices of the chunks' own buffers (or of mapped ones), up to `eventRows` rows of one table an event. */
   #encodedEvents(phase: BulkPhase, ranges: readonly RowRange[], index: number): EnvelopeEvent[] {
-    const { schema, table, fields, eventRows, mapper } = this.#parts;
+    const { schema, eventRows } = this.#parts;
     const events: EnvelopeEvent[] = [];
     let slices: Uint8Array[] = [];
     let count = 0;
-    let keys = fields;
+    let table = this.#parts.table;
+    let fields = this.#parts.fields;
     const flush = (): void => {
       if (count === 0) return;
       const rows = { kind: "encoded", slices, count } as const;
-      events.push({ eventType: "update", schema, table, fields: keys, rows, index, messageSource: phase });
+      events.push({ eventType: "update", schema, table, fields, rows, index, messageSource: phase });
       slices = [];
       count = 0;
     };
     for (const range of ranges) {
+      if ((range.chunk.table ?? this.#parts.table) !== table) flush();
       for (let from = range.from; from < range.to; ) {
         const to = Math.min(range.to, from + eventRows - count);
-        if (count === 0 && !mapper.isIdentity) keys = Object.keys(parseRow(range.chunk, from));
+        if (count === 0) {
+          table = range.chunk.table ?? this.#parts.table;
+          fields = this.#fieldsOf(range, from);
+        }
         slices.push(rangeSlice({ chunk: range.chunk, from, to }));
         count += to - from;
         from = to;
@@ -160,5 +179,12 @@ export class EnvelopeBuilder {
     }
     flush();
     return events;
+  }
+
+  /** Only rows of the driver's own table, as they are, need no look into them. */
+  #fieldsOf({ chunk }: RowRange, row: number): readonly string[] {
+    const { mapper, table, fields } = this.#parts;
+    const isKnown = mapper.isIdentity && (chunk.table === undefined || chunk.table === table);
+    return isKnown ? fields : Object.keys(parseRow(chunk, row));
   }
 }

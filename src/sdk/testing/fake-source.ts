@@ -3,6 +3,7 @@
  * snapshot reads the tree directory by directory while it goes on changing.
  */
 import type { Change, ChangeBatch, FsRow, RowChunk } from "../changes.ts";
+import { encodeRows } from "../encode-rows.ts";
 import { FustorError } from "../errors.ts";
 import type {
   AuditOptions,
@@ -29,7 +30,6 @@ export interface FakeSourceOptions {
   readonly rescans?: boolean;
 }
 
-const encoder = new TextEncoder();
 const parentOf = (path: string): string => (path === "/" ? "" : path.slice(0, path.lastIndexOf("/")) || "/");
 const isBelow = (path: string, directory: string): boolean =>
   path !== directory && path.startsWith(directory === "/" ? "/" : `${directory}/`);
@@ -370,34 +370,18 @@ export class FakeSource implements SourceDriver {
   }
 
   #chunk(rows: readonly FsRow[], sequence: number): RowChunk {
-    const texts = rows.map((row) => encoder.encode(JSON.stringify(row)));
-    const rowOffsets = new Uint32Array(rows.length + 1);
-    texts.forEach((text, i) => {
-      rowOffsets[i + 1] = (rowOffsets[i] as number) + text.byteLength + 1;
-    });
-    const buffer = new Uint8Array((rowOffsets[rows.length] as number) + 16);
-    texts.forEach((text, i) => {
-      buffer.set(text, rowOffsets[i]);
-      buffer[(rowOffsets[i + 1] as number) - 1] = 0x2c;
-    });
     this.#chunksOut++;
     let released = false;
+    const chunk = encodeRows(rows, { sequence });
     const release = (): void => {
       if (released) this.wrongReleases++;
       released = true;
       // Whoever still reads it gets rubbish, as from a pool whose memory is used again.
-      buffer.fill(0x58);
+      chunk.buffer.fill(0x58);
       this.#chunksOut--;
       this.#freed();
     };
-    return {
-      rowCount: rows.length,
-      buffer,
-      rowOffsets,
-      groupFirstRow: Uint32Array.of(0),
-      groupSequence: Float64Array.of(sequence),
-      release,
-    };
+    return { ...chunk, release };
   }
 }
 

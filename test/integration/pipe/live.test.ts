@@ -49,17 +49,19 @@ describe("live changes", () => {
     expect(harness.fusion.resets).toBe(0);
   });
 
-  it("become update and delete events with the fields of their rows", async () => {
+  it("become insert, update and delete events with the fields of their rows", async () => {
     const harness = await settled();
     harness.source.mkdir("/d");
     harness.source.write("/d/a", 1);
     harness.source.remove("/d/a");
     harness.source.write("/d/b", 2);
-    await until(() => harness.fusion.view.has("/d/b"));
+    harness.source.write("/d/b", 3);
+    await until(() => harness.fusion.view.get("/d/b")?.size === 3);
     const events = livePushes(harness).flatMap((push) => push.events);
     expect(shape(livePushes(harness)[0])).toEqual([
-      "realtime update /d /d/a",
+      "realtime insert /d /d/a",
       "realtime delete /d/a",
+      "realtime insert /d/b",
       "realtime update /d/b",
     ]);
     expect(events[1]).toMatchObject({ fields: ["path"], rows: [{ path: "/d/a" }] });
@@ -240,7 +242,7 @@ describe("a path that was deleted and exists again", () => {
     harness.source.write("/a", 2, 1_600_000_000);
     await until(() => harness.fusion.view.has("/a"));
     expect(shape(livePushes(harness).at(-1))).toEqual([
-      "realtime update /a",
+      "realtime insert /a",
       "realtime delete /a",
       "snapshot update /a",
       "realtime update /a",

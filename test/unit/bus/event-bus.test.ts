@@ -181,6 +181,33 @@ describe("a full bus", () => {
     expect(bus.status().coalesced).toBeGreaterThan(0);
   });
 
+  it("leaves nothing out for a source each of whose changes counts: the cursor that lags loses them and says so", () => {
+    const { bus } = makeBus({ maxChanges: 5, maxDirty: 100, lastStateIsEnough: false });
+    const [slow, fast] = [bus.subscribe(), bus.subscribe()];
+    const seen: number[] = [];
+    for (let i = 1; i <= 6; i++) {
+      publish(bus, upsert("/a", i));
+      const batch = takeBatch(fast);
+      fast.commit(batch);
+      seen.push(...batch.changes.map(({ sequence }) => sequence));
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(slow.take(10, 1e9)).toMatchObject({ kind: "lost", reason: expect.stringContaining("each of them counts") });
+    expect(bus.status()).toMatchObject({ coalesced: 0, losses: 1, collapses: 0 });
+    publish(bus, upsert("/a", 7));
+    expect(takeBatch(slow).changes.map(({ sequence }) => sequence)).toEqual([7]);
+  });
+
+  it("keeps a new row an insert until it is sent, whatever happens to it meanwhile", () => {
+    const { bus } = makeBus({ maxChanges: 3 });
+    const subscription = bus.subscribe();
+    const insert = (key: string, sequence: number): Change => ({ ...upsert(key, sequence), op: "insert" });
+    publish(bus, insert("/new", 1), upsert("/new", 2), removal("/back", 3), insert("/back", 4), upsert("/old", 5));
+    publish(bus, insert("/gone", 6), removal("/gone", 7));
+    const changes = takeBatch(subscription).changes.map(({ op, key, sequence }) => `${op} ${key} ${sequence}`);
+    expect(changes).toEqual(["delete /gone 7", "insert /new 2", "update /back 4", "update /old 5"]);
+  });
+
   it("leaves a batch that is in flight as it is, gives it out again first, and numbers what follows higher", () => {
     const { bus } = makeBus({ maxChanges: 5 });
     const subscription = bus.subscribe();

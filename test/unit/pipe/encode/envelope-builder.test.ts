@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { EnvelopeBuilder, type LiveItem, liveRuns } from "../../../../src/pipe/encode/envelope-builder.ts";
 import { FieldMapper } from "../../../../src/pipe/encode/field-mapper.ts";
 import type { FieldMappingRule } from "../../../../src/pipe/pipe-options.ts";
-import { type Envelope, envelopeRowCount, type RowChunk } from "../../../../src/sdk/index.ts";
+import { type Envelope, encodeRows, envelopeRowCount, type RowChunk } from "../../../../src/sdk/index.ts";
 import { rowsOf } from "../../../../src/sdk/testing/index.ts";
 
 const NOW = 1_790_000_000_000;
@@ -39,23 +39,10 @@ const shape = (envelope: Envelope): string[] =>
         .join(" ")}`,
   );
 
-function chunkOf(count: number): RowChunk {
-  const texts = Array.from({ length: count }, (_, i) => JSON.stringify({ path: `/${i}`, size: i }));
-  const rowOffsets = new Uint32Array(count + 1);
-  texts.forEach((text, i) => {
-    rowOffsets[i + 1] = (rowOffsets[i] as number) + text.length + 1;
-  });
-  const buffer = Buffer.from(`${texts.join(",")} `);
-  const groupFirstRow = Uint32Array.of(0);
-  return {
-    rowCount: count,
-    buffer,
-    rowOffsets,
-    groupFirstRow,
-    groupSequence: Float64Array.of(1),
-    release: () => undefined,
-  };
-}
+const chunkOf = (count: number, table?: string): RowChunk => {
+  const rows = Array.from({ length: count }, (_, i) => ({ path: `/${i}`, size: i }));
+  return encodeRows(rows, table === undefined ? { sequence: 1 } : { sequence: 1, table });
+};
 
 describe("live changes in an envelope", () => {
   it("share an event as long as they are of one kind and there is room", () => {
@@ -64,16 +51,29 @@ describe("live changes in an envelope", () => {
       item("update", "/b"),
       item("update", "/c"),
       item("update", "/d"),
+      item("update", "/d2"),
       item("delete", "/a"),
       item("delete", "/b"),
       item("update", "/e"),
     ];
     expect(shape(builderOf().live(items))).toEqual([
-      "realtime update /a /b /c",
-      "realtime update /d",
+      "realtime insert /a",
+      "realtime update /b /c /d",
+      "realtime update /d2",
       "realtime delete /a /b",
       "realtime update /e",
     ]);
+  });
+
+  it("name the table of their own, and share no event with those of another", () => {
+    const inTable = (path: string, table: string): LiveItem => {
+      const { change, ...rest } = item("insert", path);
+      return { ...rest, change: { ...change, table } };
+    };
+    const items = [item("insert", "/a"), inTable("1", "users"), inTable("2", "users"), inTable("3", "orders")];
+    const { events } = builderOf().live(items);
+    expect(shape({ events } as Envelope)).toEqual(["realtime insert /a", "realtime insert 1 2", "realtime insert 3"]);
+    expect(events.map(({ table }) => table)).toEqual(["files", "users", "orders"]);
   });
 
   it("carry the index of the last one in their event", () => {
@@ -106,7 +106,7 @@ describe("live changes in an envelope", () => {
   it("split into runs that hold each of them once", () => {
     const items = [item("update", "/a"), item("delete", "/a"), item("update", "/a", true), item("update", "/b", true)];
     expect(liveRuns(items, 10).map(({ form, items: run }) => [form, run.length])).toEqual([
-      ["upsert", 1],
+      ["update", 1],
       ["delete", 1],
       ["revive", 2],
     ]);
@@ -129,6 +129,25 @@ describe("bulk rows in an envelope", () => {
     }
     expect(envelope.events.every((event) => event.index === 7)).toBe(true);
     expect(envelope.events[0]?.fields).toEqual(["path", "size"]);
+  });
+
+  it("of several tables are in events of their own, with the fields of each", () => {
+    const ranges = [chunkOf(2), chunkOf(2, "users"), chunkOf(1, "users"), chunkOf(1, "orders"), chunkOf(1)];
+    const whole = ranges.map((chunk) => ({ chunk, from: 0, to: chunk.rowCount }));
+    const facts = (builder: EnvelopeBuilder) =>
+      builder
+        .bulk("snapshot", whole, [], 7)
+        .events.map(({ table, rows, fields }) => [table, rowsOf(rows).length, fields]);
+    const all = ["path", "size"];
+    const expected = (fields: readonly string[]) =>
+      [
+        ["files", 2],
+        ["users", 3],
+        ["orders", 1],
+        ["files", 1],
+      ].map((event) => [...event, fields]);
+    expect(facts(builderOf())).toEqual(expected(all));
+    expect(facts(builderOf(3, [{ to: "size", source: ["size"] }]))).toEqual(expected(["size"]));
   });
 
   it("are mapped one by one when there is a mapping", () => {
