@@ -1,4 +1,4 @@
-// Rows in bulk, pulled chunk by chunk: a stateless scan, or a snapshot out of a watch's table.
+// Bulk rows, pulled chunk by chunk: a stateless scan, or a snapshot or audit out of a watch's table.
 #pragma once
 
 #include <cstdint>
@@ -36,20 +36,53 @@ struct ScanSummary {
 
 enum class Poll { chunk, pending, end, failed };
 
-/** Every method may be called from any thread; `poll_next` by one at a time. Destroying it cancels and joins. */
+/**
+ * The threads of the stream produce chunks and wait only for free ones: a consumer that does not release chunks stops
+ * them, and nothing else. Any thread may call any method, but only one at a time may be in `poll_next`. No method
+ * throws.
+ *
+ * Destroying the last reference cancels the stream and waits for its threads. A scan gives up waiting after two seconds
+ * for a thread that is in a system call which does not return; what such a thread uses is freed when it comes back. The
+ * stream of a watch must not be destroyed in a thread of its engine, because its destructor takes the engine's mutex.
+ */
 class BulkStream {
  public:
   virtual ~BulkStream() = default;
-  /** Never waits. A chunk belongs to the caller until `release`. */
+
+  /**
+   * Never waits. `chunk`: `out` belongs to the caller until `release`. `pending`: nothing at the moment. `end`: all
+   * rows were handed out, or the stream was cancelled; `summary().complete` tells which. `failed`: the rows are
+   * useless, `root_error` says why. Chunks that were produced before come out first in any case.
+   */
   virtual Poll poll_next(Chunk*& out) = 0;
-  /** Called from producer threads when `poll_next` may answer something else than `pending`. Set before the first poll. */
+
+  /**
+   * Set it before the first `poll_next`. The stream's threads call it when `poll_next` may answer something else than
+   * `pending`. They hold no lock meanwhile, so it may call the stream; until it returns that thread produces nothing.
+   */
   virtual void set_on_ready(std::function<void()> on_ready) = 0;
+
+  /** Gives a chunk back that `poll_next` handed out. Waits for nothing; a free or unknown slot is ignored. */
   virtual void release(uint32_t slot) = 0;
+
+  /**
+   * Returns without waiting for the stream's threads. They stop at their next step, and `poll_next` then ends.
+   * Idempotent.
+   */
   virtual void cancel() = 0;
+
+  /** What was counted so far. Final once `poll_next` has answered `end` or `failed`. */
   virtual ScanSummary summary() const = 0;
-  /** errno of the root with `failed`. */
+
+  /**
+   * With `failed` the errno of the root, else 0. Of a scan: why the root could not be opened; ESTALE when another
+   * directory than ScanConfig::expected_root stands there, ETIMEDOUT when it did not answer, ENOENT when the filter
+   * leaves out the root itself. Of a snapshot or audit: ENOENT when the root is or becomes unavailable, ECANCELED when
+   * the watch was closed, EAGAIN when the tree walk of an audit missed more than half of the entries.
+   */
   virtual int root_error() const = 0;
-  /** The pool behind the chunks: its memory lives as long as the stream. */
+
+  /** The pool behind the chunks. Its memory stays valid as long as the stream. */
   virtual const ChunkPool& pool() const = 0;
 };
 

@@ -1,4 +1,7 @@
-// Watching a tree: what the addon sees of it. Every method may be called from any thread.
+// Watching a tree: what the addon sees of the engine.
+//
+// Paths are raw bytes relative to the root ("" = the root), unless a member says `wire`: then they are spelled as
+// docs/protocol.md says under "Names".
 #pragma once
 
 #include <array>
@@ -16,13 +19,15 @@
 namespace fustor {
 
 enum class WatchMode {
-  automatic,  // per file system: fanotify, else inotify
+  automatic,  // for each file system fanotify where it runs, else inotify
   fanotify,
   inotify,
   poll,       // no kernel events at all
 };
 
-/** What may wait to be looked at before it is looked at more coarsely (watch/dirty_set.h). */
+/**
+ * How many marks may wait; beyond that the engine looks at whole directories, then at everything (watch/dirty_set.h).
+ */
 struct PressureLimits {
   size_t names_per_directory = 16'384;
   size_t names_in_all = 400'000;
@@ -32,29 +37,33 @@ struct PressureLimits {
 struct WatchConfig {
   std::string root;             // absolute path
   FilterSpec filter;
-  unsigned threads = 0;         // 0 = number of cores, and up to 16 for passes over the tree while they wait for storage
+  unsigned threads = 0;         // 0 = number of cores, and up to 16 for tree walks while they wait for storage
   bool cross_mounts = true;
-  int64_t settle_ms = 2000;     // a file found by a listing and younger than this is not atomic yet
+  int64_t settle_ms = 2000;     // a file found by a listing and younger than this is reported as not complete
   int64_t throttle_ms = 1000;   // shortest time between two rows of a file that is being written
-  std::string expected_root;    // root_identity() of an earlier run: another directory is unavailable until it is confirmed; "" = any
-  bool raw = false;             // hand out raw events instead of changes
+  // root_identity() of an earlier run; another directory counts as unavailable until it is confirmed; "" = any.
+  std::string expected_root;
+  bool raw = false;             // drain_raw() hands out kernel events, and drain() nothing
   WatchMode mode = WatchMode::inotify;
-  int64_t confirm_deletes_ms = 5000;  // a pass that misses more than half of the entries looks again after this time; 0 = at once
+  // A tree walk that misses more than half of the entries looks again after this time; 0 = at once.
+  int64_t confirm_deletes_ms = 5000;
   uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
-  std::string canary;           // events of names that begin so are counted and go no further; "" = none
+  std::string canary;           // events of names that begin so are counted and have no other effect; "" = none
   int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
-  int64_t young_ms = 600'000;        // a file is looked at again from time to time while its modification time is younger; 0 = never
-  int64_t look_again_ms = 25'000;    // at most this long after the last look, and a fifth of it at least
-  int64_t elsewhere_poll_ms = 10'000;  // with `automatic`: as poll_ms, for file systems that others change behind the kernel's back; 0 = never
-  size_t max_path_bytes = 4096;        // of directories, relative to the root: deeper ones count as unreadable; 0 = no limit
-  int64_t hang_ms = 5000;              // what has not answered for so long counts as unreadable
+  // While its modification time is younger, a file is looked at again and again; 0 = never.
+  int64_t young_ms = 600'000;
+  int64_t look_again_ms = 25'000;    // at most this long after the last look, and at least a fifth of it
+  // With `automatic`: as poll_ms, for file systems that other machines change without an event; 0 = never.
+  int64_t elsewhere_poll_ms = 10'000;
+  size_t max_path_bytes = 4096;        // directories with a longer path count as unreadable; 0 = no limit
+  int64_t hang_ms = 5000;              // a directory that has not answered for so long counts as unreadable
   PressureLimits pressure;
-  Politeness politeness;        // of passes over the whole tree; never of live work
+  Politeness politeness;        // of tree walks; never of realtime changes
 };
 
 enum class RootState { starting, available, unavailable };
 
-/** What watches file systems of one kind, and why. */
+/** Which engine watches file systems of one kind, and why. */
 struct EngineFact {
   std::string file_system;  // "ext4", "tmpfs", ...
   std::string engine;       // "fanotify", "inotify" or "none"
@@ -70,7 +79,8 @@ struct EngineFact {
 struct Unwatched {
   static constexpr size_t kExamples = 20;
   uint64_t count = 0;
-  uint64_t stale_ms = 0;              // age of the oldest among their last listings, in whole seconds; 0 also when none was listed yet
+  // Age of the oldest among their last listings, in whole seconds; 0 also when none was listed yet.
+  uint64_t stale_ms = 0;
   std::vector<std::string> examples;  // wire paths, at most kExamples
 };
 
@@ -80,13 +90,13 @@ struct Unreadable {
   std::vector<std::string> examples;  // wire paths, at most Unwatched::kExamples
 };
 
-/** A place that does not answer: a mounted file system, or a directory. Everything else goes on. */
+/** A place that does not answer: a mounted file system, or a directory. Everything else is watched as before. */
 struct Hang {
   std::string path;  // raw, relative to the root, "" = the root
   int64_t since_ns = 0;
 };
 
-/** The same for status. */
+/** The same as WatchStatus shows it. */
 struct Unanswered {
   std::string path;  // wire
   uint64_t for_ms = 0;
@@ -103,23 +113,26 @@ struct WatchStatus {
   std::map<std::string, Unwatched> unwatched;  // by cause
   std::vector<EngineFact> engines;
   uint64_t unreadable = 0;
-  uint64_t polled_elsewhere = 0;  // directories that are polled because others may change them behind the kernel's back
-  std::map<std::string, Unreadable> unreadable_by;  // by reason, never ""
+  uint64_t polled_elsewhere = 0;  // directories that are polled because other machines may change them without an event
+  std::map<std::string, Unreadable> unreadable_by;  // by reason; no reason is ""
   std::vector<Unanswered> unanswered;               // the longest first, at most kExamples
-  uint64_t held_deletes = 0;  // entries that the last pass missed, more than half of all: a second look decides
+  uint64_t held_deletes = 0;  // entries that the last tree walk missed, more than half of all: a second look decides
   static constexpr size_t kExamples = 20;
-  std::vector<std::string> lost_mounts;  // wire paths, at most kExamples: what was mounted there is gone, its contents are kept
+  std::vector<std::string> lost_mounts;  // wire paths, at most kExamples: a mount there is gone, and its rows are kept
   uint64_t raw_events = 0;
   std::map<std::string, uint64_t> events_by_kind;
-  /** Batches of changes handed out, by the age of their oldest hint: at most kLagLimitsMs[i], the last one without limit. */
+  /**
+   * Batches of changes handed out, by the age of their oldest event: at most kLagLimitsMs[i], the last one without
+   * limit.
+   */
   std::array<uint64_t, 11> lag_histogram{};
   static constexpr std::array<uint32_t, 10> kLagLimitsMs{1, 2, 5, 10, 25, 50, 100, 250, 1000, 10'000};
   uint64_t changes = 0;
   uint64_t overflows = 0;
   uint64_t resyncs = 0;
   std::string last_resync_reason;
-  uint64_t collapsed_directories = 0;  // times when the marked names of a directory became too many and it was listed instead
-  uint64_t collapsed_root = 0;         // times when dirty directories became too many and everything was listed instead
+  uint64_t collapsed_directories = 0;  // how often a directory had too many marked names and was listed instead
+  uint64_t collapsed_root = 0;         // how often too many directories were dirty and everything was listed instead
   uint64_t queue_depth = 0;
   double mark_ms = -1;    // from the start until the root's file system was marked (fanotify); -1 = not yet, or never
   double primed_ms = -1;  // from the start until every directory was watched and known; -1 = not yet
@@ -129,57 +142,110 @@ struct WatchStatus {
 struct LiveBatch {
   std::string json;  // array of changes
   uint32_t count = 0;
-  double lag_ms = 0;  // age of the oldest hint behind it
+  double lag_ms = 0;  // age of the oldest event behind it
 };
 
+/**
+ * One watch of one tree. Any thread may call any method at any time, unless its comment says otherwise. Apart from
+ * `close`, no method waits for a file system or for a thread of the engine: each takes the engine's mutex, which the
+ * engine holds for short sections only. So no method may be called out of `on_readable`, which runs with that mutex
+ * held.
+ *
+ * Errors are values: an unavailable root is a state, trouble with one directory is counted in `status`.
+ * std::system_error comes out of `start`, `open_snapshot` and `open_audit` when the kernel grants no thread.
+ */
 class Watcher {
  public:
-  virtual ~Watcher() = default;
-  /** Begins the first pass. */
-  virtual void start() = 0;
-  /** False when there is nothing at the moment. */
-  virtual bool drain(LiveBatch& out) = 0;
-  virtual std::string drain_raw() = 0;
   /**
-   * Looks again at a path (raw bytes, relative, "" = root), with everything below if `recursive`, and reports what changed; with
-   * `announce` also what did not.
+   * Does what `close` does, but waits for every thread, also for one that hangs, unless `close` came before. The owner
+   * therefore calls `close` first.
+   */
+  virtual ~Watcher() = default;
+
+  /**
+   * Opens the event source, starts the threads and begins the first tree walk; it waits for neither. When no engine can
+   * run, the root is `unavailable` and `status` says why. A second call, and a call after `close`, do nothing.
+   */
+  virtual void start() = 0;
+
+  /** The next batch of changes. False when there is none at the moment, and always in raw mode. */
+  virtual bool drain(LiveBatch& out) = 0;
+
+  /** Raw mode: the events so far as JSON lines, "" when there are none. */
+  virtual std::string drain_raw() = 0;
+
+  /**
+   * Has a path looked at again, with everything below it if `recursive`. It returns at once; differences come out as
+   * changes, and with `announce` also rows that did not change. A path that the table does not know makes the engine
+   * look at the nearest directory above that it knows. Without effect while the root is unavailable.
    */
   virtual void recheck(const std::string& path, bool recursive, bool announce) = 0;
-  /** Lists the whole tree again; differences come out as changes. */
-  virtual void resync(const std::string& reason) = 0;
-  /** The rows of the whole tree out of the table, each directory once it was listed in this pass. */
-  virtual std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) = 0;
+
   /**
-   * For comparing with what somebody else knows: every directory is listed and every entry statted once more (differences come out as
-   * changes), and behind that come the rows of everything, each directory's own first, `audit_skipped` when it could not be listed to
-   * its end; files carry `parent_path` and `parent_mtime`.
+   * Has the whole tree listed again; differences come out as changes. The walk begins a moment later, after the one
+   * that is running and while the root is available; requests that follow each other closely become one.
+   */
+  virtual void resync(const std::string& reason) = 0;
+
+  /**
+   * The rows of the whole tree out of the table, each directory once the tree walk has listed it. It joins the walk
+   * that is running or takes one that ended within the last minute; otherwise it begins a new one. Errors:
+   * BulkStream::root_error. The stream keeps the engine alive.
+   */
+  virtual std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) = 0;
+
+  /**
+   * Rows for a comparison with what the receiver holds. A tree walk of its own lists every directory and stats every
+   * entry once more; differences come out as changes. Behind it come the rows of everything, each directory's own row
+   * first, with `audit_skipped` when the directory could not be listed to its end; rows of files carry `parent_path`
+   * and `parent_mtime`. The walk begins when the one that is running has ended. Errors and life as of `open_snapshot`.
    */
   virtual std::shared_ptr<BulkStream> open_audit(size_t chunk_bytes, uint32_t pool_chunks) = 0;
-  virtual WatchStatus status() const = 0;
-  /** The state alone: cheap. `reason` is why it is unavailable. */
-  virtual RootState root_state(std::string& reason) const = 0;
-  /** Events about names that begin with `WatchConfig::canary`: cheap. */
-  virtual uint64_t canary_events() const = 0;
-  /** Moves whenever another place does not answer, or one answers again: cheap. */
-  virtual uint64_t hang_changes() const = 0;
-  /** Which directory stands at the root, as text that is the same after a restart of the machine; "" before it was found. */
-  virtual std::string root_identity() const = 0;
+
   /**
-   * Accepts what stands in the place of a root that is unavailable because it is another directory, and gives up mounts below the root
-   * that are lost: what is not there then counts as deleted. False when there was nothing to accept.
+   * Everything there is to know. What takes a walk over the table (`table_bytes`, `unwatched`, `unreadable`) is up to
+   * five seconds old, 0.2 s in a small table: the engine's threads wait while it is counted. After `close` the status
+   * stays as it was then.
+   */
+  virtual WatchStatus status() const = 0;
+
+  /** The state alone, without a walk. `reason` is why it is unavailable, else "". */
+  virtual RootState root_state(std::string& reason) const = 0;
+
+  /** How many events had a name that begins with `WatchConfig::canary`. Takes no mutex. */
+  virtual uint64_t canary_events() const = 0;
+
+  /** Changes whenever another place does not answer, or one answers again. */
+  virtual uint64_t hang_changes() const = 0;
+
+  /**
+   * Which directory stands at the root, as text that is the same after a restart of the machine; "" before it was
+   * found.
+   */
+  virtual std::string root_identity() const = 0;
+
+  /**
+   * Accepts the other directory that stands at an unavailable root, and gives up mounts below the root that are lost:
+   * what is not there then counts as deleted. It returns before the engine has looked. False when there was nothing to
+   * accept.
    */
   virtual bool confirm_root() = 0;
+
   /**
-   * Stops every thread and gives back what the kernel keeps for the watch, its descriptors and the table; nothing is called back after it
-   * returned. The status stays as it was then. A thread that is in a system call which does not come back is left behind, and what it
-   * touches is given back when it has come back.
+   * Stops every thread and releases what the kernel keeps for the watch, its descriptors and the table. Nothing is
+   * called back after it returned. It waits for the threads, but leaves one behind that stands still in a system call
+   * for a second; what such a thread uses is released when the call returns. Not by two threads at once and not by a
+   * thread of the engine; a second call does nothing.
    */
   virtual void close() = 0;
 };
 
 /**
- * `on_readable` is called from engine threads: when there is something to drain, and then again only after a drain came back empty; and at
- * every change of the root's state.
+ * Makes a watch that has not started. Throws nothing but std::bad_alloc.
+ *
+ * Threads of the engine, and the thread in `start`, call `on_readable` with the engine's mutex held: it must return at
+ * once and must not call the watcher. They call it when there is something to drain, and then again only after a
+ * `drain` that found nothing; and at every change of the root's state or of the places that do not answer.
  */
 std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()> on_readable);
 
