@@ -1,5 +1,7 @@
-// Changes on their way to JavaScript: JSON text in batches, bounded. When it is full the workers stop looking (marks merge meanwhile),
-// the reader never waits. Not thread safe: the engine's mutex guards it.
+// Changes on their way to JavaScript: JSON text in batches, bounded. When the queue is full the workers stop looking,
+// and marks merge meanwhile; the reader never waits.
+//
+// Not thread safe: the engine's mutex guards it. No method waits or fails; only raw events beyond a bound are dropped.
 #pragma once
 
 #include <cstdint>
@@ -13,31 +15,45 @@
 
 namespace fustor {
 
+/** A JSON array without its closing bracket until ChangeQueue::take. */
 struct ChangeBatch {
   std::string json = "[";
   uint32_t count = 0;
-  int64_t since_ns = 0;
+  int64_t since_ns = 0;  // when the oldest event behind it came
 };
 
 class ChangeQueue {
  public:
-  /** `json_dir` is the directory's wire path, JSON-escaped, "" for the root. */
-  void upsert(std::string_view json_dir, std::string_view name, const FileStat& stat, AtomicFlag atomic, uint64_t sequence, int64_t since_ns);
+  /**
+   * Appends the change of an entry. `json_dir` is its directory's wire path, JSON-escaped, "" for the root; `name` is
+   * raw. `since_ns`: when the oldest event behind the change came.
+   */
+  void upsert(std::string_view json_dir, std::string_view name, const FileStat& stat, AtomicFlag atomic,
+              uint64_t sequence, int64_t since_ns);
+  /** The same for the root's own row. */
   void upsert_root(const FileStat& stat, uint64_t sequence, int64_t since_ns);
+  /** Appends the delete of an entry; `container`: of a directory with everything below it. */
   void remove(std::string_view json_dir, std::string_view name, bool container, uint64_t sequence, int64_t since_ns);
+  /**
+   * Appends a kernel event for drain_raw. Beyond kRawBytes the first one becomes an IN_Q_OVERFLOW, and the others are
+   * dropped.
+   */
   void raw(uint32_t mask, std::string_view json_path, uint32_t cookie, int32_t watch);
 
+  /** A worker that would append more has to wait; nothing else keeps the bound. */
   bool full() const { return bytes_ > kFullBytes; }
   bool empty() const { return batches_.empty(); }
+  /** Changes in all batches. */
   size_t count() const { return count_; }
-  /** False when there is nothing. */
+  /** The oldest batch, complete; false when there is none. */
   bool take(ChangeBatch& out);
-  /** JSON lines of raw events. */
+  /** All raw events as JSON lines. */
   std::string take_raw() {
     raw_lost_ = false;
     return std::exchange(raw_, {});
   }
   bool has_raw() const { return !raw_.empty(); }
+  /** Raw mode: nobody wants the changes. */
   void drop_changes();
 
  private:

@@ -1,4 +1,7 @@
-// What the event sources need to know of a file system: which one it is, what it is called, and whether our mark on it still lives.
+// What the event sources need to know about a file system: which one it is, what it is called, and whether our mark on
+// it still exists.
+//
+// Any thread may call these functions.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +10,7 @@
 
 namespace fustor {
 
-/** `dev` is what stat says; it is given out again after an unmount, hence the rest. */
+/** `dev` is what stat says. The kernel gives it out again after an unmount, so it alone does not name a file system. */
 struct FsIdentity {
   uint64_t dev = 0;
   uint64_t fsid = 0;  // statfs f_fsid: what fanotify calls the file system by. 0 = it has none
@@ -15,19 +18,26 @@ struct FsIdentity {
   bool operator==(const FsIdentity&) const = default;
 };
 
-/** Of the file system a descriptor (O_PATH will do) lies on. 0 or errno. */
+/**
+ * Identifies the file system of a descriptor (O_PATH is enough), for which it may wait. 0, or errno of fstat or
+ * fstatfs.
+ */
 int identify_fs(int fd, FsIdentity& out);
 
-/** "ext4", "tmpfs"; the magic number in hexadecimal when it has no name here. */
+/** "ext4", "tmpfs"; the magic number in hexadecimal when this table has no name for it. Asks nobody. */
 std::string fs_name(uint32_t magic);
 
 /**
- * Device number of the superblock behind a mount (from /proc/self/mountinfo), as the kernel writes it in fdinfo. `dev` when the mount
- * is not listed: the two differ on btrfs only, where every subvolume shows a device of its own.
+ * Device number of the superblock behind a mount (from /proc/self/mountinfo), as the kernel writes it in fdinfo. When
+ * the mount is not listed, `dev`: the two differ on btrfs only, where every subvolume shows a device of its own. Reads
+ * /proc alone.
  */
 uint32_t superblock_of_mount(int mount_id, uint64_t dev);
 
-/** Superblocks the fanotify group `fd` holds marks on, from fdinfo; a mark ends with its file system, silently. False: cannot tell. */
+/**
+ * The superblocks on which the fanotify group `fd` holds marks, from fdinfo: a mark ends silently with its file system.
+ * False when fdinfo does not say. Reads /proc alone.
+ */
 bool marked_superblocks(int fd, std::vector<uint32_t>& out);
 
 }  // namespace fustor

@@ -1,8 +1,10 @@
-// File handles of watched directories and their watch ids, both ways: 39 to 50 bytes per directory with handles of up to 20 bytes
-// (ext4 8, tmpfs and xfs 12, btrfs 20); longer ones take their own allocation besides.
+// File handles of watched directories and their watch ids, both ways: 39 to 50 bytes per directory with handles of up
+// to 20 bytes (ext4 8, tmpfs and xfs 12, btrfs 20); longer ones take their own allocation besides.
 //
-// Entries lie in fixed blocks and never move; two open-addressing indexes of 4-byte entry numbers (linear probing, deletion by shifting
-// back) lead to them by handle and by id.
+// Entries lie in fixed blocks and never move; two open-addressing indexes of 4-byte entry numbers (linear probing,
+// deletion by shifting back) lead to them by handle and by id.
+//
+// Not thread safe: FanotifySource guards it with its mutex. No method waits or fails.
 #pragma once
 
 #include <array>
@@ -20,15 +22,16 @@ class HandleTable {
  public:
   static constexpr WatchId kNone = -1;
 
-  /** kNone when unknown. */
+  /** The id of a handle, kNone when the handle is unknown. */
   WatchId find(const HandleRef& handle) const;
-  /** The handle must be unknown, the id new and not kNone. */
+  /** Adds a pair. The handle must be unknown, the id new and not kNone. */
   void insert(const HandleRef& handle, WatchId id);
-  /** False when the id is unknown. */
+  /** Removes a pair; false when the id is unknown. */
   bool erase(WatchId id);
-  /** Forgets every handle of a file system; their ids are appended. */
+  /** Removes every handle of a file system and appends their ids. Walks the whole table. */
   void erase_fs(uint16_t fs, std::vector<WatchId>& ids);
   size_t size() const { return size_; }
+  /** Memory of the table. */
   size_t bytes() const;
 
  private:
@@ -36,7 +39,8 @@ class HandleTable {
   static constexpr uint32_t kBlock = 4096;
   static constexpr uint32_t kNoEntry = UINT32_MAX;
   struct Entry {
-    std::array<unsigned char, kInline> handle;  // the first four bytes are an index into spilled_ when it is longer; zero padded
+    // The first four bytes are an index into spilled_ when it is longer; zero padded.
+    std::array<unsigned char, kInline> handle;
     WatchId id;                                 // kNone = free, the first four bytes lead to the next free one
     uint16_t fs;
     uint8_t type;

@@ -1,7 +1,11 @@
-// The watch ladder: per file system the best engine that runs there. Found out by trying, never by version: the first directory of a
-// file system is armed with fanotify; if that is refused, the file system belongs to inotify.
+// The watch ladder: for each file system the best engine that runs there. The ladder finds it by trying, never by
+// version: it arms the first directory of a file system with fanotify, and if that is refused, the file system belongs
+// to inotify.
 //
-// Ids of the two never meet: inotify's are positive, fanotify's below -1, 0 is kUnarmed.
+// Threads as EventSource says; the decisions have a mutex of their own, which is never held while a file system is
+// asked.
+//
+// The ids of the two sources differ: inotify's are positive, fanotify's below -1, 0 is kUnarmed.
 #pragma once
 
 #include <mutex>
@@ -25,7 +29,7 @@ enum class EngineMode {
 
 enum class EngineKind { none, inotify, fanotify };
 
-/** What watches a file system, and why. */
+/** Which engine watches a file system, and why. */
 struct EngineChoice {
   uint64_t dev = 0;
   std::string file_system;  // "ext4", "tmpfs", "0x..."
@@ -35,26 +39,35 @@ struct EngineChoice {
 
 class LadderSource final : public EventSource {
  public:
-  explicit LadderSource(EngineMode mode = EngineMode::automatic, FanotifyOptions options = {}) : mode_(mode), fanotify_(options) {}
+  explicit LadderSource(EngineMode mode = EngineMode::automatic, FanotifyOptions options = {})
+      : mode_(mode), fanotify_(options) {}
 
-  /** An engine that was asked for by name and cannot run is an error; else that none can run. */
+  /**
+   * Opens both engines, or the one that was asked for by name: its error when it cannot run. In automatic mode only
+   * errors of epoll; an engine that cannot run is then missing from the ladder.
+   */
   int open() override;
   int poll_fd() const override { return epoll_.get(); }
-  /** In automatic mode fails only for what is no property of the file system: inotify's limit, memory, a directory that is gone. */
+  /**
+   * Asks the file system who it is, and arms. In automatic mode it fails only for what is no property of the file
+   * system: inotify's limit, memory, a directory that is gone, or no inotify at all.
+   */
   int arm(int directory_fd, WatchId& id) override;
   void disarm(WatchId id) override;
   bool read(std::vector<KernelEvent>& events) override;
   size_t foreign_in_last_read() const override { return fanotify_.foreign_in_last_read(); }
-  /** Of inotify, once it watches something. */
+  /** That of inotify, once inotify watches something. */
   uint32_t limit() const override;
   void tell_unarmed(bool wanted) override { fanotify_.tell_unarmed(wanted); }
-  int open_unarmed(const HandleRef& handle, int on_mount, UniqueFd& out) override { return fanotify_.open_unarmed(handle, on_mount, out); }
+  int open_unarmed(const HandleRef& handle, int on_mount, UniqueFd& out) override {
+    return fanotify_.open_unarmed(handle, on_mount, out);
+  }
   uint64_t device_of(const HandleRef& handle) const override { return fanotify_.device_of(handle); }
   void follow(uint64_t inode, bool wanted) override { fanotify_.follow(inode, wanted); }
 
-  /** Of the file systems that are still mounted. Any thread. */
+  /** The decisions for file systems that are still mounted. Any thread; reads /proc/self/mountinfo. */
   std::vector<EngineChoice> choices() const;
-  /** The same in words, file systems of which the same is to be said as one. */
+  /** The same in words; file systems with the same words count as one. */
   std::vector<EngineFact> facts() const override;
   FanotifyStats fanotify_stats() const { return fanotify_.stats(); }
 
@@ -63,7 +76,7 @@ class LadderSource final : public EventSource {
     FsIdentity fs;
     EngineKind engine;
     std::string reason;
-    bool listed;  // among the mounts when it was made; subvolumes never are
+    bool listed;  // the mounts showed it when the decision was made; subvolumes are never shown
   };
 
   int poll_both();
@@ -77,7 +90,7 @@ class LadderSource final : public EventSource {
   InotifySource inotify_;
   FanotifySource fanotify_;
   UniqueFd epoll_;
-  int inotify_error_ = 0;   // why it cannot be used at all
+  int inotify_error_ = 0;   // why inotify cannot be used at all
   int fanotify_error_ = 0;
   mutable std::mutex mutex_;
   std::vector<Decision> decisions_;

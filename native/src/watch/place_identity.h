@@ -1,4 +1,5 @@
-// Which directory stands at a place, in words that outlive a restart of the machine.
+// Which directory stands at a place, as text that is the same after a restart of the machine. Any thread may call these
+// functions.
 #pragma once
 
 #include <string>
@@ -8,20 +9,24 @@
 namespace fustor {
 
 /**
- * Opaque: file system type, its id (where it has none, what it was mounted from), inode and time of birth. Device numbers are not part
- * of it, they are given out anew at every mount; the id of ext4 and btrfs comes from their UUID, that of xfs from its device. The time
- * of birth tells a new directory with an old inode number from the old one, where the file system keeps it. A FUSE file system makes inode
- * numbers up: there it is what was mounted and the way from there. "" when it cannot be told.
+ * Opaque text: type of the file system, its id (or what it was mounted from, when it has none), inode and time of
+ * birth. Device numbers are not part of it, because the kernel gives them out again at every mount; the id of ext4 and
+ * btrfs comes from their UUID, that of xfs from its device. The time of birth tells a new directory from an old one
+ * with the same inode number, if the file system keeps it. FUSE makes inode numbers up: there the text is what was
+ * mounted and the way from there.
+ *
+ * Asks the file system of `directory_fd`, for which it may wait, and reads /proc. "" when the file system does not
+ * answer statfs.
  */
 std::string identity_text(int directory_fd, const FileStat& stat);
 
 /**
- * Whether two such texts name the same place. A text of an earlier version, which called directories of a FUSE file system by their inode,
- * names the same place as one that says where they lie in what was mounted.
+ * Whether two such texts name the same place. It also accepts the text of an earlier version for a FUSE file system,
+ * which named the inode instead of the way from the mount. Asks nobody.
  */
 bool is_same_place(const std::string& before, const std::string& now);
 
-/** Whether an identity is that of a file system that is over when it is unmounted. */
+/** Whether the text is that of a file system whose contents are gone when it is unmounted. Asks nobody. */
 bool lies_in_memory(const std::string& identity_text);
 
 }  // namespace fustor

@@ -1,12 +1,14 @@
-// The rows of the whole tree, copied out of the table directory by directory behind the pass that lists them.
+// The rows of the whole tree, copied out of the table directory by directory behind the tree walk that lists them.
 //
-// In an audit each directory is copied once it was listed in the audit's own pass, and its own row leads the rows of what lies in it: only
-// then is it known whether it could be read. Whoever gets the rows concludes that what is missing in a directory is gone; a directory that
-// was not listed to its end says so (`audit_skipped`), and a file tells which state of its directory it was read from.
+// In an audit the stream copies each directory once the audit's own walk has listed it, with the directory's own row
+// before the rows of its children: only then it is known whether the directory could be read. The receiver of the rows
+// concludes that a child which is missing is gone. Therefore a directory that was not listed to its end says so
+// (`audit_skipped`), and a file's row says from which state of its directory it was read.
 //
-// Not written by the pass itself: a slow consumer (an empty chunk pool) must hold up neither the arming of watches nor a resync.
-// Entries are copied in slices of kSliceRows under the engine's mutex, a slice of many small directories or of a part of one; each
-// directory's share is a group with a sequence of its own. The JSON is written afterwards, without the mutex.
+// A thread of the stream writes the rows, not the walk itself: a slow consumer (an empty chunk pool) must delay neither
+// the setting of watches nor a resync. The thread copies entries in slices of kSliceRows with the engine's mutex held,
+// a slice of many small directories or of a part of one; each directory's share is a group with a sequence of its own.
+// It writes the JSON afterwards, without the mutex.
 #pragma once
 
 #include <atomic>
@@ -29,24 +31,40 @@ class WatchEngine;
 
 enum class RowsFor { snapshot, audit };
 
+/**
+ * The public methods of BulkStream are documented there (fustor/bulk_stream.h). `cancel`, `summary` and the destructor
+ * take the engine's mutex, so none of them may be called with it held. The stream keeps the engine alive.
+ */
 class SnapshotStream final : public BulkStream {
  public:
   SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, size_t chunk_bytes, uint32_t pool_chunks);
   ~SnapshotStream() override;
 
-  // for the engine, with its mutex held
+  // For the engine, with its mutex held. None of them waits; trouble ends the stream by `fail`.
+
+  /** The walk to follow; `pass_has_ended`: everything is listed already. */
   void begin(uint32_t pass, bool pass_has_ended);
   bool is_audit() const { return purpose_ == RowsFor::audit; }
-  bool has_begun() const { return begun_ || cancelled_; }  // or needs to no more
+  /** True also when the stream was cancelled and needs no walk any more. */
+  bool has_begun() const { return begun_ || cancelled_; }
+  /** The walk has listed this directory, or has found that it cannot be listed. */
   void directory_listed(DirId id);
+  /** The directory leaves the table; its id may be given to another one. */
   void forget(DirId id);
-  void slots_move(DirId id);  // the dead ones of that directory are about to be dropped
+  /** The directory is about to drop its removed entries, so the others get other slots. */
+  void slots_move(DirId id);
+  /** Everything is listed. */
   void pass_ended();
+  /** The rows are useless: `poll_next` will answer `failed`, with this errno. The first error counts. */
   void fail(int error);
-  void leave_table();  // it is about to go; `fail` came before
-  void run();  // without the mutex
+  /** The table is about to be destroyed; `fail` came before. */
+  void leave_table();
 
-  // BulkStream
+  /** Starts the copying thread; once, without the mutex. Throws std::system_error when the kernel grants no thread. */
+  void run();
+
+  // BulkStream: any thread
+
   Poll poll_next(Chunk*& out) override;
   void set_on_ready(std::function<void()> on_ready) override;
   void release(uint32_t slot) override;
@@ -94,19 +112,35 @@ class SnapshotStream final : public BulkStream {
     }
   };
 
+  // Only in the copying thread. [lock]: takes the engine's mutex; [held]: called with it; the others without it.
+
+  /** The thread function. */
   void produce();
+  /** [lock] Waits for listed directories and copies their entries; false at the end of the rows. */
   bool gather(Slice& slice);
+  /** [held] Releases the mutex while it waits. */
   void wait_for_directories(std::unique_lock<std::mutex>& lock);
+  /** [held] Releases the mutex while it waits for directories that appeared during the walk, 2 s in all. */
   bool offer_rest(std::unique_lock<std::mutex>& lock);
+  /** [held] */
   void begin_reading(DirId id);
+  /** [held] */
   void stop_reading();
+  /** [held] */
   void copy_piece(Slice& slice);
+  /** [held] */
   OwnRow own_row(DirId id);
+  /** [held] Adds what was written to the summary. */
   void count(const Slice& slice);
+  /** Writes JSON. Waits while no chunk is free; false when cancelled. */
   bool write_rows(Slice& slice);
+  /** As write_rows, for one row. */
   bool append_row(Slice& slice, uint64_t sequence, bool new_group);
+  /** Queues the chunk and calls on_ready. */
   void hand_over();
+  /** [held] Offers the children of a directory that are listed already. */
   void visit_children(DirId id);
+  /** [held] Also by the engine. Queues a directory for copying, once. */
   void offer(DirId id);
 
   const std::shared_ptr<WatchEngine> engine_;
@@ -114,28 +148,28 @@ class SnapshotStream final : public BulkStream {
   ChunkPool pool_;
   std::thread thread_;
 
-  // guarded by the engine's mutex
+  // Guarded by the engine's mutex.
   std::condition_variable ready_;
   std::deque<DirId> pending_;
   std::vector<bool> offered_;
   std::vector<bool> visited_;
-  std::vector<bool> settled_;  // audit: listed, or known not to be listable, since it began
+  std::vector<bool> settled_;  // audit: listed since it began, or known as unreadable
   int64_t waited_for_late_ns_ = 0;
   uint32_t pass_ = 0;
   bool begun_ = false;
   bool pass_ended_ = false;
-  DirId reading_ = kNoDir;  // copied in part; its slots stay where they are (Directory::readers)
+  DirId reading_ = kNoDir;  // copied in part; its entries keep their slots (Directory::readers)
   size_t slot_ = 0;         // the next of it
   int error_ = 0;
   ScanSummary summary_;
   const int64_t begun_ns_;
   int64_t ended_ns_ = 0;
 
-  // the copying thread's own
+  // Belongs to the copying thread.
   Chunk* chunk_ = nullptr;  // being filled
   std::string row_;
 
-  // guarded by its own
+  // Guarded by chunks_mutex_.
   mutable std::mutex chunks_mutex_;
   std::deque<Chunk*> chunks_;
   std::function<void()> on_ready_;

@@ -1,8 +1,11 @@
 // Whether a thread of the engine waits for a disk or a server while it looks at directories.
 //
-// A thread also waits for the processor and for the engine's mutex, and more threads would make both worse. So only the system calls that
-// ask the file system are measured, and of their time only what went by in calls that gave the processor up of their own accord.
-// Reading the clocks takes its time: one task of kSampled is measured, and each one while the last one was blocked.
+// A thread also waits for the processor and for the engine's mutex, and more threads would make both worse. So the
+// probe measures only the system calls that ask the file system, and counts only calls in which the thread gave the
+// processor up of its own accord. Reading the clocks costs time: the probe measures one task of kSampled, and every
+// task while the last one was blocked.
+//
+// Each thread has a probe of its own; no method waits or fails.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +18,10 @@ enum class StorageVerdict { undecided, slow, quick };
 
 class StorageProbe {
  public:
+  /** Before each task. */
   void begin_task() { measured_ = blocked_in_a_row_ > 0 || ++tasks_ % kSampled == 0; }
 
-  /** Around system calls that may have to wait for storage; nothing else may wait in between. */
+  /** `begin` and `end` go around system calls that may have to wait for storage; nothing else may wait in between. */
   void begin() {
     if (measured_) from_ = thread_usage();
   }
@@ -43,7 +47,7 @@ class StorageProbe {
  private:
   static constexpr unsigned kSampled = 16;
   static constexpr int kSureAfter = 3;
-  static constexpr int64_t kNoticeableNs = 100'000;  // below that it was a lock in the kernel
+  static constexpr int64_t kNoticeableNs = 100'000;  // shorter waits are locks in the kernel
 
   bool measured_ = false;
   unsigned tasks_ = 0;

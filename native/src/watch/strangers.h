@@ -1,8 +1,11 @@
-// Directories that events came from before a pass over the tree got to them: known by their file handle only.
+// Unknown directories: events came from them before the tree walk got there, so only their file handle is known.
 //
-// Bounded, because the mark of a file system tells of everything on it: at most kWaiting directories and kNames names wait, and what
-// comes beyond that is dropped (the listing to come sees it). Directories that turned out to lie elsewhere are remembered, so that a busy
-// neighbour costs one look; past kElsewhere of them the memory begins anew. Not thread safe: the engine's mutex guards it.
+// The set is bounded, because a mark reports everything on its file system: at most kWaiting directories and kNames
+// names wait. More are dropped, and the listing that is still to come sees them. The set remembers directories that lie
+// outside of the root, so that a busy neighbour costs one look; beyond kElsewhere of them it forgets all and begins
+// again.
+//
+// Not thread safe: the engine's mutex guards it. No method waits or fails.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +26,9 @@ struct Stranger {
   uint16_t fs = 0;
   uint8_t type = 0;
   std::vector<std::pair<std::string, uint16_t>> names;  // with their MarkFlags
-  int64_t since_ns = 0;
+  int64_t since_ns = 0;  // when its first event came
 
+  /** Valid as long as the Stranger. */
   HandleRef handle() const { return {fs, type, std::string_view(key).substr(kPrefix)}; }
   static constexpr size_t kPrefix = 3;  // of the key, before the handle's bytes
 };
@@ -35,12 +39,14 @@ class Strangers {
   static constexpr size_t kNames = 16'384;
   static constexpr size_t kElsewhere = 16'384;
 
-  /** False when it is not wanted: the directory lies elsewhere, or too much waits. */
+  /** Keeps an event; false when it is dropped: the directory lies outside of the root, or too many wait. */
   bool add(const HandleRef& handle, std::string_view name, uint16_t flags, int64_t now_ns);
   bool waiting() const { return !queue_.empty(); }
   /** The one that waits longest; there must be one. */
   Stranger take();
+  /** From now on events of this directory are dropped. */
   void lies_elsewhere(const std::string& key);
+  /** After a tree walk: directories may have moved below the root. */
   void forget_elsewhere() { elsewhere_.clear(); }
   void clear();
 

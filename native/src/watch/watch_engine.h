@@ -136,9 +136,10 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   //
   //   [held]     the caller holds mutex_ and goes on holding it. The method waits for nothing, and asks no file system
   //              but /proc.
-  //   [lets go]  the caller holds mutex_. The method releases it while it waits or asks a file system, and holds it when
-  //              it returns: afterwards the caller has to look again at everything that mutex_ guards.
-  //   [free]     the caller does not hold mutex_. The method takes it for short sections and may wait for a file system.
+  //   [lets go]  the caller holds mutex_. The method releases it while it waits or asks a file system, and holds it
+  //              when it returns: afterwards the caller has to look again at everything that mutex_ guards.
+  //   [free]     the caller does not hold mutex_. The method takes it for short sections, and it may wait for a file
+  //              system.
   //
   // A method with a directory's id and `fd` is called by the thread that owns the directory (Directory::busy); `fd` is
   // that directory, open, and `path` its path. Errors are values of errno, 0 = none. Whatever a method learns goes into
@@ -179,7 +180,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void begin_audits();
   /** [held] Calls on_readable_, unless it was called and `drain` has found something ever since. */
   void signal_readable();
-  /** [held] Calls on_readable_ in any case. */
+  /** [held] Calls on_readable_ in any case, unless the engine stops. */
   void signal_state();
   /** [held] Ends the poll(2) of the reader. */
   void wake_reader();
