@@ -1,4 +1,4 @@
-// Buffers for rows in bulk: a fixed number, handed back explicitly. An empty pool is what slows a producer down.
+// Buffers for bulk rows: a fixed number, which the consumer gives back. An empty pool slows the producer down.
 #pragma once
 
 #include <condition_variable>
@@ -11,23 +11,26 @@
 
 namespace fustor {
 
-/** JSON rows separated by single commas. Owned by one side at a time: the producer, a queue, or the consumer until `release`. */
+/**
+ * JSON rows separated by single commas. One side owns it at a time: the producer, a queue, or the consumer until
+ * `release`.
+ */
 struct Chunk {
   uint32_t slot = 0;
   char* data = nullptr;
   size_t capacity = 0;
-  size_t used = 0;                        // the comma behind the last row included
+  size_t used = 0;                        // with the comma behind the last row
   uint32_t rows = 0;
   std::vector<uint32_t> row_offsets;      // rows + 1: row i is [offset[i], offset[i + 1] - 1)
   std::vector<uint32_t> group_first_row;  // a group is a run of rows read together from one directory
   std::vector<double> group_sequence;     // the clock just before the group's first row was read
 
-  /** Every block `data` ever pointed to, the present one last: a consumer may still look at an earlier one. */
+  /** Every block to which `data` ever pointed, the present one last: a consumer may still read an earlier one. */
   std::vector<std::unique_ptr<char[]>> memory;
 
   bool fits(size_t row_bytes) const { return used + row_bytes + 1 <= capacity; }
   void begin_group(uint64_t sequence);
-  /** A row that does not fit makes the chunk grow: paths have no longest length, because directories nest beyond PATH_MAX. */
+  /** A row that does not fit makes the chunk grow: a path may be longer than PATH_MAX. */
   void append(std::string_view row);
   void clear();
 
@@ -35,16 +38,20 @@ struct Chunk {
   void grow(size_t least);
 };
 
-/** Thread safe. */
+/** Any thread. Only `acquire` waits; no method fails. */
 class ChunkPool {
  public:
-  /** `chunk_bytes` is raised to what all but absurdly long paths need. */
+  /** `chunk_bytes` is raised to the size of the longest row with a path of PATH_MAX bytes. */
   ChunkPool(size_t chunk_bytes, uint32_t chunks);
 
-  /** An empty chunk; waits until one is free, and says whether it had to. nullptr once cancelled. */
+  /** An empty chunk. Waits until one is free; `waited` says whether it had to. nullptr once `cancel` was called. */
   Chunk* acquire(bool* waited = nullptr);
-  /** Back into the pool. The memory stays valid as long as the pool, also when the chunk has grown since. */
+  /**
+   * Puts a chunk back; a free or unknown slot is ignored. Its memory stays valid as long as the pool, also when the
+   * chunk grows later.
+   */
   void release(uint32_t slot);
+  /** Ends every `acquire`, now and later. */
   void cancel();
 
   uint32_t size() const { return static_cast<uint32_t>(chunks_.size()); }

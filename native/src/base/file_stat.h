@@ -1,4 +1,4 @@
-// What the engine knows of one entry, by lstat: links are entries and are never followed.
+// What the engine knows about one entry, by lstat: links are entries of their own and are never followed.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,10 @@ struct Timestamp {
   uint32_t nsec;
 };
 
-/** Whether a file system, or part of one, is mounted on an entry. A device number of its own does not tell: btrfs subvolumes have one. */
+/**
+ * Whether a file system, or part of one, is mounted on an entry. The device number does not show it: btrfs subvolumes
+ * have one of their own.
+ */
 enum class MountPoint : uint8_t { unsaid, no, yes };
 
 struct FileStat {
@@ -26,14 +29,19 @@ struct FileStat {
   MountPoint mount_point;  // unsaid before Linux 5.8
   uint32_t nlink;
 
-  /** `parent_dev` is that of the directory it stands in: a kernel that does not say leaves only that to go by. */
-  bool is_mounted(uint64_t parent_dev) const { return mount_point == MountPoint::unsaid ? dev != parent_dev : mount_point == MountPoint::yes; }
+  /** `parent_dev`: device of the directory around it, which decides when the kernel does not say. */
+  bool is_mounted(uint64_t parent_dev) const {
+    return mount_point == MountPoint::unsaid ? dev != parent_dev : mount_point == MountPoint::yes;
+  }
 };
 
-/** `name` relative to the directory; "" is the directory itself. Never triggers an automount. 0 or errno. */
+/**
+ * `name` relative to the directory; "" is the directory itself. Waits for its file system; never triggers an automount.
+ * 0 or errno.
+ */
 int stat_at(int directory_fd, const char* name, FileStat& out);
 
-/** The kind a directory listing told, `unknown` when the file system does not say. */
+/** The kind that a directory listing gives, `unknown` when the file system does not say. */
 EntryKind kind_of_dirent(unsigned char d_type);
 
 }  // namespace fustor

@@ -1,5 +1,5 @@
-// The mounts this process sees, parsed once for every change of them: poll(2) on /proc/self/mountinfo tells of changes, so asking costs a
-// system call and no reading, however many mounts there are and however often somebody asks.
+// The mounts of this process, parsed once after every change: poll(2) on /proc/self/mountinfo reports changes, so a
+// call costs one system call and no reading, however many mounts there are.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Mount {
   std::string source;  // the device or the server, blanks escaped as in mountinfo
 };
 
-/** One state of the mounts; never changes. */
+/** One state of the mounts; it never changes. */
 class MountTable {
  public:
   explicit MountTable(std::string_view mountinfo);
@@ -38,16 +38,25 @@ class MountTable {
   std::unordered_map<uint64_t, size_t> by_dev_;
 };
 
-/** Whether asking the root of such a file system may wait for somebody who does not answer: all but those that live in this kernel alone. */
+/**
+ * Whether a call to such a file system may wait for a server or a daemon that does not answer: all but those of this
+ * kernel alone.
+ */
 bool may_hang(std::string_view type);
 
-/** Whether others change it behind this kernel's back, which then tells of nothing: servers, clusters, and FUSE daemons in front of them. */
+/**
+ * Whether other machines or processes may change it without an event in this kernel: servers, clusters, and FUSE
+ * daemons.
+ */
 bool changes_elsewhere(std::string_view type);
 
-/** As the mounts are now, never null; empty where /proc is not to be had. The same object until they change. Any thread; waits for no file system. */
+/**
+ * The mounts as they are now, never null; empty when /proc is not there. The same object until they change. Any thread;
+ * waits for no file system.
+ */
 std::shared_ptr<const MountTable> current_mounts();
 
-/** How often mountinfo was read in this process. */
+/** How often this process has read mountinfo. */
 uint64_t mount_table_reads();
 
 }  // namespace fustor

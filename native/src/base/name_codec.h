@@ -1,8 +1,8 @@
 // Names on the wire (docs/protocol.md, "Names"): JSON needs text, Linux names are bytes.
 //
-// Every byte that is not part of valid UTF-8 becomes U+201B and two upper-case hex digits; a U+201B that is really in a name is
-// doubled. Surrogates, overlong forms and what lies beyond U+10FFFF count as invalid bytes. The mapping is injective, and every other
-// name stays as it is.
+// Every byte that is not part of valid UTF-8 becomes U+201B and two upper-case hex digits; a U+201B that is really in a
+// name is doubled. Surrogates, overlong forms and what lies beyond U+10FFFF count as invalid bytes. The mapping is
+// injective, and every other name stays as it is.
 #pragma once
 
 #include <string>

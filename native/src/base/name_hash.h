@@ -1,7 +1,8 @@
-// The hash of everything that outsiders choose: names, and numbers that a file system of theirs hands out.
+// The hash of everything that other users choose: names, and numbers that a file system of theirs returns.
 //
-// SipHash-1-3 (Aumasson and Bernstein) with a key of 128 random bits, drawn once per process: whoever may create files in the tree cannot
-// choose names that meet in one slot, which would make every look-up walk through all of them.
+// SipHash-1-3 (Aumasson and Bernstein) with a key of 128 random bits, drawn once per process: a user who may create
+// files in the tree cannot choose names that fall into one slot, which would make every look-up go through all of them.
+// Any thread.
 #pragma once
 
 #include <cstddef>

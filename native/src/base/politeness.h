@@ -1,4 +1,4 @@
-// How little a scan gets in others' way: priority of its threads, and a limit on the entries it looks at.
+// Throttling of scans and tree walks: the priority of their threads, and a limit on the entries they look at.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,7 @@
 namespace fustor {
 
 struct Politeness {
-  int nice = 0;                    // 1..19 = weaker than others; 0 = as the process
+  int nice = 0;                    // 1..19 = weaker than other threads; 0 = as the process
   int io_priority = 0;             // class << 13 | level as of ioprio_set(2); 0 = as the process
   double entries_per_second = 0;   // 0 = no limit
 
@@ -16,17 +16,22 @@ struct Politeness {
   bool asks_for_anything() const { return *this != Politeness{}; }
 };
 
-/** For the calling thread and for good: without privileges nobody gets back up. 0 or the first errno; what is possible is done. */
+/**
+ * For the calling thread and for good, because raising a priority again needs privileges. It does what is possible; 0
+ * or the first errno.
+ */
 int apply_politeness(const Politeness& politeness);
 
-/** Entries a second over all threads that share it. Whoever took some waits afterwards, so the first ones come at once. */
+/**
+ * Entries a second over all threads that share it. A thread waits after it took some, so the first ones come at once.
+ */
 class RateLimit {
  public:
   using Clock = std::chrono::steady_clock;
   explicit RateLimit(double per_second) : per_second_(per_second) {}
 
   bool limits() const { return per_second_ > 0; }
-  /** Takes so many and tells how long to wait before the next. Any thread. */
+  /** Takes so many; returns how long to wait before the next ones. Any thread; it does not wait itself. */
   Clock::duration take(uint64_t count, Clock::time_point now);
 
  private:

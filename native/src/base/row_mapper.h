@@ -1,7 +1,7 @@
 // `fields_mapping` for rows in bulk: a projection that reads JSON text and writes JSON text, compiled once.
 //
-// It means what src/pipe/encode/field-mapper.ts means, and says so when it cannot: `map` answers false for a row that needs a full parser
-// (an object or an array as text, a key or a number in an unusual spelling, a target inside an object of the row).
+// Its results are those of src/pipe/encode/field-mapper.ts. `map` returns false for a row that needs a full parser (an
+// object or an array as text, a key or a number in an unusual spelling, a target inside an object of the row).
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,14 @@ struct MappingStep {
   ConvertTo type = ConvertTo::nothing;
 };
 
-/** Not thread safe. */
+/** For one thread at a time. Waits for nothing. */
 class RowMapper {
  public:
   explicit RowMapper(const std::vector<MappingStep>& steps);
 
   /**
-   * Appends the mapped row; nothing at all when no target has a value. False when it cannot be done here; `out` is as before then.
-   * Steps whose target lies below a plain value are left out and noted in `conflicts`.
+   * Appends the mapped row, or nothing when no target has a value. False when the row needs a full parser; then `out`
+   * is as before. It leaves out steps whose target lies below a plain value, and adds their numbers to `conflicts`.
    */
   bool map(std::string_view row, std::string& out);
 
@@ -36,7 +36,7 @@ class RowMapper {
 
  private:
   enum class State : uint8_t { absent, value, object };
-  /** A segment of a target, with what stands there in the present row. */
+  /** A segment of a target, with its value in the present row. */
   struct Node {
     std::string name;
     std::string key;  // "name": in JSON
@@ -57,7 +57,7 @@ class RowMapper {
 
   bool read(std::string_view row);
   bool run();
-  /** False: cannot be done here. `value` empty = the target is left out. */
+  /** False when the row needs a full parser. `value` empty = the target is left out. */
   bool value_of(const Step& step, std::string_view& value);
   bool convert(ConvertTo type, std::string_view raw, std::string_view& value);
   bool to_number(bool whole, std::string_view raw, std::string_view& value);
@@ -70,7 +70,8 @@ class RowMapper {
   std::vector<uint32_t> top_;
   std::vector<Step> steps_;
   std::vector<Member> members_;
-  std::vector<std::string> made_;  // texts of converted values; a fixed place for each, so that views of them stay valid
+  // Texts of converted values; each has a fixed place, so that views of them stay valid.
+  std::vector<std::string> made_;
   size_t made_count_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// A mutex for short sections: who waits for it looks a few times whether it is free before sleeping.
+// A mutex for short sections: a thread that waits for it looks a few times whether it is free before it sleeps.
 #pragma once
 
 #include <pthread.h>
@@ -8,8 +8,9 @@
 namespace fustor {
 
 /**
- * Putting a thread to sleep and waking it costs more than most waits: with two workers listing small directories a fifth of the time.
- * glibc's adaptive kind of mutex (PTHREAD_MUTEX_ADAPTIVE_NP, pthread_mutexattr_settype(3)); elsewhere an ordinary one.
+ * Putting a thread to sleep and waking it costs more than most waits: with two workers listing small directories a
+ * fifth of the time. glibc's adaptive kind of mutex (PTHREAD_MUTEX_ADAPTIVE_NP, pthread_mutexattr_settype(3));
+ * elsewhere an ordinary one.
  */
 class SpinningMutex : public std::mutex {
  public:

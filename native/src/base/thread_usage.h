@@ -1,4 +1,4 @@
-// What the calling thread has used so far: differences tell whether it worked or waited.
+// What the calling thread has used so far: the difference of two readings shows whether it worked or waited.
 #pragma once
 
 #include <sys/resource.h>

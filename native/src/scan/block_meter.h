@@ -1,4 +1,6 @@
-// Whether a thread waits for a disk or a server rather than for the processor: then more threads help, and only then.
+// Whether a thread waits for a disk or a server and not for the processor: only then more threads help.
+//
+// Each thread has a meter of its own; no method waits or fails.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +13,9 @@ namespace fustor {
 enum class Bottleneck { undecided, storage, processor };
 
 /**
- * Compares a thread's wall time with its processor time over windows of kWindowNs. A thread that has to wait for the processor has
- * little processor time as well, but it is put aside against its will: waits for storage show as voluntary context switches.
+ * Compares a thread's wall time with its processor time over windows of kWindowNs. A thread that waits for the
+ * processor has little processor time as well, but the kernel takes the processor away from it: waits for storage show
+ * as voluntary context switches.
  */
 class BlockMeter {
  public:
@@ -20,7 +23,7 @@ class BlockMeter {
 
   void restart() { begin_ = thread_usage(); }
 
-  /** Call now and then; `undecided` until a window is full. */
+  /** Call it now and then; `undecided` until a window is full. */
   Bottleneck judge() {
     if (clock_ns(CLOCK_MONOTONIC) - begin_.wall_ns < kWindowNs) return Bottleneck::undecided;
     const ThreadUsage end = thread_usage();
@@ -35,13 +38,14 @@ class BlockMeter {
 
  private:
   static constexpr int64_t kWindowNs = 10'000'000;
-  static constexpr int64_t kShortWaitNs = 5'000;  // waits as short as that on average are locks, not disks
+  // On average waits for locks are as short as that, waits for disks are longer.
+  static constexpr int64_t kShortWaitNs = 5'000;
   static constexpr long kFewWaits = 4;
 
   ThreadUsage begin_;
 };
 
-/** Says only what kSureAfter windows in a row said; and then anew. */
+/** Answers only what kSureAfter windows in a row have answered, and then begins again. */
 class SureMeter {
  public:
   void restart() { meter_.restart(); }
@@ -63,7 +67,7 @@ class SureMeter {
   int agreeing_ = 0;
 };
 
-/** Threads beyond which not even a cold cache gains (measured). */
+/** With more threads not even a scan with a cold cache becomes faster (measured). */
 constexpr unsigned kMostThreads = 16;
 
 }  // namespace fustor

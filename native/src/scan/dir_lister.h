@@ -13,13 +13,15 @@
 
 namespace fustor {
 
-/** Reusable; one per thread. */
+/** Reusable, by one thread at a time. */
 class DirLister {
  public:
   /**
-   * Calls `on_entry(name, d_type) -> bool` for everything but `.` and `..` until it says false. The name is NUL-terminated behind its
-   * end and valid during the call. 0 or errno; ELOOP when the file system hands out the same position again (a known defect of some
-   * NFS servers), which would never end.
+   * Calls `on_entry(name, d_type) -> bool` for everything but `.` and `..` until it returns false. The name is
+   * NUL-terminated behind its end and valid during the call. Waits for the directory's file system.
+   *
+   * 0 or errno; 0 for a directory that is removed meanwhile. ELOOP when the file system returns the same position again
+   * (a known defect of some NFS servers): the listing would never end. ECANCELED when `cancel` became true.
    */
   template <class OnEntry>
   int list(int directory_fd, OnEntry&& on_entry, const std::atomic<bool>* cancel = nullptr);
@@ -31,8 +33,9 @@ class DirLister {
 
 template <class OnEntry>
 int DirLister::list(int directory_fd, OnEntry&& on_entry, const std::atomic<bool>* cancel) {
-  if (::lseek(directory_fd, 0, SEEK_SET) < 0) return errno;  // whoever listed it before left the position at the end
-  // Brent's method on the position behind each buffer: a cycle is found after at most a few rounds, with one remembered value.
+  if (::lseek(directory_fd, 0, SEEK_SET) < 0) return errno;  // an earlier listing left the position at the end
+  // Brent's method on the position behind each buffer: a cycle is found after at most a few rounds, with one remembered
+  // value.
   int64_t remembered = -1;
   uint64_t round = 0;
   uint64_t power = 1;
