@@ -6,7 +6,7 @@
 import { DirtyDirectories, MOST_DIRTY } from "../bus/dirty-directories.ts";
 import { describeError, type HeartbeatAnswer, type Role, type SourceAvailability } from "../sdk/index.ts";
 import type { BackoffSettings } from "./backoff.ts";
-import { TouchedByActivity } from "./bulk/superseded.ts";
+import { Superseded } from "./bulk/superseded.ts";
 import { EnvelopeBuilder } from "./encode/envelope-builder.ts";
 import { FieldMapper } from "./encode/field-mapper.ts";
 import { PipeCounters } from "./pipe-counters.ts";
@@ -35,7 +35,7 @@ export class Pipe {
   readonly #connector: Connector;
   readonly #history = new Completeness();
   readonly #counters = new PipeCounters();
-  readonly #touched = new TouchedByActivity();
+  readonly #superseded = new Superseded();
   readonly #dirty = new DirtyDirectories(MOST_DIRTY);
   readonly #builder: EnvelopeBuilder;
   readonly #context: BatchContext;
@@ -71,7 +71,7 @@ export class Pipe {
     this.#context = {
       builder: this.#builder,
       revival: new Tombstones(undefined, parts.memory.deleted),
-      touched: this.#touched,
+      superseded: this.#superseded,
       onRows: (phase, rows) => {
         this.#counters.rowsSent[phase] += rows;
       },
@@ -213,7 +213,7 @@ export class Pipe {
       limits: this.#limits,
       builder: this.#builder,
       context: this.#context,
-      touched: this.#touched,
+      superseded: this.#superseded,
       dirty: this.#dirty,
       history: this.#history,
       counters: this.#counters,

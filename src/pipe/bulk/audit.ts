@@ -35,7 +35,7 @@ import { type BatchContext, BulkBatch, EndBatch } from "../send/batch.ts";
 import type { BatchSize, WorkItem } from "../send/work-item.ts";
 import { type AuditPlan, type AuditSettings, firstAuditPlan, nextAuditPlan, type Predecessor } from "./audit-plan.ts";
 import { BulkReader, type Cut } from "./bulk-reader.ts";
-import type { TouchedKeys } from "./superseded.ts";
+import type { SupersededView } from "./superseded.ts";
 
 export interface AuditParts {
   readonly source: SourceDriver;
@@ -49,7 +49,7 @@ export interface AuditParts {
   readonly onTookOver: () => void;
   readonly limits: BatchSize;
   readonly context: BatchContext;
-  readonly touched: TouchedKeys;
+  readonly touched: SupersededView;
   readonly builder: EnvelopeBuilder;
   readonly revives: boolean;
   readonly ambience: Ambience;

@@ -11,7 +11,7 @@ import { directoryOf } from "../key-table.ts";
 import type { StaleRows } from "../receiver/stale-rows.ts";
 import type { TombstonesInBulk } from "../receiver/tombstones.ts";
 import type { BatchSize } from "../send/work-item.ts";
-import type { TouchedKeys } from "./superseded.ts";
+import type { SupersededView } from "./superseded.ts";
 
 /** Pulled and not yet sent; the rest of the pool is the source's. */
 const CHUNKS_AHEAD = 3;
@@ -41,7 +41,7 @@ interface Opened {
 export interface ReaderParts {
   readonly open: (options: CallOptions) => BulkRows;
   readonly limits: BatchSize;
-  readonly touched: TouchedKeys;
+  readonly touched: SupersededView;
   readonly revival: TombstonesInBulk | undefined;
   /** Rows that have to be sent in the reviving form, whatever `revival` knows. */
   readonly doubts?: StaleRows | undefined;

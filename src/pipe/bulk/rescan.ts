@@ -27,7 +27,7 @@ import { liveBatches, planItems } from "../send/live.ts";
 import type { BatchSize, WorkItem } from "../send/work-item.ts";
 import type { AuditTrace } from "./audit.ts";
 import { BulkReader, type Cut } from "./bulk-reader.ts";
-import { TouchedKeys } from "./superseded.ts";
+import { Superseded, type SupersededView } from "./superseded.ts";
 
 const MOST_FAILURES = 3;
 /** A file that was modified since may have a writer still. */
@@ -39,7 +39,7 @@ export interface RescanParts {
   readonly dirty: DirtyDirectories;
   readonly limits: BatchSize;
   readonly context: BatchContext;
-  readonly touched: TouchedKeys;
+  readonly touched: SupersededView;
   readonly builder: EnvelopeBuilder;
   readonly revives: boolean;
   readonly ambience: Ambience;
@@ -162,7 +162,7 @@ export class RescanActivity {
         },
         limits,
         // Overtaken rows are found here: of a directory's row there are two.
-        touched: new TouchedKeys(),
+        touched: new Superseded().view(),
         revival: undefined,
         onProgress: () => this.#news.raise(),
       },

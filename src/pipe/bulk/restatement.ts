@@ -14,14 +14,14 @@ import type { Batch, BatchContext } from "../send/batch.ts";
 import { liveBatches } from "../send/live.ts";
 import type { BatchSize, WorkItem } from "../send/work-item.ts";
 import { BulkReader, type Cut } from "./bulk-reader.ts";
-import type { TouchedKeys } from "./superseded.ts";
+import type { SupersededView } from "./superseded.ts";
 
 export interface RestatementParts {
   readonly source: SourceDriver;
   readonly limits: BatchSize;
   readonly context: BatchContext;
   /** Overtaken by a live change. */
-  readonly touched: TouchedKeys;
+  readonly touched: SupersededView;
   readonly index: () => number;
   readonly ambience: Ambience;
   readonly backoff: BackoffSettings;

@@ -17,7 +17,7 @@ import type { ScanCounters } from "../pipe-counters.ts";
 import { type BatchContext, BulkBatch, CompletionBatch } from "../send/batch.ts";
 import type { BatchSize, WorkItem } from "../send/work-item.ts";
 import { BulkReader } from "./bulk-reader.ts";
-import type { TouchedKeys } from "./superseded.ts";
+import type { SupersededView } from "./superseded.ts";
 
 /** Waiting beside the one that runs; further ones are refused. */
 const MAX_WAITING = 16;
@@ -34,7 +34,7 @@ export interface ScanParts {
   readonly source: SourceDriver;
   readonly limits: BatchSize;
   readonly context: BatchContext;
-  readonly touched: TouchedKeys;
+  readonly touched: SupersededView;
   readonly builder: EnvelopeBuilder;
   readonly revives: boolean;
   readonly logger: Logger;

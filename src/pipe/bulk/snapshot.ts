@@ -24,13 +24,13 @@ import { type BatchContext, BulkBatch, EndBatch } from "../send/batch.ts";
 import type { BatchSize, WorkItem } from "../send/work-item.ts";
 import { BulkReader } from "./bulk-reader.ts";
 import { SnapshotMeter, type SnapshotPace } from "./snapshot-meter.ts";
-import type { TouchedKeys } from "./superseded.ts";
+import type { SupersededView } from "./superseded.ts";
 
 export interface SnapshotParts {
   readonly source: SourceDriver;
   readonly limits: BatchSize;
   readonly context: BatchContext;
-  readonly touched: TouchedKeys;
+  readonly touched: SupersededView;
   readonly builder: EnvelopeBuilder;
   readonly revives: boolean;
   readonly ambience: Ambience;

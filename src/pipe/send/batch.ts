@@ -30,7 +30,7 @@ export interface BatchContext {
   readonly builder: EnvelopeBuilder;
   readonly revival: Tombstones;
   /** Told of every live change right before it is sent. */
-  readonly touched: { note(change: Change): void };
+  readonly superseded: { note(change: Change): void };
   readonly onRows: (phase: Phase, rows: number) => void;
 }
 
@@ -82,7 +82,7 @@ export class LiveBatch implements Batch {
   sending(): void {
     const deleted: Change[] = [];
     for (const { change } of this.#items) {
-      this.#context.touched.note(change);
+      this.#context.superseded.note(change);
       if (change.op === "delete" && isTombstoned(change.row)) deleted.push(change);
     }
     this.#context.revival.noteAllDeleted(deleted);

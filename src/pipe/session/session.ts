@@ -9,7 +9,7 @@ import { RescanActivity } from "../bulk/rescan.ts";
 import { RestatementActivity } from "../bulk/restatement.ts";
 import { ScanActivity } from "../bulk/scans.ts";
 import { SnapshotActivity } from "../bulk/snapshot.ts";
-import type { TouchedByActivity } from "../bulk/superseded.ts";
+import type { Superseded } from "../bulk/superseded.ts";
 import type { EnvelopeBuilder } from "../encode/envelope-builder.ts";
 import type { PipeCounters } from "../pipe-counters.ts";
 import type { PipeParts } from "../pipe-options.ts";
@@ -40,7 +40,7 @@ export interface SessionRunParts {
   readonly limits: BatchLimits;
   readonly builder: EnvelopeBuilder;
   readonly context: BatchContext;
-  readonly touched: TouchedByActivity;
+  readonly superseded: Superseded;
   /** To be told again; outlives the session. */
   readonly dirty: DirtyDirectories;
   readonly history: Completeness;
@@ -178,13 +178,13 @@ export class SessionRun {
   }
 
   #makeSnapshot(): SnapshotActivity {
-    const { open, pipe, context, touched, builder, history, connectBackoff, onCaughtUp } = this.#parts;
+    const { open, pipe, context, superseded, builder, history, connectBackoff, onCaughtUp } = this.#parts;
     return new SnapshotActivity({
       betweenAskedMs: open.session.sessionTimeoutMs,
       source: pipe.source,
       limits: this.#pace,
       context,
-      touched: touched.snapshot,
+      touched: superseded.view(),
       builder,
       revives: this.#revives,
       ambience: pipe.ambience,
@@ -204,7 +204,7 @@ export class SessionRun {
   }
 
   #makeAudit(trace: AuditTrace): AuditActivity {
-    const { open, pipe, context, touched, builder, counters, connectBackoff } = this.#parts;
+    const { open, pipe, context, superseded, builder, counters, connectBackoff } = this.#parts;
     const { auditIntervalMs } = pipe.settings;
     return new AuditActivity({
       source: pipe.source,
@@ -216,7 +216,7 @@ export class SessionRun {
       },
       limits: this.#pace,
       context,
-      touched: touched.audit,
+      touched: superseded.view(),
       builder,
       revives: this.#revives,
       ambience: pipe.ambience,
@@ -240,13 +240,13 @@ export class SessionRun {
   }
 
   #makeRescan(trace: AuditTrace): RescanActivity {
-    const { pipe, limits, context, touched, dirty, builder, counters, connectBackoff } = this.#parts;
+    const { pipe, limits, context, superseded, dirty, builder, counters, connectBackoff } = this.#parts;
     return new RescanActivity({
       source: pipe.source,
       dirty,
       limits,
       context,
-      touched: touched.rescan,
+      touched: superseded.view(),
       builder,
       revives: this.#revives,
       ambience: pipe.ambience,
@@ -260,12 +260,12 @@ export class SessionRun {
   }
 
   #makeScans(): ScanActivity {
-    const { pipe, limits, context, touched, builder, counters } = this.#parts;
+    const { pipe, limits, context, superseded, builder, counters } = this.#parts;
     return new ScanActivity({
       source: pipe.source,
       limits,
       context,
-      touched: touched.scan,
+      touched: superseded.view(),
       builder,
       revives: this.#revives,
       logger: pipe.logger,
@@ -275,12 +275,12 @@ export class SessionRun {
   }
 
   #makeAnnouncement(): RestatementActivity {
-    const { pipe, context, touched, connectBackoff, onCaughtUp } = this.#parts;
+    const { pipe, context, superseded, connectBackoff, onCaughtUp } = this.#parts;
     return new RestatementActivity({
       source: pipe.source,
       limits: this.#pace,
       context,
-      touched: touched.announcement,
+      touched: superseded.view(),
       onEnded: onCaughtUp,
       index: () => pipe.bus.committedIndex,
       ambience: pipe.ambience,

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { TouchedKeys } from "../../../../src/pipe/bulk/superseded.ts";
 import { Tombstones } from "../../../../src/pipe/receiver/tombstones.ts";
 import { planItems } from "../../../../src/pipe/send/live.ts";
 import type { Change } from "../../../../src/sdk/index.ts";
@@ -104,65 +103,6 @@ describe("a batch of live changes", () => {
 
   it("leaves rows alone that have no modification time", () => {
     expect(plan(new Tombstones(), deleted("/a"), { ...written("/a"), row: { path: "/a" } })).toEqual([false, false]);
-  });
-});
-
-describe("the keys that live changes touched during a pass", () => {
-  function touched(...changes: Change[]): TouchedKeys {
-    const keys = new TouchedKeys();
-    keys.begin();
-    for (const change of changes) keys.note(change);
-    return keys;
-  }
-
-  it("supersede rows that were read before, not those read after", () => {
-    const keys = touched(written("/d/a", 10));
-    expect([keys.supersedes("/d/a", 9), keys.supersedes("/d/a", 10), keys.supersedes("/d/b", 0)]).toEqual([
-      true,
-      false,
-      false,
-    ]);
-  });
-
-  it("supersede everything below a deleted directory, however deep, but nothing beside it", () => {
-    const keys = touched(deleted("/d", 10, true));
-    expect(keys.supersedes("/d/x/y/z", 9)).toBe(true);
-    expect(keys.supersedes("/d/x/y/z", 11)).toBe(false);
-    expect(keys.supersedes("/dd/x", 0)).toBe(false);
-    expect([keys.concerns("/d"), keys.concerns("/d/x/y"), keys.concerns("/e")]).toEqual([true, true, false]);
-  });
-
-  it("do not supersede what lies below a directory that was only changed", () => {
-    const keys = touched({ ...written("/d", 10), isContainer: true });
-    expect(keys.supersedes("/d/x", 0)).toBe(false);
-    expect(keys.concerns("/d")).toBe(false);
-  });
-
-  it("are not recorded outside of a pass, and forgotten when it ends", () => {
-    const keys = new TouchedKeys();
-    keys.note(written("/a", 5));
-    expect(keys.isEmpty).toBe(true);
-    keys.begin();
-    keys.note(written("/a", 5));
-    keys.end();
-    expect(keys.isEmpty).toBe(true);
-  });
-
-  it("beyond their bound forget the oldest first", () => {
-    const keys = new TouchedKeys(10);
-    keys.begin();
-    for (let i = 0; i < 100; i++) keys.note(written(`/f${i}`, i + 1));
-    expect(keys.supersedes("/f99", 0)).toBe(true);
-    expect(keys.supersedes("/f0", 0)).toBe(false);
-  });
-
-  it("ask for a new pass when too many directories were deleted", () => {
-    const keys = new TouchedKeys(10, 3);
-    keys.begin();
-    for (let i = 0; i < 3; i++) keys.note(deleted(`/d${i}`, i, true));
-    expect(keys.isOverrun).toBe(false);
-    keys.note(deleted("/d3", 9, true));
-    expect(keys.isOverrun).toBe(true);
   });
 });
 

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { Superseded, type SupersededView } from "../../../../src/pipe/bulk/superseded.ts";
+import type { Change } from "../../../../src/sdk/index.ts";
+
+const deleted = (key: string, sequence = 1, isContainer = false): Change => ({
+  op: "delete",
+  key,
+  row: { path: key },
+  sequence,
+  isContainer,
+});
+const written = (key: string, sequence = 1): Change => ({
+  op: "update",
+  key,
+  row: { path: key, modified_time: 5 },
+  sequence,
+  isContainer: false,
+});
+
+describe("the keys that live changes touched during a pass", () => {
+  function touched(...changes: Change[]): SupersededView {
+    const table = new Superseded();
+    const pass = table.view();
+    pass.begin();
+    for (const change of changes) table.note(change);
+    return pass;
+  }
+
+  it("supersede rows that were read before, not those read after", () => {
+    const keys = touched(written("/d/a", 10));
+    expect([keys.supersedes("/d/a", 9), keys.supersedes("/d/a", 10), keys.supersedes("/d/b", 0)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it("supersede everything below a deleted directory, however deep, but nothing beside it", () => {
+    const keys = touched(deleted("/d", 10, true));
+    expect(keys.supersedes("/d/x/y/z", 9)).toBe(true);
+    expect(keys.supersedes("/d/x/y/z", 11)).toBe(false);
+    expect(keys.supersedes("/dd/x", 0)).toBe(false);
+    expect([keys.concerns("/d"), keys.concerns("/d/x/y"), keys.concerns("/e")]).toEqual([true, true, false]);
+  });
+
+  it("do not supersede what lies below a directory that was only changed", () => {
+    const keys = touched({ ...written("/d", 10), isContainer: true });
+    expect(keys.supersedes("/d/x", 0)).toBe(false);
+    expect(keys.concerns("/d")).toBe(false);
+  });
+
+  it("are not recorded outside of a pass, and forgotten when it ends", () => {
+    const table = new Superseded();
+    const pass = table.view();
+    table.note(written("/a", 5));
+    expect(table.isEmpty).toBe(true);
+    pass.begin();
+    table.note(written("/a", 5));
+    expect([pass.isEmpty, pass.supersedes("/a", 4)]).toEqual([false, true]);
+    pass.end();
+    expect([table.isEmpty, pass.supersedes("/a", 4)]).toEqual([true, false]);
+  });
+
+  it("are shared by passes that run at the same time: the last one to end forgets them", () => {
+    const table = new Superseded();
+    const [early, late] = [table.view(), table.view()];
+    early.begin();
+    table.note(written("/a", 5));
+    late.begin();
+    // Whatever the late pass reads is younger than what was sent before it began.
+    expect([early.supersedes("/a", 4), late.supersedes("/a", 6)]).toEqual([true, false]);
+    early.end();
+    early.end();
+    table.note(written("/b", 9));
+    expect([early.supersedes("/b", 8), late.supersedes("/b", 8)]).toEqual([false, true]);
+    late.end();
+    expect(table.isEmpty).toBe(true);
+  });
+
+  it("beyond their bound forget the oldest first", () => {
+    const table = new Superseded(10);
+    const pass = table.view();
+    pass.begin();
+    for (let i = 0; i < 100; i++) table.note(written(`/f${i}`, i + 1));
+    expect(pass.supersedes("/f99", 0)).toBe(true);
+    expect(pass.supersedes("/f0", 0)).toBe(false);
+  });
+
+  it("ask for a new pass when too many directories were deleted", () => {
+    const table = new Superseded(10, 3);
+    const [early, late] = [table.view(), table.view()];
+    early.begin();
+    for (let i = 0; i < 3; i++) table.note(deleted(`/d${i}`, i, true));
+    expect(early.isOverrun).toBe(false);
+    table.note(deleted("/d3", 9, true));
+    expect(early.isOverrun).toBe(true);
+    late.begin();
+    expect(late.isOverrun, "it reads only what is younger").toBe(false);
+    early.begin();
+    expect(early.isOverrun).toBe(false);
+  });
+});
