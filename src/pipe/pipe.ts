@@ -70,7 +70,7 @@ export class Pipe {
     this.#builder = this.#makeBuilder();
     this.#context = {
       builder: this.#builder,
-      revival: new Tombstones(undefined, parts.memory.deleted),
+      tombstones: new Tombstones(undefined, parts.memory.deleted),
       superseded: this.#superseded,
       onRows: (phase, rows) => {
         this.#counters.rowsSent[phase] += rows;
@@ -108,7 +108,7 @@ export class Pipe {
     const { settings, bus } = this.#parts;
     const { rowsSent, batchesSent, failures, poisonRows, changesLost, lastError, lagMs } = this.#counters;
     const phase = this.#phase;
-    const snapshot = this.#session?.snapshot;
+    const snapshot = this.#session?.bulk.snapshot;
     const progress = snapshot?.progress ?? { rows: 0 };
     const sessionId = "sessionId" in phase ? phase.sessionId : undefined;
     return {
@@ -144,15 +144,15 @@ export class Pipe {
 
   #auditStatus(): AuditStatus {
     const { runs, cutShort, lastCompleteAt } = this.#counters.audit;
-    const state = this.#session?.audit.state ?? "off";
+    const state = this.#session?.bulk.audit.state ?? "off";
     if (lastCompleteAt === undefined) return { state, runs, cutShort };
     return { state, lastCompleteAgoMs: Math.round(this.#parts.ambience.now() - lastCompleteAt), runs, cutShort };
   }
 
   #rescanStatus(): RescanStatus {
-    const pending = (this.#session?.rescan.telling ?? 0) + this.#dirty.size;
+    const pending = (this.#session?.bulk.rescan.telling ?? 0) + this.#dirty.size;
     const idle = pending > 0 ? "waiting" : "none";
-    return { state: this.#session?.rescan.state ?? idle, ...this.#counters.rescans, pending };
+    return { state: this.#session?.bulk.rescan.state ?? idle, ...this.#counters.rescans, pending };
   }
 
   get #role(): Role | undefined {
@@ -181,7 +181,7 @@ export class Pipe {
   /** What earlier runs left behind, before anything is written over it. */
   async #recall(): Promise<void> {
     const { memory, logger } = this.#parts;
-    const revival = await this.#context.revival.load();
+    const revival = await this.#context.tombstones.load();
     if (!revival)
       logger.warn({}, "the paths that earlier runs deleted are not known: young entries are revived instead");
     // A session that ended in order is forgotten; its deletes were all remembered.
@@ -211,7 +211,6 @@ export class Pipe {
       open,
       pipe: this.#parts,
       limits: this.#limits,
-      builder: this.#builder,
       context: this.#context,
       superseded: this.#superseded,
       dirty: this.#dirty,
@@ -231,7 +230,7 @@ export class Pipe {
     this.#refreshSource();
     if (this.#stopping.signal.aborted) this.#session.stop(this.#deadlineMs);
     const end = await this.#session.run();
-    if (this.#session.snapshot.state === "complete") this.#earlierRunAliveAt = undefined;
+    if (this.#session.bulk.snapshot.state === "complete") this.#earlierRunAliveAt = undefined;
     this.#session = undefined;
     return end;
   }
@@ -312,8 +311,7 @@ export class Pipe {
   #onAvailability(availability: SourceAvailability): void {
     this.#refreshSource();
     if (availability.state !== "available") return;
-    this.#session?.snapshot.wake();
-    this.#session?.audit.wake();
+    this.#session?.bulk.wake();
   }
 
   /** What keeps the source from delivering, as far as anybody says. */
@@ -327,7 +325,7 @@ export class Pipe {
     if (availability.state === "unavailable") trouble = availability.reason;
     else if (feed.state === "failed") trouble = `the live stream of the source ended: ${feed.reason}`;
     else if (availability.state === "starting") trouble = "the source is starting";
-    else trouble = this.#session?.snapshot.trouble;
+    else trouble = this.#session?.bulk.snapshot.trouble;
     this.#apply({ kind: "source_changed", trouble });
   }
 

@@ -17,6 +17,12 @@ import type { SupersededView } from "./superseded.ts";
 const CHUNKS_AHEAD = 3;
 const NONE: ReadonlyMap<number, Row> = new Map();
 
+/** How far a pass is. */
+export interface Progress {
+  readonly rows: number;
+  readonly expectedRows?: number;
+}
+
 /** Rows to be sent together. */
 export interface Cut {
   readonly ranges: readonly RowRange[];
@@ -26,7 +32,7 @@ export interface Cut {
   readonly settle: () => void;
 }
 
-export type Reading =
+export type ReadingState =
   | { readonly kind: "reading" }
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly error: unknown };
@@ -41,10 +47,11 @@ interface Opened {
 export interface ReaderParts {
   readonly open: (options: CallOptions) => BulkRows;
   readonly limits: BatchSize;
-  readonly touched: SupersededView;
-  readonly revival: TombstonesInBulk | undefined;
-  /** Rows that have to be sent in the reviving form, whatever `revival` knows. */
-  readonly doubts?: StaleRows | undefined;
+  /** Rows to be left out; undefined = none. */
+  readonly superseded: SupersededView | undefined;
+  readonly tombstones: TombstonesInBulk | undefined;
+  /** Rows that have to be sent in the reviving form, whatever `tombstones` knows. */
+  readonly stale: StaleRows | undefined;
   /** Something changed that `cut` or `reading` show. */
   readonly onProgress: () => void;
 }
@@ -56,7 +63,7 @@ export class BulkReader {
   readonly #queue: Opened[] = [];
   readonly #finished: Promise<void>;
   #bulk: BulkRows | undefined;
-  #reading: Reading = { kind: "reading" };
+  #reading: ReadingState = { kind: "reading" };
   #inFlight = false;
   #rows = 0;
 
@@ -66,7 +73,7 @@ export class BulkReader {
     this.#finished = this.#read(after);
   }
 
-  get reading(): Reading {
+  get reading(): ReadingState {
     return this.#reading;
   }
 
@@ -74,13 +81,8 @@ export class BulkReader {
     return this.#abort.signal.aborted;
   }
 
-  /** Nothing is left to cut at the moment. */
-  get isDrained(): boolean {
-    return this.#queue.length === 0;
-  }
-
   /** Rows that left the queue, sent or superseded, and how many are expected. */
-  progress(): { readonly rows: number; readonly expectedRows?: number } {
+  progress(): Progress {
     const expectedRows = this.#bulk?.progress().expectedRows;
     return { rows: this.#rows, ...(expectedRows === undefined ? {} : { expectedRows }) };
   }
@@ -152,9 +154,9 @@ export class BulkReader {
     for (let row = opened.row; row < to; ) {
       const groupEnd = chunk.groupFirstRow[opened.group + 1] ?? chunk.rowCount;
       const end = Math.min(to, groupEnd);
-      const doubtful = this.#parts.doubts?.within(chunk, row, end) ?? NONE;
-      if (doubtful.size === 0 && this.#isUntouched(chunk, row, end)) addRange(ranges, chunk, row, end);
-      else this.#pickRows(opened, row, end, doubtful, { ranges, revived });
+      const stale = this.#parts.stale?.within(chunk, row, end) ?? NONE;
+      if (stale.size === 0 && this.#isUntouched(chunk, row, end)) addRange(ranges, chunk, row, end);
+      else this.#pickRows(opened, row, end, stale, { ranges, revived });
       row = end;
       if (end === groupEnd) opened.group++;
     }
@@ -167,32 +169,32 @@ export class BulkReader {
   }
 
   #concerns(chunk: RowChunk, row: number): boolean {
-    const { touched, revival } = this.#parts;
-    if (touched.isEmpty && (revival === undefined || revival.isEmpty())) return false;
+    const { superseded, tombstones } = this.#parts;
+    if (superseded?.isEmpty !== false && tombstones?.isEmpty() !== false) return false;
     const path = rowPath(chunk, row);
     if (path === undefined) return false;
     const directory = directoryOf(path);
-    return touched.concerns(directory) || revival?.concerns(directory) === true;
+    return superseded?.concerns(directory) === true || tombstones?.concerns(directory) === true;
   }
 
   #pickRows(
     { chunk, group }: Opened,
     from: number,
     to: number,
-    doubtful: ReadonlyMap<number, Row>,
+    staleRows: ReadonlyMap<number, Row>,
     { ranges, revived }: { readonly ranges: RowRange[]; readonly revived: Row[] },
   ): void {
-    const { touched, revival, doubts } = this.#parts;
+    const { superseded, tombstones, stale } = this.#parts;
     const sequence = chunk.groupSequence[group] ?? 0;
     const isUntouched = this.#isUntouched(chunk, from, to);
     for (let row = from; row < to; row++) {
-      const doubted = doubtful.get(row);
-      const path = isUntouched && doubted === undefined ? undefined : rowPath(chunk, row);
-      if (path !== undefined && touched.supersedes(path, sequence)) continue;
-      const isDeleted = path !== undefined && revival?.needsInBulk(path, sequence) === true;
-      const reviving = doubted ?? (isDeleted ? revivable(parseRow(chunk, row)) : undefined);
+      const known = staleRows.get(row);
+      const path = isUntouched && known === undefined ? undefined : rowPath(chunk, row);
+      if (path !== undefined && superseded?.supersedes(path, sequence) === true) continue;
+      const isDeleted = path !== undefined && tombstones?.needsInBulk(path, sequence) === true;
+      const reviving = known ?? (isDeleted ? revivable(parseRow(chunk, row)) : undefined);
       if (reviving !== undefined) revived.push(reviving);
-      if (reviving === undefined || doubts?.plainToo === true) addRange(ranges, chunk, row, row + 1);
+      if (reviving === undefined || stale?.plainToo === true) addRange(ranges, chunk, row, row + 1);
     }
   }
 

@@ -15,210 +15,174 @@
  */
 
 import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
-import { Signal } from "../../bus/signal.ts";
-import { type Change, describeError, type Logger, type Row, type SourceDriver } from "../../sdk/index.ts";
-import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
-import type { EnvelopeBuilder } from "../encode/envelope-builder.ts";
+import { type AuditOptions, type BulkRows, type Change, describeError, type Role, type Row } from "../../sdk/index.ts";
 import { parseRow, type RowRange } from "../encode/row-ranges.ts";
 import type { RescanCounters } from "../pipe-counters.ts";
-import type { Ambience } from "../pipe-options.ts";
-import { type Batch, type BatchContext, BulkBatch, EndBatch } from "../send/batch.ts";
+import { type Batch, BulkBatch } from "../send/batch.ts";
 import { liveBatches, planItems } from "../send/live.ts";
-import type { BatchSize, WorkItem } from "../send/work-item.ts";
-import type { AuditTrace } from "./audit.ts";
-import { BulkReader, type Cut } from "./bulk-reader.ts";
-import { Superseded, type SupersededView } from "./superseded.ts";
+import type { WorkItem } from "../send/work-item.ts";
+import type { BulkParts } from "./bulk-parts.ts";
+import type { Cut } from "./bulk-reader.ts";
+import type { OpenAudit } from "./open-audit.ts";
+import { type BulkJob, BulkRunner, type Reading, type Retry, type Run } from "./runner.ts";
 
 const MOST_FAILURES = 3;
 /** A file that was modified since may have a writer still. */
 const SETTLED_SECONDS = 2;
 
-export interface RescanParts {
-  readonly source: SourceDriver;
+export interface RescanParts extends BulkParts {
   /** What is to be told; outlives the session. */
   readonly dirty: DirtyDirectories;
-  readonly limits: BatchSize;
-  readonly context: BatchContext;
-  readonly touched: SupersededView;
-  readonly builder: EnvelopeBuilder;
-  readonly revives: boolean;
-  readonly ambience: Ambience;
-  readonly backoff: BackoffSettings;
-  readonly logger: Logger;
   readonly counters: RescanCounters;
-  readonly trace: AuditTrace;
-  readonly index: () => number;
-  /** It cannot be told by directories. */
-  readonly onLoss: (reason: string) => void;
+  readonly openAudit: OpenAudit;
 }
 
-interface Running {
-  readonly kind: "running";
-  readonly pass: BulkReader;
+interface RescanOrder {
   readonly directories: ReadonlySet<string>;
   /** It is an audit, too. */
   readonly audits: boolean;
-  /** Everything but the first row may be read. */
-  isOpen: boolean;
-  readonly open: () => void;
-  isSpoilt: boolean;
-  rows: number;
 }
 
-type Work =
-  | { readonly kind: "none" }
-  | Running
-  /** The last one failed; its directories wait. */
-  | { readonly kind: "pausing"; readonly cancelTimer: () => void };
-
-export class RescanActivity {
+export class RescanJob implements BulkJob<RescanOrder> {
+  readonly runner: BulkRunner<RescanOrder>;
   readonly #parts: RescanParts;
-  readonly #news = new Signal();
-  #dropped: Promise<void> = Promise.resolve();
-  #work: Work = { kind: "none" };
-  #failures = 0;
+  #role: Role = "follower";
+  /** Of the run that goes on. */
+  #rows = 0;
 
   constructor(parts: RescanParts) {
     this.#parts = parts;
+    this.runner = new BulkRunner(this, parts);
   }
 
   /** It runs, or pauses and is to go on. */
   get isBusy(): boolean {
-    return this.#work.kind !== "none";
+    return this.runner.state !== "idle";
   }
 
   get state(): "none" | "waiting" | "running" {
-    if (this.#work.kind === "running") return "running";
+    if (this.runner.state === "running") return "running";
     return this.#parts.dirty.size > 0 ? "waiting" : "none";
   }
 
   /** Directories that the one that runs tells. */
   get telling(): number {
-    return this.#work.kind === "running" ? this.#work.directories.size : 0;
+    return this.runner.run?.order.directories.size ?? 0;
   }
 
   /** To be told again. */
   add(directories: readonly string[]): void {
-    const { dirty, logger } = this.#parts;
+    const { dirty, logger, news } = this.#parts;
     logger.info({ directories: directories.length }, "too many changes were waiting: their directories are told again");
-    if (directories.every((directory) => dirty.add(directory))) this.#news.raise();
+    if (directories.every((directory) => dirty.add(directory))) news.raise();
     else this.#giveUp("too many directories have to be told again");
   }
 
   /** Nothing more is sent; what was not told to its end waits. */
   cancel(): void {
-    const work = this.#work;
-    this.#work = { kind: "none" };
-    this.#failures = 0;
-    if (work.kind === "pausing") work.cancelTimer();
-    if (work.kind === "running") this.#cutShort(work);
+    this.runner.cancel();
   }
 
-  /** Resolves when the source is left alone. */
   async close(): Promise<void> {
     this.cancel();
-    await this.#dropped;
+    await this.runner.close();
   }
 
-  /** A row of an audit was refused for its content. */
-  spoil(): void {
-    if (this.#work.kind === "running") this.#work.isSpoilt = true;
+  /** `role`: of this moment; a change of it cancels what runs. */
+  next(role: Role): WorkItem | undefined {
+    this.#role = role;
+    return this.runner.next();
   }
 
-  readable(signal: AbortSignal): Promise<void> {
-    return this.#news.wait(signal);
+  take(): RescanOrder | undefined {
+    const { dirty, openAudit, logger } = this.#parts;
+    if (dirty.size === 0) return undefined;
+    const directories = new Set(dirty.takeAll());
+    const audits = this.#role === "leader" && openAudit.isRescanSafe;
+    this.#rows = 0;
+    logger.debug({ directories: directories.size, audits }, "a rescan begins");
+    return { directories, audits };
   }
 
-  /** `isLeader`: of this moment; a change of it cancels what runs. */
-  next(isLeader: boolean): WorkItem | undefined {
-    if (this.#work.kind === "none" && this.#parts.dirty.size > 0) this.#begin(isLeader);
-    const work = this.#work;
-    if (work.kind !== "running") return undefined;
-    if (this.#parts.touched.isOverrun) return this.#fail(work, "too many directories were deleted meanwhile");
-    if (work.pass.reading.kind === "failed") return this.#fail(work, describeError(work.pass.reading.error));
-    for (let cut = work.pass.cut(); cut !== undefined; cut = work.pass.cut()) {
-      const batches = this.#batches(work, cut);
-      if (batches.length > 0) return this.#rowsItem(work, cut, batches);
-      cut.settle();
-      if (!work.isOpen) return this.#fail(work, "its first directory was deleted meanwhile");
-    }
-    return work.pass.reading.kind === "done" ? this.#end(work) : undefined;
+  open({ directories }: RescanOrder, call: AuditOptions): BulkRows {
+    const { source } = this.#parts;
+    if (source.rescan === undefined) throw new Error("the source knows no rescans");
+    return source.rescan([...directories], call);
   }
 
-  #begin(isLeader: boolean): void {
-    const { source, dirty, limits, touched, trace, logger } = this.#parts;
-    const directories = dirty.takeAll();
-    const audits = isLeader && trace.begunBy !== "audit";
-    let open: () => void = () => undefined;
-    const opened = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    touched.begin();
-    const pass = new BulkReader(
-      {
-        open: ({ signal }) => {
-          if (source.rescan === undefined) throw new Error("the source knows no rescans");
-          return source.rescan(directories, { signal, opened });
-        },
-        limits,
-        // Overtaken rows are found here: of a directory's row there are two.
-        touched: new Superseded().view(),
-        revival: undefined,
-        onProgress: () => this.#news.raise(),
-      },
-      this.#dropped,
-    );
-    if (!audits) open();
-    this.#work = {
-      kind: "running",
-      pass,
-      directories: new Set(directories),
-      audits,
-      isOpen: !audits,
-      open,
-      isSpoilt: false,
-      rows: 0,
-    };
-    logger.debug({ directories: directories.length, audits }, "a rescan begins");
+  /** Superseded rows are found in `frame`: of a directory's row there are two. */
+  reading(): Reading {
+    return { limits: this.#parts.limits, keepsSuperseded: true };
   }
 
-  #rowsItem(work: Running, cut: Cut, batches: readonly Batch[]): WorkItem {
-    if (work.audits) this.#parts.trace.begunBy = "rescan";
-    return {
-      batches,
-      isCancelled: () => this.#work !== work,
-      delivered: () => {
-        cut.settle();
-        if (work.isOpen || this.#work !== work) return;
-        work.isOpen = true;
-        // Everything that is read from now on is newer than what was sent before.
-        this.#parts.touched.begin();
-        work.open();
-      },
-      abandoned: cut.settle,
-    };
+  gate({ audits }: RescanOrder): "none" | "first batch, which may be superseded" {
+    return audits ? "first batch, which may be superseded" : "none";
   }
 
   /** The audit's rows first. */
-  #batches(work: Running, cut: Cut): Batch[] {
-    const { touched, context, limits, index } = this.#parts;
+  frame(run: Run<RescanOrder>, cut: Cut): readonly Batch[] {
+    const { context, limits, index, openAudit } = this.#parts;
+    const { told, changes } = this.#split(run, cut);
+    this.#rows += changes.length;
+    const indexes = changes.map(() => index());
+    const live = liveBatches(planItems({ changes, indexes }, context.tombstones), limits, context);
+    const batches = told.length === 0 ? live : [new BulkBatch("audit", told, [], index(), context), ...live];
+    if (run.order.audits && batches.length > 0) openAudit.begin("rescan");
+    return batches;
+  }
+
+  endOf({ order, isOpen }: Run<RescanOrder>): "audit" | undefined {
+    return order.audits && isOpen ? "audit" : undefined;
+  }
+
+  endAccepted(): void {
+    this.#parts.openAudit.end();
+  }
+
+  ended(run: Run<RescanOrder>): void {
+    const { counters, logger, openAudit } = this.#parts;
+    if (this.endOf(run) === undefined) openAudit.leave();
+    counters.runs++;
+    counters.directories += run.order.directories.size;
+    counters.rows += this.#rows;
+    logger.info({ directories: run.order.directories.size, rows: this.#rows }, "a rescan is complete");
+  }
+
+  /** Its directories wait for the next one. */
+  cutShort({ order }: Run<RescanOrder>): void {
+    const { dirty, counters } = this.#parts;
+    counters.cutShort++;
+    let fits = true;
+    for (const directory of order.directories) fits &&= dirty.add(directory);
+    if (!fits) this.#lose("too many directories have to be told again");
+  }
+
+  failed(_: Run<RescanOrder>, error: unknown, failures: number): Retry | undefined {
+    const reason = describeError(error);
+    if (failures < MOST_FAILURES) return { level: "warn", text: `a rescan starts anew: ${reason}` };
+    this.#giveUp(`a rescan failed again and again: ${reason}`);
+    return undefined;
+  }
+
+  refused(): void {
+    this.#giveUp("the far side refuses rows of a rescan");
+  }
+
+  /** Rows for the audit, and changes for all of them. */
+  #split({ order, superseded }: Run<RescanOrder>, { ranges }: Cut): { told: RowRange[]; changes: Change[] } {
     const told: RowRange[] = [];
     const changes: Change[] = [];
-    for (const { chunk, from, to } of cut.ranges) {
+    for (const { chunk, from, to } of ranges) {
       for (let at = from; at < to; at++) {
         const row = parseRow(chunk, at);
         const key = String(row.path);
         const sequence = sequenceOf(chunk, at);
-        if (work.audits && work.directories.has(key) && !touched.isDeleted(key, sequence))
-          told.push({ chunk, from: at, to: at + 1 });
-        if (!touched.supersedes(key, sequence)) changes.push(this.#change(row, key, sequence));
+        const isTold = order.audits && order.directories.has(key);
+        if (isTold && !superseded.isDeleted(key, sequence)) told.push({ chunk, from: at, to: at + 1 });
+        if (!superseded.supersedes(key, sequence)) changes.push(this.#change(row, key, sequence));
       }
     }
-    work.rows += changes.length;
-    const indexes = changes.map(() => index());
-    const items = planItems({ changes, indexes }, context.revival);
-    const live = liveBatches(items, limits, context);
-    return told.length === 0 ? live : [new BulkBatch("audit", told, [], index(), context), ...live];
+    return { told, changes };
   }
 
   #change(plain: Row, key: string, sequence: number): Change {
@@ -229,88 +193,16 @@ export class RescanActivity {
     return { op: "update", key, row, sequence, isContainer };
   }
 
-  #end(work: Running): WorkItem | undefined {
-    if (work.isSpoilt) {
-      this.#work = { kind: "none" };
-      this.#cutShort(work);
-      this.#giveUp("the far side refuses rows of a rescan");
-      return undefined;
-    }
-    if (!work.audits || !work.isOpen) {
-      this.#ended(work);
-      return undefined;
-    }
-    return {
-      batches: [new EndBatch("audit", this.#parts.builder.end("audit"), () => this.#ended(work))],
-      isCancelled: () => this.#work !== work,
-      delivered: () => undefined,
-      abandoned: () => undefined,
-    };
-  }
-
-  #ended(work: Running): void {
-    const { counters, trace, logger } = this.#parts;
-    if (work.audits && work.isOpen) trace.begunBy = undefined;
-    // What an earlier one began is left without an end.
-    else if (trace.begunBy === "rescan") trace.begunBy = "audit";
-    if (this.#work !== work) return;
-    this.#work = { kind: "none" };
-    this.#failures = 0;
-    counters.runs++;
-    counters.directories += work.directories.size;
-    counters.rows += work.rows;
-    logger.info({ directories: work.directories.size, rows: work.rows }, "a rescan is complete");
-    this.#drop(work);
-    this.#news.raise();
-  }
-
-  #fail(work: Running, reason: string): undefined {
-    const { ambience, backoff, logger } = this.#parts;
-    this.#failures++;
-    this.#work = { kind: "none" };
-    this.#cutShort(work);
-    if (this.#failures >= MOST_FAILURES) {
-      this.#giveUp(`a rescan failed again and again: ${reason}`);
-      return undefined;
-    }
-    const delayMs = backoffDelayMs(backoff, this.#failures, ambience.random());
-    logger.warn({ failures: this.#failures, delayMs: Math.round(delayMs) }, `a rescan starts anew: ${reason}`);
-    const over = (): void => {
-      if (this.#work === pausing) this.#work = { kind: "none" };
-      this.#news.raise();
-    };
-    const pausing: Work = { kind: "pausing", cancelTimer: ambience.setTimer(delayMs, over) };
-    this.#work = pausing;
-    return undefined;
-  }
-
-  /** From here on only a full audit answers for what the far side has seen. */
   #giveUp(reason: string): void {
-    const { dirty, trace, onLoss } = this.#parts;
     this.cancel();
-    dirty.takeAll();
-    if (trace.begunBy === "rescan") trace.begunBy = "audit";
-    onLoss(reason);
+    this.#lose(reason);
   }
 
-  #cutShort(work: Running): void {
-    const { dirty, counters, trace, onLoss } = this.#parts;
-    counters.cutShort++;
-    this.#drop(work);
-    let fits = true;
-    for (const directory of work.directories) fits &&= dirty.add(directory);
-    if (fits) return;
+  #lose(reason: string): void {
+    const { dirty, openAudit, emit } = this.#parts;
     dirty.takeAll();
-    if (trace.begunBy === "rescan") trace.begunBy = "audit";
-    onLoss("too many directories have to be told again");
-  }
-
-  #drop(work: Running): void {
-    this.#parts.touched.end();
-    const dropped = work.pass.drop().catch((error: unknown) => {
-      this.#parts.logger.error({}, `the source did not take its buffers back: ${describeError(error)}`);
-    });
-    this.#dropped = Promise.all([this.#dropped, dropped]).then(() => undefined);
+    openAudit.leave();
+    emit({ kind: "changes lost", reason });
   }
 }
 

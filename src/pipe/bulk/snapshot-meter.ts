@@ -1,13 +1,9 @@
 /** How fast a snapshot goes and when it will be done, in status and every ten seconds in the log. */
 import type { Logger } from "../../sdk/index.ts";
 import type { Ambience } from "../pipe-options.ts";
+import type { Progress } from "./bulk-reader.ts";
 
 const REPORT_MS = 10_000;
-
-export interface SnapshotProgress {
-  readonly rows: number;
-  readonly expectedRows?: number;
-}
 
 export interface SnapshotPace {
   readonly rowsPerSecond: number;
@@ -15,7 +11,7 @@ export interface SnapshotPace {
   readonly etaMs?: number;
 }
 
-export function paceOf({ rows, expectedRows }: SnapshotProgress, elapsedMs: number): SnapshotPace {
+export function paceOf({ rows, expectedRows }: Progress, elapsedMs: number): SnapshotPace {
   const rowsPerSecond = elapsedMs > 0 ? Math.round((rows * 1000) / elapsedMs) : 0;
   if (expectedRows === undefined || rows === 0) return { rowsPerSecond };
   return { rowsPerSecond, etaMs: Math.round((Math.max(expectedRows - rows, 0) * elapsedMs) / rows) };
@@ -24,11 +20,11 @@ export function paceOf({ rows, expectedRows }: SnapshotProgress, elapsedMs: numb
 export class SnapshotMeter {
   readonly #ambience: Pick<Ambience, "now" | "setTimer">;
   readonly #logger: Logger;
-  readonly #progress: () => SnapshotProgress;
+  readonly #progress: () => Progress;
   #begunAt: number | undefined;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(ambience: Pick<Ambience, "now" | "setTimer">, logger: Logger, progress: () => SnapshotProgress) {
+  constructor(ambience: Pick<Ambience, "now" | "setTimer">, logger: Logger, progress: () => Progress) {
     this.#ambience = ambience;
     this.#logger = logger;
     this.#progress = progress;

@@ -28,7 +28,7 @@ export interface Batch {
 
 export interface BatchContext {
   readonly builder: EnvelopeBuilder;
-  readonly revival: Tombstones;
+  readonly tombstones: Tombstones;
   /** Told of every live change right before it is sent. */
   readonly superseded: { note(change: Change): void };
   readonly onRows: (phase: Phase, rows: number) => void;
@@ -85,15 +85,15 @@ export class LiveBatch implements Batch {
       this.#context.superseded.note(change);
       if (change.op === "delete" && isTombstoned(change.row)) deleted.push(change);
     }
-    this.#context.revival.noteAllDeleted(deleted);
+    this.#context.tombstones.noteAllDeleted(deleted);
   }
 
   accepted(): void {
-    const { revival, onRows } = this.#context;
+    const { tombstones, onRows } = this.#context;
     for (const { change, revive } of this.#items) {
       // In order: of a delete and a revival of the same key the later one counts.
-      if (change.op === "delete" && isTombstoned(change.row)) revival.noteDeleted(change);
-      else if (revive) revival.noteRevived(change.key);
+      if (change.op === "delete" && isTombstoned(change.row)) tombstones.noteDeleted(change);
+      else if (revive) tombstones.noteRevived(change.key);
     }
     onRows("message", this.#items.length);
   }
@@ -165,7 +165,7 @@ export class BulkBatch implements Batch {
   }
 
   accepted(): void {
-    for (const row of this.#revived) if (typeof row.path === "string") this.#context.revival.noteRevived(row.path);
+    for (const row of this.#revived) if (typeof row.path === "string") this.#context.tombstones.noteRevived(row.path);
     this.#context.onRows(this.phase, this.rowCount);
   }
 

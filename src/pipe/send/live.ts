@@ -22,7 +22,7 @@ export interface LiveParts {
  * Decides which upserts need a revival: keys whose delete was sent before, and keys deleted earlier in this very batch. Once a
  * key was revived in the batch its later upserts are ordinary ones.
  */
-export function planItems(batch: Pick<BusBatch, "changes" | "indexes">, revival: Tombstones): LiveItem[] {
+export function planItems(batch: Pick<BusBatch, "changes" | "indexes">, tombstones: Tombstones): LiveItem[] {
   const within = new Map<string, boolean>();
   return batch.changes.map((change, i) => {
     const index = batch.indexes[i] ?? -1;
@@ -30,7 +30,7 @@ export function planItems(batch: Pick<BusBatch, "changes" | "indexes">, revival:
       within.set(change.key, true);
       return { change, index, revive: false };
     }
-    const revive = isRevivable(change.row) && (within.get(change.key) ?? revival.needsLive(change.key, change.row));
+    const revive = isRevivable(change.row) && (within.get(change.key) ?? tombstones.needsLive(change.key, change.row));
     if (revive) within.set(change.key, false);
     return { change, index, revive };
   });
@@ -72,7 +72,7 @@ export class LiveChanges {
   #batches(batch: BusBatch): LiveBatch[] {
     const { limits, context, revives } = this.#parts;
     const items: LiveItem[] = revives
-      ? planItems(batch, context.revival)
+      ? planItems(batch, context.tombstones)
       : batch.changes.map((change, i) => ({ change, index: batch.indexes[i] ?? -1, revive: false }));
     return liveBatches(items, limits, context);
   }

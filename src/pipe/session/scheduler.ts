@@ -7,17 +7,12 @@
  */
 
 import type { BusSubscription } from "../../bus/event-bus.ts";
-import { Signal } from "../../bus/signal.ts";
+import type { Signal } from "../../bus/signal.ts";
 import { describeError, isFustorError, type Logger, type Role, type SenderDriver } from "../../sdk/index.ts";
 import { boundedCall, linkedTo } from "../bounded-call.ts";
-import type { AuditActivity } from "../bulk/audit.ts";
-import type { RescanActivity } from "../bulk/rescan.ts";
-import type { RestatementActivity } from "../bulk/restatement.ts";
-import type { ScanActivity } from "../bulk/scans.ts";
-import type { SnapshotActivity } from "../bulk/snapshot.ts";
+import type { BulkJobs } from "../bulk/bulk-jobs.ts";
 import type { Ambience } from "../pipe-options.ts";
 import type { Completeness } from "../receiver/completeness.ts";
-import type { BulkGate } from "../send/bulk-gate.ts";
 import type { Delivery } from "../send/delivery.ts";
 import type { LiveChanges } from "../send/live.ts";
 import type { WorkItem } from "../send/work-item.ts";
@@ -30,26 +25,22 @@ export interface SchedulerParts {
   readonly sender: SenderDriver;
   readonly sessionId: string;
   readonly bus: BusSubscription;
-  readonly realtime: LiveChanges;
-  readonly snapshot: SnapshotActivity;
-  readonly audit: AuditActivity;
-  readonly rescan: RescanActivity;
-  readonly scans: ScanActivity;
-  readonly announcement: RestatementActivity;
-  readonly gate: BulkGate;
+  readonly live: LiveChanges;
+  readonly bulk: BulkJobs;
+  /** Raised when something may be sent that could not a moment ago. */
+  readonly news: Signal;
   readonly delivery: Delivery;
   readonly history: Completeness;
   /** For the snapshot of a leader that begins now; `wasPromoted`: it was a follower before. */
   readonly reviveFrom: (wasPromoted: boolean) => number | undefined;
   /** What a follower has to tell again of the run before, epoch second of the change time; undefined = nothing. */
-  readonly announceFrom: number | undefined;
+  readonly restateFrom: number | undefined;
   readonly ambience: Ambience;
   readonly logger: Logger;
 }
 
 export class Scheduler {
   readonly #parts: SchedulerParts;
-  readonly #news = new Signal();
   #role: Role;
   /** A leader that has not begun its snapshot yet. */
   #owesSnapshot: boolean;
@@ -76,41 +67,36 @@ export class Scheduler {
     return this.#role;
   }
 
-  /** Something may be sent now that could not a moment ago. */
-  wake(): void {
-    this.#news.raise();
-  }
-
   setRole(role: Role): void {
     if (role === this.#role) return;
     this.#role = role;
     this.#owesSnapshot = role === "leader";
-    this.#parts.rescan.cancel();
-    this.#parts.announcement.cancel();
+    this.#parts.bulk.rescan.cancel();
+    this.#parts.bulk.restatement.cancel();
     if (role === "follower") {
       this.#wasFollower = true;
-      this.#parts.snapshot.cancel();
-      this.#parts.audit.cancel();
+      this.#parts.bulk.snapshot.cancel();
+      this.#parts.bulk.audit.cancel();
       this.#parts.delivery.wake();
     }
-    this.#news.raise();
+    this.#parts.news.raise();
   }
 
   /** The far side asks for a snapshot, in an answer to a question sent at `askedAt`. */
   requestSnapshot(askedAt: number): void {
     if (this.#role !== "leader" || this.#owesSnapshot || this.#draining) return;
-    if (!this.#parts.snapshot.mayBeginAsked(askedAt, () => this.requestSnapshot(askedAt))) return;
-    this.#parts.snapshot.begin(true);
+    if (!this.#parts.bulk.snapshot.mayBeginAsked(askedAt, () => this.requestSnapshot(askedAt))) return;
+    this.#parts.bulk.snapshot.begin();
     this.#parts.logger.info({}, "the far side asks for a snapshot");
-    this.#parts.audit.cancel();
-    this.#parts.rescan.cancel();
+    this.#parts.bulk.audit.cancel();
+    this.#parts.bulk.rescan.cancel();
     this.#parts.history.lose();
-    this.#news.raise();
+    this.#parts.news.raise();
   }
 
   /** A snapshot ended, of everything or of nothing. */
   snapshotEnded(): void {
-    if (this.#role === "leader" && !this.#draining) this.#parts.audit.begin();
+    if (this.#role === "leader" && !this.#draining) this.#parts.bulk.audit.begin();
   }
 
   /** Changes are gone for good. */
@@ -118,9 +104,9 @@ export class Scheduler {
     this.#parts.logger.warn({}, `changes were lost, a snapshot has to repair it: ${reason}`);
     this.#parts.history.lose();
     if (this.#role !== "leader" || this.#owesSnapshot || this.#draining) return;
-    this.#parts.audit.cancel();
-    this.#parts.rescan.cancel();
-    this.#parts.snapshot.begin(true);
+    this.#parts.bulk.audit.cancel();
+    this.#parts.bulk.rescan.cancel();
+    this.#parts.bulk.snapshot.begin();
   }
 
   /**
@@ -131,13 +117,13 @@ export class Scheduler {
     if (this.#draining) return;
     this.#draining = true;
     this.#owesSnapshot = false;
-    this.#parts.snapshot.cancel();
-    this.#parts.audit.cancel();
-    this.#parts.rescan.cancel();
-    this.#parts.scans.cancel();
-    this.#parts.announcement.cancel();
+    this.#parts.bulk.snapshot.cancel();
+    this.#parts.bulk.audit.cancel();
+    this.#parts.bulk.rescan.cancel();
+    this.#parts.bulk.scans.cancel();
+    this.#parts.bulk.restatement.cancel();
     this.#parts.delivery.failFast();
-    this.#news.raise();
+    this.#parts.news.raise();
   }
 
   /** Resolves when drained; rejects with FUSTOR_SESSION_LOST or FUSTOR_ABORTED. Nothing is in flight afterwards. */
@@ -147,7 +133,7 @@ export class Scheduler {
       const { positionLost } = this.#parts.bus.start(position ?? -1);
       this.#parts.history.started(positionLost);
       this.#beginSnapshot(position);
-      this.#beginAnnouncement();
+      this.#beginRestatement();
       while (!this.#drained) await this.#turn(signal);
     } catch (error) {
       // While draining any trouble is the end of it, told apart from an ordinary end by nobody.
@@ -157,7 +143,7 @@ export class Scheduler {
         `what is queued was not sent: ${describeError(error)}`,
       );
     } finally {
-      await Promise.all(this.#activities.map((activity) => activity.close()));
+      await this.#parts.bulk.close();
     }
   }
 
@@ -171,46 +157,20 @@ export class Scheduler {
   }
 
   #nextItem(): WorkItem | undefined {
-    const { bus, realtime } = this.#parts;
+    const { bus, live } = this.#parts;
     const bulksTurn = this.#liveInARow > 0 && (bus.isEmpty || this.#liveInARow >= LIVE_IN_A_ROW);
     if (bulksTurn) {
       this.#liveInARow = 0;
-      const item = this.#nextBulk();
+      const item = this.#parts.bulk.next(this.#role);
       if (item !== undefined) return item;
     }
-    const live = realtime.next();
+    const item = live.next();
     this.#polled = true;
-    if (live !== undefined) {
+    if (item !== undefined) {
       this.#liveInARow++;
-      return live;
+      return item;
     }
-    return this.#nextBulk();
-  }
-
-  get #activities() {
-    const { snapshot, audit, rescan, scans, announcement } = this.#parts;
-    return [snapshot, audit, rescan, scans, announcement];
-  }
-
-  /** A scan that somebody waits for goes first. A snapshot leaves no room for an audit. */
-  #nextBulk(): WorkItem | undefined {
-    const { snapshot, scans, gate, announcement } = this.#parts;
-    const scan = scans.next();
-    if (scan !== undefined || !gate.mayPass()) return scan;
-    const item = snapshot.next() ?? announcement.next();
-    if (item !== undefined || snapshot.state === "running") return item;
-    return this.#nextAudit();
-  }
-
-  /** Never one beside the other: the end of either answers for all that the far side has seen. */
-  #nextAudit(): WorkItem | undefined {
-    const { audit, rescan } = this.#parts;
-    const isAuditing = audit.state === "running" || audit.state === "pausing";
-    if (rescan.isBusy || !isAuditing) {
-      const item = rescan.next(this.#role === "leader");
-      if (item !== undefined || rescan.isBusy) return item;
-    }
-    return audit.next();
+    return this.#parts.bulk.next(this.#role);
   }
 
   async #deliver(item: WorkItem, signal: AbortSignal): Promise<void> {
@@ -230,14 +190,15 @@ export class Scheduler {
     const held = this.#parts.history.isHeldAt(committedIndex);
     if (!held) this.#parts.history.lose();
     this.#parts.logger.info({ full: !held }, held ? "the far side holds the history" : "a snapshot begins");
-    this.#parts.audit.cancel();
-    this.#parts.rescan.cancel();
-    this.#parts.snapshot.begin(!held, held ? undefined : this.#parts.reviveFrom(this.#wasFollower));
+    this.#parts.bulk.audit.cancel();
+    this.#parts.bulk.rescan.cancel();
+    if (held) this.#parts.bulk.snapshot.beginEnd();
+    else this.#parts.bulk.snapshot.begin(this.#parts.reviveFrom(this.#wasFollower));
   }
 
-  #beginAnnouncement(): void {
-    const { announcement, announceFrom } = this.#parts;
-    if (this.#role === "follower" && announceFrom !== undefined && !this.#draining) announcement.begin(announceFrom);
+  #beginRestatement(): void {
+    const { bulk, restateFrom } = this.#parts;
+    if (this.#role === "follower" && restateFrom !== undefined && !this.#draining) bulk.restatement.begin(restateFrom);
   }
 
   async #committedIndex(signal: AbortSignal): Promise<number | undefined> {
@@ -256,8 +217,8 @@ export class Scheduler {
 
   #somethingToDo(signal: AbortSignal): Promise<void> {
     return linkedTo(signal, async (over) => {
-      const news = [this.#parts.bus, ...this.#activities].map((part) => part.readable(over.signal));
-      await Promise.race([...news, this.#news.wait(over.signal)]);
+      const { bus, news } = this.#parts;
+      await Promise.race([bus.readable(over.signal), news.wait(over.signal)]);
       over.abort();
     });
   }

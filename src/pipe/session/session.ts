@@ -1,16 +1,14 @@
-/** One session from its creation to its end: heartbeat and lane side by side, until one of them ends. */
+/** One session from its creation to its end: heartbeat and scheduler side by side, until one of them ends. */
 import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
 import type { BusBatch } from "../../bus/event-bus.ts";
+import { Signal } from "../../bus/signal.ts";
 import { type HeartbeatAnswer, isFustorError, type Role } from "../../sdk/index.ts";
 import type { BackoffSettings } from "../backoff.ts";
-import { AuditActivity, type AuditTrace } from "../bulk/audit.ts";
+import type { AuditParts } from "../bulk/audit.ts";
 import type { Predecessor } from "../bulk/audit-plan.ts";
-import { RescanActivity } from "../bulk/rescan.ts";
-import { RestatementActivity } from "../bulk/restatement.ts";
-import { ScanActivity } from "../bulk/scans.ts";
-import { SnapshotActivity } from "../bulk/snapshot.ts";
+import { BulkJobs } from "../bulk/bulk-jobs.ts";
+import type { BulkEvent, BulkParts } from "../bulk/bulk-parts.ts";
 import type { Superseded } from "../bulk/superseded.ts";
-import type { EnvelopeBuilder } from "../encode/envelope-builder.ts";
 import type { PipeCounters } from "../pipe-counters.ts";
 import type { PipeParts } from "../pipe-options.ts";
 import type { Completeness } from "../receiver/completeness.ts";
@@ -38,7 +36,6 @@ export interface SessionRunParts {
   readonly open: OpenSession;
   readonly pipe: PipeParts;
   readonly limits: BatchLimits;
-  readonly builder: EnvelopeBuilder;
   readonly context: BatchContext;
   readonly superseded: Superseded;
   /** To be told again; outlives the session. */
@@ -62,10 +59,9 @@ const FIRST_PUSH_RETRY_MS = 1_000;
 const LONGEST_PUSH_RETRY_MS = 10_000;
 
 export class SessionRun {
-  readonly snapshot: SnapshotActivity;
-  readonly audit: AuditActivity;
-  readonly rescan: RescanActivity;
-  readonly #scans: ScanActivity;
+  readonly bulk: BulkJobs;
+  /** Something may be sent that could not a moment ago. */
+  readonly #news = new Signal();
   readonly #sentinel: SentinelActivity;
   readonly #gate: BulkGate;
   /** Limits of what is sent in bulk. */
@@ -74,7 +70,7 @@ export class SessionRun {
   readonly #abort = new AbortController();
   readonly #delivery: Delivery;
   readonly #heartbeat: Heartbeat;
-  readonly #lane: Scheduler;
+  readonly #scheduler: Scheduler;
   #stopping = false;
   #cancelDeadline: () => void = () => undefined;
 
@@ -87,14 +83,10 @@ export class SessionRun {
       () => this.#gate.isPaused,
     );
     this.#delivery = this.#makeDelivery();
-    this.#gate = new BulkGate(settings.snapshotPauseLagMs, ambience, () => this.#lane.wake());
-    this.snapshot = this.#makeSnapshot();
-    const trace: AuditTrace = { begunBy: undefined };
-    this.audit = this.#makeAudit(trace);
-    this.rescan = this.#makeRescan(trace);
-    this.#scans = this.#makeScans();
+    this.#gate = new BulkGate(settings.snapshotPauseLagMs, ambience, () => this.#news.raise());
+    this.bulk = this.#makeBulk();
     this.#sentinel = this.#makeSentinel();
-    this.#lane = this.#makeLane(parts.open.session.role);
+    this.#scheduler = this.#makeScheduler(parts.open.session.role);
     this.#heartbeat = this.#makeHeartbeat();
     const { earlierRunAliveAt, mayFollowOthers } = parts.before;
     if (earlierRunAliveAt !== undefined || mayFollowOthers || parts.open.session.role === "follower")
@@ -105,7 +97,7 @@ export class SessionRun {
   async run(): Promise<SessionEnd> {
     const { signal } = this.#abort;
     const sentinel = this.#sentinel.run(signal);
-    const tasks = [this.#lane.run(signal), this.#heartbeat.run(signal)];
+    const tasks = [this.#scheduler.run(signal), this.#heartbeat.run(signal)];
     // Only how the first one ends counts: the other is cancelled because of it.
     const end = await Promise.race(tasks).then(
       (): SessionEnd => ({ kind: "stopped" }),
@@ -131,7 +123,7 @@ export class SessionRun {
   /** Ends `run` when what is queued was sent, at the first failure, or at the deadline. */
   stop(deadlineMs: number): void {
     this.#stopping = true;
-    this.#lane.drain();
+    this.#scheduler.drain();
     this.#cancelDeadline = this.#parts.pipe.ambience.setTimer(deadlineMs, () => this.#abort.abort());
   }
 
@@ -158,7 +150,7 @@ export class SessionRun {
       onFailure: (error) => counters.fail(error),
       onAnswer: (answer, sentAt) => {
         counters.batchesSent++;
-        if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
+        if (answer.snapshotNeeded) this.#scheduler.requestSnapshot(sentAt);
       },
       limits: this.#parts.limits,
       onTaken: (batch, tookMs) => {
@@ -169,65 +161,70 @@ export class SessionRun {
         counters.poisonRows++;
         // An audit leaves out what a live row tells, and a rescan tells by live rows: an end would delete what a refused one stands for.
         if (row.phase === "audit" || row.phase === "message") {
-          this.audit.spoil();
-          this.rescan.spoil();
+          this.bulk.spoil();
         }
         pipe.onPoison?.(row);
       },
     });
   }
 
-  #makeSnapshot(): SnapshotActivity {
-    const { open, pipe, context, superseded, builder, history, connectBackoff, onCaughtUp } = this.#parts;
-    return new SnapshotActivity({
-      betweenAskedMs: open.session.sessionTimeoutMs,
-      source: pipe.source,
-      limits: this.#pace,
+  #makeBulk(): BulkJobs {
+    const { open, pipe, limits, context, superseded, counters, dirty, connectBackoff } = this.#parts;
+    const { source, ambience, logger, memory, bus } = pipe;
+    const shared: BulkParts = {
+      source,
+      limits,
+      pace: this.#pace,
       context,
-      touched: superseded.view(),
-      builder,
+      superseded,
       revives: this.#revives,
-      ambience: pipe.ambience,
+      ambience,
       backoff: connectBackoff,
-      logger: pipe.logger,
-      index: () => pipe.bus.committedIndex,
-      lastTotal: () => pipe.memory.lastSnapshotRows?.(),
-      onComplete: () => {
-        const { rows } = this.snapshot.progress;
-        history.complete();
-        onCaughtUp();
-        pipe.memory.noteSnapshot?.(rows);
-        pipe.logger.info({ rows }, "the snapshot is complete");
-      },
-      onEnded: () => this.#lane.snapshotEnded(),
+      logger,
+      news: this.#news,
+      index: () => bus.committedIndex,
+      emit: (event) => this.#onBulk(event),
+    };
+    return new BulkJobs(shared, this.#gate, {
+      snapshot: { betweenAskedMs: open.session.sessionTimeoutMs, lastTotal: () => memory.lastSnapshotRows?.() },
+      audit: { settings: this.#auditSettings, counters: counters.audit, predecessor: this.#predecessor },
+      rescan: { dirty, counters: counters.rescans },
+      scans: { counters: counters.scans },
     });
   }
 
-  #makeAudit(trace: AuditTrace): AuditActivity {
-    const { open, pipe, context, superseded, builder, counters, connectBackoff } = this.#parts;
+  get #auditSettings(): AuditParts["settings"] {
+    const { open, pipe } = this.#parts;
     const { auditIntervalMs } = pipe.settings;
-    return new AuditActivity({
-      source: pipe.source,
-      settings: {
-        intervalMs: open.session.auditIntervalMs ?? auditIntervalMs,
-        afterTakeOver: auditIntervalMs > 0,
-        secondAfterMs: open.session.sessionTimeoutMs,
-        lateSeconds: (TIMEOUTS * open.session.sessionTimeoutMs) / 1000,
-      },
-      limits: this.#pace,
-      context,
-      touched: superseded.view(),
-      builder,
-      revives: this.#revives,
-      ambience: pipe.ambience,
-      backoff: connectBackoff,
-      logger: pipe.logger,
-      counters: counters.audit,
-      trace,
-      predecessor: this.#predecessor,
-      onTookOver: () => pipe.memory.noteTookOver?.(true),
-      index: () => pipe.bus.committedIndex,
-    });
+    return {
+      intervalMs: open.session.auditIntervalMs ?? auditIntervalMs,
+      afterTakeOver: auditIntervalMs > 0,
+      secondAfterMs: open.session.sessionTimeoutMs,
+      lateSeconds: (TIMEOUTS * open.session.sessionTimeoutMs) / 1000,
+    };
+  }
+
+  #onBulk(event: BulkEvent): void {
+    const { pipe, history, onCaughtUp } = this.#parts;
+    switch (event.kind) {
+      case "snapshot complete":
+        history.complete();
+        onCaughtUp();
+        pipe.memory.noteSnapshot?.(event.rows);
+        pipe.logger.info({ rows: event.rows }, "the snapshot is complete");
+        return;
+      case "snapshot ended":
+        this.#scheduler.snapshotEnded();
+        return;
+      case "took over":
+        pipe.memory.noteTookOver?.(true);
+        return;
+      case "restated":
+        onCaughtUp();
+        return;
+      case "changes lost":
+        this.#lost(event.reason);
+    }
   }
 
   /** While the session of a stopped run would not have expired yet, nobody else can have led and died: Fusion would still take that one for the leader. */
@@ -237,56 +234,6 @@ export class SessionRun {
       return "unknown";
     const ago = pipe.ambience.wallClock() - before.stoppedRunAliveAt;
     return ago >= 0 && ago < open.session.sessionTimeoutMs ? "own run that was stopped" : "unknown";
-  }
-
-  #makeRescan(trace: AuditTrace): RescanActivity {
-    const { pipe, limits, context, superseded, dirty, builder, counters, connectBackoff } = this.#parts;
-    return new RescanActivity({
-      source: pipe.source,
-      dirty,
-      limits,
-      context,
-      touched: superseded.view(),
-      builder,
-      revives: this.#revives,
-      ambience: pipe.ambience,
-      backoff: connectBackoff,
-      logger: pipe.logger,
-      counters: counters.rescans,
-      trace,
-      index: () => pipe.bus.committedIndex,
-      onLoss: (reason) => this.#lost(reason),
-    });
-  }
-
-  #makeScans(): ScanActivity {
-    const { pipe, limits, context, superseded, builder, counters } = this.#parts;
-    return new ScanActivity({
-      source: pipe.source,
-      limits,
-      context,
-      touched: superseded.view(),
-      builder,
-      revives: this.#revives,
-      logger: pipe.logger,
-      counters: counters.scans,
-      index: () => pipe.bus.committedIndex,
-    });
-  }
-
-  #makeAnnouncement(): RestatementActivity {
-    const { pipe, context, superseded, connectBackoff, onCaughtUp } = this.#parts;
-    return new RestatementActivity({
-      source: pipe.source,
-      limits: this.#pace,
-      context,
-      touched: superseded.view(),
-      onEnded: onCaughtUp,
-      index: () => pipe.bus.committedIndex,
-      ambience: pipe.ambience,
-      backoff: connectBackoff,
-      logger: pipe.logger,
-    });
   }
 
   #makeSentinel(): SentinelActivity {
@@ -300,11 +247,11 @@ export class SessionRun {
       ambience,
       logger,
       counters: counters.sentinel,
-      mayAct: () => this.#lane.role === "leader" && !this.#stopping && this.#heartbeat.isFresh(),
+      mayAct: () => this.#scheduler.role === "leader" && !this.#stopping && this.#heartbeat.isFresh(),
     });
   }
 
-  #makeLane(role: Role): Scheduler {
+  #makeScheduler(role: Role): Scheduler {
     const { open, pipe, limits, context, history, counters, before } = this.#parts;
     const { sender, bus, ambience, logger } = pipe;
     const onDelivered = (batch: BusBatch): void => {
@@ -312,7 +259,7 @@ export class SessionRun {
       counters.delivered(batch, ambience.now());
       this.#gate.note(counters.lagMs ?? 0);
     };
-    const onDirty = (directories: readonly string[]): void => this.rescan.add(directories);
+    const onDirty = (directories: readonly string[]): void => this.bulk.rescan.add(directories);
     const onLoss = (reason: string): void => this.#lost(reason);
     const takenOver = (mayFollowOthers: boolean): number | undefined =>
       reviveFromSecond({
@@ -325,20 +272,16 @@ export class SessionRun {
       sender,
       sessionId: open.session.sessionId,
       bus,
-      realtime: new LiveChanges({ bus, limits, context, revives: this.#revives, onDirty, onLoss, onDelivered }),
-      snapshot: this.snapshot,
-      audit: this.audit,
-      rescan: this.rescan,
-      scans: this.#scans,
-      gate: this.#gate,
+      live: new LiveChanges({ bus, limits, context, revives: this.#revives, onDirty, onLoss, onDelivered }),
+      bulk: this.bulk,
+      news: this.#news,
       delivery: this.#delivery,
       history,
-      announcement: this.#makeAnnouncement(),
       reviveFrom: (wasPromoted) => {
         if (wasPromoted) this.#noteOthers();
         return takenOver(before.mayFollowOthers || wasPromoted);
       },
-      announceFrom: this.#revives ? takenOver(false) : undefined,
+      restateFrom: this.#revives ? takenOver(false) : undefined,
       ambience,
       logger,
     });
@@ -347,7 +290,7 @@ export class SessionRun {
   /** Whoever led before us left tombstones that we know nothing of; what it had sent may still be on its way. */
   #noteOthers(): void {
     const { open, pipe, context } = this.#parts;
-    context.revival.noteOthersUntil((pipe.ambience.wallClock() + open.session.sessionTimeoutMs) / 1000);
+    context.tombstones.noteOthersUntil((pipe.ambience.wallClock() + open.session.sessionTimeoutMs) / 1000);
   }
 
   #makeHeartbeat(): Heartbeat {
@@ -357,23 +300,23 @@ export class SessionRun {
       session: open.session,
       askedAt: open.askedAt,
       ambience: pipe.ambience,
-      canRealtime: () => this.#lane.hasPolled,
+      canRealtime: () => this.#scheduler.hasPolled,
       onFailure: (error) => counters.fail(error),
       onAnswer: (answer, sentAt, recovered) => {
         if (recovered) this.#delivery.wake();
         pipe.memory.noteHeartbeat?.(pipe.ambience.wallClock());
         onHeartbeat(answer);
-        this.#scans.add(answer.commands.filter(({ type }) => type === "scan"));
-        if (answer.role !== this.#lane.role) pipe.memory.noteTookOver?.(false);
-        this.#lane.setRole(answer.role);
-        if (answer.snapshotNeeded) this.#lane.requestSnapshot(sentAt);
+        this.bulk.scans.add(answer.commands.filter(({ type }) => type === "scan"));
+        if (answer.role !== this.#scheduler.role) pipe.memory.noteTookOver?.(false);
+        this.#scheduler.setRole(answer.role);
+        if (answer.snapshotNeeded) this.#scheduler.requestSnapshot(sentAt);
       },
     });
   }
 
   #lost(reason: string): void {
     this.#parts.counters.changesLost++;
-    this.#lane.lostChanges(reason);
+    this.#scheduler.lostChanges(reason);
   }
 
   /** Only paths leave tombstones. */

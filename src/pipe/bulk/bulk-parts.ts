@@ -1,0 +1,28 @@
+/** What all jobs in bulk of a session are made of, and what they tell it. */
+import type { SourceDriver } from "../../sdk/index.ts";
+import type { BatchSize } from "../send/work-item.ts";
+import type { RunnerParts } from "./runner.ts";
+
+export type BulkEvent =
+  /** The receiver accepted the end of a snapshot of everything. Followed by "snapshot ended". */
+  | { readonly kind: "snapshot complete"; readonly rows: number }
+  /** The receiver accepted the end of a snapshot, be it of everything or of nothing. */
+  | { readonly kind: "snapshot ended" }
+  /** Every audit that the take-over asked for is complete. */
+  | { readonly kind: "took over" }
+  /** What changed around the end of the run before was told again. */
+  | { readonly kind: "restated" }
+  /** Changes cannot be told by their directories. */
+  | { readonly kind: "changes lost"; readonly reason: string };
+
+export interface BulkParts extends RunnerParts {
+  readonly source: SourceDriver;
+  /** Size of a batch as configured, and less while live changes come. */
+  readonly limits: BatchSize;
+  readonly pace: BatchSize;
+  /** The schema knows tombstones. */
+  readonly revives: boolean;
+  /** Index for rows in bulk: the newest that does not overtake a live change still to come. */
+  readonly index: () => number;
+  readonly emit: (event: BulkEvent) => void;
+}
