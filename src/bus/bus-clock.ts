@@ -1,4 +1,4 @@
-/** Time and dice as the bus needs them, passed in so that tests own them. */
+/** Clocks, timers and random numbers of the bus, passed in so that tests control them. */
 export interface BusClock {
   /** Monotonic milliseconds. */
   now(): number;
@@ -6,7 +6,7 @@ export interface BusClock {
   wallClock(): number;
   /** [0, 1) */
   random(): number;
-  /** Calls back once after `delayMs`; the returned function cancels and is harmless afterwards. */
+  /** Calls back once after `delayMs`. The returned function cancels that, and does nothing afterwards. */
   setTimer(delayMs: number, callback: () => void): () => void;
 }
 
@@ -24,7 +24,10 @@ export function sleep(clock: Pick<BusClock, "setTimer">, delayMs: number, signal
   });
 }
 
-/** Whether the promise settled within the time; it is not waited for any longer. Rejects when the promise does in time. */
+/**
+ * True when the promise resolves within the time; after it the call returns false. Rejects when the promise
+ * rejects in time.
+ */
 export async function endsWithin(
   clock: Pick<BusClock, "setTimer">,
   boundMs: number,

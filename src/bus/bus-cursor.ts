@@ -6,9 +6,9 @@ import { Signal } from "./signal.ts";
 
 /** Where the next changes come from. */
 type Place =
-  /** In the chain: the change at `offset` of `segment` is next; `offset` may stand at its end. */
+  /** In the chain: the change at `offset` of `segment` comes next; `offset` may be the segment's length. */
   | { readonly kind: "attached"; segment: Segment; offset: number }
-  /** Cut off: from its own backlog, into which every new change is merged. */
+  /** Cut off: from a backlog of its own, into which the bus merges every new change. */
   | { readonly kind: "coalesced"; readonly backlog: CoalescedBacklog; enteredAt: number; lagMs: number };
 
 const bytesPerChange = (segment: Segment): number => segment.sizeBytes / Math.max(1, segment.changes.length);
@@ -19,11 +19,11 @@ export class BusCursor implements BusSubscription {
   readonly #news = new Signal();
   #place: Place;
   #loss: BusLoss | undefined;
-  /** What changes that were not kept have left. */
+  /** Directories of changes that were not kept. */
   readonly #dirty: DirtyDirectories;
-  /** Handed out, not committed. */
+  /** Handed out and not committed yet. */
   #outstanding: BusBatch[] = [];
-  /** Rewound: to be handed out again before anything else. */
+  /** Rewound: `take` hands these out again before anything else. */
   #again: BusBatch[] = [];
   #tickets = 0;
   #committedIndex: number;
@@ -136,7 +136,7 @@ export class BusCursor implements BusSubscription {
     this.#news.raise();
   }
 
-  /** From the chain into a backlog of its own. */
+  /** Moves the cursor's changes from the chain into a backlog of its own. */
   cutOff(): void {
     if (this.#place.kind !== "attached") return;
     const { segment, offset } = this.#place;
@@ -156,7 +156,7 @@ export class BusCursor implements BusSubscription {
     }
   }
 
-  /** False when the backlog is full: nothing is left of it then. */
+  /** False when the backlog is full; then the cursor has dropped it. */
   #merge(backlog: CoalescedBacklog, segment: Segment, from: number): boolean {
     const size = bytesPerChange(segment);
     for (let i = from; i < segment.changes.length; i++) {
@@ -170,7 +170,7 @@ export class BusCursor implements BusSubscription {
     return true;
   }
 
-  /** The backlog and everything in the chain from there on, into directories; false when they are too many. */
+  /** Turns the backlog and everything in the chain from there on into directories; false when they are too many. */
   #collapse(backlog: CoalescedBacklog, segment: Segment, from: number): boolean {
     for (const change of backlog.changes()) if (!this.#dirty.mark(change)) return false;
     for (let link: Segment | undefined = segment, i = from; link !== undefined; link = link.next, i = 0) {
@@ -224,7 +224,8 @@ export class BusCursor implements BusSubscription {
     const changes = place.backlog.take(maxChanges, maxBytes);
     if (place.backlog.size === 0) this.#attachAtEnd();
     if (changes.length === 0) return undefined;
-    // They leave in another order than they came: new indexes keep the wire's strictly increasing.
+    // Changes leave a backlog in another order than they came, so they get new indexes: indexes on the wire strictly
+    // increase.
     const indexes = changes.map(() => this.#bus.nextIndex());
     return { kind: "batch", changes, indexes, ticket: ++this.#tickets, lagMs: place.lagMs, enteredAt: place.enteredAt };
   }

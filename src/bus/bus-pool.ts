@@ -6,7 +6,7 @@ import { type BusLimits, type BusStatus, type BusSubscription, EventBus } from "
 
 /** One pipe's share of a source. */
 export interface BusLease {
-  /** Open; do not close it: the pool does when the last lease is gone. */
+  /** An open source. The pool closes it with the last lease; the pipe must not. */
   readonly source: SourceDriver;
   readonly bus: BusSubscription;
   busStatus(): BusStatus;
@@ -26,10 +26,10 @@ interface Shared {
 }
 
 /**
- * One opened source and one bus per signature, shared by every pipe on it.
+ * One opened source and one bus for each signature, shared by every pipe on it.
  *
- * The signature has to name everything that makes two sources different (driver, uri, credential, parameters, limits). Pipes come
- * and go on their own: the source is closed with the last lease and never before.
+ * The signature has to hold everything that makes two sources different (driver, uri, credential, parameters, limits).
+ * Pipes come and go independently: the pool closes a source with its last lease and never before.
  */
 export class BusPool {
   readonly #clock: BusClock;
@@ -37,7 +37,7 @@ export class BusPool {
   readonly #shared = new Map<string, Shared>();
   /** Sources that are being made: all who ask meanwhile share one. */
   readonly #making = new Map<string, Promise<Shared>>();
-  /** Sources on their way out: a successor with the same signature waits for them. */
+  /** Sources that are being closed: a new one with the same signature waits for them. */
   readonly #closing = new Map<string, Promise<void>>();
 
   constructor(clock: BusClock, logger: Logger) {
@@ -45,7 +45,10 @@ export class BusPool {
     this.#logger = logger;
   }
 
-  /** Rejects when the source cannot be made or opened; nothing stays behind then. Any number at once. */
+  /**
+   * Rejects when the source cannot be made or opened; then it leaves nothing behind. Any number of calls may run at
+   * once.
+   */
   async acquire(signature: string, create: CreateSource, limits: BusLimits): Promise<BusLease> {
     for (let closing = this.#closing.get(signature); closing; closing = this.#closing.get(signature)) await closing;
     const shared = this.#shared.get(signature) ?? (await this.#makeOnce(signature, create, limits));
@@ -66,8 +69,11 @@ export class BusPool {
   }
 
   /**
-   * Keeps a source open, if it is, while the last pipe on it is exchanged for another one. The answer lets go of it and has to be
-   * called; idempotent.
+   * Keeps a source open while the caller replaces the last pipe on it. Without an open source of that signature it does
+   * nothing.
+   *
+   * The caller has to call the returned function afterwards, or the source is never closed. Calling it again does
+   * nothing.
    */
   hold(signature: string): () => Promise<void> {
     const shared = this.#shared.get(signature);
@@ -91,7 +97,7 @@ export class BusPool {
   async #make(signature: string, create: CreateSource, limits: BusLimits): Promise<Shared> {
     const source = await create();
     const pump = new BusPump({ source, clock: this.#clock, logger: this.#logger });
-    // Directories are of use only to a source that can tell them again.
+    // A cursor collapses changes into directories only for a source that can read single directories again.
     const maxDirty = source.rescan === undefined ? 0 : (limits.maxDirty ?? MOST_DIRTY);
     const { lastStateIsEnough = true } = source;
     const busLimits = { ...limits, maxDirty, lastStateIsEnough };

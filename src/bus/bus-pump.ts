@@ -17,8 +17,8 @@ export interface PumpParts {
 const DEFAULT_BACKOFF: PumpBackoff = { firstMs: 200, maxMs: 30_000 };
 
 /**
- * Pulls the live stream of a source into a bus. A stream that ends or fails is never the end: every subscriber sees it in
- * `feed`, and it is opened again from the last index after a pause that grows while nothing comes through.
+ * Pulls the realtime changes of a source into a bus. When the stream ends or fails, every subscriber sees that in
+ * `feed`, and the pump opens the stream again from the last index. Its pauses grow while no change comes.
  */
 export class BusPump {
   readonly #source: SourceDriver;
@@ -42,7 +42,7 @@ export class BusPump {
     return { positionLost: first.kind === "failed" || first.positionLost };
   }
 
-  /** Resolves when nothing is pulled any more. */
+  /** Resolves when the pump has stopped pulling. */
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#running;
@@ -75,7 +75,7 @@ export class BusPump {
     }
   }
 
-  /** Until the stream is over. Never rejects. */
+  /** Publishes until the stream is over. Never rejects. */
   async #drain(bus: EventBus, opened: Opened): Promise<{ readonly delivered: boolean; readonly reason: string }> {
     if (opened.kind === "failed") return { delivered: false, reason: describeError(opened.error) };
     bus.setFeed({ state: "live" });

@@ -1,19 +1,22 @@
 /**
  * What a pipe that fell behind still has to send, as the last state per key instead of every change.
  *
- * Deletes go out first, then containers, then the rest, each in the order in which they were first touched. That order is safe:
+ * Deletes go out first, then containers, then the rest, each in the order in which they were first touched. That order
+ * is safe:
  *
- *   - a delete never undoes an upsert that is still here, because deleting a key drops its upsert, and deleting a container
- *     outdates every upsert below it (looked up when it is taken, by the stamp of the delete: no scan of the keys per delete);
- *   - an upsert that follows the delete of a container keeps that delete: without it the old subtree would stay at the far side.
- *     An upsert after the delete of anything else replaces it: the far side takes the last state over the old one;
+ *   - a delete never undoes an upsert that is still here, because deleting a key drops its upsert, and deleting a
+ *     container outdates every upsert below it (looked up when it is taken, by the stamp of the delete: no scan of the
+ *     keys per delete);
+ *   - an upsert that follows the delete of a container keeps that delete: without it the old subtree would stay at the
+ *     receiver. An upsert after the delete of anything else replaces it: the receiver takes the last state over the old
+ *     one;
  *   - a container precedes what lies in it whenever the source reported it first.
  *
- * A row that was inserted and then changed stays an insert: the receiver has not heard of it. One that was deleted and inserted again is an
- * update, where its delete is replaced.
+ * A row that was inserted and then changed stays an insert: the receiver has not heard of it. One that was deleted and
+ * inserted again is an update, where its delete is replaced.
  *
- * The bound counts keys and bytes. At the bound the outdated keys are swept out; if that does not help, `add` says no and the backlog
- * can only be told by its directories any more ({@link DirtyDirectories}).
+ * The bound counts keys and bytes. At the bound the outdated keys are swept out; if that does not help, `add` says no
+ * and the backlog can only be kept as directories any more ({@link DirtyDirectories}).
  */
 import type { Change } from "../sdk/index.ts";
 import { parentKey } from "./key-path.ts";
@@ -35,7 +38,7 @@ export class CoalescedBacklog {
   readonly #deletes = new Map<string, Entry>();
   readonly #containers = new Map<string, Entry>();
   readonly #leaves = new Map<string, Entry>();
-  /** Deleted containers and when, for as long as an upsert from before may be here. */
+  /** When containers were deleted, for as long as an older upsert may be here. */
   readonly #deletedContainers = new Map<string, number>();
   #stamp = 0;
   #bytes = 0;
@@ -44,7 +47,7 @@ export class CoalescedBacklog {
     this.#limits = limits;
   }
 
-  /** Keys with something to send; outdated ones count until they are met. */
+  /** Keys with something to send; an outdated one counts until `take` or a sweep meets it. */
   get size(): number {
     return this.#deletes.size + this.#containers.size + this.#leaves.size;
   }
@@ -53,13 +56,13 @@ export class CoalescedBacklog {
     return this.#bytes;
   }
 
-  /** Everything in it, in no order; outdated changes, too. */
+  /** Every change in it, in no order, outdated ones included. */
   *changes(): Iterable<Change> {
     for (const map of [this.#deletes, this.#containers, this.#leaves])
       for (const { change } of map.values()) yield change;
   }
 
-  /** False when the bound is reached: the change was not taken, and no further one should be. */
+  /** False when the bound is reached: the change was not taken, and the caller must not add another one. */
   add(change: Change, sizeBytes: number): boolean {
     if (this.#isFull(sizeBytes)) this.#sweep();
     if (this.#isFull(sizeBytes)) return false;
@@ -69,7 +72,7 @@ export class CoalescedBacklog {
     return true;
   }
 
-  /** At least one change when there is any, else as many as fit. */
+  /** As many changes as fit, and at least one when there is any. */
   take(maxChanges: number, maxBytes: number): Change[] {
     const taken: Change[] = [];
     let bytes = 0;
@@ -110,7 +113,7 @@ export class CoalescedBacklog {
     const [map, other] = isContainer ? [this.#containers, this.#leaves] : [this.#leaves, this.#containers];
     this.#remove(other, key);
     const earlier = map.get(key);
-    // An outdated entry must not lend its place: it may stand before the row of the new container it lies in.
+    // An outdated entry must not pass its place on: it may stand before the row of the new container around it.
     if (earlier !== undefined && this.#isOutdated(key, earlier.stamp)) this.#remove(map, key);
     this.#put(map, op === entry.change.op ? entry : { ...entry, change: { ...entry.change, op } });
   }
@@ -151,7 +154,7 @@ export class CoalescedBacklog {
     for (const map of [this.#deletes, this.#containers, this.#leaves]) {
       for (const [key, entry] of map) if (this.#isOutdated(key, entry.stamp)) this.#remove(map, key);
     }
-    // With every older upsert gone only the deletes still to be sent matter.
+    // Every older upsert is gone, so only the deletes that are still to be sent matter.
     for (const key of this.#deletedContainers.keys()) if (!this.#deletes.has(key)) this.#deletedContainers.delete(key);
   }
 }

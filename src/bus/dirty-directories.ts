@@ -1,20 +1,24 @@
 /**
- * Where a far side may be wrong: directories whose own row and list of children have to be told again.
+ * Directories in which the receiver may be wrong: the pipe has to send their own rows and those of their children
+ * again.
  *
- * This is what becomes of changes that are too many to be kept one by one. A change marks
+ * A cursor keeps these when there are too many changes to keep one by one. A change marks
  *
- *   - the directory itself, when it tells of one that exists: it may be new, with another one's children at the far side;
- *   - otherwise the directory that its key lies in: a file that exists, anything that was deleted, with all that was below it.
+ *   - the directory itself, when the change is that of a directory which exists: it may be new, and the receiver may
+ *     hold another directory's children there;
+ *   - otherwise the directory that its key lies in: a file that exists, anything that was deleted, with all that was
+ *     below it.
  *
- * So a directory that was made meanwhile is marked, and so is every one in it, for each was told of by a change of its own. One that is
- * gone needs nothing: the delete of it, or of what it lay in, has marked the next directory above.
+ * So a directory that was made meanwhile is marked, and so is every directory in it, because each came with a change of
+ * its own. A directory that is gone needs no mark: its delete, or that of a directory around it, has marked the next
+ * directory above.
  *
- * The bound counts directories. Beyond it everything is wrong, which is the root of the tree in so many words.
+ * The bound counts directories. Beyond it nothing is kept, and the pipe has to send everything again.
  */
 import type { Change } from "../sdk/index.ts";
 import { parentKey } from "./key-path.ts";
 
-/** Directories that a pipe or its place in the queue remembers. */
+/** How many directories a pipe, or its cursor, remembers. */
 export const MOST_DIRTY = 20_000;
 
 export class DirtyDirectories {
@@ -29,21 +33,21 @@ export class DirtyDirectories {
     return this.#directories.size;
   }
 
-  /** False when it cannot be told by directories any more: everything is wrong then, and nothing is kept. */
+  /** False when the change cannot be kept as a directory: then nothing is kept, and everything has to be sent again. */
   mark(change: Pick<Change, "op" | "key" | "isContainer">): boolean {
     const isDirectory = change.isContainer && change.op !== "delete";
     const directory = isDirectory ? change.key : parentKey(change.key);
     return directory === undefined ? this.#giveUp() : this.add(directory);
   }
 
-  /** As {@link mark}, for a directory. */
+  /** The same for a directory. */
   add(directory: string): boolean {
     if (!this.#directories.has(directory) && this.#directories.size >= this.#limit) return this.#giveUp();
     this.#directories.add(directory);
     return true;
   }
 
-  /** All of them, a directory before those in it; nothing is left. */
+  /** Removes and returns all of them, a directory before those in it. */
   takeAll(): string[] {
     const taken = [...this.#directories].sort();
     this.#directories = new Set();

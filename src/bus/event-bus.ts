@@ -1,22 +1,24 @@
 /**
- * The live changes of one source on their way to its pipes: one writer, a cursor per pipe.
+ * The realtime changes of one source on their way to its pipes: one writer, and a cursor for each pipe.
  *
- * Changes are held once, in shared immutable segments chained in order of arrival; a cursor points into the chain, and what lies
- * before the slowest cursor is nobody's any more. Order is the order of arrival and nothing else: the wire index is payload, so
- * any number of changes in one millisecond and a clock that steps back are harmless.
+ * The bus holds each change once, in shared immutable segments chained in order of arrival. A cursor points into the
+ * chain, and segments before the slowest cursor are garbage. The order is that of arrival and nothing else; the wire
+ * index is payload. So any number of changes in one millisecond, and a clock that is set back, are harmless.
  *
- * **When full** (changes or bytes): the writer never waits and a slow pipe never slows another. The cursor that lags most is cut
- * off alone: its backlog turns into the last state per key ({@link CoalescedBacklog}), which it drains before it joins the
- * chain again. That form is bounded too; beyond its bound it collapses into the directories to be looked at again
- * ({@link DirtyDirectories}), and beyond the bound of those the cursor reports a loss, which the pipe answers with a snapshot.
+ * **When full** (changes or bytes): the writer never waits, and a slow pipe never slows another. The bus cuts off the
+ * cursor that lags most: its changes become the last state of each key ({@link CoalescedBacklog}), which the cursor
+ * empties before it joins the chain again. Beyond the bound of that form they collapse into the directories to be read
+ * again ({@link DirtyDirectories}), and beyond the bound of those the cursor reports a loss, upon which the pipe sends
+ * a snapshot.
  *
- * What a cursor handed out is the cursor's until it is committed: it survives the cut, and `rewind` gives it out again first.
+ * A cursor keeps what it handed out until that is committed. This survives the cut, and after `rewind` the cursor hands
+ * it out again first.
  */
 import type { Change, ChangeBatch } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusCursor } from "./bus-cursor.ts";
 
-/** A run of live changes taken from the bus. */
+/** A run of realtime changes taken from the bus. */
 export interface BusBatch {
   readonly kind: "batch";
   readonly changes: readonly Change[];
@@ -29,46 +31,49 @@ export interface BusBatch {
   readonly enteredAt: number;
 }
 
-/** Changes are missing: the far side needs a snapshot. Said once per loss. */
+/** Changes are missing, and the receiver needs a snapshot. `take` returns it once for each loss. */
 export interface BusLoss {
   readonly kind: "lost";
   readonly reason: string;
 }
 
-/** Changes are missing, but only in these directories: each has to be told again, with its children. Said once. */
+/**
+ * Changes are missing, but only in these directories: the pipe has to send each again, with its children. `take`
+ * returns them once.
+ */
 export interface BusDirty {
   readonly kind: "dirty";
   /** A directory before those in it. */
   readonly directories: readonly string[];
 }
 
-/** How the stream behind the bus is doing. */
+/** State of the stream behind the bus. */
 export type FeedState =
   | { readonly state: "idle" }
   | { readonly state: "live" }
-  /** The stream ended or failed and is about to be opened again. */
+  /** The stream ended or failed, and the pump is about to open it again. */
   | { readonly state: "failed"; readonly reason: string; readonly failures: number };
 
-/** One pipe's cursor. Not for use by two at once. */
+/** One pipe's cursor. Only one task may use it at a time. */
 export interface BusSubscription {
   /**
-   * Has the source's stream opened at a committed index (-1 = none), if it is not running yet. `positionLost`: this cursor does
-   * not hold everything after that index.
+   * Opens the source's stream at a committed index (-1 = none), unless the stream runs already. `positionLost`: this
+   * cursor does not hold everything after that index.
    */
   start(startPosition: number): { readonly positionLost: boolean };
-  /** The next changes after the last ones taken, or undefined when there are none at the moment. */
+  /** The next changes after those that were taken last, or undefined when there are none at the moment. */
   take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined;
   /** Resolves when `take` may have something, when the feed changed, or when the signal aborts. */
   readable(signal: AbortSignal): Promise<void>;
-  /** Everything up to the batch was accepted by the far side. */
+  /** The receiver accepted everything up to this batch. */
   commit(batch: BusBatch): void;
-  /** Back to the last committed batch: what was taken is given out again, in the same batches. */
+  /** Goes back to the last committed batch: `take` hands out again what it handed out since, in the same batches. */
   rewind(): void;
   /** Changes not yet committed. */
   readonly backlog: number;
-  /** `take` would give nothing. */
+  /** `take` would return nothing. */
   readonly isEmpty: boolean;
-  /** Index of the last committed change; before the first one an index that every later change exceeds. */
+  /** Index of the last committed change; before the first commit an index below that of every later change. */
   readonly committedIndex: number;
   readonly feed: FeedState;
   close(): void;
@@ -77,32 +82,38 @@ export interface BusSubscription {
 export interface BusLimits {
   readonly maxChanges: number;
   readonly maxBytes: number;
-  /** Keys that a cursor which was cut off may hold, within `maxBytes`. Default four times `maxChanges`. */
+  /** How many keys a cursor that was cut off may hold, within `maxBytes`. Default four times `maxChanges`. */
   readonly maxCoalesced?: number;
-  /** Directories that the changes beyond that may collapse into; default 0: they are lost. A BusPool has its own default. */
+  /**
+   * How many directories the changes beyond that may collapse into. Default 0: they are lost; a BusPool has its own
+   * default.
+   */
   readonly maxDirty?: number;
-  /** False: the last state of a key does not stand for its changes, so that a cursor which is cut off has lost them. Default true. */
+  /**
+   * False: the last state of a key does not stand for its changes, so that a cursor which is cut off has lost them.
+   * Default true.
+   */
   readonly lastStateIsEnough?: boolean;
 }
 
 export interface BusStatus {
   readonly subscribers: number;
-  /** In the shared chain, for the slowest attached cursor. */
+  /** Held in the shared chain for the slowest attached cursor. */
   readonly heldChanges: number;
   readonly heldBytes: number;
-  /** Times a cursor was cut off. */
+  /** How often a cursor was cut off. */
   readonly overflows: number;
-  /** Changes that went through the coalesced form. */
+  /** How many changes went through a backlog of a cursor that was cut off. */
   readonly coalesced: number;
-  /** Times the changes of a cursor collapsed into directories. */
+  /** How often the changes of a cursor collapsed into directories. */
   readonly collapses: number;
-  /** Times a cursor lost changes. */
+  /** How often a cursor lost changes. */
   readonly losses: number;
   readonly lastIndex: number;
   readonly feed: FeedState;
 }
 
-/** A link of the chain. Only `next` is ever written after it was made. */
+/** A link of the chain. Only `next` is written after it was made. */
 export interface Segment {
   readonly changes: readonly Change[];
   readonly indexes: readonly number[];
@@ -115,7 +126,7 @@ export interface Segment {
   next: Segment | undefined;
 }
 
-/** Opens the stream; undefined as long as nobody pumps. */
+/** Opens the source's stream. */
 export type OpenFeed = (startPosition: number) => { readonly positionLost: boolean };
 
 const startOfChain = (enteredAt: number): Segment => ({
@@ -150,7 +161,7 @@ export class EventBus {
     this.#lastIndex = Math.floor(clock.wallClock());
   }
 
-  /** A cursor at the end: it sees everything published from now on. */
+  /** Makes a cursor at the end of the chain: it gets everything that is published from now on. */
   subscribe(): BusSubscription {
     const cursor = new BusCursor(this, this.#tail);
     this.#cursors.add(cursor);
@@ -176,7 +187,7 @@ export class EventBus {
     this.#cutOffLaggards();
   }
 
-  /** The source lost changes that nobody can name: every pipe needs a snapshot. */
+  /** The source lost changes and does not know which: every pipe needs a snapshot. */
   reportLoss(reason: string): void {
     for (const cursor of this.#cursors) cursor.onLost(reason);
   }
@@ -219,14 +230,14 @@ export class EventBus {
     return this.#tail.bytesBefore + this.#tail.sizeBytes;
   }
 
-  /** Epoch milliseconds, but always more than the one before, whatever the clock does. */
+  /** Epoch milliseconds, but always more than the index before, also when the clock is set back. */
   nextIndex(): number {
     this.#lastIndex = Math.max(this.#lastIndex + 1, Math.floor(this.#clock.wallClock()));
     return this.#lastIndex;
   }
 
   openFeed(startPosition: number): { readonly positionLost: boolean } {
-    // A stream that runs already cannot be turned back for a pipe that joins.
+    // A stream that runs already cannot go back for a pipe that joins.
     if (this.#feed.state !== "idle") return { positionLost: startPosition < this.#lastIndex };
     return this.#openFeed(startPosition);
   }

@@ -1,6 +1,6 @@
 /**
- * Wakes what waits for it. A signal that is raised while nothing waits is kept for the next wait, so there is no gap between looking and
- * waiting.
+ * Wakes the tasks that wait for it. When no task waits, the signal stays raised for the next wait, so that a task which
+ * looks and then waits misses nothing.
  */
 export class Signal {
   #isRaised = false;
@@ -11,7 +11,10 @@ export class Signal {
     for (const wake of [...this.#waiters]) wake();
   }
 
-  /** Resolves when it is raised (at once when it was since the last wait) or when `abort` aborts. Never rejects. */
+  /**
+   * Resolves when the signal is raised (at once when it was raised since the last wait) or when `abort` aborts. Never
+   * rejects.
+   */
   wait(abort: AbortSignal): Promise<void> {
     if (this.#isRaised || abort.aborted) {
       this.#isRaised = false;
