@@ -1,17 +1,17 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { FusionConfig } from "./fusion-config.ts";
 
-/** Whom a key speaks for. */
+/** The view or pipe to which a key belongs. */
 export type KeyOwner = { readonly kind: "view"; readonly id: string } | { readonly kind: "pipe"; readonly id: string };
 
 export const KEY_HEADER = "x-api-key";
 
-/** To who has a key of a view and wants to change something. */
+/** The answer to a client that has a read key and wants to change something. */
 export const READS_ONLY = "This key reads a view and changes nothing: use the push key of a pipe that feeds the view";
 
 /**
- * Keys and what they open. A key is looked up by a hash of it under a secret of this process, so how long a look-up takes tells
- * nothing about the keys that are known.
+ * Keys and what they open. A key is looked up by a hash with a secret of this process, so the time of a look-up reveals
+ * nothing about known keys.
  */
 export class KeyTable<T> {
   readonly #secret = randomBytes(32);

@@ -1,5 +1,5 @@
 /**
- * Who wins when rows of several origins speak about one path.
+ * Which row counts when rows of several origins have the same path.
  *
  *   realtime   always wins; a delete leaves a tombstone stamped with the logical clock.
  *   the rest   (snapshot, audit, on demand) is ignored unless its row is newer than what is stored.
@@ -33,7 +33,7 @@ export interface ArbitrationOptions {
   readonly tombstoneSeconds: number;
 }
 
-/** Rows that were not used, by reason, since the last reset. */
+/** How many rows were not used since the last reset, by reason. */
 export interface RefusedRows {
   /** No object, no path that a file may have, or a member of the wrong kind. */
   malformed: number;
@@ -46,7 +46,7 @@ export class Arbitration {
   readonly audit = new Audit(this.tree);
   readonly logicalClock: LogicalClock;
   readonly refused: RefusedRows = { malformed: 0, tombstoned: 0, outdated: 0 };
-  /** Paths that an audit found missing: realtime had not told. */
+  /** Paths that an audit removed although no realtime row had deleted them. */
   readonly blindDeletions = new Set<string>();
   readonly #tombstones = new Map<string, number>();
   readonly #options: ArbitrationOptions;
@@ -54,7 +54,7 @@ export class Arbitration {
   readonly #startSeconds: number;
   /** No suspect lives beyond this monotonic second. */
   #suspectHorizon = 0;
-  /** Some entry may be marked unannounced. */
+  /** Some entry may be marked as unannounced. */
   #anyUnannounced = false;
 
   constructor(options: ArbitrationOptions) {
@@ -94,7 +94,7 @@ export class Arbitration {
     if (wasRunning) this.#cleanTombstones(now);
   }
 
-  /** A new session came: the seen set and the blind spots of the one before are void. */
+  /** A new session began: the set of seen entries and the blind spots of the session before do not count any more. */
   forgetAudit(): void {
     this.audit.forget();
     this.blindDeletions.clear();
@@ -124,13 +124,16 @@ export class Arbitration {
     return this.tree.suspectUntilOf(id) > this.#monotonicSeconds();
   }
 
-  /** Ids of everything that counts as being written right now. */
+  /** Ids of the files that count as being written at the moment. */
   suspects(): readonly number[] {
     const now = this.#monotonicSeconds();
     return this.#suspectHorizon > now ? this.#idsWhere((id) => this.tree.suspectUntilOf(id) > now) : [];
   }
 
-  /** The agent looked at a suspect: what differs is taken over, and the file stays suspect for another period. */
+  /**
+   * The agent looked at a suspect: the view takes over what differs, and the file then stays suspect for another
+   * period.
+   */
   correctSuspect(path: string, modified: number, size: number | undefined): boolean {
     const id = this.tree.lookup(path);
     if (id === NONE || !this.isSuspect(id) || this.tree.isDirectory(id)) return false;

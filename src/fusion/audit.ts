@@ -1,9 +1,9 @@
 /**
- * The audit of one view: which entries it has seen since it began, and what is missing at its end.
+ * The audit of one view: which entries it has held since it began, and which are missing at its end.
  *
- * An entry's mark is `2 * round + 1` when the audit of that round saw it and `2 * round` when a realtime row touched it while
- * that audit ran; every round has its own number, so nothing has to be cleared. At the end each child of a seen, fully listed
- * directory goes that was neither seen nor touched.
+ * An entry's mark is `2 * round + 1` when the audit of that round saw it and `2 * round` when a realtime row touched it
+ * while that audit ran; every round has its own number, so nothing has to be cleared. At the end the view removes each
+ * child of a seen, fully listed directory that was neither seen nor touched.
  */
 import { type FileTree, NONE, ROOT } from "./tree.ts";
 
@@ -39,7 +39,7 @@ export class Audit {
     this.#round++;
   }
 
-  /** A new session came: what was seen so far may not be complete any more. */
+  /** A new session began: the rows so far may not be complete any more. */
   forget(): void {
     this.#running = false;
     this.#round++;

@@ -29,7 +29,7 @@ export class ConfigDocument {
     this.problems = parsed.success ? syntax : parsed.error.issues.flatMap((issue) => this.#describe(issue));
   }
 
-  /** JavaScript objects cannot have this key: it would vanish without a word. */
+  /** JavaScript objects cannot have this key: it would vanish silently. */
   #unusableNames(): readonly ConfigMessage[] {
     const found: ConfigMessage[] = [];
     visit(this.#document, {

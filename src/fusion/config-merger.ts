@@ -10,7 +10,7 @@ type Section = "receivers" | "views" | "pipes";
 type Entry<S extends Section> = NonNullable<FusionFile[S]>[string];
 type Found<S extends Section> = Map<string, { readonly value: Entry<S>; readonly document: ConfigDocument }>;
 
-/** Puts the files together: an id or a global setting may stand in one file only, and references must lead somewhere. */
+/** Merges the files: an id or a global setting may stand in one file only, and each reference must name something. */
 export class ConfigMerger {
   readonly problems: ConfigMessage[] = [];
   readonly #documents: readonly ConfigDocument[];
@@ -122,7 +122,7 @@ export class ConfigMerger {
     }
   }
 
-  /** Whoever may read must not be able to write. */
+  /** A read key must not be a push key as well. */
   #checkReadKeys(): void {
     const pushKeys = new Map<string, string>();
     for (const [id, { value }] of this.#receivers) for (const { key } of value.api_keys) pushKeys.set(key, id);

@@ -1,4 +1,4 @@
-/** Discovery and the audit's and sentinel's helpers: the same on the receivers and on the management port. */
+/** Routes for discovery, audits and the sentinel: the same on the receivers and on the management port. */
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { KEY_HEADER, type KeyOwner, type KeyRing, READS_ONLY } from "./api-keys.ts";
@@ -13,7 +13,7 @@ import type { View } from "./view.ts";
 type OwnerEnv = { Bindings: HttpBindings; Variables: { owner: KeyOwner } };
 
 const FEEDBACK_BYTES = 8_388_608;
-/** Of the paths of one task: an agent takes no answer of more than 1 MiB. */
+/** Bound for the paths of one task: an agent reads no answer of more than 1 MiB. */
 const TASK_BYTES = 262_144;
 
 /** Puts the owner of the request's key into `owner`, or answers 401. */
@@ -28,7 +28,7 @@ export function keyRequired(keys: KeyRing): MiddlewareHandler<OwnerEnv> {
   };
 }
 
-/** After {@link keyRequired}: who may only read is sent away. */
+/** After {@link keyRequired}: answers 403 to a key that may only read. */
 const pushKeyRequired: MiddlewareHandler<OwnerEnv> = async (c, next) => {
   if (c.get("owner").kind !== "pipe") return c.json({ detail: READS_ONLY }, 403);
   await next();
@@ -62,7 +62,7 @@ function withSlash(url: string): string {
   return target.toString();
 }
 
-/** A push key speaks for the views its pipe feeds. */
+/** A push key is valid for the views that its pipe feeds. */
 const viewsOf = (core: FusionCore, owner: KeyOwner): readonly View[] => core.pipes.get(owner.id)?.views ?? [];
 
 function sentinelTask(views: readonly View[]): object {
@@ -100,7 +100,7 @@ async function feedback(c: Context<OwnerEnv>, views: readonly View[], budget: By
   return c.json({ status: "processed", drivers_updated: list.length === 0 ? 0 : views.length });
 }
 
-/** A missing file is left to realtime and the audit: "not there" in a stat is no proof of a delete. */
+/** A missing file is left to realtime changes and audits: a stat that does not find it is no proof of a delete. */
 function correct(view: View, update: unknown): void {
   if (typeof update !== "object" || update === null) return;
   const { mtime, size, status } = update as Record<string, unknown>;

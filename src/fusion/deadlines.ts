@@ -1,8 +1,9 @@
 /**
- * Whose time is up, without looking at everybody: a binary heap by deadline.
+ * Finds the items whose deadline has passed without looking at every item: a binary heap by deadline.
  *
- * A deadline that moved on is not moved in the heap: when its old one comes up the item is asked again and put back. So keeping
- * something alive costs nothing, and each look costs what has come up since the last one.
+ * When an item gets a later deadline, the heap does not change. When the old deadline comes up, the heap asks the item
+ * again and puts it back. So keeping an item alive costs nothing, and each look costs as much as there are deadlines
+ * since the last look.
  */
 export class Deadlines<T> {
   readonly #deadlineOf: (item: T) => number;
@@ -18,12 +19,12 @@ export class Deadlines<T> {
     this.#push({ at: this.#deadlineOf(item), item });
   }
 
-  /** Call it for each item that went before its time: items that are gone never are the greater part of what is kept. */
+  /** Call it for each item that ends before its deadline, so that such items are never the greater part of the heap. */
   drop(): void {
     if (++this.#gone * 2 <= this.#heap.length + 64) return;
     this.#gone = 0;
     const left = this.#heap.filter(({ item }) => this.#deadlineOf(item) !== Number.NEGATIVE_INFINITY);
-    // What is in order is a heap.
+    // A sorted list is a heap.
     this.#heap = left.sort((a, b) => a.at - b.at);
   }
 

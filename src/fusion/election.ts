@@ -1,13 +1,14 @@
 /**
- * Who leads a view and how far its snapshot is. First come, first served: whoever knocks while the seat is vacant gets it and
- * keeps it until its session ends. The view can be read only when the one on the seat has ended a snapshot itself.
+ * Which session leads a view, and how far its snapshot is. The first session that asks while there is no leader becomes
+ * leader, and stays it until the session ends. Readers can read the view only when this leader has ended a snapshot
+ * itself.
  */
 
 /**
- * - `awaited`: this leader has sent no snapshot yet.
- * - `demanded`: the view was emptied under this leader; it has to send one (again).
- * - `stale`: as before, but a snapshot was under way when the view was emptied, and its end must not count.
- * - `refreshing`: one has ended, another is under way; the view stays readable.
+ * - `awaited`: the leader has sent no snapshot yet.
+ * - `demanded`: the view was emptied while it led; it has to send a snapshot (again).
+ * - `stale`: the same, but a snapshot was under way when the view was emptied, and its end must not count.
+ * - `refreshing`: one snapshot has ended and another one is under way; the view stays readable.
  */
 export type SnapshotPhase = "awaited" | "demanded" | "stale" | "running" | "ended" | "refreshing";
 
@@ -72,7 +73,10 @@ export const isComplete = (seat: Seat): boolean =>
 
 export const leads = (seat: Seat, sessionId: string): boolean => seat.state === "held" && seat.sessionId === sessionId;
 
-/** The leader has to be asked for a snapshot. One that only just took the seat will send it by itself and gets `graceMs`. */
+/**
+ * Fusion has to ask the leader for a snapshot. A new leader sends one by itself, so Fusion waits `graceMs` before it
+ * asks.
+ */
 export function wantsSnapshot(seat: Seat, nowMs: number, graceMs: number): boolean {
   if (seat.state === "vacant") return false;
   if (seat.snapshot === "demanded" || seat.snapshot === "stale") return true;

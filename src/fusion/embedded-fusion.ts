@@ -16,7 +16,7 @@ import { viewRoutes } from "./view-routes.ts";
 export interface EmbeddedFusionOptions {
   readonly config: FusionConfig;
   readonly logger: Logger;
-  /** Go on to the next port when one is taken; otherwise that is an error. Default false. */
+  /** Try the next port when one is taken; otherwise that is an error. Default false. */
   readonly portFallback?: boolean;
   /** For tests. */
   readonly clock?: FusionClock;
@@ -24,7 +24,7 @@ export interface EmbeddedFusionOptions {
   readonly stalledMs?: number;
 }
 
-/** Of request bodies that are being read at one time; at least two of the largest fit. */
+/** Budget of all request bodies that are being read; at least two of the largest fit. */
 const BODY_BUDGET_BYTES = 67_108_864;
 
 export interface ViewSummary {

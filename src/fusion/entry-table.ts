@@ -9,21 +9,22 @@ export const UNANNOUNCED = 8;
 
 const FIRST_CAPACITY = 256;
 
-/** Freed entries that readers may hold back, beyond as many as there are; then the readers are given up. */
+/** How many freed entries readers may hold back beyond the number of live ones; then the readers become invalid. */
 const MOST_HELD_BACK = 65_536;
 
-/** Somebody who walks the links over several turns of the event loop. */
+/** A reader that follows the links over several turns of the event loop. */
 export interface TreeReader {
-  /** False once the table was emptied or has changed too much: the ids the reader holds mean nothing any more. */
+  /** False once the table was emptied or has changed too much: then the reader's ids are worthless. */
   valid: boolean;
 }
 
 /**
  * The entries of one tree as columns of numbers: an entry is an index, about 60 bytes plus its name.
  *
- * As JavaScript objects a million entries would take three times that and keep the garbage collector busy. Ids freed while a
- * reader is open are given out again only when the last reader has left; until then a freed entry keeps its links, which lead
- * the reader back into the living part. When more is held back for readers than the table is large, they have been too slow.
+ * As JavaScript objects a million entries would take three times that and keep the garbage collector busy. Ids freed
+ * while a reader is open are given out again only when the last reader has left; until then a freed entry keeps its
+ * links, which lead the reader back into the living part. When more entries are held back for readers than the table
+ * has, the readers were too slow.
  */
 export class EntryTable {
   parents = new Int32Array(FIRST_CAPACITY);

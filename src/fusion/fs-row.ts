@@ -6,7 +6,7 @@ export type RawRow = Readonly<Record<string, unknown>>;
 export const asRow = (row: unknown): RawRow | undefined =>
   typeof row === "object" && row !== null && !Array.isArray(row) ? (row as RawRow) : undefined;
 
-/** The canonical path of a row, or undefined when it names none that a file may have. */
+/** The canonical path of a row, or undefined when no file can have that path. */
 export function pathOf(row: RawRow): string | undefined {
   const path = row.path ?? row.file_path;
   return typeof path === "string" && path !== "" && !isPathTooLong(path) ? canonicalPath(path) : undefined;
@@ -35,5 +35,5 @@ const MOST_BYTES = 2 ** 63;
 export const isSize = (value: unknown): value is number =>
   typeof value === "number" && value >= 0 && value <= MOST_BYTES;
 
-/** A size may be missing or of the wrong kind, which counts as 0, but no number that no file can have. */
+/** A size may be missing or of the wrong kind, which counts as 0. It must not be a number that no file can have. */
 export const isSizeOrNone = (value: unknown): boolean => typeof value !== "number" || isSize(value);

@@ -1,19 +1,19 @@
 /** The two clocks of the embedded Fusion, passed in so that tests can move time. */
 export interface FusionClock {
-  /** Seconds since 1970 with fraction: what is compared with modification times. */
+  /** Seconds since 1970 with their fraction, for comparisons with modification times. */
   wallSeconds(): number;
-  /** Milliseconds that never go back: what timeouts are measured with. */
+  /** Milliseconds that never go back, for timeouts. */
   monotonicMs(): number;
 }
 
-/** Farther apart than this in milliseconds, the fine clock is set by the wall clock again. */
+/** When the two clocks are farther apart than this (milliseconds), the fine clock is set by the wall clock again. */
 const DRIFT_MS = 2;
 
 let correctionMs = performance.timeOrigin;
 
 /**
- * The wall clock with fractions of a millisecond: `Date.now()` is cut to whole ones, and a tombstone's stamp is compared with
- * the times of files made in the same millisecond.
+ * The wall clock with fractions of a millisecond: `Date.now()` is cut to whole ones, and a tombstone's stamp is
+ * compared with the times of files made in the same millisecond.
  */
 function wallSeconds(): number {
   const coarse = Date.now();

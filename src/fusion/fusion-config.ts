@@ -34,7 +34,7 @@ export interface ViewConfig {
   readonly id: string;
   readonly apiKeys: ReadonlySet<string>;
   readonly hotFileThresholdSeconds: number;
-  /** How long a delete is remembered at least. Default 3600. */
+  /** How long Fusion remembers a delete at least, in seconds. Default 3600. */
   readonly tombstoneSeconds?: number;
   /** Entries that a tree query may touch; 0 = no limit. */
   readonly maxTreeItems: number;

@@ -26,7 +26,7 @@ export type IngestOutcome =
 
 export type ScanRequestOutcome =
   | { readonly kind: "asked"; readonly job: ScanJob }
-  /** Nobody has a session. */
+  /** No agent has a session. */
   | { readonly kind: "nobody" }
   /** The agents have enough to do. */
   | { readonly kind: "busy" };
@@ -49,7 +49,7 @@ export interface PipeFacts {
 /**
  * Everything between the routes and the trees: sessions, roles, and which pipe feeds which view. No HTTP, no timers.
  *
- * Every entry point first closes the sessions that ran out, so what a caller sees never depends on when the sweep last ran.
+ * Every method first closes expired sessions, so its result never depends on when the periodic sweep ran.
  */
 export class FusionCore {
   readonly views = new Map<string, View>();
@@ -141,7 +141,7 @@ export class FusionCore {
     return { kind: "applied", snapshotNeeded: this.#snapshotNeeded(session) };
   }
 
-  /** The highest realtime index that every view of the session's pipe has taken from the session's task. */
+  /** The highest realtime index that every view of the session's pipe has applied for the session's task. */
   positionOf(session: SessionRecord): number | undefined {
     let lowest: number | undefined;
     for (const view of this.#pipe(session.pipeId).views) {
@@ -184,13 +184,13 @@ export class FusionCore {
     return { kind: "asked", job: view.jobs.open(jobId, command.path, asked, now) };
   }
 
-  /** Closes the sessions that ran out. */
+  /** Closes expired sessions. */
   sweep(): void {
     const expired = this.#sessions.takeExpired();
     if (expired.length > 0) this.#ended(expired, "expired");
   }
 
-  /** They are not among the sessions any more. A view that nobody feeds any more is emptied. */
+  /** The sessions were removed from the registry. A view without any session is emptied. */
   #ended(sessions: readonly SessionRecord[], how: "closed" | "expired"): void {
     const left = new Set<View>();
     for (const session of sessions) {
@@ -215,7 +215,7 @@ export class FusionCore {
     for (const view of this.views.values()) view.jobs.complete(sessionId, jobId, path, this.#clock.wallSeconds());
   }
 
-  /** Leader when it leads any view of its pipe: that view needs its snapshot. */
+  /** A session is leader when it leads any view of its pipe, because that view needs its snapshot. */
   #roleOf(session: SessionRecord): Role {
     return this.#pipe(session.pipeId).views.some((view) => view.isLedBy(session.id)) ? "leader" : "follower";
   }

@@ -4,10 +4,10 @@ import { z } from "zod";
 
 const port = z.number().int().min(0).max(65_535);
 const name = z.string().min(1);
-/** Timers hold no longer delays than 2^31 ms. */
+/** Timers cannot wait for longer than 2^31 ms. */
 const seconds = z.number().min(0).max(2_000_000);
 
-/** An agent sends some 4 MiB at a time and less after a 413; 10,000 rows with long paths are 16 MiB. */
+/** An agent sends about 4 MiB at a time, and less after a 413. 10,000 rows with long paths are 16 MiB. */
 export const DEFAULT_MAX_BODY_BYTES = 16_777_216;
 
 const receiver = z.strictObject({

@@ -12,9 +12,11 @@ export interface ListenOptions {
   readonly port: number;
   /** Go on to the next port when one is taken. */
   readonly portFallback: boolean;
-  /** What listens, for messages. */
+  /** The name of the server in messages. */
   readonly what: string;
-  /** A connection on which nothing moves for so long in the middle of a request or an answer is closed. Default 60 s. */
+  /**
+   * A connection on which nothing moves for so long in the middle of a request or an answer is closed. Default 60 s.
+   */
   readonly stalledMs?: number;
 }
 
@@ -26,15 +28,15 @@ export interface ListeningServer {
 }
 
 /**
- * An agent has three connections, so this is room for more agents than one process can serve. What comes beyond it is closed at
- * once.
+ * An agent has three connections, so this is enough for more agents than one process can serve. Further connections are
+ * closed at once.
  */
 const MOST_CONNECTIONS = 512;
 const HEADERS_MS = 10_000;
-/** For a whole request with its body; the same for a line that is silent. */
+/** For a whole request with its body, and for a connection on which no byte moves. */
 const REQUEST_MS = 60_000;
 
-/** How many ports after the wanted one are tried. */
+/** How many ports after the wanted one the server tries. */
 const FALLBACK_TRIES = 100;
 
 export async function listen(app: FusionApp, options: ListenOptions): Promise<ListeningServer> {
@@ -81,7 +83,7 @@ function listenOnce(server: Server, port: number, host: string): Promise<void> {
     server.once("error", reject);
     server.listen(port, host, () => {
       server.off("error", reject);
-      // A connection that could not be taken is lost to who wanted it, nothing more.
+      // A connection that could not be accepted is lost for its client, and has no other effect.
       server.on("error", () => undefined);
       resolve();
     });
@@ -97,7 +99,7 @@ function close(server: Server): Promise<void> {
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** A page on the internet may point a name of its own at 127.0.0.1; the Host header then gives it away. */
+/** A page on the internet may let a name of its own point at 127.0.0.1. The Host header then shows that name. */
 function behindHostCheck(handle: Handle): Handle {
   return async (request, response) => {
     if (isLoopbackHostHeader(request.headers.host)) return handle(request, response);

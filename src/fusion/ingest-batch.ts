@@ -1,4 +1,4 @@
-/** What an agent posts, once its shape has been checked. Rows are looked at one by one when they are applied. */
+/** A batch of an agent whose shape was checked. The rows themselves are checked one by one when they are applied. */
 
 export type MessageSource = "realtime" | "snapshot" | "audit" | "on_demand_job";
 export type EventType = "insert" | "update" | "delete";
@@ -31,7 +31,7 @@ export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: BodyProblem };
 
-/** Envelopes of these kinds report the end of a scan when they carry metadata; their events are not looked at. */
+/** Envelopes of these kinds report the end of a scan when they carry metadata; Fusion does not look at their events. */
 const JOB_COMPLETIONS: ReadonlySet<string> = new Set([
   "on_demand_job",
   "on_demand_jon",

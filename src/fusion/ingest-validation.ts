@@ -1,6 +1,6 @@
 /**
- * Checks the shape of an ingest body by hand: a schema library would look at each of ten thousand rows, and rows are not part of
- * the shape. One bad event refuses the whole batch, as the protocol has it.
+ * Checks the shape of an ingest body by hand: a schema library would look at each of ten thousand rows, and rows are
+ * not part of the shape. One bad event makes Fusion refuse the whole batch, as the protocol says.
  */
 import type { BodyProblem, Checked, EventType, IngestBatch, IngestEvent, MessageSource } from "./ingest-batch.ts";
 
@@ -93,7 +93,7 @@ function readChoice<T extends string>(value: unknown, choices: ReadonlySet<strin
   return value as T;
 }
 
-/** Whole numbers, also written as text, as the real Fusion takes them. */
+/** Whole numbers, also written as text, as the real Fusion accepts them. */
 export function readInteger(value: unknown, place: Place): number {
   required(value, place);
   const number = typeof value === "string" && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : value;
@@ -102,14 +102,14 @@ export function readInteger(value: unknown, place: Place): number {
   return number;
 }
 
-/** A session that nobody ends holds its view open for as long as it lives. */
+/** A session without an end keeps its view open for as long as it lives. */
 const MOST_TIMEOUT_SECONDS = 86_400;
 const MOST_TASK_CHARACTERS = 1024;
 
 const TRUE_WORDS = new Set(["true", "t", "yes", "y", "on", "1"]);
 const FALSE_WORDS = new Set(["false", "f", "no", "n", "off", "0"]);
 
-/** Booleans, also written as 0, 1 or a word, as the real Fusion takes them. */
+/** Booleans, also written as 0, 1 or a word, as the real Fusion accepts them. */
 export function booleanOf(value: unknown): boolean | undefined {
   if (typeof value === "boolean") return value;
   if (typeof value !== "string" && typeof value !== "number") return undefined;
@@ -128,7 +128,7 @@ function readBoolean(value: unknown, place: Place): boolean {
 export interface SessionBody {
   readonly taskId: string;
   readonly sourceUri: string | null;
-  /** Asked for by the agent, a day at most. */
+  /** What the agent asks for, a day at most. */
   readonly timeoutSeconds: number | undefined;
 }
 

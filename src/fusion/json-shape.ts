@@ -1,6 +1,6 @@
 /**
- * What `JSON.parse` would make of a text, judged by its brackets before it is asked: 64 KB of gzip hold millions of lists, and lists in
- * lists take gigabytes and many seconds.
+ * Judges by its brackets what `JSON.parse` would make of a text, before parsing it: 64 KB of gzip can hold millions of
+ * lists, and lists in lists take gigabytes and many seconds.
  */
 
 /** A row lies four levels deep; nothing on the wire needs more than a few of them. */
@@ -17,7 +17,7 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** Why the text is not parsed at all; undefined when it may be. Text that is no JSON gets any answer. */
+/** Why the text must not be parsed; undefined when it may be. For text that is not JSON the result is arbitrary. */
 export function shapeProblem(bytes: Uint8Array): string | undefined {
   const mostContainers = FREE_CONTAINERS + bytes.length / BYTES_PER_CONTAINER;
   let depth = 0;

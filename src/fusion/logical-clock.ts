@@ -1,14 +1,15 @@
 import type { FusionClock } from "./fusion-clock.ts";
 
-/** How many of the latest samples count. */
+/** How many of the latest samples the clock uses. */
 const WINDOW = 10_000;
 
 /**
- * Fusion's idea of "now" on the file server: its own wall clock minus the most common difference between that clock and the
- * modification times of realtime rows.
+ * Fusion's idea of "now" on the file server: its own wall clock minus the most common difference between that clock and
+ * the modification times of realtime rows.
  *
- * Differences are whole seconds, truncated towards zero; of equally common ones the smallest counts. So a stream of rows with
- * old times (an unpacked archive) moves this clock back, and deletions processed then are stamped in the past.
+ * Differences are whole seconds, truncated towards zero; of equally common ones the smallest counts. So a stream of
+ * rows with old times (an unpacked archive) moves this clock back, and deletions processed then are stamped in the
+ * past.
  */
 export class LogicalClock {
   readonly #clock: FusionClock;

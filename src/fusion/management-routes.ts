@@ -1,4 +1,4 @@
-/** For operators: which pipes there are and what they have done. Any key of the configuration opens it. */
+/** Routes for operators: which pipes there are and what they have done. Any key of the configuration is valid. */
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import type { KeyOwner, KeyRing } from "./api-keys.ts";

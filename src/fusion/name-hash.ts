@@ -1,13 +1,14 @@
 import { randomFillSync } from "node:crypto";
 
-/** 64 random bits, drawn once per process: whoever may name files cannot choose names that meet in one slot. */
+/** 64 random bits, drawn once per process: a user who may name files cannot choose names that fall into one slot. */
 const [KEY_LOW, KEY_HIGH] = randomFillSync(new Uint32Array(2)) as unknown as [number, number];
 
 const rotate = (word: number, by: number): number => (word << by) | (word >>> (32 - by));
 
 /**
- * HalfSipHash-1-3 (Aumasson and Bernstein) of a number and a name's UTF-16 units, two a word. Unlike FNV with a random start, where names
- * that collide for one start mostly do so for all, it gives an outsider who does not know the key nothing to go by.
+ * HalfSipHash-1-3 (Aumasson and Bernstein) of a number and a name's UTF-16 units, two a word. With FNV and a random
+ * start, names that collide for one start usually collide for all. Here an outsider who does not know the key cannot
+ * find names that collide.
  */
 export function halfSipHash(low: number, high: number, first: number, name: string): number {
   let v0 = low;

@@ -5,8 +5,8 @@ const FIRST_SLOTS = 256;
 /**
  * (parent, name) -> entry id for a whole tree in one array: open addressing with linear probing, four bytes a slot.
  *
- * A map per directory would cost ten times that. Id 0 stands for an empty slot. Removal shifts followers back, so there are no
- * grave marks and lookups stay short for ever.
+ * A map per directory would cost ten times that. Id 0 stands for an empty slot. Removal shifts followers back, so there
+ * are no grave marks and lookups stay short for ever.
  */
 export class NameIndex {
   readonly #table: EntryTable;

@@ -1,11 +1,12 @@
 /**
- * Shell patterns of `*` and `?`, matched in one pass over the text whatever the pattern is: the set of all places in the pattern
- * where a match may stand is kept as bits, so no combination of stars and text makes it look at a character twice.
+ * Shell patterns of `*` and `?`, matched in one pass over the text whatever the pattern is: the set of all places in
+ * the pattern where a match may stand is kept as bits, so no combination of stars and text makes it look at a character
+ * twice.
  *
  * `?` stands for one UTF-16 unit.
  */
 
-/** Longer ones are no patterns of names: a name has at most 255 bytes. */
+/** A longer pattern matches no name: a name has at most 255 bytes. */
 export const MOST_PATTERN_LENGTH = 256;
 
 const STAR = "*";

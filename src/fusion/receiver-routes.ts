@@ -1,4 +1,4 @@
-/** What agents talk to: sessions, heartbeats, data. docs/protocol.md restates the wire. */
+/** The routes for agents: sessions, heartbeats, data. docs/protocol.md describes the wire. */
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { KEY_HEADER, KeyTable } from "./api-keys.ts";
@@ -11,11 +11,11 @@ import { refusedBody } from "./refused-body.ts";
 import { type BodyLimits, readJson, readOptionalObject } from "./request-body.ts";
 import type { SessionRecord } from "./session-registry.ts";
 
-/** `pipe`: whose push key came with the request; `session`: its session of the path, where it is alive. */
+/** `pipe`: the pipe of the push key in the request; `session`: the session of the path, if it is alive. */
 type ReceiverEnv = { Bindings: HttpBindings; Variables: { pipe: string; session: SessionRecord | undefined } };
 type Ctx = Context<ReceiverEnv>;
 
-/** Bodies other than data are small. */
+/** Bodies without events are small. */
 const SMALL_BODY_BYTES = 1_048_576;
 
 export function receiverRoutes(core: FusionCore, receiver: ReceiverConfig, budget: ByteBudget): FusionApp {
@@ -36,7 +36,7 @@ export function receiverRoutes(core: FusionCore, receiver: ReceiverConfig, budge
   return app as unknown as FusionApp;
 }
 
-/** Before the first byte of a body is read: who has no key costs nothing. */
+/** Checked before the first byte of a body is read: a client without a key costs nothing. */
 function pushKeyRequired(pipes: KeyTable<string>): MiddlewareHandler<ReceiverEnv> {
   return async (c, next) => {
     const key = c.req.header(KEY_HEADER);
@@ -48,7 +48,7 @@ function pushKeyRequired(pipes: KeyTable<string>): MiddlewareHandler<ReceiverEnv
   };
 }
 
-/** A session of another pipe is as unknown as one that never was. */
+/** For a key, the session of another pipe is unknown. */
 function sessionOfPipe(core: FusionCore): MiddlewareHandler<ReceiverEnv> {
   return async (c, next) => {
     const session = core.session(c.req.param("id") ?? "");

@@ -13,21 +13,24 @@ export type BodyOutcome =
 type Refusal = Extract<BodyOutcome, { kind: "refused" }>;
 
 export interface BodyLimits {
-  /** Of one body, after decompression. */
+  /** The largest body, after decompression. */
   readonly maxBytes: number;
-  /** Of all bodies that are being read. */
+  /** The budget of all bodies that are being read. */
   readonly budget: ByteBudget;
 }
 
-/** The client went away before its body was complete. Nobody is left to answer. */
+/** The client went away before its body was complete, so there is nobody to answer. */
 export class ClientGone extends Error {}
 
-/** What is read and thrown away of a body that is too large, so that the answer arrives; the rest breaks the connection. */
+/**
+ * How much of a body that is too large is read and thrown away, so that the answer arrives. Beyond it the connection
+ * breaks.
+ */
 const MOST_DISCARDED_BYTES = 67_108_864;
 
 /**
- * Reads a JSON body, plain or gzip. Straight from the socket's stream: going through the web streams of a Request would copy
- * every body once more. Ask for key and session before: this is where a request begins to cost memory.
+ * Reads a JSON body, plain or gzip, straight from the socket's stream: the web streams of a Request would copy every
+ * body once more. Check key and session before: from here on a request costs memory.
  */
 export async function readJson(request: IncomingMessage, limits: BodyLimits): Promise<BodyOutcome> {
   const encoding = (request.headers["content-encoding"] ?? "identity").toLowerCase();
@@ -71,11 +74,11 @@ async function readBytes(request: IncomingMessage, limits: BodyLimits, zipped: b
 
 interface Held {
   chunks: Buffer[];
-  /** Taken from the budget. */
+  /** What this body has taken from the budget. */
   bytes: number;
 }
 
-/** Until the end of the body, or why it is not read any further. */
+/** Reads to the end of the body, or says why it stopped. */
 function gather(
   request: IncomingMessage,
   { maxBytes, budget }: BodyLimits,

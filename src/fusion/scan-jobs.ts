@@ -1,4 +1,7 @@
-/** Scans on demand of one view: asked for by a reader, done by every session, finished when each has reported or is gone. */
+/**
+ * Scans on demand of one view: a reader asks for one, every session carries it out, and it is finished when each
+ * session has reported or is gone.
+ */
 
 export interface ScanJob {
   readonly id: string;
@@ -10,7 +13,7 @@ export interface ScanJob {
   completedAt: number | null;
 }
 
-/** Finished jobs are kept for readers, the oldest going first. */
+/** Finished jobs are kept for readers; the oldest are dropped first. */
 const KEPT = 200;
 
 export class ScanJobs {
@@ -42,7 +45,7 @@ export class ScanJobs {
     }
   }
 
-  /** A session that is gone is not waited for. */
+  /** A session is gone: its jobs do not wait for it. */
   drop(sessionId: string, now: number): void {
     for (const job of this.#jobs.values()) {
       if (job.completedAt !== null || job.done.has(sessionId)) continue;

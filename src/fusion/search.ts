@@ -1,4 +1,4 @@
-/** Entries by the pattern of their names, without keeping anybody waiting: heartbeats go on between two slices. */
+/** Finds entries by a pattern. It works in slices, so that heartbeats do not wait for it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Arbitration } from "./arbitration.ts";
 import { NamePattern } from "./name-pattern.ts";
@@ -6,12 +6,12 @@ import { ROOT } from "./tree.ts";
 import { entryHead } from "./tree-json.ts";
 
 const SLICE_MS = 5;
-/** Between two looks at the clock. */
+/** Entries between two looks at the clock. */
 const ENTRIES_PER_LOOK = 64;
 
 /**
- * The entries below the root that match, as JSON without the closing brace, by path; undefined when the view was emptied or
- * nobody wants the answer any more. A pattern with a slash is one of whole paths, any other one of names.
+ * The matching entries below the root, as JSON without the closing brace, by path. Undefined when the view was emptied
+ * or the client has gone. A pattern with a slash is compared with whole paths, any other one with names.
  */
 export async function search(
   arbitration: Arbitration,

@@ -1,4 +1,6 @@
-/** The open sessions of all pipes: pure state, the clock passed in. Only heartbeats keep a session alive, never data. */
+/**
+ * The open sessions of all pipes: pure state, the clock passed in. Only heartbeats keep a session alive, never data.
+ */
 import { Deadlines } from "./deadlines.ts";
 import type { FusionClock } from "./fusion-clock.ts";
 
@@ -70,7 +72,7 @@ export class SessionRegistry {
     return this.#sessions.get(id);
   }
 
-  /** A heartbeat arrived. Hands out the waiting commands: each is delivered at most once. */
+  /** A heartbeat arrived. Returns the waiting commands, each of them once. */
   beat(session: SessionRecord, canRealtime: boolean | undefined): readonly ScanCommand[] {
     session.lastHeartbeatMs = this.#clock.monotonicMs();
     if (canRealtime !== undefined) session.canRealtime = canRealtime;
@@ -87,7 +89,9 @@ export class SessionRegistry {
     return session;
   }
 
-  /** Removes the sessions without a heartbeat for longer than their timeout, and hands them out, the first to expire first. */
+  /**
+   * Removes the sessions without a heartbeat for longer than their timeout and returns them, the first to expire first.
+   */
   takeExpired(): readonly SessionRecord[] {
     const expired = this.#deadlines.takeDue(this.#clock.monotonicMs());
     for (const session of expired) this.#forget(session);

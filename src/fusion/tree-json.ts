@@ -1,8 +1,9 @@
 /**
  * A tree as JSON, in pieces.
  *
- * A view of a million entries is some 150 MB of text, so it is written piece by piece as the reader takes it. Writers go on in
- * between: a piece (some thousand entries, so every small tree as a whole) is of one moment, a long answer is not.
+ * A view of a million entries is about 150 MB of text, so it is written piece by piece as the client takes it. Agents
+ * change the tree in between: a piece (some thousand entries, so every small tree as a whole) shows one moment, a long
+ * answer does not.
  */
 import type { Arbitration } from "./arbitration.ts";
 import { NONE, type TreeReader } from "./tree.ts";
@@ -31,7 +32,7 @@ export function entryHead(arbitration: Arbitration, id: number, path: string, on
   return `${head},"size":${size},"modified_time":${modified},"created_time":${created},"integrity_suspect":${suspect}`;
 }
 
-/** One number that is none would break the answer for the whole view. */
+/** A single value that is no number would make the whole answer invalid JSON. */
 const finite = (value: number): number => (Number.isFinite(value) ? value : 0);
 
 export function* treePieces(

@@ -27,9 +27,9 @@ export function canonicalPath(path: string): string {
   return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
 }
 
-/** What Linux takes as a path. */
+/** The longest path of Linux, in bytes. */
 const MOST_PATH_BYTES = 4096;
-/** The same as it may look on the wire: a byte that is no UTF-8 is three characters there. */
+/** The same on the wire, where a byte that is no UTF-8 becomes three characters. */
 const MOST_WIRE_CHARACTERS = 3 * MOST_PATH_BYTES;
 /** Bytes of one character on the wire: three at most, for four come as a pair. */
 const SURELY_SHORT = Math.floor(MOST_PATH_BYTES / 3);
@@ -44,7 +44,7 @@ export function isPathTooLong(path: string): boolean {
   return bytes > MOST_PATH_BYTES;
 }
 
-/** Directories that a row may bring along unannounced. An agent tells of a directory before what is in it. */
+/** How many unknown directories a row may create. An agent sends a directory before what is in it. */
 export const MOST_UNKNOWN_SEGMENTS = 255;
 
 /** The part of a canonical path above its last `segments`; undefined when it has no more than so many. */

@@ -5,10 +5,10 @@ import { NameIndex } from "./name-index.ts";
 export { NONE, ROOT, type TreeReader } from "./entry-table.ts";
 
 /**
- * The picture of one watched directory: entries as numbers, children in order of arrival, one hash index over (parent, name) for
- * all directories. Paths given to it are canonical ({@link canonicalPath}).
+ * The picture of one watched directory: entries as numbers, children in order of arrival, one hash index over (parent,
+ * name) for all directories. Paths given to it are canonical ({@link canonicalPath}).
  *
- * The root always exists and is a directory. Knows nothing of who may change what: that is arbitration.
+ * The root always exists and is a directory. The tree does not decide which row counts: that is arbitration.
  */
 export class FileTree {
   readonly #table = new EntryTable();
@@ -16,7 +16,7 @@ export class FileTree {
   #entries = 0;
   #directories = 0;
   #fileBytes = 0;
-  /** Rows come directory by directory, so the directory of the last path is nearly always that of the next. */
+  /** Rows come directory by directory, so the next path usually lies in the same directory as the last one. */
   #lastDirectoryPath = "/";
   #lastDirectory = ROOT;
 
@@ -61,7 +61,7 @@ export class FileTree {
   isDirectory = (id: number): boolean => ((this.#table.flags[id] as number) & DIRECTORY) !== 0;
   /** The last audit could not list this directory. */
   isAuditSkipped = (id: number): boolean => ((this.#table.flags[id] as number) & AUDIT_SKIPPED) !== 0;
-  /** Found by an audit or a scan on demand, and no live row has told of it yet. */
+  /** Found by an audit or a scan on demand; no realtime row of it has come yet. */
   isUnannounced = (id: number): boolean => ((this.#table.flags[id] as number) & UNANNOUNCED) !== 0;
   /** The audit's note about this entry. */
   markOf = (id: number): number => this.#table.marks[id] as number;
@@ -115,9 +115,9 @@ export class FileTree {
   }
 
   /**
-   * The entry of a path, made when it is missing, with its directories (dated 0). Whatever stands there as the other kind is
-   * removed first; a file in the way of a directory gives way. `name` is the last segment when the caller has it as a string of
-   * its own: a slice of the path would keep the whole path in memory.
+   * The entry of a path, made when it is missing, with its directories (dated 0). An entry of the other kind at this
+   * path is removed first, and so is a file in the place of a directory above. `name` is the last segment, if the
+   * caller has it as a string of its own: a slice of the path would keep the whole path in memory.
    */
   ensure(path: string, directory: boolean, name: string): number {
     if (path === "/") return ROOT;
@@ -156,7 +156,10 @@ export class FileTree {
     return path;
   }
 
-  /** From now on no id is given out twice, so links may be followed across turns. Close it exactly once. */
+  /**
+   * While the reader is open no freed id is used again, so the caller may follow links over several turns. Close it
+   * exactly once.
+   */
   openReader(): TreeReader {
     return this.#table.openReader();
   }

@@ -1,4 +1,4 @@
-/** What the view API tells about a view, its sessions and its scans. */
+/** What the view API shows about a view, its sessions and its scans. */
 import type { FusionCore } from "./fusion-core.ts";
 import type { ScanJob } from "./scan-jobs.ts";
 import type { SessionRecord } from "./session-registry.ts";
@@ -25,7 +25,7 @@ export function viewStatistics(view: View): object {
   };
 }
 
-/** Of the id only its beginning: readers tell sessions apart by it, and nobody ends or feeds one with it. */
+/** Only the beginning of the id: readers can tell sessions apart by it, and cannot end or feed one with it. */
 export function sessionFacts(core: FusionCore, view: View, session: SessionRecord): object {
   const leader = view.isLedBy(session.id);
   return {
@@ -35,7 +35,7 @@ export function sessionFacts(core: FusionCore, view: View, session: SessionRecor
     agent_id: session.taskId.split(":")[0],
     client_ip: session.clientIp,
     source_uri: session.sourceUri,
-    /** Monotonic seconds, as the real one shows it. */
+    /** Monotonic seconds, as the real Fusion shows it. */
     last_activity: session.lastHeartbeatMs / 1000,
     created_at: session.createdAt,
     allow_concurrent_push: core.pipes.get(session.pipeId)?.config.allowConcurrentPush ?? true,

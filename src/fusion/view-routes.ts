@@ -1,4 +1,4 @@
-/** What readers of a view ask: the tree, its statistics, who feeds it. */
+/** The routes for readers of a view: the tree, its statistics, its sessions. */
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { KEY_HEADER, type KeyRing, KeyTable, READS_ONLY } from "./api-keys.ts";
@@ -16,7 +16,7 @@ import { jobFacts, sessionFacts, viewStatistics } from "./view-facts.ts";
 type ViewEnv = { Bindings: HttpBindings; Variables: { view: View } };
 type Ctx = Context<ViewEnv>;
 
-/** Entries of one answer that is a list. */
+/** The most entries of an answer that is a list. */
 const MOST_LISTED = 10_000;
 
 export function viewRoutes(core: FusionCore, keys: KeyRing): FusionApp {
@@ -61,7 +61,7 @@ export function viewRoutes(core: FusionCore, keys: KeyRing): FusionApp {
 const readKeysOf = (view: View): KeyTable<true> =>
   new KeyTable([...view.config.apiKeys].map((key) => [key, true] as const));
 
-/** Emptying a view is writing: a matter of those who feed it. */
+/** Emptying a view is writing, so it needs a key of a pipe that feeds the view. */
 function reset(c: Ctx, core: FusionCore, keys: KeyRing): Response {
   const view = core.views.get(c.req.param("view") ?? "");
   if (view === undefined) return c.json({ detail: "Not Found" }, 404);
@@ -116,7 +116,7 @@ function tree(c: Ctx, core: FusionCore): Response {
   return streamed(pieces);
 }
 
-/** A piece is made when the socket has room for it. */
+/** Writes a piece when the socket has room for it. */
 function streamed(pieces: Generator<string, void, undefined>): Response {
   const encoder = new TextEncoder();
   const first = pieces.next();
@@ -215,7 +215,7 @@ function suspects(c: Ctx): Response {
   );
 }
 
-/** The counts are whole, the lists have an end. */
+/** The counts are complete; the lists are cut. */
 function blindSpots(c: Ctx): Response {
   const view = c.get("view");
   const added = view.arbitration.unannounced();

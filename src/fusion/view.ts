@@ -6,7 +6,7 @@ import type { IngestBatch } from "./ingest-batch.ts";
 import { ScanJobs } from "./scan-jobs.ts";
 import type { SessionRecord } from "./session-registry.ts";
 
-/** How long a tombstone lives at least. */
+/** The shortest life of a tombstone. */
 const TOMBSTONE_SECONDS = 3600;
 
 /** One view: the tree, who leads it, and what its sessions have committed. Its life ends with its last session. */
@@ -47,7 +47,7 @@ export class View {
     return leads(this.#seat, sessionId);
   }
 
-  /** The session takes the seat if nobody holds it. */
+  /** The session becomes leader if the view has none. */
   knock(sessionId: string): void {
     this.#advance({ type: "knock", sessionId, nowMs: this.#clock.monotonicMs() });
   }
@@ -80,7 +80,10 @@ export class View {
     return this.#positions.get(taskId);
   }
 
-  /** Forgets everything: the last session is gone, or an operator asked for it. A leader is asked for a new snapshot. */
+  /**
+   * Forgets everything, because the last session is gone or an operator asked for it. The view asks its leader for a
+   * new snapshot.
+   */
   reset(): void {
     this.arbitration.reset();
     this.#positions.clear();
