@@ -35,9 +35,12 @@ const contentPolicy = (nonce: string): string =>
   ].join("; ");
 
 export interface ConsoleAccess {
-  /** Opens everything: `?token=...`, or `Authorization: Bearer ...`. */
+  /** Shows everything: `?token=...`, or `Authorization: Bearer ...`. */
   readonly token: string;
-  /** Who has no token sees states and counts. False where others than this machine can ask: then nobody sees anything. */
+  /**
+   * Whether a client without the token sees states and counts. False when other machines can reach the page: then it
+   * sees nothing.
+   */
   readonly isOpen: boolean;
 }
 
@@ -47,7 +50,7 @@ type ConsoleEnv = { Variables: { sight: Sight } };
 const givenToken = (context: Context): string | undefined =>
   context.req.query("token") ?? /^Bearer (.+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
 
-/** Undefined: nothing is to be seen. A wrong token is an error and not the same as none. */
+/** Undefined: the client may see nothing. A wrong token is an error, not the same as no token. */
 function sightOf(context: Context, { token, isOpen }: ConsoleAccess): Sight | undefined {
   const given = givenToken(context);
   if (given === undefined) return isOpen ? "public" : undefined;
@@ -58,7 +61,7 @@ function sightOf(context: Context, { token, isOpen }: ConsoleAccess): Sight | un
 export function consoleApp(status: () => AgentStatus, access: ConsoleAccess): Hono<ConsoleEnv> {
   const app = new Hono<ConsoleEnv>();
   app.use(async (context, next) => {
-    // Elsewhere a name is no guard, and the token is asked for in any case.
+    // On other addresses the host name protects nothing, and the token is required in any case.
     if (access.isOpen && !isLocalHost(context.req.header("host")))
       return context.text("This page is for localhost only.\n", 403);
     if (!["GET", "HEAD"].includes(context.req.method)) return context.text("Read-only.\n", 405, { allow: "GET, HEAD" });

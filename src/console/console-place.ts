@@ -3,16 +3,16 @@
 export interface ConsolePlace {
   /** `localhost` = both addresses of loopback. */
   readonly host: string;
-  /** Absent: the usual one, or the next free one. 0: any. */
+  /** Absent: the usual port, or the next free one. 0: any port. */
   readonly port?: number;
 }
 
 const USUAL_PORT = 8100;
-/** Those of a Fusion on the same machine, which may be started later. */
+/** The ports of a Fusion on the same machine, which may start later. */
 const FUSION_PORTS = new Set([8101, 8102]);
 const TRIES = 32;
 
-/** In order: the one that was set, or the usual one and those behind it. */
+/** The ports to try, in order: the one that is set, or the usual one and those after it. */
 export function portsToTry({ port }: ConsolePlace): readonly number[] {
   if (port !== undefined) return [port];
   return Array.from({ length: TRIES }, (_, at) => USUAL_PORT + at).filter((each) => !FUSION_PORTS.has(each));

@@ -1,11 +1,14 @@
 /**
- * The status page on http://localhost:8100: read-only, and for this machine only unless the configuration says otherwise.
+ * The status page on http://localhost:8100: read-only, and for this machine only unless the configuration says
+ * otherwise.
  *
- * On loopback it answers only requests that name loopback as their host, so that a web page elsewhere cannot reach it under a name of its
- * own that points here. Any user of the machine gets there, so names, paths and texts are for who has the token (console-token.ts), and
- * connections are few and short: they must not cost the agent its file descriptors. A port that is taken is said and survived.
+ * On loopback it answers only requests whose host is loopback, so that a web page from the internet cannot reach it
+ * under a name that points here. Any user of the machine can reach it. So it shows names, paths and texts only with the
+ * token (console-token.ts), and its connections are few and short, because they must not use up the agent's file
+ * descriptors. When the port is taken, the log says so and the agent runs without the page.
  *
- * What answers is loaded with the first request: a page that nobody opens costs an agent nothing but a socket.
+ * The code of the page is loaded with the first request: as long as nobody opens it, it costs a socket and nothing
+ * else.
  */
 import type { RequestListener, Server } from "node:http";
 import type { AgentStatus, ConsoleState } from "../agent/agent-status.ts";
@@ -21,7 +24,7 @@ export interface ConsoleServer {
   close(): Promise<void>;
 }
 
-/** Hands every request to the page, once that is loaded. */
+/** Passes every request to the page, once that is loaded. */
 function loadedOnDemand(status: () => AgentStatus, access: ConsoleAccess, logger: Logger): RequestListener {
   let page: Promise<RequestListener> | undefined;
   return (request, response) => {
@@ -39,13 +42,13 @@ function loadedOnDemand(status: () => AgentStatus, access: ConsoleAccess, logger
 
 function listen(listener: RequestListener, host: string, port: number): Promise<Server> {
   const server = createLocalServer(listener);
-  // Of a line on which nothing moves.
+  // For a connection on which no byte moves.
   server.timeout = REQUEST_MS;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port, host, ipv6Only: host === "::1" }, () => {
       server.off("error", reject);
-      // A connection that could not be taken is lost to who wanted it, nothing more.
+      // A connection that could not be accepted is lost for its client, and has no other effect.
       server.on("error", () => undefined);
       resolve(server);
     });
@@ -69,7 +72,10 @@ interface Listening {
   readonly name: string;
 }
 
-/** A program of somebody else on the other address of loopback would get what is meant for us under the name `localhost`. */
+/**
+ * A program of another user on the other address of loopback would get requests to `localhost` that are meant for this
+ * page.
+ */
 async function listenOnLoopback(listener: RequestListener, port: number, mayBeAlone: boolean): Promise<Listening> {
   const first = await listen(listener, "127.0.0.1", port);
   try {
@@ -96,21 +102,21 @@ export interface ConsoleOptions {
   readonly place: ConsolePlace;
   readonly token: string;
   readonly status: () => AgentStatus;
-  /** The process has no file descriptors to spare: then the page does without any. Default: never. */
+  /** Whether the process has no file descriptors to spare: then the page closes. Default: never. */
   readonly isPressed?: () => boolean;
   readonly logger: Logger;
 }
 
 const NO_PAGE = { shed: () => undefined, close: async () => undefined };
 
-/** What the page takes the agent may need more. */
+/** The agent may need the descriptors of the page more. */
 function shedUnderPressure(server: Server, isPressed: () => boolean): void {
   server.on("connection", (socket) => {
     if (isPressed()) socket.destroy();
   });
 }
 
-/** Never rejects: without a port there is no page, and the agent works all the same. */
+/** Never rejects: without a port there is no page, and the agent runs all the same. */
 export async function startConsole(options: ConsoleOptions): Promise<ConsoleServer> {
   const { place, token, status, logger, isPressed = () => false } = options;
   const listener = loadedOnDemand(status, { token, isOpen: isLoopback(place.host) }, logger);
@@ -123,7 +129,7 @@ export async function startConsole(options: ConsoleOptions): Promise<ConsoleServ
       for (const each of servers) shedUnderPressure(each, isPressed);
       const url = urlOf(name, server === undefined ? port : portOf(server));
       const note = port === ports[0] ? undefined : `port ${ports[0]} is taken: this is the next free one`;
-      // The log is no place for the token.
+      // The token must not be in the log.
       logger.info({ url }, note === undefined ? "status page" : `status page: ${note}`);
       return {
         state: { state: "listening", url: `${url}?token=${token}`, ...(note === undefined ? {} : { note }) },

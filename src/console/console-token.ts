@@ -1,6 +1,6 @@
 /**
- * The word that opens the whole status page: any local user reaches a port of loopback, but only the owner reads the home. A new one with
- * each run, so that what saw an old one knows nothing.
+ * The token for the whole status page: any local user can reach a port of loopback, but only the owner can read the
+ * home. Each run has a new token, so that a client with an old one sees nothing.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { rm } from "node:fs/promises";
@@ -20,5 +20,5 @@ export async function makeConsoleToken(file: string): Promise<ConsoleToken> {
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-/** In a time that tells nothing. */
+/** Compares in a time that reveals nothing about the token. */
 export const isSameToken = (given: string, token: string): boolean => timingSafeEqual(digest(given), digest(token));

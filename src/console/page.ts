@@ -1,6 +1,6 @@
 /**
- * The status page, drawn on this side so that it shows everything without a script. The script only fetches the new
- * `main` and puts it in the place of the old one. Every text goes through `html`, which escapes it.
+ * The status page, rendered by the agent so that it shows everything without a script. The script only fetches a new
+ * `main` and replaces the old one by it. Every text goes through `html`, which escapes it.
  */
 import { html, raw } from "hono/html";
 import type { AgentState, AgentStatus, DescriptorState, PipeReport, SourceReport } from "../agent/agent-status.ts";
@@ -115,7 +115,7 @@ const bounded = (rows: number, expected: number): Markup =>
 
 function troubles(pipe: PipeReport): readonly string[] {
   return [
-    ...(pipe.poisonRows > 0 ? [`${count(pipe.poisonRows)} rows refused by the far side`] : []),
+    ...(pipe.poisonRows > 0 ? [`${count(pipe.poisonRows)} rows refused by the receiver`] : []),
     ...(pipe.changesLost > 0 ? [`fell behind ${count(pipe.changesLost)} times`] : []),
     ...(pipe.lastError === undefined || pipe.info.includes(pipe.lastError) ? [] : [`last error: ${pipe.lastError}`]),
   ];
@@ -170,7 +170,7 @@ function sourceTable(sources: readonly SourceReport[]): Markup {
   </table></div>`;
 }
 
-/** What changes: the script fetches it anew again and again. */
+/** The part that changes: the script fetches it again and again. */
 export function renderMain(status: AgentStatus): Markup {
   return html`<main>
 <header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}<span id="lost" class="pill bad">no answer</span></header>
@@ -182,7 +182,9 @@ ${sourceTable(status.sources)}
 </main>`;
 }
 
-/** The whole document around a `main`. `nonce` is what its Content-Security-Policy allows to run and to style. */
+/**
+ * The whole document around a `main`. The Content-Security-Policy allows scripts and styles with this `nonce` alone.
+ */
 export function renderPage(main: Markup, nonce: string): Markup {
   return html`<!doctype html>
 <html lang="en">

@@ -1,4 +1,4 @@
-/** The page for who has no token: states and counts, nothing with a name. */
+/** The page for a client without the token: states and counts, and no names. */
 import { html } from "hono/html";
 import {
   AGENT_TONES,
@@ -32,7 +32,7 @@ const sourceRow = (source: PublicSource, at: number): Markup => html`<tr>
   <td class="number">${source.entries === null ? "–" : count(source.entries)}</td>
 </tr>`;
 
-/** In the place of the full `main`. */
+/** Replaces the full `main`. */
 export const renderPublicMain = (status: PublicStatus): Markup => html`<main>
 <header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}<span id="lost" class="pill bad">no answer</span></header>
 <dl class="facts">

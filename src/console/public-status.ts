@@ -1,6 +1,6 @@
 /**
- * What anybody on this machine may know: how the agent is, in states and counts. No name of anything, no path, no text from elsewhere, and
- * only what is listed here, whatever else the status learns to tell.
+ * What any user of this machine may know: states and counts of the agent. It holds no names, no paths and no texts, and
+ * only what is listed here: members that the status gets later are not copied.
  */
 import type { AgentState, AgentStatus, PipeReport, SourceReport } from "../agent/agent-status.ts";
 

@@ -1,26 +1,28 @@
 /**
- * The typed face of the C++ addon: exactly what crosses the border. Nothing else in the project touches a .node file.
+ * The types of the C++ addon: exactly what crosses between C++ and JavaScript. Nothing else in the project touches a
+ * .node file.
  *
- * Paths that cross are wire paths (docs/protocol.md): relative to the root, leading slash, invalid bytes escaped; the root itself is given
- * as an absolute file system path.
+ * Paths are wire paths (docs/protocol.md): relative to the root, with a leading slash, invalid bytes escaped. Only the
+ * root itself is given as an absolute path of the file system.
  */
 
-/** One filter for every phase, applied before a directory is armed or listed. */
+/** One filter for every phase, applied before the engine watches or lists a directory. */
 export interface FilterOptions {
   /** Shell pattern (`*`, `?`, `[a-z]`, `[!x]`) on the name of everything that is not a directory. Default `*`. */
   readonly filePattern?: string;
   /**
-   * Exclude globs: without a slash they match a name at any depth, with one the path from the root; `**` spans directories;
-   * a trailing slash restricts to directories. An excluded directory's subtree does not exist for us.
+   * Exclude globs: without a slash they match a name at any depth, with one the path from the root; `**` spans
+   * directories; a trailing slash restricts to directories. The engine treats an excluded directory as if it did not
+   * exist, with everything below it.
    */
   readonly exclude?: readonly string[];
-  /** Absolute file system paths that are left out with everything below them, exactly. */
+  /** Absolute paths of the file system that are left out, each with everything below it. */
   readonly excludePaths?: readonly string[];
 }
 
-/** How little whoever reads a whole tree gets in others' way. */
+/** Throttling of scans and tree walks. */
 export interface PolitenessOptions {
-  /** Weaker than other threads, 1..19. Default 0 = as the process. */
+  /** Nice value of their threads, 1..19. Default 0 = as the process. */
   readonly scanNice?: number;
   /** Class and level as of ioprio_set(2): class << 13 | level. Default 0 = as the process. */
   readonly scanIoPriority?: number;
@@ -31,15 +33,17 @@ export interface PolitenessOptions {
 export interface BulkOptions {
   /** Target size of a chunk. Default 512 KiB. */
   readonly chunkBytes?: number;
-  /** Chunks in the pool; when all are out the producer waits. Default 8. */
+  /** Chunks in the pool; when the consumer holds all of them, the producer waits. Default 8. */
   readonly poolChunks?: number;
 }
 
-/** Where whoever reads a tree stops. */
+/** Bounds of scans and watches. */
 export interface BoundOptions {
-  /** Directories whose path below the root is longer are not entered and count as unreadable. Default 4096; 0 = no limit. */
+  /**
+   * Directories with a longer path below the root are not entered and count as unreadable. Default 4096; 0 = no limit.
+   */
   readonly maxPathBytes?: number;
-  /** What has not answered for so long counts as unreadable. Default 5000. */
+  /** A directory that has not answered for so long counts as unreadable. Default 5000. */
   readonly hangMs?: number;
 }
 
@@ -50,15 +54,21 @@ export interface ScanOptions extends FilterOptions, BulkOptions, PolitenessOptio
   readonly maxDepth?: number;
   /** Follow into other mounted file systems (never pseudo file systems). Default true. */
   readonly crossMounts?: boolean;
-  /** Only these wire paths, the root by default; what is not there has no row. Throws for what is no wire path. */
+  /**
+   * Only these wire paths, by default the root. A path that does not exist has no row; `createScan` throws for one that
+   * is no wire path.
+   */
   readonly paths?: readonly string[];
   /** With everything below. Default true. */
   readonly recursive?: boolean;
-  /** NativeWatch.rootIdentity(): another directory at the root is an error (ESTALE) at the beginning, and `complete` is false at the end. */
+  /**
+   * NativeWatch.rootIdentity(). When another directory stands at the root at the beginning, the scan fails with ESTALE;
+   * when one does at the end, `complete` is false.
+   */
   readonly rootIdentity?: string;
 }
 
-/** As it crosses the border; src/native/bulk.ts turns it into a RowChunk. */
+/** A chunk as the addon returns it; src/native/bulk.ts turns it into a RowChunk. */
 export interface NativeChunk {
   /** Handle for `release`. */
   readonly slot: number;
@@ -94,42 +104,61 @@ export interface ScanSummary {
   /** The first 100. */
   readonly errors: readonly ScanError[];
   readonly elapsedMs: number;
-  /** Whether the whole tree was covered: not cancelled, and the root was there from beginning to end. */
+  /** True when the whole tree was read: not cancelled, and the root was there from beginning to end. */
   readonly complete: boolean;
 }
 
-/** A stateless scan of a tree. */
+/** A stream of bulk rows: a stateless scan, or a snapshot or audit of a watch. */
 export interface NativeScan {
-  /** The next chunk, or null at the end. Rejects with an Error with `code` (`ENOENT`, `ENOTDIR`, `EACCES` ...) when the root itself fails. */
+  /**
+   * The next chunk, or null at the end. Rejects with an Error with `code` (`ENOENT`, `ENOTDIR`, `EACCES` ...) when the
+   * root itself fails.
+   */
   next(): Promise<NativeChunk | null>;
   release(slot: number): void;
   cancel(): void;
   summary(): ScanSummary;
 }
 
-/** Politeness is that of passes over the whole tree; live changes are always looked at at full speed. */
+/** Throttling applies to tree walks; realtime changes are never throttled. */
 export interface WatchOptions extends FilterOptions, PolitenessOptions, BoundOptions {
   readonly threads?: number;
   readonly crossMounts?: boolean;
-  /** A file found by a listing only and younger than this is reported as not atomic, then confirmed. Default 2000. */
+  /**
+   * A file that only a listing found, and that is younger than this, is reported as not complete and confirmed later.
+   * Default 2000.
+   */
   readonly settleMs?: number;
   /** Shortest time between two rows of a file that is being written. Default 1000. */
   readonly throttleMs?: number;
-  /** `auto` takes fanotify where it runs and inotify elsewhere; `poll` uses no kernel events at all. Default `inotify`. */
+  /**
+   * `auto` takes fanotify where it runs and inotify elsewhere; `poll` uses no kernel events at all. Default `inotify`.
+   */
   readonly mode?: "auto" | "fanotify" | "inotify" | "poll";
   /** A budget of watches below the kernel's own limit; 0 = only the kernel's. */
   readonly maxWatches?: number;
   /** Each directory without a watch is listed once in this time. Default 60,000. */
   readonly pollMs?: number;
-  /** The same in mode `auto` for those on file systems that others change behind the kernel's back. Default 10,000; 0 = never. */
+  /**
+   * The same in mode `auto`, for directories on file systems that other machines change without an event. Default
+   * 10,000; 0 = never.
+   */
   readonly elsewherePollMs?: number;
-  /** `rootIdentity` of an earlier run: when another directory stands at the root, it is unavailable until `confirmRoot`. */
+  /**
+   * `rootIdentity` of an earlier run: when another directory stands at the root, it is unavailable until `confirmRoot`.
+   */
   readonly expectedRootIdentity?: string;
-  /** A pass over the tree that misses more than half of the entries looks at them again after this time. Default 5000; 0 = at once. */
+  /**
+   * A tree walk that misses more than half of the entries looks at them again after this time. Default 5000; 0 = at
+   * once.
+   */
   readonly confirmDeletesMs?: number;
-  /** Names that begin so are for a canary: their events are counted in `rootState` and go no further. Exclude them from the rows as well. */
+  /**
+   * Names that begin so are those of a canary: `rootState` counts their events, which have no other effect. Exclude
+   * these names from the rows as well.
+   */
   readonly canary?: string;
-  /** Raw events are handed out by `drainRaw` and nothing else happens with them. */
+  /** `drainRaw` returns kernel events, and the watch reports no changes. */
   readonly raw?: boolean;
 }
 
@@ -143,7 +172,7 @@ export interface NativeLiveBatch {
 /** Directories without a watch, for one cause; a few seconds old. */
 export interface Unwatched {
   readonly count: number;
-  /** How long ago the one that was listed longest ago was listed, in whole seconds; 0 also when none was listed yet. */
+  /** Age of the oldest of their last listings, in whole seconds; 0 also when none was listed yet. */
   readonly staleMs: number;
   /** Wire paths of some of them. At most 20. */
   readonly examples: readonly string[];
@@ -160,7 +189,7 @@ export interface Unanswered {
   readonly forMs: number;
 }
 
-/** What watches `count` file systems of one kind, and why. */
+/** Which engine watches `count` file systems of one kind, and why. */
 export interface EngineFact {
   readonly fileSystem: string;
   readonly engine: string;
@@ -181,35 +210,47 @@ export interface WatchStatus {
   readonly watchesLimit: number;
   /** Directories without a watch by cause. */
   readonly unwatched: Readonly<Record<string, Unwatched>>;
-  /** What watches the file systems. */
+  /** Which engines watch the file systems. */
   readonly engines: readonly EngineFact[];
-  /** Wire paths of directories below which something was mounted that is gone or replaced; the contents are kept. At most 20. */
+  /**
+   * Wire paths of directories below which something was mounted that is gone or replaced; the contents are kept. At
+   * most 20.
+   */
   readonly lostMounts: readonly string[];
-  /** Entries that the last pass over the tree missed, when that is more than half of all: a second look decides. */
+  /** Entries that the last tree walk missed, when these are more than half of all: a second look decides. */
   readonly heldDeletes: number;
-  /** Directories on file systems that others change behind the kernel's back: polled, with a watch or without (`elsewherePollMs`). */
+  /**
+   * Directories on file systems that other machines change without an event: they are polled, with a watch or without
+   * (`elsewherePollMs`).
+   */
   readonly polledElsewhere: number;
   /** Directories that could not be read. */
   readonly unreadable: number;
   /** The same by reason, each with the wire paths of at most 20 of them. */
   readonly unreadableBy: Readonly<Record<string, Unreadable>>;
-  /** Places (mounted file systems, or directories) that do not answer, the longest first. At most 20. Everything else goes on. */
+  /**
+   * Places (mounted file systems, or directories) that do not answer, the longest first. At most 20. Everything else is
+   * watched as before.
+   */
   readonly unanswered: readonly Unanswered[];
   readonly rawEvents: number;
-  /** Kernel events by what they told: create, delete, movedFrom, movedTo, modify, closeWrite, attrib, deleteSelf, moveSelf. */
+  /** Kernel events by kind: create, delete, movedFrom, movedTo, modify, closeWrite, attrib, deleteSelf, moveSelf. */
   readonly eventsByKind: Readonly<Record<string, number>>;
   /** Batches handed out, by the age of their oldest event; the last bucket has no limit (null). */
   readonly lagHistogram: readonly { readonly atMostMs: number | null; readonly batches: number }[];
   /**
-   * Milliseconds from the start: `markMs` until the mark on the root's file system was set (fanotify; null with inotify), `primedMs` until
-   * the first pass had watched and listed every directory, and with fanotify had their handles in its cache (null before).
+   * Milliseconds from the start: `markMs` until the mark on the root's file system was set (fanotify; null with
+   * inotify), `primedMs` until the first tree walk had listed every directory and set its watch (null before).
    */
   readonly setup: { readonly markMs: number | null; readonly primedMs: number | null };
   readonly changes: number;
   readonly overflows: number;
   readonly resyncs: number;
   readonly lastResyncReason: string;
-  /** Under pressure: how often a directory was listed because too many of its names were marked, and everything because too many were. */
+  /**
+   * Under pressure: how often a directory was listed because too many of its names were marked, and how often
+   * everything was listed because too many directories were dirty.
+   */
   readonly collapses: { readonly directories: number; readonly root: number };
   /** Dirty marks waiting to be looked at. */
   readonly queueDepth: number;
@@ -218,21 +259,28 @@ export interface WatchStatus {
 }
 
 export interface NativeWatch {
-  /** Begins the first pass. `onReadable` is called (coalesced) when there is something to drain or the status changed. */
+  /**
+   * Begins the first tree walk. The watch calls `onReadable` (coalesced) when there is something to drain or the status
+   * changed.
+   */
   start(): void;
   /** At most `maxChanges` changes, or null when there is none at the moment. */
   drain(maxChanges: number): NativeLiveBatch | null;
   /** Raw mode only: JSON lines `{"mask":[..],"path","cookie","wd"}`, or null. */
   drainRaw(): Buffer | null;
-  /** Looks at this wire path again, with everything below if `recursive`; `announce` reports also what did not change. */
+  /**
+   * Looks at this wire path again, with everything below it if `recursive`; with `announce` it also reports what did
+   * not change.
+   */
   recheck(path: string, recursive: boolean, announce: boolean): void;
   /** Lists the whole tree again (differences come out as changes). */
   resync(reason: string): void;
-  /** The rows of the whole tree from the table, each directory once it has been listed in this pass. */
+  /** The rows of the whole tree from the table, each directory once this tree walk has listed it. */
   openSnapshot(options: BulkOptions): NativeScan;
   /**
-   * The rows of the whole tree behind a pass of its own that lists and stats everything once more: each directory's row before the
-   * rows of what lies in it, with `audit_skipped` when it could not be listed to its end; files with `parent_path` and `parent_mtime`.
+   * The rows of the whole tree behind a tree walk of its own that lists and stats everything once more: each
+   * directory's row before the rows of what lies in it, with `audit_skipped` when it could not be listed to its end;
+   * files with `parent_path` and `parent_mtime`.
    */
   openAudit(options: BulkOptions): NativeScan;
   status(): WatchStatus;
@@ -240,17 +288,23 @@ export interface NativeWatch {
   rootState(): Pick<WatchStatus, "root" | "reason"> & {
     /** Kernel events about names that begin with `WatchOptions.canary`. */
     readonly canaryEvents: number;
-    /** Moves when another place does not answer (`WatchStatus.unanswered`), or one answers again. */
+    /** Changes when another place does not answer (`WatchStatus.unanswered`), or one answers again. */
     readonly hangChanges: number;
   };
-  /** Which directory stands at the root: opaque text, the same after a restart of the machine. null before the root was found. */
+  /**
+   * Which directory stands at the root: opaque text, the same after a restart of the machine. null before the root was
+   * found.
+   */
   rootIdentity(): string | null;
   /**
-   * Accepts the other directory that stands at an unavailable root, and gives up lost mounts: what is not there then counts as deleted.
-   * False when there was nothing to accept.
+   * Accepts the other directory that stands at an unavailable root, and gives up lost mounts: what is not there then
+   * counts as deleted. False when there was nothing to accept.
    */
   confirmRoot(): boolean;
-  /** Stops every thread, leaving behind those that wait for a file system which does not answer; no callback after it resolved. */
+  /**
+   * Stops every thread, and leaves behind those that wait for a file system which does not answer. After it resolved
+   * there is no callback.
+   */
   close(): Promise<void>;
 }
 
@@ -274,7 +328,7 @@ export interface NativeMappedRows {
 }
 
 export interface NativeRowMapper {
-  /** Maps rows `[from, to)` of a chunk, which stays as it is. */
+  /** Maps rows `[from, to)` of a chunk. The chunk does not change. */
   map(buffer: Uint8Array, rowOffsets: Uint32Array, from: number, to: number): NativeMappedRows;
 }
 
@@ -284,20 +338,28 @@ export interface Addon {
   createWatch(root: string, options: WatchOptions, onReadable: () => void): NativeWatch;
   createRowMapper(steps: readonly NativeMappingStep[]): NativeRowMapper;
   /**
-   * Names of errno values and the like come from C++. flock, without following a link: the returned handle's `unlock` closes it, and its
-   * `isCurrent` tells whether the path still leads to the locked file. null when somebody else holds it.
+   * Locks a file (flock), without following a link. `unlock` closes it; `isCurrent` is true while the path still leads
+   * to the locked file. Null when another process holds the lock; throws an Error with the `code` of errno.
    */
   lockFile(path: string): { unlock(): void; isCurrent(): boolean } | null;
-  /** Whether somebody holds that lock, without making the file. A lockFile() at that very moment may be refused. */
+  /**
+   * Whether a process holds that lock; it does not create the file. A lockFile() at the same moment may fail because of
+   * it.
+   */
   probeLock(path: string): "held" | "free" | "missing";
-  /** Points standard output and standard error at another open file: dup2(2), which Node does not have. Throws what the kernel says. */
+  /**
+   * Points standard output and standard error at another open file: dup2(2), which Node does not have. Throws the
+   * kernel's error.
+   */
   redirectOutput(descriptor: number): void;
   /** Ends the process at once: _exit(2). What was not written yet is lost. */
   exitNow(exitCode: number): never;
-  /** Whether whoever read what is written to this open file has gone: poll(2), so that it is known before the next write fails. */
+  /**
+   * Whether the reader of this open file has gone: poll(2), so that the agent knows it before the next write fails.
+   */
   isHungUp(descriptor: number): boolean;
-  /** docs/protocol.md, for a path or a name. */
+  /** The wire form of raw bytes (docs/protocol.md), for a path or a name. */
   encodeName(raw: Buffer): string;
-  /** The raw bytes, or null when `text` does not encode back to itself. */
+  /** The raw bytes, or null when `encodeName` would not make this text of them. */
   decodeName(text: string): Buffer | null;
 }

@@ -1,4 +1,4 @@
-/** The engine's chunks as the sdk's RowChunk. */
+/** Turns the engine's chunks into RowChunks of the sdk. */
 import type { RowChunk } from "../sdk/index.ts";
 import type { NativeChunk, NativeScan } from "./addon.ts";
 
@@ -10,7 +10,7 @@ function rowChunk(scan: NativeScan, chunk: NativeChunk): RowChunk {
     rowOffsets: chunk.rowOffsets,
     groupFirstRow: chunk.groupFirstRow,
     groupSequence: chunk.groupSequence,
-    // The slot may be somebody else's by the time of a second call.
+    // At a second call the slot may hold another chunk.
     release() {
       if (released) return;
       released = true;
@@ -20,9 +20,11 @@ function rowChunk(scan: NativeScan, chunk: NativeChunk): RowChunk {
 }
 
 /**
- * The chunks of a scan or snapshot, pulled one by one; whoever gets one releases it, in any order and also after the end.
+ * The chunks of a scan or snapshot, pulled one by one. The consumer has to release each, in any order, also after the
+ * end.
  *
- * Aborting cancels the scan and ends the iteration without an error; so does leaving the loop. Rejects as NativeScan.next does.
+ * An abort cancels the scan and ends the iteration without an error; so does leaving the loop. Rejects as
+ * NativeScan.next does.
  */
 export async function* rowChunks(scan: NativeScan, signal: AbortSignal): AsyncGenerator<RowChunk> {
   let ended = false;

@@ -1,4 +1,6 @@
-/** Why an addon that is there does not load, and what to do about it. Pure: from what the dynamic linker says. */
+/**
+ * Why an addon that exists does not load, and what to do about it. Pure: it reads the message of the dynamic linker.
+ */
 
 export interface AddonFile {
   readonly file: string;
@@ -49,7 +51,7 @@ const FAILURES: readonly Failure[] = [
     cause: "it is made for another C library than this Node runs with (glibc or musl)",
   },
   {
-    // The file itself, which exists: glibc says so of another architecture.
+    // The file itself exists: this is glibc's message for another architecture.
     sign: /^cannot open shared object file|wrong ELF class|invalid ELF header|Exec format error|file too short|cannot apply additional memory/i,
     cause: "it is damaged or made for another kind of machine",
   },

@@ -1,4 +1,4 @@
-/** Finds the addon, or says in one sentence what was looked for and what to do. */
+/** Finds the addon, or says in one sentence where it looked and what to do. */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
@@ -7,7 +7,7 @@ import type { Addon } from "./addon.ts";
 import { type AddonFile, describeLoadFailure } from "./load-failure.ts";
 import { type Machine, PLATFORMS, packageOf, platformOf, thisMachine } from "./platform.ts";
 
-/** The same place seen from src/native and from dist/native. */
+/** The same folder seen from src/native and from dist/native. */
 const ROOT = resolve(import.meta.dirname, "../..");
 const FILE_NAME = "fustor_agent.node";
 
@@ -19,14 +19,14 @@ export function loadAddon(): Addon {
   return loaded;
 }
 
-/** What a checkout has built itself goes before what came in a package. */
+/** The addon that a checkout has built wins over one from a package. */
 export function findAddon(root: string = ROOT, machine?: Machine): AddonFile {
   const checkout = resolve(root, "build/Release", FILE_NAME);
   if (existsSync(checkout)) return { file: checkout, origin: "checkout" };
   const platform = platformOf(machine ?? thisMachine());
   const wanted = `${packageOf(platform)}/${FILE_NAME}`;
   try {
-    // Asks one node_modules after the other, so a package beside ours counts as well as one inside.
+    // Looks into one node_modules after the other, so a package beside this one counts as well as one inside.
     return { file: createRequire(resolve(root, "package.json")).resolve(wanted), origin: "package" };
   } catch (cause) {
     throw unavailable(
@@ -36,7 +36,7 @@ export function findAddon(root: string = ROOT, machine?: Machine): AddonFile {
   }
 }
 
-/** As loadAddon, from a file of the caller's choice and without remembering it. */
+/** Loads the addon from this file, without remembering it. */
 export function loadAddonFrom(found: AddonFile): Addon {
   let addon: Addon;
   try {

@@ -3,33 +3,37 @@ import { describeError } from "../sdk/index.ts";
 import { rotateFiles } from "./log-rotation.ts";
 
 const REOPEN_AFTER_MS = 10_000;
-/** How often a write looks whether its file still stands at the path. */
+/** How often a write checks that its file is still at the path. */
 const LOOK_EVERY_MS = 5_000;
-/** Appended to, and no link is followed: whoever may write into the folder must not choose what we write to. */
+/**
+ * Lines are appended, and links are not followed: a user who may write into the folder must not choose the file that
+ * the agent writes.
+ */
 const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
-/** How large a log may grow, and how many of the older ones stay. */
+/** How large a log may grow, and how many older ones are kept. */
 export interface LogBounds {
-  /** A file that would grow beyond it is renamed and a new one begun. 0 = no bound. */
+  /** A file that would grow beyond it is renamed, and a new one begins. 0 = no bound. */
   readonly maxBytes: number;
-  /** `x.log.1` to `x.log.N`. 0 = the old lines go. */
+  /** `x.log.1` to `x.log.N` are kept. 0 = old lines are dropped. */
   readonly keepFiles: number;
 }
 
 export interface LogFileOptions extends LogBounds {
   readonly path: string;
-  /** Gets one line when the file fails for the first time; again only after {@link LogFile.reopen}. */
+  /** Gets one line when the file fails for the first time, and another one only after {@link LogFile.reopen}. */
   readonly complain: (line: string) => void;
   /** Milliseconds that never go back. */
   readonly now: () => number;
-  /** Gets the descriptor of each file that was opened, for streams that are to follow. */
+  /** Gets the descriptor of each file that was opened, for streams that have to follow it. */
   readonly onOpened?: (descriptor: number) => void;
 }
 
 /**
- * Appends lines to a file, at once, so that nothing is left to flush when the process ends in whatever way.
- * A file that cannot be written costs its lines and never throws: it is tried again with every line, or every
- * 10 s when it does not even open. A file that was moved away or removed is opened anew within 5 s, without being told.
+ * Appends lines to a file at once, so that nothing is left to flush when the process ends, in whatever way. When the
+ * file cannot be written, lines are lost and nothing throws: each further line is another attempt, or each 10 s one
+ * when the file cannot even be opened. It notices within 5 s that the file was moved away or removed, and opens the
+ * path again.
  */
 export class LogFile {
   readonly #options: LogFileOptions;
@@ -49,7 +53,7 @@ export class LogFile {
     const now = this.#options.now();
     if (this.#descriptor === undefined && now >= this.#nextOpenAt) this.#open();
     else if (now >= this.#nextLookAt) this.#reopenWhenMoved(now);
-    // A line cut off by a full disk must not swallow the next one.
+    // A line that a full disk cut off must not merge with the next one.
     const bytes = Buffer.from(this.#tornLine ? `\n${line}` : line);
     this.#rotateFor(bytes.byteLength);
     if (this.#descriptor === undefined) return;
@@ -64,14 +68,14 @@ export class LogFile {
     this.#sizeBytes += written;
   }
 
-  /** Opens the path anew, for whoever moved the file away. */
+  /** Opens the path again, after the file was moved away. */
   reopen(): void {
     if (this.#nextOpenAt === Number.POSITIVE_INFINITY) return;
     this.#complained = false;
     this.#openAnew();
   }
 
-  /** For good. */
+  /** It cannot be opened again. */
   close(): void {
     this.#closeFile();
     this.#nextOpenAt = Number.POSITIVE_INFINITY;
@@ -114,7 +118,7 @@ export class LogFile {
     try {
       const open = fstatSync(this.#descriptor);
       const there = statSync(this.#options.path, { throwIfNoEntry: false });
-      // Others may have cut it (copytruncate).
+      // Another program may have cut it (copytruncate).
       if (open.isFile()) this.#sizeBytes = open.size;
       if (there?.ino !== open.ino || there.dev !== open.dev) this.#openAnew();
     } catch (error) {
@@ -129,7 +133,7 @@ export class LogFile {
       rotateFiles(path, keepFiles);
       this.#openAnew();
     } catch (error) {
-      // Not tried again for each line: after as many bytes once more.
+      // The next attempt comes after as many bytes again, not with each line.
       this.#sizeBytes = 0;
       this.#fail(error);
     }

@@ -2,7 +2,7 @@
 
 const LEVEL_WIDTH = 5;
 
-/** Makes what a terminal would act upon visible: names of files end up in log lines. */
+/** Makes control characters visible, on which a terminal would act: log lines hold names of files. */
 const visible = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
@@ -14,14 +14,14 @@ function factText(value: unknown): string {
   return JSON.stringify(value) ?? "";
 }
 
-/** Of a serialized error its code and message: the stack is for the file. */
+/** The code and message of a serialized error; the stack is in the file alone. */
 function errorText(error: unknown): string {
   if (typeof error !== "object" || error === null) return factText(error);
   const { code, message } = error as { code?: unknown; message?: unknown };
   return factText(typeof code === "string" ? `${code}: ${String(message)}` : String(message));
 }
 
-/** `clock` for a terminal, `date` with the zone for what may be read later and elsewhere. */
+/** `clock` for a terminal; `date` with the zone for output that may be read later and elsewhere. */
 export type TimeForm = "clock" | "date";
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, "0");

@@ -1,4 +1,7 @@
-/** The names a log goes through: `x.log`, then `x.log.1` (the youngest) up to `x.log.KEEP`; what would be older is removed. */
+/**
+ * The names of a log as it grows older: `x.log`, then `x.log.1` (the youngest) up to `x.log.KEEP`. Older ones are
+ * removed.
+ */
 import { renameSync, rmSync } from "node:fs";
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
@@ -11,7 +14,7 @@ function moveIfThere(from: string, to: string): void {
   }
 }
 
-/** Makes room for a new file at `path`. Throws what the file system says, with nothing lost. */
+/** Makes room for a new file at `path`. Throws the error of the file system; no lines are lost then. */
 export function rotateFiles(path: string, keepFiles: number): void {
   if (keepFiles === 0) {
     rmSync(path, { force: true });

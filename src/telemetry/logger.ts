@@ -13,11 +13,11 @@ export interface LoggerOptions {
   readonly bounds?: LogBounds;
   /** Gets the descriptor of each log file that was opened: a daemon points its standard output there. */
   readonly onFileOpened?: (descriptor: number) => void;
-  /** A terminal, pipe or anything alike, mostly `process.stdout`. A closed one is dropped quietly. */
+  /** A terminal, a pipe or the like, usually `process.stdout`. When it is closed, the logger stops writing to it. */
   readonly stdout?: NodeJS.WritableStream;
   /** What `stdout` gets: `compact` lines for people (default) or the file's `json`. */
   readonly stdoutForm?: "compact" | "json";
-  /** Gets the one complaint about a file that fails. Default: stderr. */
+  /** Gets one line about a file that fails. Default: stderr. */
   readonly complain?: (line: string) => void;
   /** Milliseconds that never go back. Default `performance.now`. */
   readonly now?: () => number;
@@ -27,7 +27,7 @@ const NO_BOUNDS: LogBounds = { maxBytes: 0, keepFiles: 0 };
 
 /** Logs for the whole process. Written at once; there is nothing to flush. */
 export interface AgentLogger extends Logger {
-  /** Opens the file anew, after it was moved away. */
+  /** Opens the file again, after it was moved away. */
   reopen(): void;
   /** Closes the file; later entries are lost. Idempotent. */
   close(): void;
@@ -45,7 +45,7 @@ const SECRET_NAMES = [
   "session_id",
 ];
 
-/** The names at the top of the facts and up to three levels below. */
+/** These names, at the top of the facts and up to three levels below. */
 const SECRET_PATHS = ["", "*.", "*.*.", "*.*.*."].flatMap((above) =>
   SECRET_NAMES.map((name) => (name.startsWith("[") ? `${above.slice(0, -1)}${name}` : `${above}${name}`)),
 );
@@ -54,7 +54,7 @@ interface Sink {
   write(line: string): void;
 }
 
-/** A stream that fails is given up, with one line where lines can still go. */
+/** After a stream failed the logger stops writing to it, and `onFailed` gets the error once. */
 function streamSink(stream: NodeJS.WritableStream, form: "compact" | "json", onFailed: (error: Error) => void): Sink {
   let open = true;
   stream.on("error", (error: Error) => {
@@ -72,7 +72,7 @@ function streamSink(stream: NodeJS.WritableStream, form: "compact" | "json", onF
   };
 }
 
-/** Never throws because of a file: a missing folder or a full disk is complained about once and survived. */
+/** Never throws because of a file: for a missing folder or a full disk it complains once and goes on. */
 export function createLogger(options: LoggerOptions): AgentLogger {
   const complain = options.complain ?? ((line: string) => void process.stderr.write(line));
   const now = options.now ?? (() => performance.now());
