@@ -4,6 +4,8 @@ import { dirname, join, relative, resolve } from "node:path";
 
 const SRC = resolve(import.meta.dirname, "..", "src");
 
+const BELOW_THE_AGENT = ["sdk", "native", "bus", "config", "drivers", "pipe", "pipe/pipe.ts"];
+
 /** folder or file -> those it may import besides itself; the most specific prefix wins */
 const ALLOWED = {
   sdk: [],
@@ -23,10 +25,25 @@ const ALLOWED = {
   "pipe/session": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk"],
   "pipe/pipe.ts": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk", "pipe/session"],
   fusion: ["sdk"],
-  agent: ["sdk", "native", "bus", "config", "telemetry", "drivers", "pipe", "pipe/pipe.ts", "fusion"],
-  console: ["sdk", "agent", "telemetry"],
-  cli: ["sdk", "config", "agent", "console", "fusion", "telemetry"],
-  "": ["sdk", "config", "drivers", "agent"],
+  // Words that all rooms of the agent share; then the rooms; then what is made of all of them.
+  agent: ["sdk", "config", "pipe"],
+  "agent/state": ["sdk", "config", "pipe", "agent"],
+  "agent/identity": ["sdk", "config", "agent", "agent/state"],
+  "agent/reload": ["sdk", "config", "agent"],
+  "agent/control": ["sdk", "config", "agent", "agent/state", "agent/identity", "agent/reload"],
+  "agent/process": ["sdk", "native", "config", "agent", "agent/state", "agent/identity", "agent/control"],
+  "agent/managed-pipe.ts": [...BELOW_THE_AGENT, "agent", "agent/state", "agent/reload"],
+  "agent/agent.ts": [
+    ...BELOW_THE_AGENT,
+    ...["agent", "agent/state", "agent/identity", "agent/reload", "agent/process", "agent/managed-pipe.ts"],
+  ],
+  console: ["sdk", "agent", "agent/state", "agent/control", "telemetry"],
+  "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts"],
+  cli: [
+    ...["sdk", "config", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload", "agent/control"],
+    ...["agent/process", "console", "fusion", "telemetry", "cli/tools"],
+  ],
+  "": ["sdk", "config", "drivers", "agent", "agent/agent.ts"],
 };
 
 function* filesBelow(folder) {

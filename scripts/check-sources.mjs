@@ -13,7 +13,7 @@ const MAY_USE_TIMERS = {
   "support/tree-compare.ts": "a wait that answers instead of throwing",
   "support/child-process.ts": "the patience with a child that ends",
   "unit/bus/bus-pool.test.ts": "the clock of the code under test",
-  "unit/agent/end-process.test.ts": "the code of a child process",
+  "unit/agent/process/end-process.test.ts": "the code of a child process",
   "unit/native/process.test.ts": "the code of child processes",
 };
 const SLEEP = /\bsetTimeout\b|node:timers\/promises|\bfor \(;;\)|\bwhile \(true\)/;

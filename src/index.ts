@@ -1,5 +1,5 @@
 /** The agent as a library: load a configuration, choose pipes, run them in this process. */
-export { Agent, type AgentOptions, createAgent, type FailedPipe, type StartReport } from "./agent/agent.ts";
+export { Agent, type AgentOptions, createAgent } from "./agent/agent.ts";
 export type {
   AgentState,
   AgentStatus,
@@ -9,6 +9,7 @@ export type {
   SenderReport,
   SourceReport,
 } from "./agent/agent-status.ts";
+export type { FailedPipe, StartReport } from "./agent/start-report.ts";
 export { agentVersion } from "./agent/version.ts";
 export { ensureHome, resolveConfigDir, resolveHome } from "./config/home.ts";
 export { type LoadOptions, loadConfig } from "./config/load.ts";

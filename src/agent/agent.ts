@@ -7,19 +7,26 @@
 import { endsWithin } from "../bus/bus-clock.ts";
 import { BusPool } from "../bus/bus-pool.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
-import type { NotStarted } from "../config/select.ts";
 import { type DriverRegistry, knownDrivers } from "../drivers/registry.ts";
 import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
 import { FustorError, type Logger } from "../sdk/index.ts";
-import { loadIdentity } from "./agent-identity.ts";
 import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
-import { LAST_STEPS_MS, PipeSlot, type SlotContext, sourceReports } from "./pipe-slot.ts";
-import { cpuMeter, residentMeter } from "./process-load.ts";
-import { type PipeTarget, planReload, type ReloadPlan, resolveTarget, startOnlyChanges } from "./reload-plan.ts";
-import type { ReloadedPipe, ReloadReport } from "./reload-report.ts";
-import { ownerOf } from "./session-owner.ts";
-import { StateStore } from "./state-store.ts";
+import { loadIdentity } from "./identity/agent-identity.ts";
+import { ownerOf } from "./identity/session-owner.ts";
+import { LAST_STEPS_MS, ManagedPipe, type ManagedPipeContext, sourceReports } from "./managed-pipe.ts";
+import { cpuMeter, residentMeter } from "./process/process-load.ts";
+import {
+  type AgentPlan,
+  type PipeTarget,
+  planReload,
+  type ReloadPlan,
+  resolveTarget,
+  startOnlyChanges,
+} from "./reload/reload-plan.ts";
+import type { ReloadedPipe, ReloadReport } from "./reload/reload-report.ts";
+import type { StartReport } from "./start-report.ts";
+import { StateStore } from "./state/state-store.ts";
 import { agentVersion } from "./version.ts";
 
 export interface AgentOptions {
@@ -36,35 +43,17 @@ export interface AgentOptions {
   readonly drivers?: DriverRegistry;
 }
 
-export interface FailedPipe {
-  readonly pipe: string;
-  readonly reason: string;
-}
-
-export interface StartReport {
-  readonly started: readonly string[];
-  readonly failed: readonly FailedPipe[];
-}
-
-/** A configuration and the choice of its pipes that are to run. */
-export interface AgentPlan {
-  readonly config: AgentConfig;
-  readonly pipes: readonly PipeConfig[];
-  /** Why others are not among them. */
-  readonly notStarted?: readonly NotStarted[];
-}
-
 export class Agent {
   readonly #options: AgentOptions;
   readonly #agentId: string;
   readonly #pool: BusPool;
-  readonly #context: SlotContext;
+  readonly #context: ManagedPipeContext;
   readonly #ambience: Ambience;
   readonly #startedAt: number;
   readonly #startedOn: Date;
   readonly #cpu: ReturnType<typeof cpuMeter>;
   readonly #resident = residentMeter();
-  #slots: readonly PipeSlot[];
+  #pipes: readonly ManagedPipe[];
   #state: AgentState = "stopped";
   /** Start and reloads, one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
@@ -82,19 +71,19 @@ export class Agent {
     this.#pool = new BusPool(this.#ambience, logger);
     const { drivers = knownDrivers } = options;
     this.#context = { config, drivers, agentId, pool: this.#pool, state, logger, ambience: this.#ambience };
-    this.#slots = options.pipes.map((pipe) => new PipeSlot(resolveTarget(pipe, config), this.#context));
+    this.#pipes = options.pipes.map((pipe) => new ManagedPipe(resolveTarget(pipe, config), this.#context));
   }
 
   /** Resolves when every pipe runs its loop or failed; a pipe that fails never stops the others. Once per agent. */
   async start(): Promise<StartReport> {
     this.#state = "starting";
-    this.#changing = Promise.all(this.#slots.map((slot) => slot.start()));
+    this.#changing = Promise.all(this.#pipes.map((pipe) => pipe.start()));
     await this.#changing;
     if (this.#state === "starting") this.#state = "running";
-    const failed = this.#slots.flatMap(({ id, failure }) =>
+    const failed = this.#pipes.flatMap(({ id, failure }) =>
       failure === undefined ? [] : [{ pipe: id, reason: failure }],
     );
-    const started = this.#slots.filter(({ failure }) => failure === undefined).map(({ id }) => id);
+    const started = this.#pipes.filter(({ failure }) => failure === undefined).map(({ id }) => id);
     return { started, failed };
   }
 
@@ -121,27 +110,27 @@ export class Agent {
   }
 
   async #startPipe(target: PipeTarget): Promise<{ readonly failure: string } | "running" | undefined> {
-    const before = this.#slots.find(({ id }) => id === target.pipe.id);
+    const before = this.#pipes.find(({ id }) => id === target.pipe.id);
     if (before?.isActive === true) return "running";
     // One that is being stopped must be over: no task ever has two sessions.
     await before?.stop(0);
-    const slot = new PipeSlot(target, this.#context);
-    this.#slots = [...this.#slots.filter((each) => each !== before), slot];
-    await slot.start();
-    return slot.failure === undefined ? undefined : { failure: slot.failure };
+    const pipe = new ManagedPipe(target, this.#context);
+    this.#pipes = [...this.#pipes.filter((each) => each !== before), pipe];
+    await pipe.start();
+    return pipe.failure === undefined ? undefined : { failure: pipe.failure };
   }
 
   /** Stops one pipe; the others go on. It starts again with the next reload. False when there is no such pipe. */
   async stopPipe(id: string, drainMs: number): Promise<boolean> {
-    const slot = this.#slots.find((each) => each.id === id);
-    await slot?.stop(drainMs);
-    return slot !== undefined;
+    const pipe = this.#pipes.find((each) => each.id === id);
+    await pipe?.stop(drainMs);
+    return pipe !== undefined;
   }
 
   /** Has a source take what stands at its root for the right thing. Undefined when no source of that id is open. */
   confirmSource(id: string): boolean | undefined {
-    const slot = this.#slots.find(({ target, isActive }) => target.source.id === id && isActive);
-    return slot?.confirmSource();
+    const pipe = this.#pipes.find(({ target, isActive }) => target.source.id === id && isActive);
+    return pipe?.confirmSource();
   }
 
   /**
@@ -163,31 +152,31 @@ export class Agent {
   async #stop(deadlineMs: number): Promise<void> {
     this.#state = "draining";
     // A reload may be half way: it starts nothing any more, and what it made until then is stopped afterwards.
-    await Promise.all(this.#slots.map((slot) => slot.stop(deadlineMs)));
+    await Promise.all(this.#pipes.map((pipe) => pipe.stop(deadlineMs)));
     await this.#changing;
-    await Promise.all(this.#slots.map((slot) => slot.stop(deadlineMs)));
+    await Promise.all(this.#pipes.map((pipe) => pipe.stop(deadlineMs)));
     this.#state = "stopped";
   }
 
   async #reload({ config, pipes, notStarted = [] }: AgentPlan, drainMs: number): Promise<ReloadReport> {
     const targets = pipes.map((pipe) => resolveTarget(pipe, config));
-    const active = this.#slots.filter((slot) => slot.isActive);
+    const active = this.#pipes.filter((pipe) => pipe.isActive);
     const plan = planReload(
       active.map(({ target }) => target),
       targets,
     );
-    const goingOn = new Map(active.filter(({ id }) => plan.unchanged.includes(id)).map((slot) => [slot.id, slot]));
+    const goingOn = new Map(active.filter(({ id }) => plan.unchanged.includes(id)).map((pipe) => [pipe.id, pipe]));
     // Those among them that are being stopped already are waited for: their successors must not run beside them.
-    const leaving = this.#slots.filter(({ id }) => !goingOn.has(id));
-    const before = new Map(this.#slots.map((slot) => [slot.id, slot]));
-    const slots = targets.map((target) => goingOn.get(target.pipe.id) ?? new PipeSlot(target, this.#context));
+    const leaving = this.#pipes.filter(({ id }) => !goingOn.has(id));
+    const before = new Map(this.#pipes.map((pipe) => [pipe.id, pipe]));
+    const managed = targets.map((target) => goingOn.get(target.pipe.id) ?? new ManagedPipe(target, this.#context));
     // A source that goes on with another pipe is neither closed nor looked through again.
-    const holds = slots.map(({ signature }) => this.#pool.hold(signature));
-    await Promise.all(leaving.map((slot) => slot.stop(drainMs)));
-    this.#slots = slots;
-    for (const slot of goingOn.values()) slot.wake();
+    const holds = managed.map(({ signature }) => this.#pool.hold(signature));
+    await Promise.all(leaving.map((pipe) => pipe.stop(drainMs)));
+    this.#pipes = managed;
+    for (const pipe of goingOn.values()) pipe.wake();
     if (this.#stopping === undefined) {
-      await Promise.all(slots.filter(({ id }) => !goingOn.has(id)).map((slot) => slot.start()));
+      await Promise.all(managed.filter(({ id }) => !goingOn.has(id)).map((pipe) => pipe.start()));
     }
     await Promise.all(holds.map((release) => release()));
     const removed = plan.removed.map((pipe): ReloadedPipe => {
@@ -200,12 +189,12 @@ export class Agent {
 
   #describe(
     plan: ReloadPlan,
-    before: ReadonlyMap<string, PipeSlot>,
+    before: ReadonlyMap<string, ManagedPipe>,
     wanted: readonly PipeConfig[],
   ): readonly ReloadedPipe[] {
     const changed = new Map(plan.changed.map(({ pipe, reasons }) => [pipe, reasons]));
     return wanted.map(({ id }): ReloadedPipe => {
-      const failure = this.#slots.find((slot) => slot.id === id)?.failure;
+      const failure = this.#pipes.find((pipe) => pipe.id === id)?.failure;
       const failed = failure === undefined ? {} : { failure };
       if (plan.unchanged.includes(id)) return { pipe: id, action: "unchanged", reasons: [] };
       const reasons = changed.get(id);
@@ -231,8 +220,8 @@ export class Agent {
       cpu: this.#cpu(),
       console: consoleState?.() ?? { state: "off" },
       descriptors: descriptors?.() ?? { exhausted: false, limit: null },
-      pipes: this.#slots.map((slot) => slot.report()),
-      sources: sourceReports(this.#slots),
+      pipes: this.#pipes.map((pipe) => pipe.report()),
+      sources: sourceReports(this.#pipes),
     };
   }
 }

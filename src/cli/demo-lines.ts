@@ -1,7 +1,7 @@
 /** What the demo says, as text. */
 import type { AgentStatus, PipeReport } from "../agent/agent-status.ts";
-import type { Difference, TreeEntry } from "../agent/tree-difference.ts";
 import { formatCount, printable } from "./table.ts";
+import type { Difference, TreeEntry } from "./tools/tree-difference.ts";
 
 /** Whether the first snapshot is over and the far side took its end. */
 export const isLive = (pipe: PipeReport | undefined, viewReady: boolean): boolean =>

@@ -1,7 +1,7 @@
 /** What the pipes of an agent that was just started are up to: what does not run within a moment is worth a line. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { AgentStatus, PipeReport } from "../agent/agent-status.ts";
-import { fetchStatus } from "../agent/control-client.ts";
+import { fetchStatus } from "../agent/control/control-client.ts";
 import { printable } from "./table.ts";
 
 const PATIENCE_MS = 2500;

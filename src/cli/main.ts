@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import "./debugger-signal.ts";
 import { isatty } from "node:tty";
-import { endProcess } from "../agent/end-process.ts";
+import { endProcess } from "../agent/process/end-process.ts";
 import { describeError, isFustorError } from "../sdk/index.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { runProgram } from "./program.ts";

@@ -1,6 +1,6 @@
 /** `start PIPE` while the agent of the home runs: the pipe starts there. */
-import { requestPipeStart } from "../agent/control-client.ts";
-import type { StartedPipe, StartOutcome } from "../agent/reload-report.ts";
+import { requestPipeStart } from "../agent/control/control-client.ts";
+import type { StartedPipe, StartOutcome } from "../agent/reload/reload-report.ts";
 import { isFustorError } from "../sdk/index.ts";
 import { EXIT, exitCodeOfRefusal } from "./exit-codes.ts";
 import { printable } from "./table.ts";

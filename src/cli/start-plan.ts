@@ -1,7 +1,6 @@
 /** What a start runs, and what the agent that came of it is to run later: after a reload, and with a pipe that was asked for by name. */
-import type { AgentPlan } from "../agent/agent.ts";
-import { startOnly } from "../agent/reload-plan.ts";
-import type { FreshPlan } from "../agent/reloader.ts";
+import { type AgentPlan, startOnly } from "../agent/reload/reload-plan.ts";
+import type { FreshPlan } from "../agent/reload/reloader.ts";
 import { workingFolder } from "../config/home.ts";
 import { configDirOf, loadConfig } from "../config/load.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";

@@ -12,7 +12,7 @@
  */
 import type { RequestListener, Server } from "node:http";
 import type { AgentStatus, ConsoleState } from "../agent/agent-status.ts";
-import { createLocalServer, REQUEST_MS } from "../agent/local-server.ts";
+import { createLocalServer, REQUEST_MS } from "../agent/control/local-server.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
 import type { ConsoleAccess } from "./console-app.ts";
 import { type ConsolePlace, isLoopback, portsToTry, urlOf } from "./console-place.ts";

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { writeDurably } from "../agent/durable-file.ts";
+import { writeDurably } from "../agent/state/durable-file.ts";
 
 export interface ConsoleToken {
   readonly text: string;

@@ -1,4 +1,4 @@
-import { requestConfirm } from "../../agent/control-client.ts";
+import { requestConfirm } from "../../agent/control/control-client.ts";
 import { resolveHome } from "../../config/home.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";

@@ -1,10 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Demo, startDemo } from "../../agent/demo.ts";
-import { watchReader } from "../../agent/reader-gone.ts";
-import { shutdownSignal } from "../../agent/shutdown.ts";
-import type { Difference } from "../../agent/tree-difference.ts";
+import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { workingFolder } from "../../config/home.ts";
 import { FustorError } from "../../sdk/index.ts";
 import { createLogger } from "../../telemetry/logger.ts";
@@ -22,6 +19,9 @@ import { EXIT } from "../exit-codes.ts";
 import { StatusLine } from "../status-line.ts";
 import { formatCount, printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { type Demo, startDemo } from "../tools/demo.ts";
+import { watchReader } from "../tools/reader-gone.ts";
+import type { Difference } from "../tools/tree-difference.ts";
 
 export interface DemoCommandOptions {
   readonly once?: boolean;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { shutdownSignal } from "../../agent/shutdown.ts";
+import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { resolveHome } from "../../config/home.ts";
 import { requireTrusted } from "../../config/trusted-files.ts";
 import { startEmbeddedFusion } from "../../fusion/embedded-fusion.ts";

@@ -1,4 +1,4 @@
-import { fetchStatus } from "../../agent/control-client.ts";
+import { fetchStatus } from "../../agent/control/control-client.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { AgentConfig, PipeConfig } from "../../config/model.ts";
 import { isFustorError } from "../../sdk/index.ts";

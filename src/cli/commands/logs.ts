@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { shutdownSignal } from "../../agent/shutdown.ts";
+import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { homePaths, resolveHome } from "../../config/home.ts";
 import { configDirOf, loadConfig } from "../../config/load.ts";
 import { FustorError } from "../../sdk/index.ts";

@@ -1,5 +1,5 @@
-import { requestReload } from "../../agent/control-client.ts";
-import { hasFailed, reloadLine } from "../../agent/reload-report.ts";
+import { requestReload } from "../../agent/control/control-client.ts";
+import { hasFailed, reloadLine } from "../../agent/reload/reload-report.ts";
 import { resolveHome } from "../../config/home.ts";
 import { EXIT, exitCodeOfRefusal } from "../exit-codes.ts";
 import { printable } from "../table.ts";

@@ -1,8 +1,8 @@
-import { type InspectOptions, inspectableRoot, type ScannedRows, scanTree } from "../../agent/inspect.ts";
-import { shutdownSignal } from "../../agent/shutdown.ts";
+import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { EXIT } from "../exit-codes.ts";
 import { printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { type InspectOptions, inspectableRoot, type ScannedRows, scanTree } from "../tools/inspect.ts";
 
 export interface ScanCommandOptions {
   readonly summary?: boolean;

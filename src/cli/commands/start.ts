@@ -1,7 +1,7 @@
-import type { StartReport } from "../../agent/agent.ts";
-import { reportVerdict, startDaemon } from "../../agent/daemon.ts";
-import { alreadyRunning } from "../../agent/instance-lock.ts";
-import { occupancyOf } from "../../agent/occupancy.ts";
+import { reportVerdict, startDaemon } from "../../agent/process/daemon.ts";
+import { alreadyRunning } from "../../agent/process/instance-lock.ts";
+import { occupancyOf } from "../../agent/process/occupancy.ts";
+import type { StartReport } from "../../agent/start-report.ts";
 import { homePaths, resolveHome } from "../../config/home.ts";
 import { describeError } from "../../sdk/index.ts";
 import { consoleSettings } from "../console-settings.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
 import { auditText } from "../../agent/audit-text.ts";
-import { fetchStatus } from "../../agent/control-client.ts";
-import { occupancyOf } from "../../agent/occupancy.ts";
+import { fetchStatus } from "../../agent/control/control-client.ts";
+import { occupancyOf } from "../../agent/process/occupancy.ts";
 import { resolveHome } from "../../config/home.ts";
 import { FustorError, isFustorError } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";

@@ -1,5 +1,5 @@
-import { requestPipeStop } from "../../agent/control-client.ts";
-import { stopAgent } from "../../agent/stop-agent.ts";
+import { requestPipeStop } from "../../agent/control/control-client.ts";
+import { stopAgent } from "../../agent/process/stop-agent.ts";
 import { resolveHome } from "../../config/home.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";

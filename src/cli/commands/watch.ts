@@ -1,10 +1,10 @@
-import { inspectableRoot, type WatchItem, watchTree } from "../../agent/inspect.ts";
-import { watchReader } from "../../agent/reader-gone.ts";
-import { shutdownSignal } from "../../agent/shutdown.ts";
+import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import type { Change } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";
 import { printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { inspectableRoot, type WatchItem, watchTree } from "../tools/inspect.ts";
+import { watchReader } from "../tools/reader-gone.ts";
 import { inspectOptions, type ScanCommandOptions } from "./scan.ts";
 
 export interface WatchCommandOptions extends Omit<ScanCommandOptions, "summary"> {

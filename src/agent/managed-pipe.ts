@@ -1,0 +1,268 @@
+/** One pipe of the configuration with everything it holds: its share of the source, its sender, and itself. */
+import { join } from "node:path";
+import { endsWithin } from "../bus/bus-clock.ts";
+import type { BusLease, BusPool } from "../bus/bus-pool.ts";
+import { homePaths } from "../config/home.ts";
+import type { AgentConfig, PipeConfig, SenderConfig } from "../config/model.ts";
+import type { DriverRegistry } from "../drivers/registry.ts";
+import { loadAddon } from "../native/load.ts";
+import { Pipe } from "../pipe/pipe.ts";
+import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
+import type { PipeStatus } from "../pipe/pipe-status.ts";
+import type { CompileMapping } from "../pipe/row-program.ts";
+import { describeError, type Logger, omitUndefined, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
+import { type PipeReport, publicUri, type SourceReport } from "./agent-status.ts";
+import { excludedPaths } from "./own-files.ts";
+import type { PipeTarget } from "./reload/reload-plan.ts";
+import { sourceSignature } from "./source-signature.ts";
+import { DeadLetterFile } from "./state/dead-letter-file.ts";
+import { fileNameOf } from "./state/file-name.ts";
+import type { StateStore, StoredMemory } from "./state/state-store.ts";
+
+export interface ManagedPipeContext {
+  readonly config: AgentConfig;
+  readonly drivers: DriverRegistry;
+  readonly agentId: string;
+  readonly pool: BusPool;
+  readonly state: StateStore;
+  readonly logger: Logger;
+  readonly ambience: Ambience;
+}
+
+interface Running {
+  readonly lease: BusLease;
+  readonly sender: SenderDriver;
+  readonly pipe: Pipe;
+  readonly memory: StoredMemory;
+  readonly deadLetter: DeadLetterFile;
+}
+
+type Stage =
+  | { readonly kind: "idle" }
+  | { readonly kind: "starting" }
+  | ({ readonly kind: "running" } & Running)
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "stopped"; readonly last: PipeStatus };
+
+function createSender(drivers: DriverRegistry, sender: SenderConfig, logger: Logger): Promise<SenderDriver> {
+  const { id, driver, uri, credential, timeoutMs, driverParams: params } = sender;
+  return drivers.requireSender(driver).create({ id, logger }, omitUndefined({ uri, credential, timeoutMs, params }));
+}
+
+function pipeSettings(pipe: PipeConfig, sender: SenderConfig, agentId: string): PipeSettings {
+  return {
+    id: pipe.id,
+    taskId: `${agentId}:${pipe.id}`,
+    ...(pipe.sessionTimeoutSeconds === undefined ? {} : { sessionTimeoutSeconds: pipe.sessionTimeoutSeconds }),
+    errorRetryIntervalMs: pipe.errorRetryIntervalMs,
+    maxConsecutiveErrors: pipe.maxConsecutiveErrors,
+    backoffMultiplier: pipe.backoffMultiplier,
+    maxBackoffMs: pipe.maxBackoffMs,
+    fieldsMapping: pipe.fieldsMapping,
+    batchEvents: pipe.batchEvents ?? sender.batchEvents,
+    eventRows: sender.eventRows,
+    batchBytes: sender.batchBytes,
+    auditIntervalMs: pipe.auditIntervalMs,
+    snapshotPauseLagMs: pipe.snapshotPauseLagMs,
+    sentinelIntervalMs: pipe.sentinelIntervalMs,
+  };
+}
+
+/** How a pipe without a live object is shown. */
+const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info: string): PipeStatus => ({
+  id,
+  state,
+  info,
+  snapshot: "none",
+  snapshotRows: 0,
+  audit: { state: "off", runs: 0, cutShort: 0 },
+  sentinel: { rounds: 0, checked: 0, missing: 0, failures: 0 },
+  scans: { done: 0, failed: 0, refused: 0 },
+  rescans: { state: "none", runs: 0, directories: 0, rows: 0, cutShort: 0, pending: 0 },
+  rowsSent: { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 },
+  batchesSent: 0,
+  failures: 0,
+  poisonRows: 0,
+  changesLost: 0,
+  ...(state === "failed" ? { lastError: info } : {}),
+  backlog: 0,
+  committedIndex: -1,
+});
+
+/** On top of the deadline of a stop: closing sessions (2.5 s at most) and sources. */
+export const LAST_STEPS_MS = 3_000;
+
+export class ManagedPipe {
+  readonly id: string;
+  readonly target: PipeTarget;
+  readonly signature: string;
+  readonly #context: ManagedPipeContext;
+  #state: Stage = { kind: "idle" };
+  #starting: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+  #stopsAt: string | undefined;
+
+  constructor(target: PipeTarget, context: ManagedPipeContext) {
+    this.id = target.pipe.id;
+    this.target = target;
+    this.signature = sourceSignature(target.source);
+    this.#context = context;
+  }
+
+  /** Started, and neither failed nor stopped since. */
+  get isActive(): boolean {
+    return this.#stopping === undefined && (this.#state.kind === "starting" || this.#state.kind === "running");
+  }
+
+  /** Why it did not start; undefined when it did or has not been asked to. */
+  get failure(): string | undefined {
+    return this.#state.kind === "failed" ? this.#state.reason : undefined;
+  }
+
+  /** Once. Never rejects: a pipe that cannot start says so in its status. */
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    this.#state = { kind: "starting" };
+    const logger = this.#context.logger.child({ pipe: this.id });
+    try {
+      this.#state = { kind: "running", ...(await this.#build(logger)) };
+      void this.#state.pipe.run();
+    } catch (error) {
+      this.#state = { kind: "failed", reason: describeError(error) };
+      logger.error({ err: error }, "the pipe cannot start");
+    }
+  }
+
+  async #build(logger: Logger): Promise<Running> {
+    const { config, agentId, pool, state, ambience } = this.#context;
+    const { drivers } = this.#context;
+    const { id, driver, uri, credential, driverParams: params, maxQueueEvents, maxQueueBytes } = this.target.source;
+    const far = this.target.sender;
+    const settings = pipeSettings(this.target.pipe, far, agentId);
+    const sender = await createSender(drivers, far, logger);
+    const compileMapping: CompileMapping = (steps) => loadAddon().createRowMapper(steps);
+    try {
+      const sourceLogger = this.#context.logger.child({ source: id });
+      const excludePaths = await excludedPaths(config, uri);
+      const sourceMemory = state.sourceMemoryOf(`${driver}:${uri}`);
+      const sourceSettings = omitUndefined({ uri, credential, params, excludePaths });
+      const create = () =>
+        drivers.requireSource(driver).create({ id, logger: sourceLogger, memory: sourceMemory }, sourceSettings);
+      const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
+      const lease = await pool.acquire(this.signature, create, limits);
+      const memory = state.memoryOf(this.id, far.uri);
+      const deadLetter = new DeadLetterFile({ path: this.#deadLetterPath, logger, wallClock: ambience.wallClock });
+      const onPoison = (row: PoisonRow): void => deadLetter.add(row);
+      const { source, bus } = lease;
+      const pipe = new Pipe({ settings, source, sender, bus, memory, logger, ambience, compileMapping, onPoison });
+      return { lease, sender, pipe, memory, deadLetter };
+    } catch (error) {
+      await sender.close();
+      throw error;
+    }
+  }
+
+  /** What waits after a failure, or because the far side asked to wait, is tried again now. */
+  wake(): void {
+    if (this.#state.kind === "running") this.#state.pipe.wake();
+  }
+
+  /**
+   * Sends what is queued, for so long at most, ends the session and frees everything. What does not end within {@link LAST_STEPS_MS} after
+   * that is left behind. Idempotent, never rejects.
+   */
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopping ??= this.#boundedStop(deadlineMs + LAST_STEPS_MS, this.#stop(deadlineMs));
+    return this.#stopping;
+  }
+
+  async #boundedStop(boundMs: number, stopping: Promise<void>): Promise<void> {
+    const { ambience, logger } = this.#context;
+    if (await endsWithin(ambience, boundMs, stopping)) return;
+    const what = this.#stopsAt ?? "the pipe";
+    logger.error({ pipe: this.id }, `${what} did not end within ${boundMs / 1000} s of stopping: it is left behind`);
+    if (this.#state.kind === "running") this.#state = { kind: "stopped", last: this.#state.pipe.status() };
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#stopsAt = "the start";
+    await this.#starting;
+    if (this.#state.kind === "running") {
+      const { pipe, sender, lease, memory, deadLetter } = this.#state;
+      await this.#step("the pipe", () => pipe.stop({ deadlineMs }));
+      await this.#step("the sender", () => sender.close());
+      await this.#step("the journal of deleted keys", () => memory.close());
+      await this.#step("the dead letters", () => deadLetter.close());
+      await this.#step("the source", () => lease.release());
+      this.#state = { kind: "stopped", last: pipe.status() };
+    }
+  }
+
+  /** One step of the end; a step that fails does not keep the others from being taken. */
+  async #step(what: string, end: () => Promise<void>): Promise<void> {
+    this.#stopsAt = what;
+    try {
+      await end();
+    } catch (error) {
+      this.#context.logger.warn({ pipe: this.id, err: error }, `${what} did not end cleanly`);
+    }
+  }
+
+  report(): PipeReport {
+    const { source, sender } = this.target;
+    const { id, driver, uri } = sender;
+    return {
+      ...this.#status(),
+      source: source.id,
+      sender: { id, driver, uri: publicUri(uri) },
+      deadLetterFile: this.#deadLetterPath,
+    };
+  }
+
+  get #deadLetterPath(): string {
+    const { home, configDir } = this.#context.config;
+    return join(homePaths(home, configDir).deadLetterDir, `${fileNameOf(this.id)}.jsonl`);
+  }
+
+  #status(): PipeStatus {
+    switch (this.#state.kind) {
+      case "idle":
+        return deadStatus(this.id, "stopped", "not started");
+      case "starting":
+        return deadStatus(this.id, "connecting", "opening the source");
+      case "running":
+        return this.#state.pipe.status();
+      case "failed":
+        return deadStatus(this.id, "failed", this.#state.reason);
+      case "stopped":
+        return this.#state.last;
+    }
+  }
+
+  /** Undefined while the source is not open. */
+  confirmSource(): boolean | undefined {
+    return this.#state.kind === "running" ? (this.#state.lease.source.confirm?.() ?? false) : undefined;
+  }
+
+  /** Undefined while the source is not open. */
+  sourceStatus(): SourceStatus | undefined {
+    return this.#state.kind === "running" ? this.#state.lease.source.status() : undefined;
+  }
+}
+
+/** One report per source that is open, with the ids of all entries that share it. */
+export function sourceReports(managed: readonly ManagedPipe[]): readonly SourceReport[] {
+  const reports = new Map<string, SourceReport>();
+  for (const each of managed) {
+    const status = each.sourceStatus();
+    if (status === undefined) continue;
+    const { id, driver, uri } = each.target.source;
+    const ids = new Set([...(reports.get(each.signature)?.ids ?? []), id]);
+    reports.set(each.signature, { ids: [...ids], driver, uri: publicUri(uri), status });
+  }
+  return [...reports.values()];
+}

@@ -1,0 +1,215 @@
+/**
+ * What the agent must know after a crash: `state/` in the home.
+ *
+ * `pipes.json` holds per pipe the session, the last good heartbeat, whether a take-over's audits are done and the size of the last
+ * snapshot, and per source what its root was; the previous generation lies beside it. `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
+ *
+ * What belongs to a session is handed back only on the same host, for the same receiver and the same pipe, and the session itself only
+ * when the run that opened it has ended for certain: deleting a session that belongs to somebody else (a home copied to a second
+ * machine, a receiver moved) would throw out a healthy agent.
+ *
+ * Pending changes are not kept: the snapshot after a restart repairs what they would have told.
+ */
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import { fileTrouble } from "../../config/file-trouble.ts";
+import type { PipeMemory } from "../../pipe/pipe-options.ts";
+import { describeError, type Logger, type SourceMemory } from "../../sdk/index.ts";
+import { DeletedJournal } from "./deleted-journal.ts";
+import { ensureFolder, readOwnFile, writeDurably } from "./durable-file.ts";
+import { fileNameOf } from "./file-name.ts";
+import { type AgentMemory, formatState, parseState, type Reading, type RememberedPipe } from "./state-file.ts";
+
+/** A heartbeat is worth a write to the disk this often, for all pipes together. */
+const HEARTBEAT_WRITE_MS = 10_000;
+
+async function readState(path: string): Promise<Reading> {
+  try {
+    return parseState(await readOwnFile(path));
+  } catch (error) {
+    const absent = (error as NodeJS.ErrnoException).code === "ENOENT";
+    return absent ? { kind: "absent" } : { kind: "unusable", reason: describeError(error) };
+  }
+}
+
+/** The newest generation that can be used. One that cannot is moved to `<name>.bad`, where the next one takes its place. */
+async function recall(folder: string, logger: Logger): Promise<AgentMemory> {
+  for (const name of ["pipes.json", "pipes.json.bak"]) {
+    const file = join(folder, name);
+    const reading = await readState(file);
+    if (reading.kind === "good") return reading.memory;
+    if (reading.kind === "absent") continue;
+    logger.warn({ file }, `a state file cannot be used and is set aside as ${name}.bad: ${reading.reason}`);
+    await rename(file, `${file}.bad`).catch((error: unknown) => {
+      logger.warn({ file }, `it could not be set aside: ${describeError(error)}`);
+    });
+  }
+  return { pipes: new Map(), sources: new Map() };
+}
+
+/** Whose session a remembered one is. */
+export interface SessionOwner {
+  /** This run, as text to be remembered. */
+  readonly self: string;
+  /** Whether the run that is named so has ended for certain. */
+  isGone(owner: string | undefined): Promise<boolean>;
+}
+
+export interface StateStoreOptions {
+  /** Milliseconds that never go back. */
+  readonly now?: () => number;
+  /** Default: every earlier run has ended. */
+  readonly owner?: SessionOwner;
+}
+
+const ANYBODY: SessionOwner = { self: "", isGone: async () => true };
+
+/** A pipe's memory with a file of its own. */
+export interface StoredMemory extends PipeMemory {
+  readonly deleted: DeletedJournal;
+  /** Once the pipe has ended. */
+  close(): Promise<void>;
+}
+
+/** One per agent. Any number of pipes may use it at once; writes are put in a row and the newest state wins. */
+export class StateStore {
+  readonly folder: string;
+  readonly #path: string;
+  readonly #previous: string;
+  readonly #logger: Logger;
+  readonly #hostId: string;
+  readonly #memory: AgentMemory;
+  readonly #now: () => number;
+  readonly #owner: SessionOwner;
+  #heartbeatWrittenAt = Number.NEGATIVE_INFINITY;
+  #writing: Promise<void> = Promise.resolve();
+  /** A write that has not begun yet: it will hold what is changed until then. */
+  #queued: Promise<void> | undefined;
+
+  private constructor(
+    folder: string,
+    hostId: string,
+    logger: Logger,
+    memory: AgentMemory,
+    now: () => number,
+    owner: SessionOwner,
+  ) {
+    this.#owner = owner;
+    this.folder = folder;
+    this.#path = join(folder, "pipes.json");
+    this.#previous = join(folder, "pipes.json.bak");
+    this.#hostId = hostId;
+    this.#logger = logger;
+    this.#memory = memory;
+    this.#now = now;
+  }
+
+  /** Never fails because of what the files hold; says so instead. */
+  static async open(
+    home: string,
+    hostId: string,
+    logger: Logger,
+    { now = () => performance.now(), owner = ANYBODY }: StateStoreOptions = {},
+  ): Promise<StateStore> {
+    const folder = join(home, "state");
+    await ensureFolder(folder).catch((error: unknown) => {
+      throw fileTrouble(error, folder, "made");
+    });
+    return new StateStore(folder, hostId, logger, await recall(folder, logger), now, owner);
+  }
+
+  /** The memory of one pipe towards one receiver. */
+  memoryOf(pipe: string, receiver: string): StoredMemory {
+    const known = (): RememberedPipe | undefined => {
+      const entry = this.#memory.pipes.get(pipe);
+      return entry?.hostId === this.#hostId && entry.receiver === receiver && entry.pipe === pipe ? entry : undefined;
+    };
+    const update = (change: Partial<Record<keyof RememberedPipe, RememberedPipe[keyof RememberedPipe]>>): void => {
+      const entry = { ...known(), ...change, pipe, hostId: this.#hostId, receiver };
+      const present = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
+      this.#memory.pipes.set(pipe, present as unknown as RememberedPipe);
+    };
+    const deleted = new DeletedJournal({
+      path: join(this.folder, "deleted", `${fileNameOf(pipe)}.journal`),
+      receiver,
+      logger: this.#logger.child({ pipe }),
+      now: this.#now,
+    });
+    return {
+      deleted,
+      close: () => deleted.close(),
+      rememberedSession: async () => {
+        const { session, owner } = known() ?? {};
+        if (session === undefined || (await this.#owner.isGone(owner))) return session;
+        this.#logger.warn(
+          { pipe },
+          "the session of an earlier run is left to expire: whether that run has ended is not certain",
+        );
+        return undefined;
+      },
+      rememberSession: async (session) => {
+        update({ session, owner: session === undefined ? undefined : this.#owner.self });
+        await this.#write();
+      },
+      lastGoodHeartbeat: async () => known()?.lastGoodHeartbeat,
+      noteHeartbeat: (epochMs) => {
+        update({ lastGoodHeartbeat: epochMs });
+        this.#writeHeartbeats();
+      },
+      tookOver: async () => known()?.tookOver ?? false,
+      noteTookOver: (done) => {
+        if ((known()?.tookOver ?? false) === done) return;
+        update({ tookOver: done });
+        void this.#write();
+      },
+      lastSnapshotRows: () => known()?.snapshotRows,
+      noteSnapshot: (rows) => {
+        update({ snapshotRows: rows });
+        void this.#write();
+      },
+    };
+  }
+
+  /** What a source knew of its root when it was last there; only on the same host. */
+  sourceMemoryOf(source: string): SourceMemory {
+    return {
+      recall: () => {
+        const entry = this.#memory.sources.get(source);
+        return entry?.hostId === this.#hostId ? entry.rootIdentity : undefined;
+      },
+      remember: (rootIdentity) => {
+        const entry = this.#memory.sources.get(source);
+        if (entry?.hostId === this.#hostId && entry.rootIdentity === rootIdentity) return;
+        this.#memory.sources.set(source, { hostId: this.#hostId, rootIdentity });
+        void this.#write();
+      },
+    };
+  }
+
+  /** Resolves when everything noted so far is written. */
+  flush(): Promise<void> {
+    return this.#write();
+  }
+
+  #writeHeartbeats(): void {
+    if (this.#now() - this.#heartbeatWrittenAt < HEARTBEAT_WRITE_MS) return;
+    this.#heartbeatWrittenAt = this.#now();
+    void this.#write();
+  }
+
+  /** Never rejects. */
+  #write(): Promise<void> {
+    if (this.#queued !== undefined) return this.#queued;
+    const queued = this.#writing.then(async () => {
+      this.#queued = undefined;
+      try {
+        await writeDurably(this.#path, formatState(this.#memory), this.#previous);
+      } catch (error) {
+        this.#logger.warn({ file: this.#path }, `the state was not saved: ${describeError(error)}`);
+      }
+    });
+    this.#queued = queued;
+    this.#writing = queued;
+    return queued;
+  }
+}

@@ -1,0 +1,131 @@
+import { chmod, lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { AgentStatus } from "../../../../src/agent/agent-status.ts";
+import { addressElsewhere, findAddress, SOCKET_PATH_BYTES } from "../../../../src/agent/control/control-address.ts";
+import {
+  fetchStatus,
+  requestConfirm,
+  requestPipeStart,
+  requestPipeStop,
+  requestReload,
+  requestStop,
+} from "../../../../src/agent/control/control-client.ts";
+import { startControlServer } from "../../../../src/agent/control/control-server.ts";
+import { FustorError } from "../../../../src/sdk/index.ts";
+import { freshFolder } from "../folder.ts";
+
+const someStatus = { state: "running", pid: process.pid, pipes: [] } as unknown as AgentStatus;
+
+async function serve(home: string) {
+  let stops = 0;
+  const stoppedPipes: string[] = [];
+  const server = await startControlServer(home, {
+    status: () => someStatus,
+    requestStop: () => stops++,
+    reload: async () => ({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged", reasons: [] }], notes: [] }),
+    confirmSource: (id) => (id === "s1" ? true : id === "s2" ? false : undefined),
+    startPipes: async (name) => {
+      if (name === "p?") throw new FustorError("FUSTOR_CONFIG_INVALID", "there is no such pipe");
+      return [{ pipe: name, ran: false }];
+    },
+    stopPipe: async (id) => {
+      stoppedPipes.push(id);
+      return id === "p1/ü";
+    },
+  });
+  onTestFinished(() => server.close());
+  return { server, stops: () => stops, stoppedPipes };
+}
+
+async function longHome(): Promise<string> {
+  const home = join(await freshFolder(), "x".repeat(60), "y".repeat(60));
+  await mkdir(home, { recursive: true });
+  return home;
+}
+
+test("status and stop reach the agent through a socket of mode 0600", async () => {
+  const home = await freshFolder();
+  const { server, stops } = await serve(home);
+  expect(server.path).toBe(join(home, "agent.sock"));
+  expect((await stat(server.path)).mode & 0o777).toBe(0o600);
+  expect(await fetchStatus(home)).toEqual(someStatus);
+  await requestStop(home);
+  expect(stops()).toBe(1);
+});
+
+test("a reload's outcome and whether a pipe was there to be stopped come back through the socket", async () => {
+  const home = await freshFolder();
+  const { stoppedPipes } = await serve(home);
+  expect(await requestReload(home)).toMatchObject({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged" }] });
+  expect(await requestPipeStop(home, "p1/ü")).toBe(true);
+  expect(await requestPipeStop(home, "100%")).toBe(false);
+  expect(await requestPipeStart(home, "p1/ü")).toEqual({ kind: "done", pipes: [{ pipe: "p1/ü", ran: false }] });
+  expect(await requestPipeStart(home, "p?")).toMatchObject({ kind: "refused", code: "FUSTOR_CONFIG_INVALID" });
+  expect(stoppedPipes).toEqual(["p1/ü", "100%"]);
+});
+
+test("what came of a confirmation comes back through the socket", async () => {
+  const home = await freshFolder();
+  await serve(home);
+  expect(await requestConfirm(home, "s1")).toEqual({ known: true, confirmed: true });
+  expect(await requestConfirm(home, "s2")).toEqual({ known: true, confirmed: false });
+  expect(await requestConfirm(home, "nobody")).toEqual({ known: false, confirmed: false });
+});
+
+test("a reload asked of nobody says that no agent runs", async () => {
+  await expect(requestReload(await freshFolder())).rejects.toMatchObject({ code: "FUSTOR_AGENT_STOPPED" });
+});
+
+test("a home that is too long for a socket address gets one elsewhere in a private folder", async () => {
+  const home = await longHome();
+  expect(Buffer.byteLength(join(home, "agent.sock"))).toBeGreaterThan(SOCKET_PATH_BYTES);
+  const { server } = await serve(home);
+  expect(server.path.startsWith(home)).toBe(false);
+  expect((await readFile(join(home, "agent.sock.path"), "utf8")).split("\n")[0]).toBe(server.path);
+  expect((await stat(join(server.path, ".."))).mode & 0o777).toBe(0o700);
+  expect(await fetchStatus(home)).toEqual(someStatus);
+  await server.close();
+  await expect(lstat(join(server.path, ".."))).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("a folder that others may enter is not used and not trusted", async () => {
+  const home = await longHome();
+  const runtime = await freshFolder();
+  const first = await addressElsewhere(home, { XDG_RUNTIME_DIR: runtime });
+  expect(first.path.startsWith(runtime)).toBe(true);
+  await chmod(join(first.path, ".."), 0o755);
+  const second = await addressElsewhere(home, { XDG_RUNTIME_DIR: runtime });
+  onTestFinished(() => second.dispose());
+  expect(second.path.startsWith(runtime)).toBe(false);
+  await writeFile(join(home, "agent.sock.path"), first.path);
+  expect(await findAddress(home)).toBeUndefined();
+});
+
+test("a symbolic link in the place of the private folder is not followed", async () => {
+  const home = await longHome();
+  const [runtime, target] = [await freshFolder(), await freshFolder()];
+  const probe = await addressElsewhere(home, { XDG_RUNTIME_DIR: runtime });
+  await probe.dispose();
+  await symlink(target, join(probe.path, ".."));
+  const address = await addressElsewhere(home, { XDG_RUNTIME_DIR: runtime });
+  onTestFinished(() => address.dispose());
+  expect(address.path.startsWith(runtime)).toBe(false);
+});
+
+test("nobody on the socket means the agent is stopped, also when a crashed run left its socket", async () => {
+  const home = await freshFolder();
+  await expect(fetchStatus(home)).rejects.toMatchObject({ code: "FUSTOR_AGENT_STOPPED" });
+  await writeFile(join(home, "agent.sock"), "");
+  await expect(fetchStatus(home)).rejects.toMatchObject({ code: "FUSTOR_AGENT_STOPPED" });
+  await serve(home);
+  expect(await fetchStatus(home)).toEqual(someStatus);
+});
+
+test("somebody who listens and does not answer is no stopped agent", async () => {
+  const home = await freshFolder();
+  const mute = createServer(() => undefined).listen(join(home, "agent.sock"));
+  onTestFinished(() => void mute.close());
+  await expect(fetchStatus(home, 100)).rejects.toMatchObject({ code: "FUSTOR_INTERNAL" });
+});
