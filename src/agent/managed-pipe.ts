@@ -17,7 +17,7 @@ import type { PipeTarget } from "./reload/reload-plan.ts";
 import { sourceSignature } from "./source-signature.ts";
 import { DeadLetterFile } from "./state/dead-letter-file.ts";
 import { fileNameOf } from "./state/file-name.ts";
-import type { StateStore, StoredMemory } from "./state/state-store.ts";
+import type { OpenPipeStore, StateStore } from "./state/state-store.ts";
 
 export interface ManagedPipeContext {
   readonly config: AgentConfig;
@@ -33,7 +33,7 @@ interface Running {
   readonly lease: BusLease;
   readonly sender: SenderDriver;
   readonly pipe: Pipe;
-  readonly memory: StoredMemory;
+  readonly store: OpenPipeStore;
   readonly deadLetter: DeadLetterFile;
 }
 
@@ -148,18 +148,18 @@ export class ManagedPipe {
     try {
       const sourceLogger = this.#context.logger.child({ source: id });
       const excludePaths = await excludedPaths(config, uri);
-      const sourceMemory = state.sourceMemoryOf(`${driver}:${uri}`);
+      const sourceStore = state.sourceStoreOf(`${driver}:${uri}`);
       const sourceSettings = omitUndefined({ uri, credential, params, excludePaths });
       const create = () =>
-        drivers.requireSource(driver).create({ id, logger: sourceLogger, memory: sourceMemory }, sourceSettings);
+        drivers.requireSource(driver).create({ id, logger: sourceLogger, store: sourceStore }, sourceSettings);
       const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
       const lease = await pool.acquire(this.signature, create, limits);
-      const memory = state.memoryOf(this.id, far.uri);
+      const store = state.pipeStoreOf(this.id, far.uri);
       const deadLetter = new DeadLetterFile({ path: this.#deadLetterPath, logger, wallClock: ambience.wallClock });
       const onPoison = (row: PoisonRow): void => deadLetter.add(row);
       const { source, bus } = lease;
-      const pipe = new Pipe({ settings, source, sender, bus, memory, logger, ambience, compileMapping, onPoison });
-      return { lease, sender, pipe, memory, deadLetter };
+      const pipe = new Pipe({ settings, source, sender, bus, store, logger, ambience, compileMapping, onPoison });
+      return { lease, sender, pipe, store, deadLetter };
     } catch (error) {
       await sender.close();
       throw error;
@@ -192,10 +192,10 @@ export class ManagedPipe {
     this.#stopsAt = "the start";
     await this.#starting;
     if (this.#state.kind === "running") {
-      const { pipe, sender, lease, memory, deadLetter } = this.#state;
+      const { pipe, sender, lease, store, deadLetter } = this.#state;
       await this.#step("the pipe", () => pipe.stop({ deadlineMs }));
       await this.#step("the sender", () => sender.close());
-      await this.#step("the journal of deleted keys", () => memory.close());
+      await this.#step("the journal of deleted keys", () => store.close());
       await this.#step("the dead letters", () => deadLetter.close());
       await this.#step("the source", () => lease.release());
       this.#state = { kind: "stopped", last: pipe.status() };

@@ -41,18 +41,18 @@ export interface PipeSettings {
 export type Ambience = BusClock;
 
 /** What survives a crash. Implemented by agent/state files; a failure to write never stops a pipe. */
-export interface PipeMemory {
+export interface PipeStore {
   /** The session of a run that did not end cleanly, to be deleted at start. */
   rememberedSession(): Promise<string | undefined>;
   rememberSession(sessionId: string | undefined): Promise<void>;
   /** Absent: forgotten with the process. */
-  readonly deleted?: DeletedMemory;
+  readonly deleted?: DeletedStore;
   /**
    * When an earlier run last knew its session to be alive, epoch milliseconds; undefined = nobody knows. Asked once, before the first
    * `noteHeartbeat`.
    */
   lastGoodHeartbeat?(): Promise<number | undefined>;
-  /** Called at each good heartbeat; how often it is written down is the memory's affair, its last value may be some seconds old. */
+  /** Called at each good heartbeat; how often it is written down is the store's affair, its last value may be some seconds old. */
   noteHeartbeat?(epochMs: number): void;
   /**
    * Whether an earlier run led and had sent every audit that its take-over asked for: nothing of the leaders before it can be on its way.
@@ -78,7 +78,7 @@ export interface DeletedKeys {
  * The deleted keys on disk. What `note` was given has to survive the death of the process (a write without fsync does), not that of
  * the machine. Calls never wait and never throw; their order counts.
  */
-export interface DeletedMemory {
+export interface DeletedStore {
   /** What earlier runs left, asked once before the first `note`. Undefined = it could not be read: nobody knows. */
   load(): Promise<DeletedKeys | undefined>;
   /** Deletes of these keys are about to be sent. */
@@ -110,7 +110,7 @@ export interface PipeParts {
   readonly source: SourceDriver;
   readonly sender: SenderDriver;
   readonly bus: BusSubscription;
-  readonly memory: PipeMemory;
+  readonly store: PipeStore;
   readonly logger: Logger;
   readonly ambience: Ambience;
   /** Turns a `fields_mapping` into a program for rows in bulk; without it each of them is parsed. */

@@ -70,7 +70,7 @@ export class Pipe {
     this.#builder = this.#makeBuilder();
     this.#context = {
       builder: this.#builder,
-      tombstones: new Tombstones(undefined, parts.memory.deleted),
+      tombstones: new Tombstones(undefined, parts.store.deleted),
       superseded: this.#superseded,
       onRows: (phase, rows) => {
         this.#counters.rowsSent[phase] += rows;
@@ -130,7 +130,7 @@ export class Pipe {
       ...withoutUndefined({
         role: this.#role,
         session: sessionId === undefined ? undefined : shortId(sessionId),
-        snapshotExpectedRows: progress.expectedRows ?? this.#parts.memory.lastSnapshotRows?.(),
+        snapshotExpectedRows: progress.expectedRows ?? this.#parts.store.lastSnapshotRows?.(),
         snapshotRowsPerSecond: snapshot?.pace?.rowsPerSecond,
         snapshotEtaMs: snapshot?.pace?.etaMs,
         snapshotPaused: snapshot?.state === "running" && this.#session?.isBulkPaused === true ? true : undefined,
@@ -180,16 +180,16 @@ export class Pipe {
 
   /** What earlier runs left behind, before anything is written over it. */
   async #recall(): Promise<void> {
-    const { memory, logger } = this.#parts;
+    const { store, logger } = this.#parts;
     const revival = await this.#context.tombstones.load();
     if (!revival)
       logger.warn({}, "the paths that earlier runs deleted are not known: young entries are revived instead");
     // A session that ended in order is forgotten; its deletes were all remembered.
-    const crashed = (await memory.rememberedSession().catch(() => undefined)) !== undefined;
-    const alive = await memory.lastGoodHeartbeat?.().catch(() => undefined);
+    const crashed = (await store.rememberedSession().catch(() => undefined)) !== undefined;
+    const alive = await store.lastGoodHeartbeat?.().catch(() => undefined);
     const stoppedInOrder = !crashed && revival;
     this.#earlierRunAliveAt = stoppedInOrder ? undefined : alive;
-    const tookOver = (await memory.tookOver?.().catch(() => false)) ?? false;
+    const tookOver = (await store.tookOver?.().catch(() => false)) ?? false;
     this.#stoppedRunAliveAt = stoppedInOrder && tookOver ? alive : undefined;
   }
 
@@ -206,7 +206,7 @@ export class Pipe {
   }
 
   async #serve(open: OpenSession): Promise<SessionEnd> {
-    this.#parts.memory.noteTookOver?.(false);
+    this.#parts.store.noteTookOver?.(false);
     this.#session = new SessionRun({
       open,
       pipe: this.#parts,
@@ -267,11 +267,11 @@ export class Pipe {
   }
 
   #makeKeeper(): Connector {
-    const { settings, source, sender, memory, ambience, logger } = this.#parts;
+    const { settings, source, sender, store, ambience, logger } = this.#parts;
     const { taskId, sessionTimeoutSeconds } = settings;
     return new Connector({
       sender,
-      memory,
+      store,
       ambience,
       logger,
       backoff: this.#backoff,

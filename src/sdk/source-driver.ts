@@ -142,7 +142,7 @@ export interface SourceDriver {
 }
 
 /** One short text that a driver has again after a restart, for as long as the source stays the same. */
-export interface SourceMemory {
+export interface SourceStore {
   recall(): string | undefined;
   /** Kept soon, also through a crash of the process a moment later. Never fails. */
   remember(text: string): void;
@@ -152,5 +152,5 @@ export interface SourceDriverContext {
   readonly id: string;
   readonly logger: Logger;
   /** Absent where nothing is kept. */
-  readonly memory?: SourceMemory;
+  readonly store?: SourceStore;
 }

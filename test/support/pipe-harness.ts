@@ -3,7 +3,7 @@ import { afterEach } from "vitest";
 import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
 import type { BusLimits } from "../../src/bus/event-bus.ts";
 import { Pipe } from "../../src/pipe/pipe.ts";
-import type { DeletedMemory, PipeMemory, PipeParts, PipeSettings, PoisonRow } from "../../src/pipe/pipe-options.ts";
+import type { DeletedStore, PipeParts, PipeSettings, PipeStore, PoisonRow } from "../../src/pipe/pipe-options.ts";
 import { systemAmbience } from "../../src/pipe/system-ambience.ts";
 import { silentLogger } from "../../src/sdk/index.ts";
 import { FakeFusion, type FakeFusionOptions } from "../../src/sdk/testing/fake-fusion.ts";
@@ -21,7 +21,7 @@ export interface HarnessOptions {
   readonly beside?: PipeHarness;
 }
 
-export class FakeMemory implements PipeMemory {
+export class FakeStore implements PipeStore {
   session: string | undefined;
   aliveAt: number | undefined;
   hasTakenOver = false;
@@ -31,7 +31,7 @@ export class FakeMemory implements PipeMemory {
   everything = false;
   /** Of whose paths some were deleted, nobody knows which ones. */
   directories: readonly string[] = [];
-  readonly deleted: DeletedMemory = {
+  readonly deleted: DeletedStore = {
     load: async () =>
       this.keys === undefined
         ? undefined
@@ -94,7 +94,7 @@ export class PipeHarness {
   readonly source: FakeSource;
   readonly fusion: FakeFusion;
   readonly sender: FakeSender;
-  readonly memory = new FakeMemory();
+  readonly store = new FakeStore();
   readonly poison: PoisonRow[] = [];
   readonly pool: BusPool;
   readonly #options: HarnessOptions;
@@ -128,7 +128,7 @@ export class PipeHarness {
       source: this.source,
       sender: this.sender,
       bus: this.#lease.bus,
-      memory: this.memory,
+      store: this.store,
       logger: silentLogger,
       ambience: systemAmbience,
       onPoison: (row) => this.poison.push(row),

@@ -10,7 +10,7 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { DeletedKeys, DeletedMemory } from "../../pipe/pipe-options.ts";
+import type { DeletedKeys, DeletedStore } from "../../pipe/pipe-options.ts";
 import { describeError, type Logger } from "../../sdk/index.ts";
 import {
   type DeletedState,
@@ -39,7 +39,7 @@ export interface DeletedJournalOptions {
   readonly now: () => number;
 }
 
-export class DeletedJournal implements DeletedMemory {
+export class DeletedJournal implements DeletedStore {
   readonly #options: DeletedJournalOptions;
   #state: DeletedState = nothingDeleted();
   #descriptor: number | undefined;

@@ -27,7 +27,7 @@ export interface RememberedSource {
   readonly rootIdentity: string;
 }
 
-export interface AgentMemory {
+export interface StoredState {
   readonly pipes: Map<string, RememberedPipe>;
   /** By {@link sourceKey}. */
   readonly sources: Map<string, RememberedSource>;
@@ -36,7 +36,7 @@ export interface AgentMemory {
 export type Reading =
   | { readonly kind: "absent" }
   | { readonly kind: "unusable"; readonly reason: string }
-  | { readonly kind: "good"; readonly memory: AgentMemory };
+  | { readonly kind: "good"; readonly state: StoredState };
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -95,8 +95,8 @@ export function parseState(text: string): Reading {
   }
   if (!isObject(pipes)) return unusable("it has no pipes");
   const known = isObject(sources) ? sources : {};
-  return { kind: "good", memory: { pipes: usable(pipes, pipeOf), sources: usable(known, sourceOf) } };
+  return { kind: "good", state: { pipes: usable(pipes, pipeOf), sources: usable(known, sourceOf) } };
 }
 
-export const formatState = ({ pipes, sources }: AgentMemory): string =>
+export const formatState = ({ pipes, sources }: StoredState): string =>
   `${JSON.stringify({ version: STATE_VERSION, pipes: Object.fromEntries(pipes), sources: Object.fromEntries(sources) }, null, 2)}\n`;

@@ -13,12 +13,12 @@
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { fileTrouble } from "../../config/file-trouble.ts";
-import type { PipeMemory } from "../../pipe/pipe-options.ts";
-import { describeError, type Logger, type SourceMemory } from "../../sdk/index.ts";
+import type { PipeStore } from "../../pipe/pipe-options.ts";
+import { describeError, type Logger, type SourceStore } from "../../sdk/index.ts";
 import { DeletedJournal } from "./deleted-journal.ts";
 import { ensureFolder, readOwnFile, writeDurably } from "./durable-file.ts";
 import { fileNameOf } from "./file-name.ts";
-import { type AgentMemory, formatState, parseState, type Reading, type RememberedPipe } from "./state-file.ts";
+import { formatState, parseState, type Reading, type RememberedPipe, type StoredState } from "./state-file.ts";
 
 /** A heartbeat is worth a write to the disk this often, for all pipes together. */
 const HEARTBEAT_WRITE_MS = 10_000;
@@ -33,11 +33,11 @@ async function readState(path: string): Promise<Reading> {
 }
 
 /** The newest generation that can be used. One that cannot is moved to `<name>.bad`, where the next one takes its place. */
-async function recall(folder: string, logger: Logger): Promise<AgentMemory> {
+async function recall(folder: string, logger: Logger): Promise<StoredState> {
   for (const name of ["pipes.json", "pipes.json.bak"]) {
     const file = join(folder, name);
     const reading = await readState(file);
-    if (reading.kind === "good") return reading.memory;
+    if (reading.kind === "good") return reading.state;
     if (reading.kind === "absent") continue;
     logger.warn({ file }, `a state file cannot be used and is set aside as ${name}.bad: ${reading.reason}`);
     await rename(file, `${file}.bad`).catch((error: unknown) => {
@@ -64,8 +64,8 @@ export interface StateStoreOptions {
 
 const ANYBODY: SessionOwner = { self: "", isGone: async () => true };
 
-/** A pipe's memory with a file of its own. */
-export interface StoredMemory extends PipeMemory {
+/** What is stored of a pipe, with a file of its own. */
+export interface OpenPipeStore extends PipeStore {
   readonly deleted: DeletedJournal;
   /** Once the pipe has ended. */
   close(): Promise<void>;
@@ -78,7 +78,7 @@ export class StateStore {
   readonly #previous: string;
   readonly #logger: Logger;
   readonly #hostId: string;
-  readonly #memory: AgentMemory;
+  readonly #state: StoredState;
   readonly #now: () => number;
   readonly #owner: SessionOwner;
   #heartbeatWrittenAt = Number.NEGATIVE_INFINITY;
@@ -90,7 +90,7 @@ export class StateStore {
     folder: string,
     hostId: string,
     logger: Logger,
-    memory: AgentMemory,
+    state: StoredState,
     now: () => number,
     owner: SessionOwner,
   ) {
@@ -100,7 +100,7 @@ export class StateStore {
     this.#previous = join(folder, "pipes.json.bak");
     this.#hostId = hostId;
     this.#logger = logger;
-    this.#memory = memory;
+    this.#state = state;
     this.#now = now;
   }
 
@@ -118,16 +118,16 @@ export class StateStore {
     return new StateStore(folder, hostId, logger, await recall(folder, logger), now, owner);
   }
 
-  /** The memory of one pipe towards one receiver. */
-  memoryOf(pipe: string, receiver: string): StoredMemory {
+  /** What is stored of one pipe towards one receiver. */
+  pipeStoreOf(pipe: string, receiver: string): OpenPipeStore {
     const known = (): RememberedPipe | undefined => {
-      const entry = this.#memory.pipes.get(pipe);
+      const entry = this.#state.pipes.get(pipe);
       return entry?.hostId === this.#hostId && entry.receiver === receiver && entry.pipe === pipe ? entry : undefined;
     };
     const update = (change: Partial<Record<keyof RememberedPipe, RememberedPipe[keyof RememberedPipe]>>): void => {
       const entry = { ...known(), ...change, pipe, hostId: this.#hostId, receiver };
       const present = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
-      this.#memory.pipes.set(pipe, present as unknown as RememberedPipe);
+      this.#state.pipes.set(pipe, present as unknown as RememberedPipe);
     };
     const deleted = new DeletedJournal({
       path: join(this.folder, "deleted", `${fileNameOf(pipe)}.journal`),
@@ -171,16 +171,16 @@ export class StateStore {
   }
 
   /** What a source knew of its root when it was last there; only on the same host. */
-  sourceMemoryOf(source: string): SourceMemory {
+  sourceStoreOf(source: string): SourceStore {
     return {
       recall: () => {
-        const entry = this.#memory.sources.get(source);
+        const entry = this.#state.sources.get(source);
         return entry?.hostId === this.#hostId ? entry.rootIdentity : undefined;
       },
       remember: (rootIdentity) => {
-        const entry = this.#memory.sources.get(source);
+        const entry = this.#state.sources.get(source);
         if (entry?.hostId === this.#hostId && entry.rootIdentity === rootIdentity) return;
-        this.#memory.sources.set(source, { hostId: this.#hostId, rootIdentity });
+        this.#state.sources.set(source, { hostId: this.#hostId, rootIdentity });
         void this.#write();
       },
     };
@@ -203,7 +203,7 @@ export class StateStore {
     const queued = this.#writing.then(async () => {
       this.#queued = undefined;
       try {
-        await writeDurably(this.#path, formatState(this.#memory), this.#previous);
+        await writeDurably(this.#path, formatState(this.#state), this.#previous);
       } catch (error) {
         this.#logger.warn({ file: this.#path }, `the state was not saved: ${describeError(error)}`);
       }

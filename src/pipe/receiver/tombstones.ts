@@ -14,12 +14,12 @@
  *
  * Rows in bulk: a snapshot row of a remembered key that was read after the delete is sent in the reviving form too. Mostly a live
  * change carries the same news, but after a loss of changes the snapshot is the only one that does, and a plain row would
- * be refused. The set outlives the process through {@link DeletedMemory}: a view that was reset in between makes a revival superfluous,
+ * be refused. The set outlives the process through {@link DeletedStore}: a view that was reset in between makes a revival superfluous,
  * never wrong.
  */
 import type { Change, Row } from "../../sdk/index.ts";
 import { directoryOf, KeyTable } from "../key-table.ts";
-import type { DeletedMemory } from "../pipe-options.ts";
+import type { DeletedStore } from "../pipe-options.ts";
 
 const ROOT = "/";
 const MAX_REMEMBERED = 200_000;
@@ -47,19 +47,19 @@ export class Tombstones implements TombstonesInBulk {
   readonly #deleted = new KeyTable();
   readonly #collapsed = new Set<string>();
   readonly #limit: number;
-  readonly #memory: DeletedMemory | undefined;
+  readonly #store: DeletedStore | undefined;
   #everything = false;
   #othersUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(limit = MAX_REMEMBERED, memory?: DeletedMemory) {
+  constructor(limit = MAX_REMEMBERED, store?: DeletedStore) {
     this.#limit = limit;
-    this.#memory = memory;
+    this.#store = store;
   }
 
   /** Takes over what earlier runs left; before anything else. False when that could not be read. Never rejects. */
   async load(): Promise<boolean> {
-    if (this.#memory === undefined) return true;
-    const known = await this.#memory.load().catch(() => undefined);
+    if (this.#store === undefined) return true;
+    const known = await this.#store.load().catch(() => undefined);
     if (known === undefined) return false;
     this.#everything = known.everything;
     for (const directory of known.directories) this.#collapsed.add(directory);
@@ -82,13 +82,13 @@ export class Tombstones implements TombstonesInBulk {
   /** Deletes of these keys are being sent. */
   noteAllDeleted(changes: readonly Pick<Change, "key" | "sequence">[]): void {
     const fresh = changes.filter(({ key }) => !this.needs(key)).map(({ key }) => key);
-    if (fresh.length > 0) this.#memory?.note(fresh);
+    if (fresh.length > 0) this.#store?.note(fresh);
     for (const change of changes) this.#put(change);
   }
 
   /** The delete of a key was sent. */
   noteDeleted({ key, sequence }: Pick<Change, "key" | "sequence">): void {
-    if (!this.needs(key)) this.#memory?.note([key]);
+    if (!this.needs(key)) this.#store?.note([key]);
     this.#put({ key, sequence });
   }
 
@@ -119,7 +119,7 @@ export class Tombstones implements TombstonesInBulk {
   noteRevived(key: string): void {
     if (this.#deleted.get(key) === undefined) return;
     this.#deleted.delete(key);
-    this.#memory?.forget([key]);
+    this.#store?.forget([key]);
   }
 
   /** Whether any row in this directory may need a revival. */
@@ -164,6 +164,6 @@ export class Tombstones implements TombstonesInBulk {
       this.#everything = true;
       this.#collapsed.clear();
     }
-    this.#memory?.replace({ keys: [], directories: [...this.#collapsed], everything: this.#everything });
+    this.#store?.replace({ keys: [], directories: [...this.#collapsed], everything: this.#everything });
   }
 }

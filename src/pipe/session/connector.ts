@@ -16,7 +16,7 @@ import {
 } from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
 import { boundedCall, Pause, unlessAborted } from "../bounded-call.ts";
-import type { Ambience, PipeMemory } from "../pipe-options.ts";
+import type { Ambience, PipeStore } from "../pipe-options.ts";
 
 /** A session was lost: the next one is asked for after this, and later when sessions are lost again and again. */
 const RECONNECT_MS = 100;
@@ -40,7 +40,7 @@ export interface ConnectFailure {
 export interface ConnectorParts {
   readonly sender: SenderDriver;
   readonly request: SessionRequest;
-  readonly memory: PipeMemory;
+  readonly store: PipeStore;
   readonly ambience: Ambience;
   readonly backoff: BackoffSettings;
   readonly logger: Logger;
@@ -61,7 +61,7 @@ export class Connector {
   readonly #parts: ConnectorParts;
   /** Still open at the far side as far as we know, and of no use. */
   #ghost: string | undefined;
-  #askedMemory = false;
+  #askedStore = false;
   #failures = 0;
   #shortLives = 0;
   readonly #between = new Pause();
@@ -152,9 +152,9 @@ export class Connector {
   }
 
   async #deleteGhost(signal: AbortSignal): Promise<void> {
-    if (!this.#askedMemory) {
-      this.#askedMemory = true;
-      this.#ghost = await this.#parts.memory.rememberedSession().catch(() => undefined);
+    if (!this.#askedStore) {
+      this.#askedStore = true;
+      this.#ghost = await this.#parts.store.rememberedSession().catch(() => undefined);
     }
     const ghost = this.#ghost;
     if (ghost === undefined) return;
@@ -175,7 +175,7 @@ export class Connector {
 
   async #remember(sessionId: string | undefined): Promise<void> {
     try {
-      await this.#parts.memory.rememberSession(sessionId);
+      await this.#parts.store.rememberSession(sessionId);
     } catch (error) {
       this.#parts.logger.warn({}, `the session was not remembered for the next start: ${describeError(error)}`);
     }

@@ -170,7 +170,7 @@ export class SessionRun {
 
   #makeBulk(): BulkJobs {
     const { open, pipe, limits, context, superseded, counters, dirty, connectBackoff } = this.#parts;
-    const { source, ambience, logger, memory, bus } = pipe;
+    const { source, ambience, logger, store, bus } = pipe;
     const shared: BulkParts = {
       source,
       limits,
@@ -186,7 +186,7 @@ export class SessionRun {
       emit: (event) => this.#onBulk(event),
     };
     return new BulkJobs(shared, this.#gate, {
-      snapshot: { betweenAskedMs: open.session.sessionTimeoutMs, lastTotal: () => memory.lastSnapshotRows?.() },
+      snapshot: { betweenAskedMs: open.session.sessionTimeoutMs, lastTotal: () => store.lastSnapshotRows?.() },
       audit: { settings: this.#auditSettings, counters: counters.audit, predecessor: this.#predecessor },
       rescan: { dirty, counters: counters.rescans },
       scans: { counters: counters.scans },
@@ -210,14 +210,14 @@ export class SessionRun {
       case "snapshot complete":
         history.complete();
         onCaughtUp();
-        pipe.memory.noteSnapshot?.(event.rows);
+        pipe.store.noteSnapshot?.(event.rows);
         pipe.logger.info({ rows: event.rows }, "the snapshot is complete");
         return;
       case "snapshot ended":
         this.#scheduler.snapshotEnded();
         return;
       case "took over":
-        pipe.memory.noteTookOver?.(true);
+        pipe.store.noteTookOver?.(true);
         return;
       case "restated":
         onCaughtUp();
@@ -304,10 +304,10 @@ export class SessionRun {
       onFailure: (error) => counters.fail(error),
       onAnswer: (answer, sentAt, recovered) => {
         if (recovered) this.#delivery.wake();
-        pipe.memory.noteHeartbeat?.(pipe.ambience.wallClock());
+        pipe.store.noteHeartbeat?.(pipe.ambience.wallClock());
         onHeartbeat(answer);
         this.bulk.scans.add(answer.commands.filter(({ type }) => type === "scan"));
-        if (answer.role !== this.#scheduler.role) pipe.memory.noteTookOver?.(false);
+        if (answer.role !== this.#scheduler.role) pipe.store.noteTookOver?.(false);
         this.#scheduler.setRole(answer.role);
         if (answer.snapshotNeeded) this.#scheduler.requestSnapshot(sentAt);
       },

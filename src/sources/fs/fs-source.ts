@@ -56,7 +56,7 @@ export class FsSource implements SourceDriver {
     this.uri = options.root;
     const { root, filePattern, exclude, excludePaths, crossMounts, scanThreads: threads, canaryMs } = options;
     const { maxPathBytes } = options;
-    const expectedRootIdentity = context.memory?.recall();
+    const expectedRootIdentity = context.store?.recall();
     const left = { filePattern, exclude: [...exclude, ...canaryNames(options)], excludePaths };
     const rootIdentity = (): string | null => this.#watch.rootIdentity();
     this.#looker = { addon, root, options: { ...left, crossMounts, threads, maxPathBytes }, rootIdentity };
@@ -279,7 +279,7 @@ export class FsSource implements SourceDriver {
   /** A restart must not take what stands there then, for instance an empty mount point, for the tree of today. */
   #rememberRoot(): void {
     const identity = this.#watch.rootIdentity();
-    if (identity !== null) this.#context.memory?.remember(identity);
+    if (identity !== null) this.#context.store?.remember(identity);
   }
 
   #logCoverage(): void {

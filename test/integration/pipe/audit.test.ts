@@ -57,14 +57,14 @@ describe("audits of a leader", () => {
   it("follow the snapshot once when this agent led just before and was stopped in order", async () => {
     const harness = auditing();
     harness.fusion.view.set("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
-    Object.assign(harness.memory, { aliveAt: Date.now(), hasTakenOver: true });
+    Object.assign(harness.store, { aliveAt: Date.now(), hasTakenOver: true });
     await harness.start();
     await until(() => auditsDone(harness) === 1);
     expect(harness.fusion.removedByAudits).toEqual(["/ghost"]);
     // The second one would come a session timeout after the first.
     await staysTrue(() => ends(harness) === 1, { forMs: 1_500, what: "one audit" });
     expect(harness.pipe.status().audit).toMatchObject({ state: "waiting", runs: 1 });
-    expect(harness.memory.hasTakenOver).toBe(true);
+    expect(harness.store.hasTakenOver).toBe(true);
   });
 
   const clean = { aliveAt: 0, hasTakenOver: true };
@@ -77,33 +77,33 @@ describe("audits of a leader", () => {
       "followed, or had not sent the audits of its own take-over",
       () => ({ ...clean, aliveAt: Date.now(), hasTakenOver: false }),
     ],
-  ])("follow the snapshot twice when the run before %s", async (_, memory) => {
+  ])("follow the snapshot twice when the run before %s", async (_, store) => {
     const harness = auditing();
-    Object.assign(harness.memory, memory());
+    Object.assign(harness.store, store());
     await harness.start();
     await until(() => auditsDone(harness) === 2);
-    expect(harness.memory.hasTakenOver).toBe(true);
+    expect(harness.store.hasTakenOver).toBe(true);
   });
 
   it("leave no take-over as done that was interrupted", async () => {
     const harness = auditing();
     await harness.start();
     await until(() => auditsDone(harness) === 1);
-    expect(harness.memory.hasTakenOver).toBe(false);
+    expect(harness.store.hasTakenOver).toBe(false);
     await until(() => auditsDone(harness) === 2);
     const mine = harness.fusion.sessions[0] as string;
     harness.fusion.createSession({ taskId: "other", sourceType: "fs", sourceUri: "/" });
     harness.fusion.appoint(harness.fusion.sessions.find((id) => id !== mine));
     await until(() => harness.pipe.status().role === "follower");
-    expect(harness.memory.hasTakenOver).toBe(false);
+    expect(harness.store.hasTakenOver).toBe(false);
   });
 
   it("count a directory as told that they have to revive, so that what is gone in it is removed", async () => {
     const harness = auditing();
-    const { fusion, source, memory } = harness;
+    const { fusion, source, store } = harness;
     for (const path of ["/a/d", "/a/locked"]) source.mkdir(path, OLD, true);
     source.unlistable.add("/a/locked");
-    memory.directories = ["/a"];
+    store.directories = ["/a"];
     await harness.start();
     await until(() => auditsDone(harness) === 1);
     for (const path of ["/a/d/ghost", "/a/locked/kept"])
@@ -117,7 +117,7 @@ describe("audits of a leader", () => {
     let later = 0;
     const ambience: Ambience = { ...systemAmbience, wallClock: () => Date.now() + later };
     const harness = auditing({ parts: { ambience } });
-    Object.assign(harness.memory, { aliveAt: Date.now() - 100, session: "dead" });
+    Object.assign(harness.store, { aliveAt: Date.now() - 100, session: "dead" });
     const formsOf = (wanted: string): string[] =>
       harness.sender.accepted.flatMap(({ events }) =>
         events.filter(({ rows }) => rows.some(({ path }) => path === wanted)).map((event) => event.messageSource),

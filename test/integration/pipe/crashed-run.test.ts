@@ -26,8 +26,8 @@ describe("a run that follows one that died", () => {
     harness.source.mkdir("/d", OLD, true);
     restore(harness.source, "/d/restored");
     withTombstone(harness, "/d/restored");
-    harness.memory.session = "session of the run that died";
-    harness.memory.aliveAt = Date.now() - 1_000;
+    harness.store.session = "session of the run that died";
+    harness.store.aliveAt = Date.now() - 1_000;
     await harness.start();
     await until(() => harness.isSettled);
     expect(harness.differences()).toEqual([]);
@@ -82,8 +82,8 @@ describe("a run that follows one that died", () => {
         auditSkipped: false,
       });
     }
-    harness.memory.session = "session of the run that died";
-    harness.memory.aliveAt = Date.now() - 1_000;
+    harness.store.session = "session of the run that died";
+    harness.store.aliveAt = Date.now() - 1_000;
     await harness.start();
     await until(() => harness.isSettled);
     expect(harness.differences()).toEqual([]);
@@ -100,8 +100,8 @@ describe("a run that follows one that died", () => {
     restore(source, "/young");
     withTombstone(harness, "/young");
     fusion.appoint(fusion.sessions[0]);
-    harness.memory.session = "session of the run that died";
-    harness.memory.aliveAt = Date.now() - 100;
+    harness.store.session = "session of the run that died";
+    harness.store.aliveAt = Date.now() - 100;
     await harness.start();
     await until(() => fusion.view.get("/young")?.modifiedTime === OLD);
     expect(harness.pipe.status().role).toBe("follower");
@@ -126,11 +126,11 @@ describe("a run that follows one that died", () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
     harness.source.write("/back", 5, OLD, true);
     withTombstone(harness, "/back");
-    harness.memory.keys = new Set(["/back", "/still gone"]);
+    harness.store.keys = new Set(["/back", "/still gone"]);
     await harness.start();
     await until(() => harness.isSettled);
     expect(harness.differences()).toEqual([]);
-    expect([...(harness.memory.keys ?? [])]).toEqual(["/still gone"]);
+    expect([...(harness.store.keys ?? [])]).toEqual(["/still gone"]);
   });
 
   it("revives everything in its snapshot when earlier runs deleted more than can be known one by one", async () => {
@@ -138,7 +138,7 @@ describe("a run that follows one that died", () => {
     harness.source.mkdir("/d", OLD, true);
     harness.source.write("/d/back", 5, OLD, true);
     withTombstone(harness, "/d/back");
-    harness.memory.everything = true;
+    harness.store.everything = true;
     await harness.start();
     await until(() => harness.isSettled);
     expect(harness.differences()).toEqual([]);
@@ -152,7 +152,7 @@ describe("a run that follows one that died", () => {
     let known: boolean | undefined;
     harness.sender.setFaults((call, envelope) => {
       if (call === "push" && envelope?.events.some((event) => event.eventType === "delete")) {
-        known ??= harness.memory.keys?.has("/a") === true;
+        known ??= harness.store.keys?.has("/a") === true;
       }
       return undefined;
     });
@@ -160,7 +160,7 @@ describe("a run that follows one that died", () => {
     await until(() => known !== undefined);
     expect(known).toBe(true);
     harness.source.write("/a", 2, OLD);
-    await until(() => harness.memory.keys?.has("/a") === false);
+    await until(() => harness.store.keys?.has("/a") === false);
     expect(harness.differences()).toEqual([]);
   });
 });

@@ -92,18 +92,18 @@ describe("a session", () => {
   it("left behind by a crash is deleted before a new one is asked for", async () => {
     const harness = new PipeHarness();
     const ghost = harness.fusion.createSession({ taskId: "agent-1:pipe-1", sourceType: "fs", sourceUri: "/" });
-    harness.memory.session = ghost.sessionId;
+    harness.store.session = ghost.sessionId;
     await harness.start();
     await until(() => harness.isSettled);
     expect(harness.pipe.status().role).toBe("leader");
     expect(harness.sender.calls[0]).toMatchObject({ call: "closeSession", sessionId: ghost.sessionId });
-    expect(harness.memory.session).toBe(harness.fusion.sessions[0]);
+    expect(harness.store.session).toBe(harness.fusion.sessions[0]);
   });
 
   it("left behind is deleted even when nobody answers at first", async () => {
     const harness = new PipeHarness();
     const ghost = harness.fusion.createSession({ taskId: "agent-1:pipe-1", sourceType: "fs", sourceUri: "/" });
-    harness.memory.session = ghost.sessionId;
+    harness.store.session = ghost.sessionId;
     harness.sender.setFaults(() => ({ kind: "fail", code: "FUSTOR_SENDER_UNREACHABLE" }));
     await harness.start();
     await until(() => harness.pipe.status().failures > 2);

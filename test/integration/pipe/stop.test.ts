@@ -16,7 +16,7 @@ describe("stopping a pipe", () => {
     expect(rows).toHaveLength(50);
     expect(harness.sender.calls.at(-1)?.call).toBe("closeSession");
     expect(harness.fusion.sessions).toEqual([]);
-    expect(harness.memory.session).toBeUndefined();
+    expect(harness.store.session).toBeUndefined();
     expect(harness.pipe.status().state).toBe("stopped");
   });
 
@@ -50,7 +50,7 @@ describe("stopping a pipe", () => {
     expect(harness.sender.callsTo("createSession")).toHaveLength(1);
     expect(harness.sender.callsTo("closeSession")).toHaveLength(1);
     expect(harness.fusion.sessions).toEqual([]);
-    expect(harness.memory.session).toBeUndefined();
+    expect(harness.store.session).toBeUndefined();
   });
 
   it("keeps beating while it sends what is queued", async () => {
@@ -136,7 +136,7 @@ describe("stopping a pipe", () => {
       call === "closeSession" ? { kind: "fail", code: "FUSTOR_SENDER_UNREACHABLE" } : undefined,
     );
     await harness.pipe.stop();
-    expect(harness.memory.session).toBe(harness.fusion.sessions[0]);
+    expect(harness.store.session).toBe(harness.fusion.sessions[0]);
   });
 
   it("of one of two pipes on one source leaves the other one working", async () => {

@@ -180,7 +180,7 @@ describe("a remembered session", () => {
     const home = await freshFolder();
     const open = async (ended: boolean) => {
       const owner = { self: "me", isGone: async (written: string | undefined) => written === "me" && ended };
-      return (await StateStore.open(home, "h", silentLogger, { owner })).memoryOf("p", "http://there");
+      return (await StateStore.open(home, "h", silentLogger, { owner })).pipeStoreOf("p", "http://there");
     };
     await (await open(true)).rememberSession("s-1");
     expect(await (await open(false)).rememberedSession()).toBeUndefined();

@@ -22,35 +22,35 @@ const stateFile = (home: string): string => join(home, "state", "pipes.json");
 test("a session is remembered over a restart", async () => {
   const home = await freshFolder();
   const first = await StateStore.open(home, HOST, silentLogger);
-  await first.memoryOf("p1", RECEIVER).rememberSession("s-1");
+  await first.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
   const second = await StateStore.open(home, HOST, silentLogger);
-  expect(await second.memoryOf("p1", RECEIVER).rememberedSession()).toBe("s-1");
+  expect(await second.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBe("s-1");
 });
 
 test("a session is not handed out on another host, for another receiver or for another pipe", async () => {
   const home = await freshFolder();
   const store = await StateStore.open(home, HOST, silentLogger);
-  await store.memoryOf("p1", RECEIVER).rememberSession("s-1");
+  await store.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
   const elsewhere = await StateStore.open(home, "machine:m2", silentLogger);
-  expect(await elsewhere.memoryOf("p1", RECEIVER).rememberedSession()).toBeUndefined();
+  expect(await elsewhere.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBeUndefined();
   const here = await StateStore.open(home, HOST, silentLogger);
-  expect(await here.memoryOf("p1", "http://127.0.0.1:9").rememberedSession()).toBeUndefined();
-  expect(await here.memoryOf("p2", RECEIVER).rememberedSession()).toBeUndefined();
+  expect(await here.pipeStoreOf("p1", "http://127.0.0.1:9").rememberedSession()).toBeUndefined();
+  expect(await here.pipeStoreOf("p2", RECEIVER).rememberedSession()).toBeUndefined();
 });
 
 test("a forgotten session is gone after a restart", async () => {
   const home = await freshFolder();
   const store = await StateStore.open(home, HOST, silentLogger);
-  await store.memoryOf("p1", RECEIVER).rememberSession("s-1");
-  await store.memoryOf("p1", RECEIVER).rememberSession(undefined);
+  await store.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
+  await store.pipeStoreOf("p1", RECEIVER).rememberSession(undefined);
   const again = await StateStore.open(home, HOST, silentLogger);
-  expect(await again.memoryOf("p1", RECEIVER).rememberedSession()).toBeUndefined();
+  expect(await again.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBeUndefined();
 });
 
 test("the files can be read by nobody but their owner and no temporary file stays behind", async () => {
   const home = await freshFolder();
   const store = await StateStore.open(home, HOST, silentLogger);
-  for (const session of ["a", "b", "c"]) await store.memoryOf("p1", RECEIVER).rememberSession(session);
+  for (const session of ["a", "b", "c"]) await store.pipeStoreOf("p1", RECEIVER).rememberSession(session);
   expect((await readdir(join(home, "state"))).sort()).toEqual(["pipes.json", "pipes.json.bak"]);
   expect((await stat(stateFile(home))).mode & 0o777).toBe(0o600);
   expect((await stat(join(home, "state"))).mode & 0o777).toBe(0o700);
@@ -60,9 +60,9 @@ test("writes at once end with the newest state on the disk", async () => {
   const home = await freshFolder();
   const store = await StateStore.open(home, HOST, silentLogger);
   const pipes = Array.from({ length: 20 }, (_, index) => `p${index}`);
-  await Promise.all(pipes.map((pipe) => store.memoryOf(pipe, RECEIVER).rememberSession(`s-${pipe}`)));
+  await Promise.all(pipes.map((pipe) => store.pipeStoreOf(pipe, RECEIVER).rememberSession(`s-${pipe}`)));
   const again = await StateStore.open(home, HOST, silentLogger);
-  for (const pipe of pipes) expect(await again.memoryOf(pipe, RECEIVER).rememberedSession()).toBe(`s-${pipe}`);
+  for (const pipe of pipes) expect(await again.pipeStoreOf(pipe, RECEIVER).rememberedSession()).toBe(`s-${pipe}`);
 });
 
 test.each([
@@ -75,12 +75,12 @@ test.each([
 ])("a state file that is %s is passed over aloud and the previous generation counts", async (_, damage) => {
   const home = await freshFolder();
   const store = await StateStore.open(home, HOST, silentLogger);
-  await store.memoryOf("p1", RECEIVER).rememberSession("older");
-  await store.memoryOf("p1", RECEIVER).rememberSession("newer");
+  await store.pipeStoreOf("p1", RECEIVER).rememberSession("older");
+  await store.pipeStoreOf("p1", RECEIVER).rememberSession("newer");
   await writeFile(stateFile(home), damage);
   const { logger, warnings } = recordingLogger();
   const again = await StateStore.open(home, HOST, logger);
-  expect(await again.memoryOf("p1", RECEIVER).rememberedSession()).toBe("older");
+  expect(await again.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBe("older");
   expect(warnings).toHaveLength(1);
   expect(await readFile(`${stateFile(home)}.bad`, "utf8")).toBe(damage);
   const { logger: later, warnings: laterWarnings } = recordingLogger();
@@ -96,7 +96,7 @@ test("two damaged generations leave an empty state that works", async () => {
   const { logger, warnings } = recordingLogger();
   const store = await StateStore.open(home, HOST, logger);
   expect(warnings).toHaveLength(2);
-  await store.memoryOf("p1", RECEIVER).rememberSession("s-1");
+  await store.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
   expect(await readFile(stateFile(home), "utf8")).toContain('"s-1"');
 });
 
@@ -105,15 +105,15 @@ test("a state that cannot be written is said and harms nobody", async () => {
   const { logger, warnings } = recordingLogger();
   const store = await StateStore.open(home, HOST, logger);
   await mkdir(join(stateFile(home), "in-the-way"), { recursive: true });
-  await store.memoryOf("p1", RECEIVER).rememberSession("s-1");
+  await store.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
   expect(warnings.join()).toContain("was not saved");
-  expect(await store.memoryOf("p1", RECEIVER).rememberedSession()).toBe("s-1");
+  expect(await store.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBe("s-1");
 });
 
 test("an entry of the wrong shape is dropped and the others stay", () => {
   const good = { session: "s", hostId: HOST, receiver: RECEIVER, pipe: "p2" };
   const reading = parseState(JSON.stringify({ version: 1, pipes: { p1: { session: 5 }, p2: good, p3: null } }));
-  expect(reading.kind === "good" && [...reading.memory.pipes]).toEqual([["p2", good]]);
+  expect(reading.kind === "good" && [...reading.state.pipes]).toEqual([["p2", good]]);
 });
 
 test("any text is either understood or refused with a reason, and what is understood survives being written", () => {
@@ -139,7 +139,7 @@ test("any text is either understood or refused with a reason, and what is unders
         expect(reading).toMatchObject({ kind: "unusable", reason: expect.stringMatching(/./) });
         return;
       }
-      expect(parseState(formatState(reading.memory))).toEqual(reading);
+      expect(parseState(formatState(reading.state))).toEqual(reading);
     }),
   );
 });
@@ -148,50 +148,50 @@ test("heartbeats are written down once in ten seconds, and the newest one with w
   const home = await freshFolder();
   let now = 0;
   const store = await StateStore.open(home, HOST, silentLogger, { now: () => now });
-  const memory = store.memoryOf("p1", RECEIVER);
+  const pipe = store.pipeStoreOf("p1", RECEIVER);
   const onDisk = async (): Promise<number | undefined> => {
     const again = await StateStore.open(home, HOST, silentLogger);
-    return again.memoryOf("p1", RECEIVER).lastGoodHeartbeat?.();
+    return again.pipeStoreOf("p1", RECEIVER).lastGoodHeartbeat?.();
   };
-  memory.noteHeartbeat?.(1000);
+  pipe.noteHeartbeat?.(1000);
   await waitFor(async () => (await onDisk()) === 1000, { timeoutMs: 5000, what: "the first one" });
   now = 9_999;
-  memory.noteHeartbeat?.(2000);
+  pipe.noteHeartbeat?.(2000);
   expect(await onDisk()).toBe(1000);
   now = 10_000;
-  memory.noteHeartbeat?.(3000);
+  pipe.noteHeartbeat?.(3000);
   await waitFor(async () => (await onDisk()) === 3000, { timeoutMs: 5000, what: "the third one" });
-  memory.noteHeartbeat?.(4000);
-  await memory.rememberSession("s-1");
+  pipe.noteHeartbeat?.(4000);
+  await pipe.rememberSession("s-1");
   expect(await onDisk()).toBe(4000);
 });
 
 test("a closed session leaves the heartbeat and the rows of the last snapshot", async () => {
   const home = await freshFolder();
-  const memory = (await StateStore.open(home, HOST, silentLogger)).memoryOf("p1", RECEIVER);
-  await memory.rememberSession("s-1");
-  memory.noteHeartbeat?.(5000);
-  memory.noteSnapshot?.(77);
-  memory.noteTookOver?.(true);
-  await memory.rememberSession(undefined);
-  const again = (await StateStore.open(home, HOST, silentLogger)).memoryOf("p1", RECEIVER);
+  const pipe = (await StateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
+  await pipe.rememberSession("s-1");
+  pipe.noteHeartbeat?.(5000);
+  pipe.noteSnapshot?.(77);
+  pipe.noteTookOver?.(true);
+  await pipe.rememberSession(undefined);
+  const again = (await StateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
   expect(await again.rememberedSession()).toBeUndefined();
   expect(await again.lastGoodHeartbeat?.()).toBe(5000);
   expect(again.lastSnapshotRows?.()).toBe(77);
   expect(await again.tookOver?.()).toBe(true);
   again.noteTookOver?.(false);
   await again.rememberSession("s-2");
-  const third = (await StateStore.open(home, HOST, silentLogger)).memoryOf("p1", RECEIVER);
+  const third = (await StateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
   expect(await third.tookOver?.()).toBe(false);
 });
 
 test("what a root was is handed out on its own host only", async () => {
   const home = await freshFolder();
   const store = await StateStore.open(home, HOST, silentLogger);
-  store.sourceMemoryOf("fs:/data").remember("dev 1 inode 2");
+  store.sourceStoreOf("fs:/data").remember("dev 1 inode 2");
   await store.flush();
   const recalled = async (host: string) =>
-    (await StateStore.open(home, host, silentLogger)).sourceMemoryOf("fs:/data").recall();
+    (await StateStore.open(home, host, silentLogger)).sourceStoreOf("fs:/data").recall();
   expect(await recalled(HOST)).toBe("dev 1 inode 2");
   expect(await recalled("machine:m2")).toBeUndefined();
 });

@@ -22,13 +22,13 @@ describe("the set of deleted paths", () => {
   it("takes over more than it may remember only as their directories", async () => {
     const told: string[][] = [];
     const known = { keys: ["/d/a", "/d/b", "/d/c", "/d/e"], directories: [], everything: false };
-    const memory = {
+    const store = {
       load: async () => known,
       note: () => undefined,
       forget: () => undefined,
       replace: ({ keys }: { readonly keys: Iterable<string> }) => void told.push([...keys]),
     };
-    const set = new Tombstones(3, memory);
+    const set = new Tombstones(3, store);
     expect(await set.load()).toBe(true);
     expect(set.size).toBeLessThanOrEqual(3);
     expect(told).toHaveLength(1);
