@@ -1,4 +1,4 @@
-// The engine's doors into JavaScript; src/native/addon.ts is their contract.
+// The functions of the addon; src/native/addon.ts describes them.
 #include <napi.h>
 
 #include "bulk_binding.h"

@@ -5,11 +5,12 @@ namespace fustor {
 std::shared_ptr<Bell> Bell::create(Napi::Env env, const char* name, std::function<void(Napi::Env)> answer) {
   auto bell = std::make_shared<Bell>();
   bell->answer_ = std::make_shared<std::function<void(Napi::Env)>>(std::move(answer));
-  // A ring that is on its way when the bell is shut still finds it: the function keeps the bell until Node has taken the function down.
+  // A ring that is on its way when the bell is shut still finds it: the function keeps the bell until Node has taken
+  // the function down.
   auto* kept = new std::shared_ptr<Bell>(bell);
   bell->function_ = Function::New(
       env, name, 0, 1, bell.get(), [](Napi::Env, std::shared_ptr<Bell>* kept, Bell*) { delete kept; }, kept);
-  // A worker that is being terminated gives us none. Then nobody will ever listen either.
+  // A worker that is being terminated grants none. No JavaScript runs there any more, so nothing is lost.
   if (static_cast<napi_threadsafe_function>(bell->function_) == nullptr) {
     delete kept;
     return bell;
@@ -17,7 +18,8 @@ std::shared_ptr<Bell> Bell::create(Napi::Env env, const char* name, std::functio
   bell->function_.Unref(env);
   bell->open_ = true;
   bell->env_ = env;
-  // Hooks run in reverse order: this one before Node takes the function down, which would not wait for a thread that is ringing.
+  // Hooks run in reverse order: this one before Node takes the function down, which would not wait for a thread that is
+  // ringing.
   napi_add_env_cleanup_hook(env, &Bell::leave, bell.get());
   return bell;
 }

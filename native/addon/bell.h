@@ -1,5 +1,5 @@
-// How engine threads wake the event loop: they ring, JavaScript's side comes and pulls. No data crosses here, and rings in a row are
-// one ring.
+// How engine threads wake the event loop: they ring, and JavaScript pulls. No data crosses here, and several rings
+// become one.
 #pragma once
 
 #include <napi.h>
@@ -11,16 +11,22 @@
 
 namespace fustor {
 
-/** `ring` from any thread at any time, even after the environment is gone; everything else on the JavaScript thread. */
+/**
+ * Any thread may call `ring` at any time, also after the environment is gone. Everything else is for the JavaScript
+ * thread.
+ */
 class Bell {
  public:
-  /** `answer` runs on the JavaScript thread after one or more rings, until `shut`. A fresh bell does not keep the process alive. */
+  /**
+   * `answer` runs on the JavaScript thread after one or more rings, until `shut`. A new bell does not keep the process
+   * alive.
+   */
   static std::shared_ptr<Bell> create(Napi::Env env, const char* name, std::function<void(Napi::Env)> answer);
 
   void ring();
-  /** While it holds, the process does not end by itself. */
+  /** While `hold` is true, the process does not end by itself. */
   void hold(Napi::Env env, bool held);
-  /** No answer after this. Idempotent; the end of the environment does it too. */
+  /** No answer runs after this. Idempotent; the end of the environment does it too. */
   void shut();
 
  private:
@@ -29,7 +35,7 @@ class Bell {
   using Function = Napi::TypedThreadSafeFunction<Bell, void, &Bell::call>;
 
   napi_env env_ = nullptr;
-  std::mutex mutex_;  // ring against shut: the function must not be called once Node takes it down
+  std::mutex mutex_;  // guards ring against shut: the function must not be called once Node destroys it
   Function function_;
   std::shared_ptr<std::function<void(Napi::Env)>> answer_;  // JavaScript thread only
   std::atomic<bool> rung_{false};

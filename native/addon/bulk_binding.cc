@@ -69,10 +69,10 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
                         InstanceMethod<&BulkObject::cancel>("cancel"), InstanceMethod<&BulkObject::summary>("summary")});
   }
 
-  /** Whoever takes the class from an object and calls it has nothing to wrap. */
+  /** JavaScript that takes the class from an object and calls it has nothing to wrap. */
   explicit BulkObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BulkObject>(info), hold_(std::make_shared<StreamHold>()) {
     if (wrapping == nullptr) {
-      left_ = true;  // nothing to leave
+      left_ = true;  // there is no hook to remove
       Napi::TypeError::New(info.Env(), "createScan and openSnapshot make these, nobody else").ThrowAsJavaScriptException();
       return;
     }
@@ -89,11 +89,11 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     if (bell_ != nullptr) bell_->shut();
   }
 
-  /** What the next object is made of: it never goes through JavaScript. */
+  /** The stream for the next object: it never goes through JavaScript. */
   static thread_local std::shared_ptr<BulkStream>* wrapping;
 
  private:
-  /** The environment goes: no JavaScript runs any more, so nobody reads the memory either. */
+  /** The environment ends: no JavaScript runs any more, so none reads the memory. */
   static void leave(void* data) {
     auto* self = static_cast<BulkObject*>(data);
     self->left_ = true;
@@ -127,7 +127,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     Unref();
   }
 
-  /** False when there is nothing to say yet. */
+  /** False when there is no result yet. */
   bool settle(Napi::Env env, const Napi::Promise::Deferred& deferred) {
     Chunk* chunk = nullptr;
     switch (cancelled_ ? Poll::end : hold_->stream->poll_next(chunk)) {
@@ -164,7 +164,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
 
   Napi::Value buffer_of(Napi::Env env, const Chunk& chunk) {
     Slot& slot = slots_[chunk.slot];
-    // A chunk that has grown has other memory; the old one stays for who still looks at it.
+    // A chunk that has grown has other memory; the old memory stays for consumers that still read it.
     if (!slot.buffer.IsEmpty() && slot.buffer.Value().Data() == chunk.data) return slot.buffer.Value();
     using Kept = std::shared_ptr<StreamHold>;
     const auto let_go = [](Napi::Env, char*, Kept* kept) { delete kept; };
@@ -173,7 +173,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     return buffer;
   }
 
-  /** Of what is not handed out: nothing, so a consumer may release in every way out. */
+  /** Ignores a slot that is not handed out, so a consumer may release on every way out. */
   Napi::Value release(const Napi::CallbackInfo& info) {
     const uint32_t slot = info[0].ToNumber().Uint32Value();
     if (slot < slots_.size() && slots_[slot].handed_out) {
@@ -183,7 +183,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     return info.Env().Undefined();
   }
 
-  /** A next() that waits ends now, however long the threads take to come back from the system calls they are in. */
+  /** A next() that waits ends now, however long the threads take to come back from their system calls. */
   Napi::Value cancel(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     cancelled_ = true;

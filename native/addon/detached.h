@@ -8,12 +8,13 @@
 namespace fustor {
 
 /**
- * Runs what may have to wait for a system call of ours to come back (a file system that does not answer) on a thread of its own. Nobody
- * joins it; the addon is linked never to be unloaded. Without a thread to be had it runs here.
+ * Runs a task that may wait for a system call to come back (a file system that does not answer) on a thread of its own,
+ * which is never joined; the addon is linked so that it is never unloaded. When the kernel grants no thread, the task
+ * runs here.
  */
 template <class Task>
 void run_detached(Task task) {
-  // One task, not a copy of it: whatever it owns must go on the other thread.
+  // The task itself, not a copy: what it owns must be destroyed on the other thread.
   const auto shared = std::make_shared<Task>(std::move(task));
   try {
     std::thread([shared] { (*shared)(); }).detach();

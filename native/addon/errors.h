@@ -6,7 +6,7 @@
 
 namespace fustor {
 
-/** `ENOENT` and so on; `E<number>` for what has no name here. */
+/** `ENOENT` and so on; `E<number>` for a number without a name here. */
 std::string errno_name(int error);
 
 /** An Error whose `code` is the symbolic name: `what: No such file or directory`. */

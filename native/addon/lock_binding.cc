@@ -25,7 +25,8 @@ int flock_uninterrupted(int fd, int how) {
   return result;
 }
 
-// Whether the path still leads to the open file: a file that was removed or replaced since keeps nobody out.
+// Whether the path still leads to the open file: the lock on a file that was removed or replaced since keeps no other
+// process out.
 bool is_current(int fd, const std::string& path) {
   struct stat open_file, named;
   if (::fstat(fd, &open_file) != 0 || ::lstat(path.c_str(), &named) != 0) return false;
@@ -50,8 +51,9 @@ Napi::Object handle_of(Napi::Env env, HeldLock* held) {
   return handle;
 }
 
-// The lock belongs to the open file description: it goes with the process however that ends, and never passes to a child (O_CLOEXEC).
-// A handle that was collected without unlock() keeps it until then, because losing a lock by surprise is worse than keeping it.
+// The lock belongs to the open file description: it ends with the process, however that ends, and never passes to a
+// child (O_CLOEXEC). A handle that was collected without unlock() keeps it until then, because losing a lock by
+// surprise is worse than keeping it.
 Napi::Value lock_file(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string path = info[0].ToString().Utf8Value();
@@ -66,13 +68,13 @@ Napi::Value lock_file(const Napi::CallbackInfo& info) {
       if (errno == EWOULDBLOCK) return env.Null();
       return failed(errno);
     }
-    // Somebody may have removed it between open and flock.
+    // Another process may have removed it between open and flock.
     if (is_current(file.get(), path)) return handle_of(env, new HeldLock{std::move(file), path});
   }
   return failed(ESTALE);
 }
 
-// Looks for a moment with a shared lock: "held", "free", or "missing" without the file.
+// Tries a shared lock for a moment: "held", "free", or "missing" when there is no file.
 Napi::Value probe_lock(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string path = info[0].ToString().Utf8Value();

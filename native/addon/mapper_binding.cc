@@ -29,7 +29,7 @@ bool is_steps(const Napi::Value& value) {
   return true;
 }
 
-/** None, and an exception, when the argument is not what NativeMappingStep says. */
+/** No steps, and an exception, when the argument is no list of NativeMappingStep. */
 std::vector<MappingStep> steps_of(const Napi::CallbackInfo& info) {
   std::vector<MappingStep> steps;
   if (!is_steps(info[0])) {
@@ -58,7 +58,7 @@ class MapperObject final : public Napi::ObjectWrap<MapperObject> {
       : Napi::ObjectWrap<MapperObject>(info), mapper_(steps_of(info)) {}
 
  private:
-  /** (buffer, rowOffsets, from, to): stops before the first row that cannot be done here. */
+  /** (buffer, rowOffsets, from, to): stops before the first row that needs the full parser. */
   Napi::Value map(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     if (!is_array_of(info[0], napi_uint8_array) || !is_array_of(info[1], napi_uint32_array)) {
@@ -82,7 +82,7 @@ class MapperObject final : public Napi::ObjectWrap<MapperObject> {
       const size_t before = out->size();
       const std::string_view text(reinterpret_cast<const char*>(rows.Data()) + starts[row], starts[row + 1] - starts[row] - 1);
       if (!mapper_.map(text, *out)) break;
-      if (out->size() == before) continue;  // nothing is left of it
+      if (out->size() == before) continue;  // no target of this row has a value
       *out += ',';
       offsets.push_back(static_cast<uint32_t>(out->size()));
     }

@@ -1,4 +1,5 @@
-// Reading the option objects of src/native/addon.ts. TypeScript has checked the shapes; here a wrong number only must not do harm.
+// Reading the option objects of src/native/addon.ts. TypeScript has checked the shapes; here a wrong number only has to
+// be harmless.
 #pragma once
 
 #include <napi.h>
@@ -11,9 +12,9 @@
 
 namespace fustor {
 
-/** The argument, or an object without members when it is none. */
+/** The argument, or an empty object when it is no object. */
 Napi::Object options_of(const Napi::Value& argument);
-/** The member as a number within [least, most], or `fallback` when it is none. */
+/** The member as a number within [least, most], or `fallback` when it is no number. */
 double number_or(const Napi::Object& options, const char* key, double fallback, double least, double most);
 bool flag_or(const Napi::Object& options, const char* key, bool fallback);
 std::vector<std::string> strings_of(const Napi::Value& value);

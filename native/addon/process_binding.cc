@@ -33,7 +33,7 @@ Napi::Value redirect_output(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-// _exit(2): Node's own end waits for every look-up of a name and every file operation that a dead server holds.
+// _exit(2): Node's own exit waits for every name look-up and every file operation that a dead server holds.
 Napi::Value exit_now(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsNumber()) {
@@ -43,7 +43,8 @@ Napi::Value exit_now(const Napi::CallbackInfo& info) {
   ::_exit(info[0].As<Napi::Number>().Int32Value());
 }
 
-// POLLERR: nobody reads a pipe any more; POLLHUP: the other end of a socket is closed, or a terminal gone. Files are never hung up.
+// POLLERR: a pipe has no reader any more; POLLHUP: the other end of a socket is closed, or a terminal is gone. Files
+// never report either.
 Napi::Value is_hung_up(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsNumber()) {

@@ -3,7 +3,7 @@
 
 namespace fustor {
 
-// What Node lacks to be a daemon: src/native/addon.ts is the contract.
+// System calls for a daemon that Node does not offer; src/native/addon.ts describes them.
 void init_process(Napi::Env env, Napi::Object exports);
 
 }  // namespace fustor

@@ -1,5 +1,5 @@
-// The watch engine as a JavaScript object (src/native/addon.ts, NativeWatch). Engine threads only ever ring a Bell; everything that
-// carries data is pulled by JavaScript, one crossing a batch.
+// The watch engine as a JavaScript object (src/native/addon.ts, NativeWatch). Engine threads only ring a Bell;
+// JavaScript pulls all data, with one call for each batch.
 #include "watch_binding.h"
 
 #include <mutex>
@@ -57,7 +57,10 @@ Napi::Array texts_of(Napi::Env env, const std::vector<std::string>& texts) {
   return array;
 }
 
-/** Closing may be asked for by JavaScript and by the end of the environment at once; whoever comes second waits. */
+/**
+ * JavaScript and the end of the environment may both close the watch at the same time; the second call waits for the
+ * first.
+ */
 struct Closable {
   explicit Closable(std::shared_ptr<Watcher> watcher) : watcher(std::move(watcher)) {}
   const std::shared_ptr<Watcher> watcher;
@@ -85,7 +88,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
   explicit WatchObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WatchObject>(info) {
     const Napi::Env env = info.Env();
     if (!info[2].IsFunction()) {
-      left_ = true;  // nothing to leave
+      left_ = true;  // there is no hook to remove
       Napi::TypeError::New(env, "createWatch(root, options, onReadable): onReadable is no function").ThrowAsJavaScriptException();
       return;
     }
@@ -94,7 +97,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     bell_->hold(env, true);
     watcher_ = create_watcher(to_config(info[0].ToString().Utf8Value(), options_of(info[1])), [bell = bell_] { bell->ring(); });
     closable_ = std::make_shared<Closable>(watcher_);
-    // When a worker thread ends nobody calls close(): join the threads before the environment goes.
+    // When a worker thread ends, no JavaScript calls close(): the threads are joined before the environment ends.
     napi_add_env_cleanup_hook(env, &WatchObject::leave, this);
   }
 
@@ -252,7 +255,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     return result;
   }
 
-  // Threads get a second to come back from the system calls they are in, so it happens on a thread of its own.
+  // Closing gives threads a second to come back from their system calls, so it runs on a thread of its own.
   Napi::Value close(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     bell_->shut();

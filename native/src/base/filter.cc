@@ -5,7 +5,10 @@
 namespace fustor {
 
 namespace {
-/** One spelling for one absolute path: no doubled or trailing slashes, no `.` segments. `..` stays: only the disk knows where it leads. */
+/**
+ * One spelling for one absolute path: no doubled or trailing slashes, no `.` segments. `..` stays, because only the
+ * disk shows where it leads.
+ */
 std::string normalized(std::string_view path) {
   std::string out;
   while (!path.empty()) {

@@ -71,7 +71,8 @@ Step match_one(std::string_view pattern, std::string_view text) {
 }
 }  // namespace
 
-// Two places to come back to suffice: the last `*` and the last `**`. A later star of a kind makes earlier ones of that kind moot.
+// Two places to return to are enough: the last `*` and the last `**`. A later star of a kind makes earlier ones of that
+// kind superfluous.
 bool glob_match(std::string_view pattern, std::string_view text) {
   struct Star {
     size_t pattern;
@@ -106,7 +107,7 @@ bool glob_match(std::string_view pattern, std::string_view text) {
       p = single.pattern;
       t = single.text;
     } else if (single.set && single.text == text.size()) {
-      return false;  // tried to the very end: from a later place of the `**` it would only try less
+      return false;  // tried to the end of the text: a later place of the `**` would only try less
     } else if (doubled.set && doubled.text < text.size()) {
       if (doubled.segments) {
         const size_t slash = text.find('/', doubled.text);

@@ -70,7 +70,7 @@ void append_json_text(std::string_view utf8, std::string& out) {
 
 void append_timestamp(Timestamp time, std::string& out) {
   int64_t sec = time.sec;
-  uint32_t nsec = std::min(time.nsec, 999'999'999u);  // a server's word
+  uint32_t nsec = std::min(time.nsec, 999'999'999u);  // the value may come from a server
   if (sec < 0) {
     out += '-';
     if (nsec > 0) {

@@ -73,7 +73,10 @@ bool parse(std::string_view line, Mount& out) {
   return true;
 }
 
-/** The open mountinfo, and what was read from it last. One for the process: a child that moved to another mount namespace begins anew. */
+/**
+ * The open mountinfo, and what was read from it last. One for the process: a child that moved to another mount
+ * namespace opens it again.
+ */
 class Holder {
  public:
   std::shared_ptr<const MountTable> now() {
@@ -84,7 +87,7 @@ class Holder {
       fresh_ = true;
     }
     if (!fd_) return table_;
-    // Asking comes before reading: what changes while it is read makes the next call read again.
+    // The poll comes before the read: a change during the read makes the next call read again.
     for (int attempt = 0; (changed() || fresh_) && attempt < kReadAttempts; attempt++) {
       fresh_ = !read();
     }
@@ -154,7 +157,7 @@ const Mount* MountTable::by_dev(uint64_t dev) const {
   return found == by_dev_.end() ? nullptr : &mounts_[found->second];
 }
 
-// What lives on a disk of this machine keeps the inode of its root in memory as long as it is mounted.
+// A file system on a disk of this machine keeps the inode of its root in memory as long as it is mounted.
 bool may_hang(std::string_view type) {
   static constexpr std::string_view kLocal[] = {
       "ext2",    "ext3",     "ext4",    "xfs",     "btrfs",  "tmpfs",  "ramfs",     "devtmpfs", "proc",     "sysfs",      "cgroup",

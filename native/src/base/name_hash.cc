@@ -26,7 +26,7 @@ Key random_key() {
     if (more < 0 && errno != EINTR) break;
   }
   if (got == sizeof(key)) return key;
-  // A kernel or a sandbox without it: what nobody outside can see well, where the stack lies and what time it is.
+  // A kernel or a sandbox without getrandom: the address of the stack and the time, which outsiders cannot see well.
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   key.low ^= reinterpret_cast<uintptr_t>(&key) ^ static_cast<uint64_t>(now.tv_nsec) << 32;

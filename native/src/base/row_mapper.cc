@@ -28,7 +28,7 @@ size_t string_end(std::string_view text, size_t at) {
   return std::string_view::npos;
 }
 
-/** Behind the value that begins at `at`. Only its extent counts: whoever writes rows writes JSON. */
+/** Behind the value that begins at `at`. It finds only the end of the value: rows are valid JSON. */
 size_t value_end(std::string_view text, size_t at) {
   if (at >= text.size()) return std::string_view::npos;
   if (text[at] == '"') return string_end(text, at);
@@ -157,7 +157,7 @@ bool RowMapper::map(std::string_view row, std::string& out) {
   return true;
 }
 
-/** Finds the members that steps ask for. Of two with one name the later counts. */
+/** Finds the members that steps ask for. Of two with the same name the later one counts. */
 bool RowMapper::read(std::string_view row) {
   for (Member& member : members_) member.value = {};
   size_t at = skip_blanks(row, 0);
@@ -246,7 +246,10 @@ bool RowMapper::convert(ConvertTo type, std::string_view raw, std::string_view& 
   return false;
 }
 
-/** What does not convert stays as it is. Text as only JavaScript reads it ("0x1f", " 7 ") is not done here. */
+/**
+ * A value that does not convert stays as it is. Text that only JavaScript reads as a number ("0x1f", " 7 ") is left to
+ * the full parser.
+ */
 bool RowMapper::to_number(bool whole, std::string_view raw, std::string_view& value) {
   const char first = raw[0];
   if (first == 't' || first == 'f') {
@@ -260,7 +263,8 @@ bool RowMapper::to_number(bool whole, std::string_view raw, std::string_view& va
     if (text.empty()) return true;
     if (text.find('\\') != std::string_view::npos) return false;
     const auto c = static_cast<unsigned char>(text[0]);
-    if (c > ' ' && c < 0x80 && !is_digit(text[0]) && std::strchr("+-.I", c) == nullptr) return true;  // no number begins like this
+    // No number begins like this.
+    if (c > ' ' && c < 0x80 && !is_digit(text[0]) && std::strchr("+-.I", c) == nullptr) return true;
     if (!is_decimal(text)) return false;
   }
   if (!is_text && !whole) return true;
@@ -273,7 +277,7 @@ bool RowMapper::to_number(bool whole, std::string_view raw, std::string_view& va
   return true;
 }
 
-/** False when the target lies inside an object of the row or of a constant: that is not taken apart here. */
+/** False when the target lies inside an object of the row or of a constant: that needs the full parser. */
 bool RowMapper::assign(uint32_t step_number, std::string_view value) {
   const std::vector<uint32_t>& path = steps_[step_number].path;
   for (size_t i = 0; i + 1 < path.size(); i++) {

@@ -23,7 +23,7 @@ struct Look {
   UniqueFd directory;
   std::string name;
   bool done = false;
-  bool late = false;  // nobody waits for it any more
+  bool late = false;  // the thread that asked does not wait any more
   int error = 0;
   FileStat stat{};
 };

@@ -36,7 +36,7 @@ constexpr long kPseudo[] = {
     0x67596969,  // rpc_pipefs
 };
 
-/** devtmpfs answers statfs with tmpfs' number; only the mounts tell them apart. */
+/** devtmpfs answers statfs with tmpfs' number; only the table of mounts shows which is which. */
 bool is_devtmpfs(int directory_fd) {
   struct stat info;
   if (::fstat(directory_fd, &info) != 0) return false;

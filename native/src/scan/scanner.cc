@@ -31,7 +31,7 @@ namespace {
 constexpr uint32_t kGroupRows = 1024;  // a long directory gets a new reading of the clock this often
 constexpr size_t kWorthSharing = 2;    // directories a thread has to have before it gives some away
 constexpr uint32_t kPayRows = 64;      // a limit on entries a second is heeded this often
-constexpr auto kNoticeable = std::chrono::milliseconds(50);  // rows do not lie in a chunk for longer than that
+constexpr auto kNoticeable = std::chrono::milliseconds(50);  // a thread that waits longer hands its rows over first
 constexpr size_t kMostStarts = 8;      // times the most threads at once
 constexpr auto kWatchTick = std::chrono::milliseconds(100);
 constexpr auto kLeavePatience = std::chrono::seconds(2);
@@ -45,7 +45,7 @@ struct Work {
   uint32_t region = 0;  // of Scanner::regions_
 };
 
-/** The root, or a mount below it that may not answer; whatever lies below hangs with it. */
+/** The root, or a mount below it that may not answer: everything below hangs with it. */
 struct Region {
   std::string path;  // raw, relative
   std::string type;
@@ -53,14 +53,14 @@ struct Region {
   std::atomic<bool> hung{false};
 };
 
-/** Its threads keep it: whoever holds the stream lets go of it by `leave`. */
+/** Its threads keep it alive. The consumer's reference is another one, whose end calls `leave`. */
 class Scanner final : public BulkStream, public std::enable_shared_from_this<Scanner> {
  public:
   explicit Scanner(ScanConfig config)
       : config_(std::move(config)), filter_(config_.filter, config_.root), pool_(config_.chunk_bytes, config_.pool_chunks),
         limit_(config_.politeness.entries_per_second), prober_(config_.hang_ms, [](const std::string&) {}) {}
 
-  /** Cancels, and waits for the threads unless one does not come back from a system call. */
+  /** Cancels, and waits for the threads, but not for one that does not come back from a system call. */
   void leave() {
     cancel();
     set_on_ready({});
@@ -70,7 +70,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
 
   void start() {
     regions_.emplace_back();
-    regions_.back().may_hang = true;  // until it was opened
+    regions_.back().may_hang = true;  // until the root was opened
     const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
     least_ = config_.threads > 0 ? config_.threads : cores;
     most_ = config_.threads > 0 || limit_.limits() ? least_ : std::max(least_, std::min(kMostThreads, pool_.size()));
@@ -122,10 +122,10 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
   const ChunkPool& pool() const override { return pool_; }
 
  private:
-  /** What one thread works with. */
+  /** The state of one thread. */
   struct Hand {
     DirLister lister;
-    std::vector<Work> todo;  // depth first: the last comes next
+    std::vector<Work> todo;  // depth first: the last one comes next
     Chunk* chunk = nullptr;
     uint64_t sequence = 0;  // of the group being written
     std::string row;
@@ -137,13 +137,14 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     std::shared_ptr<const UniqueFd> root;
     bool beginning = false;
     bool finishing = false;
-    // What is asked for at the moment, in a region that may hang; abandoned, the hand and everything in it is the watcher's.
+    // The path of the present call, in a region that may hang. When the thread is abandoned, the watcher owns the hand
+    // and everything in it.
     std::string asked;
     uint32_t region = 0;
     bool watched = false;
   };
 
-  /** With the mutex held. Throws std::system_error when the machine has no more threads. */
+  /** With the mutex held. Throws std::system_error when the kernel grants no thread. */
   void start_thread(bool begins) {
     const auto hand = std::make_shared<Hand>();
     hand->beginning = begins;
@@ -220,7 +221,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     watch_.notify_all();
   }
 
-  /** The region of a place, or of what holds it when it is itself the place of a mount. */
+  /** The region of a path; for a mount point the region of the directory around it. */
   uint32_t region_of(const std::string& path) const {
     uint32_t found = 0;
     for (uint32_t i = 1; i < regions_.size(); i++) {
@@ -230,7 +231,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     return found;
   }
 
-  /** What the hand asks from here on lies in this region. False when it has hung already. */
+  /** The next calls of this thread are in this region. False when the region hangs already. */
   bool goes_into(Hand& hand, uint32_t region, const std::string& path) {
     hand.region = region;
     hand.watched = regions_[region].may_hang;
@@ -239,7 +240,10 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     return !regions_[region].hung;
   }
 
-  /** Around each system call. `ETIMEDOUT` with the hand abandoned: nothing of it may be touched any more. */
+  /**
+   * Around each system call. ETIMEDOUT when the thread was abandoned meanwhile: then it must not touch the hand any
+   * more.
+   */
   template <class Call>
   static int ask(Hand& hand, Call call) {
     if (!hand.watched) return call();
@@ -263,7 +267,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     }
   }
 
-  /** Its thread waits for a file system that does not answer: all the hand had is ours now. */
+  /** The hand's thread waits for a file system that does not answer: the watcher takes over everything it had. */
   void replace(Hand& hand) {
     regions_[hand.region].hung = true;
     if (hand.finishing) return end(false);
@@ -280,7 +284,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     shared_.insert(shared_.end(), std::make_move_iterator(hand.todo.begin()), std::make_move_iterator(hand.todo.end()));
     hand.todo.clear();
     try {
-      if (!no_root) return start_thread(hand.beginning);  // it is as active as the one that hangs
+      if (!no_root) return start_thread(hand.beginning);  // it counts as active in the place of the one that hangs
     } catch (const std::system_error&) {
     }
     active_--;
@@ -291,7 +295,9 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
 
   // ---- how many threads ----
 
-  /** Starts another thread when this one waits for storage; false when this one is more than the processors need. */
+  /**
+   * Starts another thread when this one waits for storage. False when this thread is one more than the processors need.
+   */
   bool is_needed(Hand& hand) {
     const Bottleneck bottleneck = hand.meter.judge();
     if (bottleneck == Bottleneck::storage && hand.todo.size() >= kWorthSharing) start_another();
@@ -301,18 +307,18 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
   void start_another() {
     std::lock_guard lock(mutex_);
     if (cancelled_ || workers_ >= most_ || idle_ > 0 || started_ >= most_ * kMostStarts) return;
-    running_++;  // before it runs: else the others could be taken for all there are
+    running_++;  // before it runs: otherwise the last of the other threads would end the scan
     try {
       start_thread(false);
     } catch (const std::system_error&) {
-      running_--;  // the machine has no more
+      running_--;  // the kernel grants no thread
       return;
     }
     workers_++;
     active_++;
   }
 
-  /** What it still has to do goes to the others. */
+  /** The other threads get what it still has to do. */
   bool retire(Hand& hand) {
     {
       std::lock_guard lock(mutex_);
@@ -365,7 +371,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     return true;
   }
 
-  /** The row of one place, and what is below it as work. A place that is not there is no error. */
+  /** Writes the row of one path and queues what is below it. A path that does not exist is no error. */
   void begin_at(Hand& hand, const std::string& path) {
     if (cancelled_) return;
     hand.sequence = next_sequence();
@@ -418,7 +424,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
            stat.kind == EntryKind::symlink;
   }
 
-  /** Whether a walk from the root would get to this path. */
+  /** Whether a walk from the root would reach this path. */
   bool wants_whole(const std::string& path, EntryKind kind) const {
     for (size_t from = 0, slash; (slash = path.find('/', from)) != std::string::npos; from = slash + 1) {
       const std::string_view above = from == 0 ? std::string_view{} : std::string_view(path).substr(0, from - 1);
@@ -452,7 +458,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     return true;
   }
 
-  /** Waits as long as the limit wants; not while anything is owned that others wait for. */
+  /** Waits as long as the limit asks, and hands over its rows before a longer wait. */
   void pay(Hand& hand) {
     const auto wait = limit_.take(hand.unpaid, Clock::now());
     hand.unpaid = 0;
@@ -462,7 +468,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     offered_.wait_for(lock, wait, [this] { return cancelled_.load(); });
   }
 
-  /** The older half: nearer to the root, so the larger subtrees. */
+  /** Gives the older half away: it is nearer to the root, so its subtrees are larger. */
   void share(Hand& hand) {
     {
       std::lock_guard lock(mutex_);
@@ -489,7 +495,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     return found == here->end() ? 0 : found->second;
   }
 
-  /** The directory that holds it must not wait for what is mounted there. */
+  /** The directory around a mount point must not wait for the mount. */
   int stat_name(Hand& hand, int directory_fd, const std::string& parent, const char* name, uint32_t mount, FileStat& out) {
     if (mount == 0) return ask(hand, [&] { return stat_at(directory_fd, name, out); });
     if (regions_[mount].hung) return ETIMEDOUT;
@@ -514,7 +520,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
       return opened ? stat_at(directory.get(), "", self) : found;
     });
     if (hand.hangs.is_abandoned()) return;
-    // Gone since it was listed, or a file or a link stands there now: what it is then, the live rows or the next scan tell.
+    // Gone since it was listed, or now a file or a link: a realtime row or the next scan reports that.
     if (error == ENOENT || error == ENOTDIR || error == ELOOP) {
       hand.counts.vanished++;
       return;
@@ -583,12 +589,18 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
 
   bool is_listed(uint32_t depth) const { return config_.max_depth == 0 || depth <= config_.max_depth; }
 
-  /** Whether it is the mount point of another file system, and those are not to be entered. A btrfs subvolume is a directory as any other. */
+  /**
+   * Whether it is a mount point of another file system while these must not be entered. A btrfs subvolume is an
+   * ordinary directory.
+   */
   bool is_barred(const FileStat& directory, uint64_t parent_dev) const {
     return !config_.cross_mounts && directory.dev != parent_dev && directory.is_mounted(parent_dev);
   }
 
-  /** Asked before the directory is opened: opening an automount point for listing mounts it, and waits for whoever has to. */
+  /**
+   * Checked before the directory is opened: opening an automount point mounts it, and waits for the daemon that does
+   * so.
+   */
   bool may_enter(int parent_fd, const FileStat& parent, const char* name, const FileStat& directory, uint32_t mount) const {
     if (directory.dev == parent.dev) return true;
     if (is_barred(directory, parent.dev)) return false;
@@ -684,7 +696,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     return config_.is_same ? config_.is_same(expected, seen) : expected == seen;
   }
 
-  /** Whether the root still is what it was: a file system that was unmounted in between looks like a shorter tree. */
+  /** Whether the root is still the same: a file system that was unmounted meanwhile looks like a shorter tree. */
   bool root_still_there(Hand& hand) {
     if (!goes_into(hand, 0, "")) return false;
     const auto is_same = [this] {
@@ -698,7 +710,9 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     return ask(hand, [&] { return is_same() ? 0 : ESTALE; }) == 0;
   }
 
-  /** By the last thread. The object may live until a garbage collection: the directory must not stay open for so long. */
+  /**
+   * By the last thread. The object may live until a garbage collection, and the root must not stay open for so long.
+   */
   void finish(Hand& hand) {
     hand.finishing = true;
     const bool complete = !cancelled_ && root_error_ == 0 && root_still_there(hand);
@@ -732,7 +746,8 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
   RateLimit limit_;
   unsigned least_ = 1;  // threads
   unsigned most_ = 1;
-  std::shared_ptr<const UniqueFd> root_;  // guarded by mutex_; each hand holds it, so that it stays open under a call that hangs
+  // Guarded by mutex_; each hand holds it, so that it stays open during a call that hangs.
+  std::shared_ptr<const UniqueFd> root_;
   FileStat root_stat_{};
   std::string identity_;  // of the root
   std::atomic<int> root_error_{0};
@@ -757,7 +772,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
   MountProber prober_;
   std::deque<Region> regions_;  // the root's first
   bool nothing_hangs_ = false;
-  std::unordered_map<std::string, Places> places_;  // regions by the directory that holds them and their name
+  std::unordered_map<std::string, Places> places_;  // regions by the directory around them and their name
   size_t next_path_ = 0;        // of config_.paths; of the hand that is beginning
   std::condition_variable watch_;
   std::condition_variable ended_thread_;

@@ -84,7 +84,7 @@ void ChangeQueue::remove(std::string_view json_dir, std::string_view name, bool 
 }
 
 void ChangeQueue::raw(uint32_t mask, std::string_view json_path, uint32_t cookie, int32_t watch) {
-  if (raw_.size() > kRawBytes) {  // nobody reads: say once that something is missing, as the kernel does
+  if (raw_.size() > kRawBytes) {  // the agent does not read: report once that events are missing, as the kernel does
     if (raw_lost_) return;
     raw_lost_ = true;
     mask = IN_Q_OVERFLOW;

@@ -53,7 +53,7 @@ class ChangeQueue {
     return std::exchange(raw_, {});
   }
   bool has_raw() const { return !raw_.empty(); }
-  /** Raw mode: nobody wants the changes. */
+  /** Raw mode: drops the changes, which drain() does not hand out. */
   void drop_changes();
 
  private:

@@ -6,7 +6,7 @@
 namespace fustor {
 
 namespace {
-/** Nothing in it that a listing of everything would not find by itself. */
+/** True when a listing of everything would find by itself what this directory waits for. */
 bool is_only_hint(const DirtyDirectory& dirty) {
   if (dirty.pass != 0 || dirty.announce || dirty.recursive || dirty.settle || dirty.in_background) return false;
   return std::none_of(dirty.names.begin(), dirty.names.end(),
@@ -33,12 +33,14 @@ void DirtySet::mark(DirId id, std::string_view name, uint16_t flags, int64_t now
   }
 }
 
-// A collapsed directory forgets which of its files were closed; listing reports young ones as unsettled and confirms them later.
+// A collapsed directory forgets which of its files were closed. The listing reports young ones as unsettled and
+// confirms them later.
 void DirtySet::collapse(DirtyDirectory& dirty) {
   collapses_++;
   for (const auto& [name, mark] : dirty.names) {
     dirty.settle = dirty.settle || (mark.flags & kMarkSettle);
-    // In a pass that is how names of a directory not yet listed are marked; its rows go out with the pass.
+    // During a tree walk the names of a directory that is not listed yet are marked so; the walk reports its rows
+    // anyway.
     dirty.announce = dirty.announce || (dirty.pass == 0 && (mark.flags & kMarkAnnounce));
   }
   names_ -= dirty.names.size();
@@ -128,7 +130,8 @@ size_t DirtySet::forget_hints() {
     names_ -= item.second.names.size();
     return true;
   });
-  std::erase_if(live_, [this](DirId id) { return !directories_.contains(id); });  // else it would grow with each time
+  // Otherwise the queue would grow each time.
+  std::erase_if(live_, [this](DirId id) { return !directories_.contains(id); });
   kept_ = directories_.size();
   return hints;
 }

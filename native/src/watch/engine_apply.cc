@@ -1,4 +1,5 @@
-// What was seen becomes a difference to the table, and a change. Every function here runs with the mutex held.
+// Compares what a thread saw with the table: differences go into the table and become changes. Every function here runs
+// with the mutex held.
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
@@ -22,7 +23,7 @@ constexpr int64_t kLookRetryNs = 5'000'000'000;
 constexpr uint64_t kNoContest = 0;
 constexpr uint16_t kToldByKernel = kMarkCreated | kMarkModified | kMarkClosed | kMarkMovedTo | kMarkAttrib;
 
-/** A time in the future tells nothing about writes of a moment ago. */
+/** Whether a write may have happened a moment ago. A modification time in the future does not show that. */
 bool is_young(const FileStat& stat, int64_t settle_ms) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
@@ -32,7 +33,10 @@ bool is_young(const FileStat& stat, int64_t settle_ms) {
   return age_ms < settle_ms && age_ms > -settle_ms;
 }
 
-/** For a file that was missed once: an audit may have left it out, and whoever concluded that it is gone has to hear that it is not. */
+/**
+ * The task for a file that a tree walk missed and that is there after all. An audit may have left its row out, and
+ * Fusion may have deleted it at the end of that audit. So its row is reported even when it did not change.
+ */
 DirtyDirectory announcing(const DirtyDirectory& task) {
   DirtyDirectory told;
   told.announce = true;
@@ -52,16 +56,17 @@ const std::string& WatchEngine::json_dir(DirId id) {
   return json_dir_;
 }
 
-/** Directories have other names now, or ids another meaning. */
+/** Call it when directories have other names, or ids belong to other directories. */
 void WatchEngine::forget_paths() { json_dir_of_ = told_above_ = kNoDir; }
 
-/** The entry that stands for a reachable directory in its parent. */
+/** The entry of a reachable directory in its parent. */
 const Entry& WatchEngine::own_entry(DirId id) {
   const Entry* entry = id == kRootDir ? nullptr : table_.at(table_.at(id).parent).find(table_.at(id).name);
   return entry == nullptr ? table_.root_entry() : *entry;
 }
 
-// The sequence is taken here, with the mutex held: between changes and the groups of a snapshot there is one order.
+// The sequence is taken here, with the mutex held, so that there is one order of changes and of groups of snapshot
+// rows.
 void WatchEngine::report(DirId id, std::string_view name, const FileStat& stat, AtomicFlag atomic, int64_t since_ns) {
   if (told_above_ != id) tell_above(id, since_ns);
   told_above_ = id;
@@ -80,9 +85,10 @@ void WatchEngine::report_directory(DirId parent, DirId child, std::string_view n
 }
 
 /**
- * No row comes before that of its directory, so those of `id` and of the directories above it that are still to be told go out now:
- * - a directory that came along with a renamed one gets its row from a listing, and a hint may be quicker;
- * - in the first pass a directory's row is left to the snapshot, and a change in it may be quicker.
+ * The receiver must not get a row before that of its directory. So the rows of `id` and of the directories above it
+ * that were not reported yet are reported now:
+ * - a directory below a renamed one gets its row from a listing, and an event in it may be quicker;
+ * - during the first tree walk the rows of directories are left to the snapshot, and a change in one may be quicker.
  */
 void WatchEngine::tell_above(DirId id, int64_t since_ns) {
   const bool first_pass = pass_quiet_ && pass_ended_ != pass_;
@@ -108,15 +114,18 @@ void WatchEngine::report_gone(DirId id, std::string_view name, bool container, i
 }
 
 /**
- * Whether that name was told as gone while the directory waits for its first listing. What a first look finds needs no change, because the
- * snapshot tells it; but whoever has not heard of the deletion yet may take it for younger than the snapshot's row. Once for each name.
+ * Whether a delete of that name was reported while its directory waited for the first listing. What a first listing
+ * finds is usually no change, because the snapshot holds its row. But here the delete may reach the receiver after the
+ * snapshot's row and would remove the entry, so the row has to be reported as a change behind the delete. True once for
+ * each name.
  */
 bool WatchEngine::was_told_gone(DirId id, std::string_view name) {
   const auto found = gone_early_.empty() ? gone_early_.end() : gone_early_.find(id);
   return found != gone_early_.end() && found->second.erase(std::string(name)) > 0;
 }
 
-// Directories that left come first, so that whatever of the same batch arrives under another name finds them free.
+// Directories that left their place come first: when the same batch holds their new name, they are free to be attached
+// there.
 void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
   if (this_worker.given_up()) return;
   if (root_state_ == RootState::unavailable || !table_.valid(id) || !table_.reachable(id)) return;
@@ -128,9 +137,9 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
     Entry* known = table_.at(id).find(sighting.name);
     const bool set_aside_above = known != nullptr && known->child != kNoDir && (known->flags & kMissing) && by_pass && sighting.flags == 0;
     if (known != nullptr && sighting.error == ENOENT && lost_mounts_.contains(known->child)) {
-      // kept, although even its mount point is gone
+      // its rows stay, although even its mount point is gone
     } else if (set_aside_above && !(sighting.error == 0 && table_.at(known->child).identity == identity_of(sighting.stat))) {
-      // decided at the end of the pass
+      // judge_missing decides at the end of the tree walk
     } else if (sighting.error == ENOENT && by_pass && sighting.flags == 0) {
       if (known != nullptr) set_aside(id, *known);
     } else if (sighting.error == ENOENT) {
@@ -154,7 +163,8 @@ void WatchEngine::apply(DirId id, std::vector<Sighting>& sightings, const DirtyD
         cannot_look(id, sighting.error);
       }
     }
-    // Found by a listing: it is there, whatever the stat said. What is new has the bit from its insertion.
+    // A listing found the name, so it is there, whatever the stat said. New entries got the bit when they were
+    // inserted.
     if (sighting.flags == 0 && known != nullptr) {
       Entry* entry = table_.at(id).find(sighting.name);
       if (entry != nullptr) entry->flags = static_cast<uint8_t>((entry->flags & ~kSeenBit) | (table_.at(id).seen_phase ? kSeenBit : 0));
@@ -189,7 +199,10 @@ void WatchEngine::apply_leavers(DirId id, const std::vector<Sighting>& sightings
   }
 }
 
-/** A name that cannot be statted, for example for want of search permission: the directory has to be listed again when that changes. */
+/**
+ * A name that cannot be statted, for example without search permission: the directory has to be listed again when that
+ * changes.
+ */
 void WatchEngine::cannot_look(DirId id, int error) {
   Directory& directory = table_.at(id);
   if (directory.unreadable == 0 && error != EACCES && error != EPERM) hold_back(monotonic_ns() + kLookRetryNs, id, "", Mark{});
@@ -197,8 +210,8 @@ void WatchEngine::cannot_look(DirId id, int error) {
 }
 
 /**
- * What is mounted there does not answer, or refuses us: its row stays as it is, or is made up until there is an answer, because whoever
- * compares with what is known elsewhere must not take it for deleted. What lies in it counts as unreadable.
+ * A mount does not answer, or refuses us. Its row stays as it is, or is made up until there is an answer: without a row
+ * an audit would make Fusion delete it. What lies in it counts as unreadable.
  */
 void WatchEngine::apply_silent(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
   if (entry == nullptr) {
@@ -227,7 +240,10 @@ void WatchEngine::apply_gone(DirId id, const Sighting& sighting, const DirtyDire
   make_room_in(id);
 }
 
-/** A cursor that nobody drains may stay inside a directory for hours; what is removed there meanwhile must not pile up. */
+/**
+ * A stream whose consumer waits may stay inside a directory for hours; entries that are removed there meanwhile must
+ * not pile up.
+ */
 void WatchEngine::make_room_in(DirId id) {
   if (!table_.at(id).is_crowded()) return;
   for (SnapshotStream* snapshot : snapshots_) snapshot->slots_move(id);
@@ -249,10 +265,10 @@ void WatchEngine::leave(DirId id, Entry& entry, const DirtyDirectory& task) {
   wake_reader();
 }
 
-/** `entry` is what the table has under that name. */
+/** `entry` is the table's entry of that name, null when it has none. */
 void WatchEngine::apply_seen(DirId id, const Sighting& sighting, Entry* entry, const DirtyDirectory& task) {
   if (entry != nullptr && (entry->kind == EntryKind::directory) != (sighting.stat.kind == EntryKind::directory)) {
-    if (entry->child != kNoDir) return;  // an unmounted directory, kept
+    if (entry->child != kNoDir) return;  // an unmounted directory, whose rows stay
     apply_gone(id, sighting, task);      // a file became a directory: delete the old before the new comes
     entry = nullptr;
   }
@@ -267,7 +283,8 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   const bool announce = task.announce || (sighting.flags & kMarkAnnounce);
   if (entry != nullptr) {
     const DirId child = entry->child;
-    if (std::exchange(table_.at(child).placeholder, false)) {  // it has answered for the first time, or is gone and shows what it covered
+    // It has answered for the first time, or is gone and shows what it covered.
+    if (std::exchange(table_.at(child).placeholder, false)) {
       if (table_.by_identity(identity_of(sighting.stat)) == kNoDir) {
         table_.set_identity(child, identity_of(sighting.stat));
       } else {
@@ -276,11 +293,12 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
       list_what_was_hidden(child);
     }
     if (!(table_.at(child).identity == identity_of(sighting.stat))) {  // keeps_mount
-      // Something else is mounted there, or the same under another device number: whoever opens it will know.
+      // Another file system is mounted there, or the same one under another device number: the task that opens it
+      // decides.
       if (is_mount_point(id, sighting.stat)) mark_list(child, DirtyDirectory{}, false, false);
       return;
     }
-    if (lost_mounts_.contains(child)) list_what_was_hidden(child);  // back, or another one that looks the same
+    if (lost_mounts_.contains(child)) list_what_was_hidden(child);  // it is back, or another one looks the same
     if (sighting.sequence > table_.at(child).own_sequence) {
       table_.at(child).own_sequence = sighting.sequence;
       const bool changed = !is_same_file(*entry, sighting.stat);
@@ -289,7 +307,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
     }
     const Directory& known = table_.at(child);
     const bool lost_watch = known.watch == -1 && !known.watch_refused && !known.barred && known.listed;
-    // A btrfs subvolume that was deleted and made again has the same numbers; what is in it is another's.
+    // A btrfs subvolume that was deleted and made again has the same numbers, but other contents.
     const bool made_again = (sighting.flags & kMarkCreated) && sighting.stat.dev != table_.at(id).identity.dev && !mounts_.contains(child);
     if (task.list && task.recursive) {
       mark_list(child, task, task.announce, task.quiet);
@@ -309,7 +327,7 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   }
 
   DirId child = table_.by_identity(identity_of(sighting.stat));
-  if (child != kNoDir && is_lost(child)) child = kNoDir;  // it was there, and now it is here
+  if (child != kNoDir && is_lost(child)) child = kNoDir;  // the file system was mounted there, and now it is here
   bool alias = false;
   if (child != kNoDir && !table_.at(child).attached) {
     if (table_.at(child).watch == -1) {  // its inode died and was given out again
@@ -317,7 +335,8 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
       child = kNoDir;
     }
   } else if (child != kNoDir) {
-    // Known under another name as well: a rename whose first half nobody has looked at yet, or a bind mount. Ask the other place first.
+    // The table knows this directory under another name as well: a rename whose first half no thread has looked at yet,
+    // or a bind mount. A thread has to look at the other place first.
     const Directory& other = table_.at(child);
     alias = child == kRootDir || (sighting.contested_since != kNoContest && other.own_sequence > sighting.contested_since);
     if (!alias && waits_for_other_place(id, sighting, child)) return;
@@ -340,7 +359,8 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
   note_mount(id, child, sighting);
   const bool again = was_told_gone(id, sighting.name);
   if (!task.quiet || announce || again) report_directory(id, child, sighting.name, sighting.stat, task.since_ns);
-  // A moved directory is listed again, too: it may have changed on the way, and the far side needs every row under its new name.
+  // A moved directory is listed again, too: it may have changed on the way, and the receiver needs every row under its
+  // new path.
   DirtyDirectory from;
   from.pass = task.pass;
   from.since_ns = task.since_ns;
@@ -352,8 +372,9 @@ void WatchEngine::apply_directory(DirId id, const Sighting& sighting, Entry* ent
 }
 
 /**
- * Whether this name is to be looked at again when the other place was asked. Not for ever: where that one cannot be asked (its directory
- * became unreadable, its file system does not answer) what stands here gets rows of its own, and what is known there stays until it can.
+ * Whether a thread has to look at this name again after it looked at the other place. This does not go on for ever:
+ * when no thread can look there (its directory became unreadable, its file system does not answer), the directory here
+ * gets rows of its own, and the rows there stay.
  */
 bool WatchEngine::waits_for_other_place(DirId id, const Sighting& sighting, DirId known) {
   const int64_t now = monotonic_ns();
@@ -382,12 +403,13 @@ void WatchEngine::apply_file(DirId id, const Sighting& sighting, Entry* entry, c
     writing = true;
     unsettled = false;
   } else if (flags == 0 && (writing || unsettled)) {
-    writing = false;  // listings follow lost events, and the close may be among them: from now on the file has to be quiet
+    // A listing may follow lost events, and the close may be one of them: now the file has to be quiet for a while.
+    writing = false;
     unsettled = is_young(stat, config_.settle_ms);
   } else if (due) {
     unsettled = unsettled && is_young(stat, config_.settle_ms);
   } else if (flags & kMarkCreated) {
-    unsettled = stat.nlink == 1;  // a link to a finished file is finished
+    unsettled = stat.nlink == 1;  // a link to a complete file is complete
   } else if (changed && !writing && !quiet && !(flags & kMarkAttrib)) {
     unsettled = is_young(stat, config_.settle_ms);
   }
@@ -420,8 +442,8 @@ void WatchEngine::mark(DirId id, std::string_view name, uint16_t flags, uint64_t
   if (!table_.valid(id)) return;
   const Directory& directory = table_.at(id);
   if (!directory.listed) {
-    if (!directory.busy && directory.watch == -1) return;  // the listing to come will see it
-    flags |= kMarkAnnounce;  // it may have been seen by then, and quietly
+    if (!directory.busy && directory.watch == -1) return;  // the listing that is still to come will see it
+    flags |= kMarkAnnounce;  // the listing may see it first, and quietly
   } else if (pass_quiet_ && pass_ended_ != pass_ && (flags & kToldByKernel)) {
     flags |= kMarkAnnounce;  // the first listing may have been quicker than the event
   }
@@ -436,7 +458,7 @@ void WatchEngine::mark_list(DirId id, const DirtyDirectory& from, bool announce,
   dirty.recursive |= from.recursive;
   dirty.quiet = dirty.quiet && quiet;
   dirty.parked = false;
-  // A quiet look is one of the first pass, whoever asked for it: the snapshots wait for its end.
+  // A quiet look belongs to the first tree walk, whatever caused it: snapshots wait for its end.
   if ((from.pass == pass_ || quiet) && pass_ != 0 && dirty.pass != pass_) {
     dirty.pass = pass_;
     pass_pending_++;
@@ -444,13 +466,16 @@ void WatchEngine::mark_list(DirId id, const DirtyDirectory& from, bool announce,
   wake_worker_for(id, from.pass != 0);
 }
 
-/** Whether what is below this directory was there before the first pass and is no change: that pass has not got there yet. */
+/**
+ * Whether the contents of this directory were there before the first tree walk and are no change: the walk has not got
+ * there yet.
+ */
 bool WatchEngine::is_first_look(DirId parent) const {
   const Directory& directory = table_.at(parent);
   return pass_quiet_ && pass_ended_ != pass_ && !directory.listed && !directory.appeared;
 }
 
-/** It may be readable now. Hints from below were lost as well. */
+/** The directory may be readable now. Events from below were lost as well, so everything below is listed. */
 void WatchEngine::list_what_was_hidden(DirId id) {
   table_.at(id).hides = false;
   DirtyDirectory everything;
@@ -476,7 +501,7 @@ void WatchEngine::hold_back(int64_t at_ns, DirId id, std::string_view name, Mark
   if (sooner) wake_reader();
 }
 
-/** The subtree is gone for good: its watches and its memory. */
+/** The subtree will not come back: releases its watches and its memory. */
 void WatchEngine::expire(DirId top) {
   std::erase_if(limbo_, [top](const Limbo& limbo) { return limbo.directory == top; });
   std::vector<DirId> pending{top};
@@ -505,7 +530,7 @@ void WatchEngine::expire(DirId top) {
     for (SnapshotStream* snapshot : snapshots_) snapshot->forget(id);
     table_.remove(id);
   }
-  forget_paths();  // ids are given out again
+  forget_paths();  // its ids may be given to other directories
   finish_pass_if_done();
 }
 

@@ -1,9 +1,11 @@
 // Coverage: every directory is watched or, when that is not possible, listed from time to time.
 //
-// Reasons for having no watch are the budget (the kernel's or our own), permissions, and file systems that refuse. Such directories are
-// polled, all of them once in poll_ms, a share of them each second. File systems that others change behind the kernel's back (servers,
-// FUSE daemons) are watched for what happens on this machine, and in automatic mode polled besides. Each listing tries to arm again, so freed watches are taken up. When
-// a polled directory turns out to be busy while the budget is spent, it takes the place of one that has been quiet for long.
+// A directory has no watch because of the budget (the kernel's or our own), of permissions, or of a file system that
+// refuses. The engine polls such directories, all of them once in poll_ms, a share of them each second. File systems
+// that other machines or processes change without an event (servers, FUSE daemons) are watched for changes of this
+// machine, and in automatic mode polled besides. Each listing tries to set the watch again, so it uses watches that
+// became free. When a polled directory is busy while the budget is spent, it takes the watch of one that has been quiet
+// for long.
 #include <algorithm>
 #include <cerrno>
 
@@ -19,10 +21,11 @@ namespace {
 constexpr int64_t kPollTickNs = 1'000'000'000;
 constexpr uint32_t kColdSeconds = 600;  // quiet for this long: its watch may go to a busier directory
 constexpr size_t kColdSamples = 64;
-constexpr size_t kMostElsewhere = 200;   // directories a second, so that a large tree on a server takes longer instead of wearing it out
+// Directories a second, so that a large tree on a server takes longer instead of wearing it out.
+constexpr size_t kMostElsewhere = 200;
 }  // namespace
 
-/** Called without the mutex, comes back with it. 0, or why the directory has no watch. */
+/** Called without the mutex, returns with it. 0, or why the directory has no watch. */
 int WatchEngine::arm(DirId id, int fd, Lock& lock) {
   const uint64_t disarmed = disarmed_;
   if (config_.mode == WatchMode::poll || config_.max_watches > 0) {
@@ -48,7 +51,8 @@ int WatchEngine::arm(DirId id, int fd, Lock& lock) {
     if (error == 0 && !by_watch_.contains(watch)) disarm(watch);
     return 0;
   }
-  // Meanwhile another node of the same inode (a bind mount, a number given out again) may have taken our watch with it.
+  // Meanwhile another node of the same inode (a bind mount, a reused number) may have given up the watch that both
+  // share.
   for (uint64_t known = disarmed; error == 0 && disarmed_ != known;) {
     known = disarmed_;
     lock.unlock();
@@ -74,7 +78,7 @@ int WatchEngine::arm(DirId id, int fd, Lock& lock) {
   if (directory.watch != -1) {
     const auto old = by_watch_.find(directory.watch);
     if (old != by_watch_.end() && std::erase(old->second, id) > 0 && old->second.empty()) {
-      disarm(old->first);  // the root was replaced: the old one may live on elsewhere
+      disarm(old->first);  // the root was replaced: the old one may still exist elsewhere
       drop_owners(old);
     }
   }
@@ -87,7 +91,10 @@ int WatchEngine::arm(DirId id, int fd, Lock& lock) {
   return 0;
 }
 
-/** fanotify tells of a directory's chmod only to those who watch the directory itself, and a path descriptor is enough for that. */
+/**
+ * fanotify reports the chmod of a directory only when the directory itself is watched. A descriptor with O_PATH is
+ * enough for that.
+ */
 void WatchEngine::arm_unreadable(DirId id, int root_fd, const std::string& path) {
   UniqueFd fd;
   Lock lock(mutex_, std::defer_lock);
@@ -110,7 +117,7 @@ int WatchEngine::refuse(DirId id, int error) {
   return error;
 }
 
-/** Only the automatic mode does more than it was asked for. With the mutex held. */
+/** Only in automatic mode: the other modes do exactly what the configuration says. With the mutex held. */
 bool WatchEngine::changes_elsewhere_on(uint64_t dev) {
   if (config_.mode != WatchMode::automatic || config_.elsewhere_poll_ms <= 0) return false;
   const auto [found, fresh] = elsewhere_devs_.try_emplace(dev, false);
@@ -147,7 +154,10 @@ void WatchEngine::drop_owners(std::unordered_map<WatchId, std::vector<DirId>>::i
   by_watch_.erase(found);
 }
 
-/** Takes the watch of a directory that has been quiet for long, if `id` itself is busy. A sample is enough: the coldest is not needed. */
+/**
+ * Takes the watch of a directory that has been quiet for long, if `id` itself is busy. It looks at a sample, because
+ * any quiet one will do.
+ */
 bool WatchEngine::make_room_for(DirId id) {
   const uint32_t now = monotonic_seconds();
   if (!table_.at(id).listed || now - table_.at(id).last_active > 2) return false;
@@ -165,7 +175,7 @@ bool WatchEngine::make_room_for(DirId id) {
   return true;
 }
 
-/** From the reader, with the mutex held: hands this second's share of the directories to be listed from time to time to the workers. */
+/** Called by the reader, with the mutex held: queues this second's share of the polled directories for the workers. */
 void WatchEngine::poll_some(int64_t now_ns) {
   if (now_ns < next_poll_ns_) return;
   int64_t tick = INT64_MAX;

@@ -1,18 +1,19 @@
-// What does not answer: a server that is away, a FUSE daemon that hangs, a disk in trouble. It stops nothing but itself.
+// File systems that do not answer: a server that is away, a FUSE daemon that hangs, a disk in trouble. They stop
+// nothing but themselves.
 //
-// A system call cannot be given a time limit, so the engine gives one to its threads instead. Each of them counts its steps (ThreadWatch);
-// one whose steps stand still for kStuckNs while it is at a directory is stuck, and
+// A system call has no time limit, so the engine gives one to its threads. Each thread counts its steps (ThreadWatch).
+// When the steps of a thread stand still for kStuckNs while it is at a directory, the thread is stuck, and
 //
-//  - a spare thread takes its place, so that as many as before look at everything else;
-//  - the region it is in (all that lies on one mount, region_of) gets at most kMostStuck threads, and none any more once it has hung for
-//    hang_ms: its dirty directories are put aside until a thread comes back from there;
-//  - after hang_ms what the pass over the tree still waits for there counts as unreadable: snapshots and audits go on without it, audits
-//    with `audit_skipped`, and what is known of it stays as it is. The thread that is still in there has been given up: what it brings
-//    back is dropped, and its directory is listed as a whole.
+//  - a spare thread takes its place, so that as many threads as before look at everything else;
+//  - its region (everything on one mount, region_of) gets at most kMostStuck threads, and no further one after hang_ms:
+//    the region's dirty directories are put aside until a thread comes back from there;
+//  - after hang_ms the directories for which the tree walk still waits there count as unreadable: snapshots and audits
+//    go on without them, audits with `audit_skipped`, and their rows stay as they are. The engine gives the stuck
+//    thread up: it drops what the thread brings back, and lists the thread's directory as a whole.
 //
-// The place of a mount itself is an entry of the directory above, which must not wait for it: it is looked at by MountProber.
-// The reader watches over all this, several times a second while anything is under way. It asks no file system itself, and no thread
-// waits for one with the mutex held.
+// A mount point is an entry of the directory above, which must not wait for it: MountProber looks at mount points. The
+// reader runs the watchdog several times a second while any thread is at work. It asks no file system itself, and no
+// thread waits for one with the mutex held.
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,10 +39,14 @@ namespace {
 constexpr int64_t kStuckNs = 250'000'000;
 constexpr size_t kMostStuck = 4;        // threads in one region
 constexpr size_t kMostThreadsInAll = 256;
-constexpr int64_t kLeaveNs = 1'000'000'000;  // a thread that stands still for so long while everything ends is left behind
+// When the engine closes, a thread that stands still for so long is left behind.
+constexpr int64_t kLeaveNs = 1'000'000'000;
 constexpr auto kLeaveTick = std::chrono::milliseconds(20);
 
-/** Whether it sleeps: one that only waits for the processor, on a machine that is busy, does not. Asks no file system but proc. */
+/**
+ * Whether the thread sleeps. One that only waits for the processor, on a busy machine, does not. Asks no file system
+ * but /proc.
+ */
 bool is_asleep(const ThreadWatch& thread) {
   char text[256];
   const std::string path = "/proc/self/task/" + std::to_string(thread.kernel_id) + "/stat";
@@ -56,7 +61,7 @@ bool is_asleep(const ThreadWatch& thread) {
 
 // ---- threads --------------------------------------------------------------------------------------------------------------------
 
-/** With the mutex held. Throws std::system_error when the machine has no more threads. */
+/** With the mutex held. Throws std::system_error when the kernel grants no thread. */
 void WatchEngine::start_thread(bool takes_live, bool may_be_replaced, std::function<void()> loop) {
   const auto watch = std::make_shared<ThreadWatch>();
   watch->takes_live = takes_live;
@@ -66,7 +71,8 @@ void WatchEngine::start_thread(bool takes_live, bool may_be_replaced, std::funct
     watch->kernel_id = static_cast<int>(::syscall(SYS_gettid));
     this_worker.takes_live = watch->takes_live;
     loop();
-    std::shared_ptr<void> keeps;  // of an engine that has closed without this thread: it may end with it, as the last thing here
+    // The engine, when it has closed without this thread: it may be destroyed at the end of this function.
+    std::shared_ptr<void> keeps;
     Lock lock(mutex_);
     watch->ended = true;
     keeps.swap(watch->keeps);
@@ -78,7 +84,10 @@ void WatchEngine::start_thread(bool takes_live, bool may_be_replaced, std::funct
   threads_.push_back(watch);
 }
 
-/** While everything ends: waits for the threads, but not for one that stands still in a system call. False when one was left behind. */
+/**
+ * For `close`: waits for the threads, but not for one that stands still in a system call. False when one was left
+ * behind.
+ */
 bool WatchEngine::leave_threads() {
   struct Last {
     uint32_t steps;
@@ -116,7 +125,7 @@ bool WatchEngine::leave_threads() {
   return all_ended;
 }
 
-/** What the calling thread is at from now on. With the mutex held, as all that follows. */
+/** The calling thread begins a job. With the mutex held, as all that follows. */
 void WatchEngine::begin_job(Job job, DirId directory, uint32_t pass) {
   ThreadWatch* watch = this_worker.watch;
   if (watch == nullptr) return;
@@ -135,13 +144,15 @@ bool WatchEngine::end_job() {
   watch->job = Job::none;
   this_worker.step();
   const bool kept = !watch->given_up.exchange(false);
-  if (watch->stuck) watch_threads(monotonic_ns());  // it has come back, and others may go there again
+  if (watch->stuck) watch_threads(monotonic_ns());  // this thread came back, so others may go there again
   return kept;
 }
 
 // ---- regions --------------------------------------------------------------------------------------------------------------------
 
-/** The directory at which the file system of this one is mounted, or the root: what hangs together there hangs as a whole. */
+/**
+ * The directory at which this one's file system is mounted, or the root: when a file system hangs, it hangs as a whole.
+ */
 DirId WatchEngine::region_of(DirId id) const {
   if (mounts_.empty()) return kRootDir;
   for (DirId at = id; at != kRootDir && table_.valid(at); at = table_.at(at).parent) {
@@ -152,14 +163,15 @@ DirId WatchEngine::region_of(DirId id) const {
   return kRootDir;
 }
 
-// The root's own region holds whatever is on the same file system, and one directory in it that hangs is no reason to leave the rest.
+// The root's own region holds everything on the root's file system. One directory in it that hangs is no reason to stop
+// looking at the rest.
 bool WatchEngine::is_blocked(DirId region) const {
   const auto found = regions_.find(region);
   if (found == regions_.end()) return false;
   return found->second.stuck >= std::min(worker_count_, kMostStuck) || (found->second.hung && region != kRootDir);
 }
 
-/** Whether a dirty directory has to wait until its region answers; then it stands in no queue meanwhile. */
+/** Whether a dirty directory has to wait until its region answers; then it is in no queue meanwhile. */
 bool WatchEngine::put_aside(DirId id) {
   if (regions_.empty() || !table_.valid(id)) return false;
   const DirId region = region_of(id);
@@ -181,7 +193,7 @@ void WatchEngine::take_up(DirId region) {
   }
 }
 
-/** The pass and the snapshots go on without this directory; what is known of it stays as it is. */
+/** The tree walk and the snapshots go on without this directory; its rows stay as they are. */
 void WatchEngine::give_up(DirId id, int error) {
   if (!table_.valid(id)) return;
   Directory& directory = table_.at(id);
@@ -192,7 +204,7 @@ void WatchEngine::give_up(DirId id, int error) {
     DirtyDirectory& dirty = dirty_.of(id, 0);
     if (dirty.pass != 0 && dirty.pass == pass_ && pass_pending_ > 0) pass_pending_--;
     dirty.pass = 0;
-    dirty.quiet = false;  // whoever took a snapshot meanwhile has nothing of it
+    dirty.quiet = false;  // a snapshot that ends meanwhile has no rows of it, so they have to come as changes
   }
   for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
   finish_pass_if_done();
@@ -222,7 +234,7 @@ bool WatchEngine::watch_thread(ThreadWatch& thread, int64_t now) {
   return false;
 }
 
-/** From the reader while anything is under way, and whenever a stuck thread comes back. */
+/** By the reader while any thread is at work, and by a stuck thread that comes back. */
 void WatchEngine::watch_threads(int64_t now) {
   const int64_t hang_ns = config_.hang_ms * 1'000'000;
   std::array<size_t, 2> stuck{};
@@ -248,7 +260,7 @@ void WatchEngine::watch_threads(int64_t now) {
     silent.insert(thread.region);
     if (!hung || root_state_ == RootState::unavailable) continue;
     give_up(thread);
-    // A later pass asks for the same directory, which its thread still owns.
+    // A later tree walk asks for the same directory, which the stuck thread still owns.
     const DirId id = thread.directory;
     if (dirty_.has(id) && dirty_.of(id, 0).pass != 0) give_up(id, ETIMEDOUT);
   }
@@ -283,7 +295,7 @@ void WatchEngine::replace(bool live, size_t stuck) {
   spares_wake_.notify_all();
 }
 
-// ---- what is told of it ---------------------------------------------------------------------------------------------------------
+// ---- what is reported of it -----------------------------------------------------------------------------------------------------
 
 /** Places that have not answered for hang_ms, the longest first. */
 std::vector<Hang> WatchEngine::hangs(int64_t now) const {
@@ -327,14 +339,14 @@ uint64_t WatchEngine::hang_changes() const {
 
 // ---- mounts ---------------------------------------------------------------------------------------------------------------------
 
-/** Anew, when the mounts have changed. */
+/** Called again whenever the mounts have changed. */
 void WatchEngine::read_mounts() {
   const std::shared_ptr<const MountTable> now = current_mounts();
   std::unordered_map<std::string, std::shared_ptr<MountNames>> names;
   mount_places_.clear();
   elsewhere_devs_.clear();
   hanging_names_.clear();
-  if (root_place_.empty()) return;  // not found yet
+  if (root_place_.empty()) return;  // the root was not found yet
   std::string path;
   for (const Mount& mount : now->all()) {
     if (!is_below(root_place_, mount.place, path)) continue;
@@ -354,7 +366,7 @@ std::shared_ptr<const MountNames> WatchEngine::mounts_in(const std::string& path
   return found == hanging_names_.end() ? nullptr : found->second;
 }
 
-/** From a thread of the prober, without the mutex: an answer that nobody waited for any more. */
+/** Called by a thread of the prober, without the mutex: an answer that came too late for the thread that had asked. */
 void WatchEngine::mount_answered(const std::string& place) {
   const Lock lock(mutex_);
   if (stopping_ || root_state_ == RootState::unavailable) return;

@@ -1,16 +1,19 @@
 // Files by their inode: hard links, and files of which the kernel does not say under which name they were written.
 //
-// The kernel names only the link that was used, so every known name of a file with several is looked at together. `links_` holds the names
-// of files that were seen with more than one link. A file's first name was usually seen when it was the only one: when a second name
-// appears and the first is not known as a link yet, the table is walked for the inode. Names that lie outside of the root are never found;
-// the source is asked to tell of writes through those as well (EventSource::follow).
+// The kernel names only the link that was used, so the engine looks at every known name of a file with several links
+// together. `links_` holds the names of files that were seen with more than one link. A file's first name was usually
+// seen when it was the only one: when a second name appears and the first one is not in `links_` yet, the engine walks
+// the table for the inode. It never finds names that lie outside of the root; therefore it asks the source for events
+// of writes through those as well (EventSource::follow).
 //
-// Three kinds of writes come without a name that helps: through a file handle (an NFS server whose caches forgot the name), through a name
-// that is gone while the file has others (a rotated log), and through a link outside. What is known of the inode is looked at at once:
-// its links, or the place where it was found the last time. Otherwise the table is walked, too; an inode that is not in it is believed to
-// lie elsewhere for a minute. No index by inode is kept: it would cost a quarter of the table for what is rare.
+// Three kinds of writes come without a usable name: through a file handle (an NFS server whose caches forgot the name),
+// through a name that is gone while the file has others (a rotated log), and through a link outside. The engine at once
+// looks at what it knows of the inode: its links, or the place where it was found the last time. Otherwise it walks the
+// table, too; for a minute it assumes that an inode which is not there lies outside. There is no index by inode: it
+// would cost a quarter of the table for a rare case.
 //
-// Walks gather all inodes that are wanted, hold the mutex for a slice at a time, and keep a distance of ten times their own duration.
+// A walk looks for all wanted inodes together and holds the mutex for a slice at a time. The next one comes after ten
+// times its duration.
 #include <sys/inotify.h>
 
 #include <algorithm>
@@ -38,11 +41,11 @@ uint64_t hash_of(DirId id, std::string_view name) { return keyed_hash(keyed_hash
 
 // ---- files that come without a name ---------------------------------------------------------------------------------------------
 
-/** From the reader, with the mutex held, as are all below. */
+/** Called by the reader, with the mutex held; so are all functions below. */
 void WatchEngine::digest_file(const KernelEvent& event) {
   if (config_.raw) return;
   if (!(event.mask & IN_DELETE)) return look_for_file(event.inode, flags_of(event.mask));
-  // The count of its links changed, and an event with a name tells of the same.
+  // Only the number of its links changed, and an event with a name reports the same.
   const auto found = wanted_files_.find(event.inode);
   if (found != wanted_files_.end() && found->second == kMarkAttrib) wanted_files_.erase(found);
 }
@@ -60,12 +63,16 @@ void WatchEngine::look_for_file(uint64_t inode, uint16_t flags) {
   }
   const auto elsewhere = elsewhere_.find(inode);
   if (elsewhere != elsewhere_.end() && monotonic_ns() < elsewhere->second) return;
-  if (wanted_files_.size() >= kWantedFiles && !wanted_files_.contains(inode)) return;  // left to the next look at everything
+  // The next look at everything finds it.
+  if (wanted_files_.size() >= kWantedFiles && !wanted_files_.contains(inode)) return;
   wanted_files_[inode] |= flags;
   want_walk();
 }
 
-/** What the kernel told of is not what stands under that name: whoever has it open goes on writing, and it may have other names. */
+/**
+ * The event was about another file than the one that stands under that name now. A process that has it open may go on
+ * writing, and the file may have other names.
+ */
 void WatchEngine::written_elsewhere(DirId id, const Sighting& sighting) {
   if (!(sighting.flags & (kWritten | kMarkDue)) || (sighting.flags & (kMarkCreated | kMarkGone | kMarkMovedTo))) return;
   uint64_t inode = sighting.inode;
@@ -79,7 +86,7 @@ void WatchEngine::written_elsewhere(DirId id, const Sighting& sighting) {
   look_for_file(inode, written != 0 ? written : uint16_t{kMarkVerify});
 }
 
-/** For sources that do not say which file they mean. A newer name takes the place of an older one. */
+/** For sources that do not say which file they mean. A newer name replaces an older one. */
 void WatchEngine::remember_gone(DirId id, const Entry& entry) {
   if (entry.kind != EntryKind::file) return;
   if (gone_names_.empty()) gone_names_.resize(kGoneNames);
@@ -113,7 +120,7 @@ void WatchEngine::note_link(DirId id, const Sighting& sighting, bool changed, bo
 
 void WatchEngine::forget_link(DirId id, const Entry& entry) {
   if (!(entry.flags & kLinked)) {
-    // Its other names may be known already, and it is not yet known as one of them.
+    // Its other names may be in `links_` already, and this one not yet.
     const auto [first, last] = links_.empty() ? std::pair(links_.end(), links_.end()) : links_.equal_range(entry.ino);
     for (auto it = first; it != last; ++it) mark(it->second.first, it->second.second, kMarkVerify);
     return;
@@ -128,7 +135,8 @@ void WatchEngine::forget_link(DirId id, const Entry& entry) {
       ++it;
     }
   }
-  source_->follow(entry.ino, links_.contains(entry.ino));  // until one that is left was looked at: it may have been counted before this one went
+  // Until a thread has looked at a name that is left: the number of links may be from before.
+  source_->follow(entry.ino, links_.contains(entry.ino));
   if (Entry* own = table_.at(id).find(name)) own->flags &= static_cast<uint8_t>(~kLinked);
 }
 
@@ -144,7 +152,7 @@ void WatchEngine::want_walk() {
   wake_reader();
 }
 
-/** A worker's job, without the mutex. */
+/** Called by a worker, without the mutex. */
 void WatchEngine::find_links() {
   const int64_t begun = monotonic_ns();
   Lock lock(mutex_);
@@ -179,7 +187,7 @@ void WatchEngine::find_links() {
   if (next_link_walk_ns_ != INT64_MAX) wake_reader();
 }
 
-/** Those that were not found lie elsewhere; a listing that finds one knows better. */
+/** Inodes that were not found count as outside of the root, until a listing finds one. */
 void WatchEngine::has_walked(const std::unordered_map<uint64_t, uint16_t, InodeHash>& wanted) {
   const int64_t now = monotonic_ns();
   for (const auto& [inode, flags] : wanted) {

@@ -1,8 +1,9 @@
-// What a pass over the whole tree finds missing is looked at twice before it counts as deleted.
+// What a tree walk misses is looked at twice before it counts as deleted.
 //
-// A listing that comes back empty from a server in trouble looks like a deletion. So a pass sets aside what it misses (or finds replaced)
-// and goes on; at its end everything set aside is looked at again by name. When that is more than half of what is known, the second look
-// waits for confirm_deletes_ms first. What the kernel told of is never held: its marks carry flags, and only a listing has none.
+// When a server in trouble returns an empty listing, that looks like a deletion. So a tree walk sets aside what it
+// misses (or finds replaced) and goes on. At its end the engine looks again at everything set aside, by name. When that
+// is more than half of the table, it waits for confirm_deletes_ms before the second look. Deletes that came with an
+// event are never held back: their marks have flags, and looks of a listing have none.
 #include <cerrno>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace {
 constexpr uint64_t kFewDeletes = 100;
 }
 
-/** With the mutex held, as are the others. */
+/** With the mutex held; so are the other functions. */
 void WatchEngine::set_aside(DirId id, Entry& entry) {
   entry.flags |= kMissing;
   missing_in_.insert(id);
@@ -43,20 +44,23 @@ uint64_t WatchEngine::count_missing() const {
   return count;
 }
 
-/** At the end of a pass. */
+/** At the end of a tree walk. */
 void WatchEngine::judge_missing() {
   held_deletes_ = missing_in_.empty() ? 0 : count_missing();
   const bool most = held_deletes_ > kFewDeletes && held_deletes_ * 2 > table_.entry_count;
   if (!most || pass_confirmed_ || config_.confirm_deletes_ms == 0) return look_at_missing();
   if (held_until_ns_ == 0) held_until_ns_ = monotonic_ns() + config_.confirm_deletes_ms * 1'000'000;
-  // An audit that ended well would say that all of it is gone.
+  // An audit that came to its end would make Fusion delete all of it.
   for (SnapshotStream* stream : snapshots_) {
     if (stream->is_audit()) stream->fail(EAGAIN);
   }
   wake_reader();
 }
 
-/** The second look: what is still missing then is deleted. Until it has answered, the flag stays: an audit copies no row that may be none. */
+/**
+ * The second look: what is still missing then counts as deleted. Until a thread has looked, the flag stays, so that no
+ * audit copies a row that may be wrong.
+ */
 void WatchEngine::look_at_missing() {
   held_until_ns_ = 0;
   held_deletes_ = 0;

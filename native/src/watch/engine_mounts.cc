@@ -1,14 +1,14 @@
 // What is mounted below the root, and directories whose device or inode number changes while they stay what they are.
 //
-// A mount point is what the kernel calls one (FileStat::mount_point), never what merely has a device number of its own: a btrfs subvolume
-// is a directory that is deleted, exchanged and moved like any other.
+// A mount point is what the kernel calls one (FileStat::mount_point). A device number of its own does not make one: a
+// btrfs subvolume is a directory that is deleted, exchanged and moved like any other.
 //
-// What lay on a mount that is not there at the moment was not deleted: its rows stay until it is back or given up (`confirm_root`), and
-// answer to nothing meanwhile, so that the same file system mounted elsewhere gets rows of its own there. There are two exceptions, for
-// mounts that cannot be away against somebody's will:
-//  - part of the file system around it (a bind mount): that one is there, so whoever unmounted it meant it;
-//  - a file system in memory that was mounted while the engine ran, on a directory that the engine knew: when that one shows again, what
-//    lay in memory is over.
+// What lay on a mount that is not there at the moment was not deleted: its rows stay until the mount is back or the
+// operator gives it up (`confirm_root`). Nothing changes these rows meanwhile: when the same file system is mounted
+// elsewhere, it gets rows of its own there. There are two exceptions, for mounts that cannot vanish by accident:
+//  - a part of the file system around it (a bind mount): that file system is there, so the unmount was intended;
+//  - a file system in memory that was mounted, while the engine ran, on a directory that the engine knew: when that
+//    directory shows again, the contents of the memory are gone.
 #include <algorithm>
 #include <cerrno>
 
@@ -18,13 +18,16 @@
 
 namespace fustor {
 
-/** Whether what is known below this entry stays although its place shows something else, or nothing. With the mutex held, as are the others. */
+/**
+ * Whether the rows below this entry stay although its place shows something else, or nothing. With the mutex held; so
+ * are the functions below that do not say otherwise.
+ */
 bool WatchEngine::keeps_mount(DirId parent, const Entry& entry, const Sighting& sighting) {
   const auto mount = mounts_.find(entry.child);
   if (mount == mounts_.end() || given_up_mounts_.contains(entry.child)) return false;
   if (sighting.error == 0 && sighting.stat.kind != EntryKind::directory) return false;
   const Directory& child = table_.at(entry.child);
-  if (child.barred || child.live_entries() == 0) return false;  // nothing in it was ever seen
+  if (child.barred || child.live_entries() == 0) return false;  // the engine never saw anything in it
   if (child.identity.dev == table_.at(parent).identity.dev) return false;
   const std::vector<Identity>& covers = mount->second.covers;
   const bool uncovered = sighting.error != 0 ? !covers.empty()
@@ -65,7 +68,10 @@ void WatchEngine::note_mount(DirId parent, DirId child, const Sighting& sighting
   if (const auto covered = covered_.find(sighting.name); covered != covered_.end()) mount.covers = covered->second;
 }
 
-/** Whether the directory that was mounted here has come back under another device number; then its contents are taken over. */
+/**
+ * Whether the directory that was mounted here has come back under another device number; then the table takes the
+ * number over. Takes the mutex.
+ */
 bool WatchEngine::is_same_mount(DirId id, int fd, const FileStat& self) {
   Lock lock(mutex_);
   const auto known = mounts_.find(id);
@@ -81,8 +87,8 @@ bool WatchEngine::is_same_mount(DirId id, int fd, const FileStat& self) {
 }
 
 /**
- * Device numbers and inodes of mounts are given out again soon: another file system may look the same by them. False when it is another
- * one than the table knows, and nobody has said that this one counts.
+ * Device numbers and inodes of mounts are soon used again, so by them another file system may look the same. False when
+ * it is another one than the table knows, and the operator has not accepted it. Takes the mutex.
  */
 bool WatchEngine::is_known_mount(DirId id, int fd, const FileStat& self) {
   std::string text = identity_text(fd, self);
@@ -103,9 +109,9 @@ bool WatchEngine::is_known_mount(DirId id, int fd, const FileStat& self) {
 // ---- numbers that change --------------------------------------------------------------------------------------------------------
 
 /**
- * Whether what stands at this name is the directory that is known there although its numbers are others: its file system makes inode
- * numbers up, or (when the kernel did not tell of that name) it is a btrfs subvolume, whose device number is given out anew whenever
- * its file system is mounted.
+ * Whether this name still leads to the known directory although its numbers are others: its file system makes inode
+ * numbers up, or (when no event named it) it is a btrfs subvolume, which gets another device number whenever its file
+ * system is mounted.
  */
 bool WatchEngine::has_new_number(DirId parent, DirId child, const Sighting& sighting) const {
   const Identity known = table_.at(child).identity;

@@ -21,14 +21,14 @@ namespace fustor {
 
 namespace {
 constexpr int64_t kRootCheckNs = 1'000'000'000;
-constexpr int64_t kWatchNs = 100'000'000;  // over the threads, while any is at work
+constexpr int64_t kWatchNs = 100'000'000;  // between two looks at the threads, while any of them is at work
 constexpr int64_t kSweepNs = 10'000'000'000;
 constexpr int64_t kIdleFdNs = 200'000'000;
 constexpr int64_t kMaxBackoffNs = 10'000'000'000;
-constexpr int64_t kMountsRestNs = 50'000'000;  // a thousand mounts in a row are not read a thousand times,
-constexpr int64_t kMountRestNs = 200'000;      // and the more there are the more is to be looked at each time
-constexpr size_t kBusyRead = 256;          // events in one read that show a storm, whoever's they are
-constexpr unsigned kStormPauseUs = 1000;   // under a storm: larger reads cost writers and us less
+constexpr int64_t kMountsRestNs = 50'000'000;  // a thousand mounts in a row are not read a thousand times;
+constexpr int64_t kMountRestNs = 200'000;      // the more mounts there are, the more places are looked at each time
+constexpr size_t kBusyRead = 256;          // so many events in one read are a storm, whatever they are about
+constexpr unsigned kStormPauseUs = 1000;   // in a storm: larger reads cost the writers and the reader less
 
 int timeout_ms(int64_t deadline_ns, int64_t now_ns) {
   if (deadline_ns <= now_ns) return 0;
@@ -91,7 +91,7 @@ void WatchEngine::reader_loop() {
   }
 }
 
-/** Reads once; true when there was a lot. */
+/** Reads once; true when there were many events. */
 bool WatchEngine::read_events() {
   static thread_local std::vector<KernelEvent> events;
   events.clear();
@@ -105,7 +105,7 @@ bool WatchEngine::read_events() {
   return events.size() + source_->foreign_in_last_read() >= kBusyRead;
 }
 
-/** The dirty set has grown too large: one look at everything takes the place of many. With the mutex held. */
+/** The dirty set has grown too large: one look at everything replaces many looks. With the mutex held. */
 void WatchEngine::relieve() {
   if (dirty_.forget_hints() == 0) return;
   counts_.collapsed_root++;
@@ -128,7 +128,7 @@ void WatchEngine::digest(const KernelEvent& event, int64_t) {
     return;
   }
   const auto found = by_watch_.find(event.watch);
-  if (found == by_watch_.end()) return;  // of a watch that was removed a moment ago
+  if (found == by_watch_.end()) return;  // the watch was removed a moment ago
   const std::vector<DirId> owners = found->second;
   if (config_.raw) {
     std::string path;
@@ -240,7 +240,7 @@ void WatchEngine::run_timers(int64_t now) {
   }
 }
 
-/** Soon, and later each time when one follows another closely. */
+/** The tree walk comes soon, and after growing pauses when resyncs follow each other closely. */
 void WatchEngine::want_resync(const std::string& reason) {
   const int64_t now = monotonic_ns();
   resync_reason_ = reason;
@@ -254,15 +254,15 @@ void WatchEngine::want_resync(const std::string& reason) {
 // ---- mounts ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * inotify is silent when something is mounted on a directory: look at every place where mounts are or were. At all of them, because ids
- * and device numbers are given out again: between two states of the table one mount may have taken another's place and look the same.
- * Asks no file system. Returns how many places there are.
+ * inotify reports nothing when a file system is mounted on a directory. So this marks every place where a mount is or
+ * was. It marks all of them, because ids and device numbers are used again: between two states of the table one mount
+ * may have taken another's place and look the same. Asks no file system. Returns how many places there are.
  */
 size_t WatchEngine::mounts_changed() {
   std::set<std::string> places = std::exchange(mount_places_, {});
   read_mounts();
   places.insert(mount_places_.begin(), mount_places_.end());
-  devices_.clear();  // their numbers may have been given out again
+  devices_.clear();  // their numbers may belong to other devices now
   for (const std::string& path : places) {
     const size_t slash = path.rfind('/');
     const DirId parent = table_.resolve(slash == std::string::npos ? std::string_view{} : std::string_view(path).substr(0, slash));

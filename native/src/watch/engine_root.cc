@@ -1,8 +1,9 @@
 // The root, and the mounts below it: whether they are there, and whether they are the ones they were.
 //
-// What is not there at the moment was not deleted. A root that is missing, unmounted or replaced deletes nothing: the watch is unavailable
-// and its table stays until the same directory is back (then the differences are sent) or somebody who knows confirms the one that
-// stands there now (then deletes are differences, too). The same goes for the contents of a file system mounted below the root.
+// What is not there at the moment was not deleted. When the root is missing, unmounted or replaced, the engine reports
+// no delete: the watch is unavailable and its table stays. When the same directory is back, the engine reports the
+// differences. When the operator confirms the other directory that stands there, deletes are differences, too. The same
+// holds for the contents of a file system mounted below the root.
 #include <fcntl.h>
 
 #include <cerrno>
@@ -36,7 +37,7 @@ bool is_empty(int fd) {
   return empty;
 }
 
-/** A link may lead to what nobody meant to show, and whoever may write above the root can put one there. */
+/** A link may lead to what is not meant to be shown, and any user who may write above the root can put one there. */
 bool is_no_link(const std::string& path) {
   FileStat stat;
   return stat_at(AT_FDCWD, path.c_str(), stat) == 0 && stat.kind == EntryKind::directory;
@@ -82,7 +83,7 @@ void WatchEngine::check_root() {
   root_found(identity_of(stat), seen, !same);
 }
 
-/** `standing` is the identity of what stands there instead and can be confirmed. */
+/** `standing` is the identity of another directory at the root, which the operator can confirm. */
 void WatchEngine::root_lost(const std::string& reason, const std::string& standing) {
   const Lock lock(mutex_);
   lose_root(reason, standing);
@@ -105,7 +106,7 @@ void WatchEngine::lose_root(const std::string& reason, const std::string& standi
   signal_state();
 }
 
-/** The same root, which its file system calls by another inode number now. With the mutex held. */
+/** The same root under another inode number of its file system. With the mutex held. */
 void WatchEngine::root_renumbered(Identity identity) {
   root_fd_ = nullptr;
   root_identity_ = identity;
@@ -117,7 +118,7 @@ void WatchEngine::root_renumbered(Identity identity) {
 void WatchEngine::root_found(Identity identity, const std::string& text, bool another) {
   const bool first = root_text_.empty();
   root_fd_ = nullptr;
-  // A file system that was mounted anew may have another device number: what is known of it stays known.
+  // A file system that was mounted again may have another device number: its rows stay known.
   if (!first && root_identity_.dev != identity.dev) table_.change_device(kRootDir, root_identity_.dev, identity.dev);
   root_identity_ = identity;
   root_text_ = text;

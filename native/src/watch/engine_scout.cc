@@ -1,12 +1,14 @@
-// What cannot wait for the pass over the tree.
+// Changes that cannot wait for the tree walk.
 //
-// A file system mark tells of changes in directories that the pass has not listed yet, by handle. The scout opens the handle, reads where
-// it lies, and adopts the directories on the way from the root into the table, parents first; then the event is a mark like any other.
-// The pass lists these directories later as it does all others and finds only the rest.
+// A fanotify mark also reports changes in directories that the tree walk has not listed yet, by their handle. The scout
+// opens the handle, reads its path, and puts the directories on the way from the root into the table, parents first;
+// then the event becomes a mark like any other. The walk lists these directories later as it does all others and finds
+// only the rest.
 //
-// The scout adopts without owning the parent (a listing of it may take seconds). That is safe because it only adds what the table does not
-// have, and marks the name when it has done so: whoever owns the parent looks again afterwards, so a directory that went away between the
-// scout's stat and its entry in the table does not stay. In a directory whose listing is still to come that listing does the same.
+// The scout adds a directory without owning the parent, because a listing of the parent may take seconds. That is safe:
+// it adds only what the table does not have, and marks the name afterwards. So the parent's owner looks at the name
+// again, and a directory that went away between the scout's stat and its entry in the table does not stay. When the
+// parent's listing is still to come, that listing does the same.
 #include <algorithm>
 #include <cerrno>
 
@@ -55,7 +57,7 @@ void WatchEngine::scout_loop() {
   }
 }
 
-/** Takes the marked names alone; the listing that is due besides waits for a worker. */
+/** Takes the marked names alone; a listing that is due as well waits for a worker. */
 bool WatchEngine::names_of(DirId id, DirtyDirectory& task) {
   if (!table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked) return false;
   if (dirty_.of(id, 0).names.empty() && !dirty_.of(id, 0).self) {
@@ -69,9 +71,9 @@ bool WatchEngine::names_of(DirId id, DirtyDirectory& task) {
     rest.names.clear();
     rest.in_live = rest.in_background = rest.self = false;
     dirty_.put_back(id, std::move(rest), task.since_ns);
-    dirty_.of(id, 0).in_background = task.in_background;  // it still stands in that queue, and need not a second time
+    dirty_.of(id, 0).in_background = task.in_background;  // it is still in that queue and must not be added again
     task.list = false;
-    task.pass = 0;  // the rest is still pending
+    task.pass = 0;  // the listing is still pending
   }
   task.names_only = true;
   return true;
@@ -108,18 +110,18 @@ void WatchEngine::adopt(const Stranger& stranger) {
   Lock lock(mutex_);
   if (!ours || (id != kNoDir && table_.valid(id) && table_.at(id).barred)) strangers_.lies_elsewhere(stranger.key);
   if (id == kNoDir || !table_.valid(id) || !(table_.at(id).identity == identity_of(self)) || table_.at(id).barred) return;
-  table_.at(id).readers++;  // it is not ours: should it be removed meanwhile, nobody else gets its id
+  table_.at(id).readers++;  // the scout does not own it: should it be removed meanwhile, no other directory gets its id
   lock.unlock();
   arm(id, directory.get(), lock);
   table_.leave_reader(id);
   if (!table_.valid(id) || !(table_.at(id).identity == identity_of(self))) return;
   now_ns_ = stranger.since_ns;
-  // Announced in any case: a listing that came first was quiet about it.
+  // These are reported in any case: a listing that came first reported nothing.
   for (const auto& [name, flags] : stranger.names) mark(id, name, flags | kMarkAnnounce);
   now_ns_ = 0;
 }
 
-/** A descriptor on the file system with that device number, null when the tree has no directory there. */
+/** A descriptor on the file system with that device number; null when the tree has no directory there. */
 std::shared_ptr<UniqueFd> WatchEngine::open_on_device(const std::shared_ptr<UniqueFd>& root, uint64_t dev) {
   std::string path;
   {
@@ -137,7 +139,7 @@ std::shared_ptr<UniqueFd> WatchEngine::open_on_device(const std::shared_ptr<Uniq
   return std::make_shared<UniqueFd>(std::move(fd));
 }
 
-/** The directory at a raw path, with those above it, known to the table; kNoDir when it cannot be (filtered, moving, gone). */
+/** The directory at a raw path, put into the table with those above it; kNoDir when one is filtered, moving or gone. */
 DirId WatchEngine::adopt_chain(int root_fd, const std::string& path) {
   DirId at = kRootDir;
   std::string above;
@@ -150,7 +152,8 @@ DirId WatchEngine::adopt_chain(int root_fd, const std::string& path) {
       Lock lock(mutex_);
       if (!table_.valid(at) || table_.at(at).barred) return table_.valid(at) ? at : kNoDir;
       const Entry* entry = table_.at(at).find(name);
-      if (entry != nullptr && entry->child == kNoDir) return kNoDir;  // it is becoming a directory: its own marks tell
+      // It is becoming a directory, which its own marks report.
+      if (entry != nullptr && entry->child == kNoDir) return kNoDir;
       if (entry != nullptr) next = entry->child;
       this_worker.mounts_here = mounts_in(above);
     }
@@ -170,12 +173,12 @@ DirId WatchEngine::adopt_chain(int root_fd, const std::string& path) {
   return at;
 }
 
-/** With the mutex held. The parent was at that path when it was stated there, and may have moved since. */
+/** With the mutex held. The parent was at that path when the scout looked, and may have moved since. */
 DirId WatchEngine::adopt_one(DirId parent, const std::string& path, const Sighting& sighting) {
   if (!table_.reachable(parent) || table_.path_of(parent) != path) return kNoDir;
   const Entry* known = table_.at(parent).find(sighting.name);
   if (known != nullptr) return known->child;
-  if (table_.by_identity(identity_of(sighting.stat)) != kNoDir) {  // a rename that nobody has looked at yet
+  if (table_.by_identity(identity_of(sighting.stat)) != kNoDir) {  // a rename that no thread has looked at yet
     mark(parent, sighting.name, kMarkVerify);
     return kNoDir;
   }

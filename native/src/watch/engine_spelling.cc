@@ -1,5 +1,5 @@
-// Names of file systems that find them under any spelling count only as a listing spells them: a name that an event brings may be another
-// spelling of one that is known, and so may a name that was known before it was renamed.
+// On file systems that find a name under several spellings, a name counts only as a listing spells it: the name of an
+// event may be another spelling of a known one, and so may a name that was known before it was renamed.
 #include <array>
 #include <cerrno>
 #include <unordered_set>
@@ -11,7 +11,7 @@
 namespace fustor {
 
 namespace {
-constexpr int kTries = 3;  // names asked in one task, until one tells how the file system spells
+constexpr int kTries = 3;  // so many names are tried in one task, until one shows how the file system spells
 constexpr uint16_t kAboutContent = kMarkModified | kMarkClosed | kMarkAttrib;
 
 bool is_ascii(std::string_view name) {
@@ -28,7 +28,7 @@ bool WatchEngine::may_be_respelled(int fd, uint64_t dev, const std::vector<Sight
   int tries = 0;
   for (const Sighting& sighting : sightings) {
     if (spelling != Spelling::unknown || tries == kTries) break;
-    // Never by the place of a mount that may not answer: this directory would wait for it.
+    // Never with a mount point that may not answer: this directory would wait for it.
     const bool is_mount = this_worker.mounts_here != nullptr && this_worker.mounts_here->contains(sighting.name);
     if (sighting.error != 0 || is_mount) continue;
     tries++;
@@ -41,7 +41,7 @@ bool WatchEngine::may_be_respelled(int fd, uint64_t dev, const std::vector<Sight
   return spelling == Spelling::free || (spelling == Spelling::per_directory && folds_case(fd));
 }
 
-/** What is known here under another spelling of one of these names, and is none of them. Takes the mutex. */
+/** Names in the table that are other spellings of these names, and none of them. Takes the mutex. */
 std::vector<std::pair<std::string, uint16_t>> WatchEngine::spelled_otherwise(DirId id, const std::vector<Sighting>& sightings) {
   std::unordered_map<std::string, uint16_t, NameHash, SameName> told;  // folded
   std::unordered_set<std::string_view, NameHash> names;
@@ -63,7 +63,10 @@ std::vector<std::pair<std::string, uint16_t>> WatchEngine::spelled_otherwise(Dir
   return others;
 }
 
-/** Names that were looked at and that no listing has do not exist, and what they are other spellings of is looked at instead. */
+/**
+ * Names that were looked at and that no listing has do not exist; the names of which they are other spellings are
+ * looked at instead.
+ */
 void WatchEngine::correct_spellings(DirId id, int fd, const std::string& path, std::vector<Sighting>& sightings) {
   if (this_worker.spelling == Spelling::exact || sightings.empty()) return;
   uint64_t dev;
@@ -84,7 +87,8 @@ void WatchEngine::correct_spellings(DirId id, int fd, const std::string& path, s
   for (size_t i = 0; i < sightings.size(); i++) {
     Sighting& sighting = sightings[i];
     if (!wrong.contains(sighting.name)) continue;
-    // Found, but under a spelling that nobody knows yet; or gone, by a rule for letters that is not ours.
+    // Found, but under a spelling that is not in the table yet; or gone, by a rule for letters that this code does not
+    // know.
     list = list || (i < asked && asked == sightings.size() && (sighting.error == 0 || !is_ascii(sighting.name)));
     if (sighting.error == 0) sighting.error = ENOENT;
   }

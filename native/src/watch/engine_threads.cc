@@ -1,10 +1,11 @@
-// The threads that look at directories: workers, and helpers for the passes over the tree while storage is slow.
+// The threads that look at directories: workers, and helpers for tree walks while storage is slow.
 //
-// The workers, one a processor, are enough while everything is in the kernel's caches: more would only get in each other's way. While they
-// wait for a disk or a server, more requests under way help. So a thread that finds itself waiting for storage in a pass lets one more
-// helper in, one that finds itself working lets one go. Helpers take the work of passes alone, never live work. They are started when
-// they are first let in, and sleep until they are let in again: at most kMostThreads in all. A number of threads that somebody asked for
-// stays that number, and a limit on entries a second would only be reached sooner.
+// The workers, one a processor, are enough while everything is in the kernel's caches: more threads would be in each
+// other's way. While they wait for a disk or a server, more requests at the same time help. So a thread of a tree walk
+// that waits for storage allows one helper more, and one that does not wait allows one less. Helpers do the work of
+// tree walks alone, never realtime work. The engine starts a helper when it is allowed for the first time, and the
+// helper sleeps until it is allowed again; there are at most kMostThreads threads in all. When the configuration sets a
+// number of threads, it stays that number. With a limit on entries a second helpers would only reach the limit sooner.
 #include <system_error>
 #include <utility>
 
@@ -15,7 +16,8 @@
 
 namespace fustor {
 
-// A pass that is to be polite has threads of its own: what they gave up in priority they do not get back for live work.
+// A throttled tree walk has threads of its own: a thread that lowered its priority cannot raise it again for realtime
+// work.
 void WatchEngine::worker_loop(Duty duty) {
   take_own_working_directory();
   const bool only_passes = duty == Duty::background;
@@ -58,7 +60,7 @@ void WatchEngine::serve(Lock& lock, Duty duty) {
   lock.lock();
 }
 
-/** One thread at a time: a root that does not answer keeps one of them. */
+/** One thread at a time, so that a root which does not answer keeps one thread only. */
 void WatchEngine::check_root_now(Lock& lock) {
   root_check_due_ = false;
   root_checking_ = true;
@@ -71,13 +73,13 @@ void WatchEngine::check_root_now(Lock& lock) {
   if (root_check_due_) work_.notify_one();
 }
 
-/** The same by a thread that waits in the middle of a task. */
+/** The same for a thread that waits in the middle of a task. */
 void WatchEngine::check_root_beside(Lock& lock, DirId id, uint32_t pass) {
   check_root_now(lock);
   begin_job(Job::directory, id, pass);
 }
 
-/** The next dirty directory, if it is still one. */
+/** Takes the next directory of the queue, if it is still dirty. */
 void WatchEngine::work_through(Lock& lock, Duty duty) {
   DirId id;
   DirtyDirectory task;
@@ -94,7 +96,10 @@ void WatchEngine::work_through(Lock& lock, Duty duty) {
   if (const StorageVerdict verdict = this_worker.storage.end_task(); listed && most_helpers_ > 0) heed(verdict);
 }
 
-/** A long job: when every worker that takes live work is at one, the scout looks at what the kernel tells of. With the mutex held. */
+/**
+ * A listing is a long job: while every worker with realtime work is at one, the scout looks at marked names. With the
+ * mutex held.
+ */
 void WatchEngine::begin_listing() {
   this_worker.is_listing = true;
   if (++listing_workers_ >= worker_count_ && dirty_.live_queued()) scout_.notify_one();
@@ -118,7 +123,7 @@ void WatchEngine::helper_loop(size_t number) {
   }
 }
 
-/** Whether the pass that is running is better off with one thread more, or one less. After a task, with the mutex held. */
+/** Whether the running tree walk should have one thread more, or one less. After a task, with the mutex held. */
 void WatchEngine::heed(StorageVerdict verdict) {
   if (pass_ended_ == pass_ || stopping_) return;
   if (verdict == StorageVerdict::quick && helpers_allowed_ > 0) helpers_allowed_--;
@@ -129,27 +134,27 @@ void WatchEngine::heed(StorageVerdict verdict) {
       helpers_started_++;
     }
   } catch (const std::system_error&) {
-    return;  // the machine has no more
+    return;  // the kernel grants no thread
   }
   helpers_allowed_++;
   helpers_wake_.notify_all();
 }
 
-/** There is room for changes again, or everything ends. */
+/** There is room for changes again, or the engine stops. */
 void WatchEngine::wake_all() {
   for (std::condition_variable* wake : {&work_, &scout_, &pass_work_, &helpers_wake_, &spares_wake_}) wake->notify_all();
 }
 
 // ---- tasks ----------------------------------------------------------------------------------------------------------------------
 
-/** After the directory was released, so that nothing live has to wait for it. */
+/** Called after the directory was released, so that no realtime work waits for it. */
 void WatchEngine::pay_for_listing(Lock& lock) {
   const uint64_t entries = std::exchange(this_worker.entries_listed, 0);
   if (!pass_limit_.limits() || entries == 0) return;
   pass_work_.wait_for(lock, pass_limit_.take(entries, RateLimit::Clock::now()), [this] { return stopping_; });
 }
 
-/** The directory is ours until it is released. False when it is not to be had. */
+/** The calling thread owns the directory until it releases it. False when it cannot have it. */
 bool WatchEngine::take_task(DirId id, DirtyDirectory& task) {
   if (!table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked || put_aside(id)) return false;
   task = dirty_.take(id);

@@ -1,4 +1,5 @@
-// One dirty directory at a time: open it, look, apply. System calls run without the mutex, by the directory's owner alone.
+// One dirty directory at a time: open it, look, apply. The directory's owner alone makes the system calls, without the
+// mutex.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -30,7 +31,7 @@ bool is_stale(int error) { return error == ENOENT || error == ENOTDIR || error =
 bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 }  // namespace
 
-/** With the mutex held, which it lets go while it opens the root anew. */
+/** With the mutex held, which it releases while it opens the root. */
 std::shared_ptr<UniqueFd> WatchEngine::root_fd(Lock& lock) {
   if (root_fd_ != nullptr) return root_fd_;
   const Identity expected = root_identity_;
@@ -48,7 +49,8 @@ std::shared_ptr<UniqueFd> WatchEngine::root_fd(Lock& lock) {
   return opened;
 }
 
-// The mutex is taken a few times for each directory and no oftener: several workers that list small directories would wait for each other.
+// This takes the mutex a few times for each directory and not more often: otherwise workers that list small directories
+// would wait for each other.
 void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
   std::shared_ptr<UniqueFd> root;
   std::string path;
@@ -73,7 +75,8 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     new_device = traits == devices_.end();
     this_worker.spelling = new_device ? Spelling::unknown : traits->second.spelling;
     list = task.list || (!table_.at(id).listed && !task.names_only);
-    // Only a first look finds what nobody has to be told, and only before the snapshots take the pass to be over.
+    // A listing is quiet (reports nothing) only when it is the first one of this directory and the first tree walk is
+    // still running: then the snapshot, which ends after the walk, holds the rows.
     if (table_.at(id).listed || !pass_quiet_ || pass_ended_ == pass_) task.quiet = false;
     if (list && this_worker.takes_live) begin_listing();
   }
@@ -105,15 +108,17 @@ void WatchEngine::run_task(DirId id, DirtyDirectory& task) {
     table_.at(id).barred = table_.at(id).listed = true;
     for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
   } else {
-    // Names first, also before a listing: their flags say what a listing cannot see, that a file was closed or is to be announced.
+    // Names come first, also before a listing: their flags say what a listing cannot see, for example that a file was
+    // closed.
     if (!list || !task.names.empty()) look_at_names(id, directory.get(), path, task);
     if (list) list_directory(id, directory.get(), path, task);
   }
 }
 
 /**
- * Nothing below a directory whose path is too long is known or told: each row holds the whole path, so that a few thousand directories in
- * one another would be hundreds of megabytes. Its own row is right: what comes and goes in it changes that.
+ * The engine does not know or report anything below a directory whose path is too long: each row holds the whole path,
+ * so a few thousand directories in one another would be hundreds of megabytes. The directory's own row is right,
+ * because what comes and goes in it changes it.
  */
 void WatchEngine::too_deep(DirId id, int fd, DirtyDirectory& task) {
   Lock lock(mutex_, std::defer_lock);
@@ -123,7 +128,7 @@ void WatchEngine::too_deep(DirId id, int fd, DirtyDirectory& task) {
   lock.lock();
   if (!table_.valid(id) || this_worker.given_up()) return;
   Directory& directory = table_.at(id);
-  std::vector<std::string> names;  // it had a shorter path before
+  std::vector<std::string> names;  // what is known in it: its path was shorter before
   for (const Entry& entry : directory.slots()) {
     if (!(entry.flags & kDead)) names.emplace_back(directory.name_of(entry));
   }
@@ -154,10 +159,12 @@ bool WatchEngine::may_enter(DirId id, int fd, const FileStat& self) const {
   return (config_.cross_mounts || !is_mount) && !is_pseudo_filesystem(fd);
 }
 
-/** The task waits, for an answer of the parent or for the time to run out. With the mutex held. */
+/**
+ * The task waits until a thread has looked at its name in the parent, or until retry_ns is over. With the mutex held.
+ */
 void WatchEngine::park(DirId id, DirtyDirectory& task, int64_t retry_ns) {
   if (!table_.valid(id)) return;
-  // Asked for a second time by the same pass while it was owned: from here on that is one task, and one that is pending.
+  // The same tree walk asked for it a second time while a thread owned it: both are one pending task from here on.
   if (task.pass != 0 && task.pass == pass_ && dirty_.has(id) && dirty_.of(id, 0).pass == pass_ && pass_pending_ > 0) pass_pending_--;
   hold_back(monotonic_ns() + retry_ns, id, "", Mark{});
   dirty_.put_back(id, std::move(task), monotonic_ns());
@@ -165,7 +172,7 @@ void WatchEngine::park(DirId id, DirtyDirectory& task, int64_t retry_ns) {
   task.pass = 0;  // it is still pending
 }
 
-/** Some directory above may not be searched. Which one, its change of mode will tell. */
+/** Some directory above may not be searched. An event for the change of its mode will show which one. */
 void WatchEngine::hidden_from_above(DirId id) {
   Lock lock(mutex_);
   while (id != kRootDir && table_.valid(id)) {
@@ -183,7 +190,7 @@ void WatchEngine::cannot_open(DirId id, DirtyDirectory& task, int error) {
     park(id, task, kSoonNs);
     return;
   }
-  const bool lost = is_lost(id);  // nobody has to ask again: the mounts change when it is back
+  const bool lost = is_lost(id);  // no retry is needed: the mounts change when it is back
   if (is_stale(error) && !lost && directory.open_failures++ < kOpenAttempts) {
     park(id, task, kRetryNs);
     mark(directory.parent, directory.name, kMarkVerify);
@@ -201,7 +208,10 @@ void WatchEngine::cannot_open(DirId id, DirtyDirectory& task, int error) {
 
 // ---- names ----------------------------------------------------------------------------------------------------------------------
 
-/** Writes to one file are reported at once, then at most every throttle_ms until it is closed; the trailing look is never lost. */
+/**
+ * Writes to one file are reported at once, then at most once every throttle_ms until it is closed. The last look is
+ * never lost.
+ */
 std::vector<std::pair<std::string, Mark>> WatchEngine::names_due(DirId id, DirtyDirectory& task) {
   std::vector<std::pair<std::string, Mark>> due;
   due.reserve(task.names.size());
@@ -243,16 +253,19 @@ Sighting WatchEngine::look(int fd, const std::string& path, std::string name, Ma
     sighting.error = stat_at(fd, sighting.name.c_str(), sighting.stat);
   }
   this_worker.step();
-  // What the filter leaves out does not exist for us, also when it did before it changed its kind.
+  // What the filter leaves out counts as not there, also an entry that was there before it changed its kind.
   if (sighting.error != 0) return sighting;
   if (!filter_.wants(path, sighting.name, sighting.stat.kind) || is_server_snapshot(fd, sighting.name)) sighting.error = ENOENT;
   return sighting;
 }
 
-/** The directory must not wait for what is mounted in it. Without an answer the stat is made up of what the mounts say. */
+/**
+ * The directory must not wait for what is mounted in it. Without an answer the stat is made up from the table of
+ * mounts.
+ */
 void WatchEngine::look_at_mount(int fd, const std::string& path, uint64_t dev, Sighting& sighting) const {
   if (!filter_.wants(path, sighting.name, EntryKind::directory)) {
-    sighting.error = ENOENT;  // what is left out is not even asked
+    sighting.error = ENOENT;  // a mount that the filter leaves out is not even asked
     return;
   }
   const std::string place = path.empty() ? sighting.name : path + '/' + sighting.name;
@@ -269,7 +282,7 @@ void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, Dirty
   std::vector<Sighting> sightings;
   bool own_row = marked.self;
   auto due = names_due(id, marked);
-  DirtyDirectory task;  // what the marks ask for; the rest is the listing's
+  DirtyDirectory task;  // what the marks ask for; the listing does the rest
   task.quiet = false;
   task.announce = marked.announce;
   task.pass = marked.pass;
@@ -290,10 +303,13 @@ void WatchEngine::look_at_names(DirId id, int fd, const std::string& path, Dirty
   flush(lock, id, sightings, task);
   if (table_.valid(id)) table_.at(id).open_failures = 0;
   if (own_row) apply_own(id, own, task.announce, task.quiet, task.since_ns);
-  if (!changes_.empty() && !config_.raw) signal_readable();  // a listing may follow, and take its time
+  if (!changes_.empty() && !config_.raw) signal_readable();  // a listing may follow and take long
 }
 
-/** False when there is no point in going on. While nobody drains it waits here: not even one huge directory fills the memory. */
+/**
+ * False when there is no point in going on. It waits here while the agent fetches no changes, so that not even one huge
+ * directory fills the memory.
+ */
 bool WatchEngine::flush(DirId id, std::vector<Sighting>& sightings, const DirtyDirectory& task) {
   Lock lock(mutex_);
   return flush(lock, id, sightings, task);
@@ -335,7 +351,8 @@ void WatchEngine::apply_own(DirId id, const OwnSighting& own, bool announce, boo
   directory.own_sequence = own.sequence;
   const bool changed = !is_same_file(*entry, own.stat);
   entry->assign(own.stat);
-  // A first look is quiet because the snapshot comes after it; but this row stands in the parent, which it may have passed already.
+  // A first listing is quiet because the snapshot comes after it. But this row belongs to the parent, which the
+  // snapshot may have passed already.
   if (!announce && (!changed || (quiet && id == kRootDir))) return;
   if (id == kRootDir) {
     counts_.changes++;
@@ -347,7 +364,8 @@ void WatchEngine::apply_own(DirId id, const OwnSighting& own, bool announce, boo
 
 // ---- listing --------------------------------------------------------------------------------------------------------------------
 
-// Arm first, then list: whatever happens after the watch is armed becomes a mark, whatever happened before is in the listing.
+// The watch is set before the listing: what happens after that becomes a mark, and what happened before is in the
+// listing.
 void WatchEngine::list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
   thread_local std::vector<Sighting> sightings;
   sightings.clear();
@@ -356,7 +374,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
   if (!table_.valid(id) || this_worker.given_up()) return;
   const bool was_unreadable = table_.at(id).unreadable != 0;
   table_.at(id).unreadable = 0;
-  const uint32_t pass = pass_;  // whoever asked for this listing, it serves the pass that is running
+  const uint32_t pass = pass_;  // whatever caused this listing, it counts for the running tree walk
   table_.at(id).seen_phase = !table_.at(id).seen_phase;
   lock.unlock();
   int error = 0;
@@ -365,7 +383,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
     FileStat after;
     if (unwatched) stat_at(fd, "", before);
     error = list_once(id, fd, path, task, sightings);
-    // Without a watch nobody tells what was missed by a listing that overlapped a change.
+    // Without a watch no event reports what a listing missed because the directory changed meanwhile.
     if (error != 0 || !unwatched || stat_at(fd, "", after) != 0) break;
     if (before.mtime.sec == after.mtime.sec && before.mtime.nsec == after.mtime.nsec) break;
     flush(id, sightings, task);
@@ -381,7 +399,7 @@ void WatchEngine::list_directory(DirId id, int fd, const std::string& path, cons
     own = look_at_own(fd);
     lock.lock();
   }
-  // An audit may have said that it cannot be listed, which only a live row takes back.
+  // An audit may have reported it with `audit_skipped`, and only a realtime row takes that mark back at Fusion.
   apply_own(id, own, task.announce || (was_unreadable && error == 0), task.quiet, task.since_ns);
   if (table_.valid(id) && !this_worker.given_up()) has_listed(id, error, pass, unwatched);
 }
@@ -397,12 +415,12 @@ void WatchEngine::has_listed(DirId id, int error, uint32_t pass, bool unwatched)
   directory.listed = true;
   gone_early_.erase(id);
   directory.pass = std::max(directory.pass, pass);
-  // Its watch ended while it was listed: nobody asked then, because it was not known as listed yet.
+  // Its watch ended while it was listed; no look at its name followed then, because it did not count as listed yet.
   if (!unwatched && directory.watch == -1 && id != kRootDir) mark(directory.parent, directory.name, kMarkVerify);
   for (SnapshotStream* snapshot : snapshots_) snapshot->directory_listed(id);
 }
 
-/** The last sightings are left to be applied. */
+/** The caller has to apply the last sightings. */
 int WatchEngine::list_once(DirId id, int fd, const std::string& path, const DirtyDirectory& task, std::vector<Sighting>& sightings) {
   thread_local DirLister lister;
   this_worker.storage.begin();
@@ -454,7 +472,7 @@ std::vector<std::string> WatchEngine::missing_names(DirId id) const {
   return missing;
 }
 
-// Absence from a listing is a hint like any other: only a stat tells that something is gone.
+// A name that is missing in a listing is a hint like any other: only a stat shows that the entry is gone.
 void WatchEngine::confirm_missing(DirId id, int fd, const std::string& path, std::vector<std::string> missing, const DirtyDirectory& task) {
   std::vector<Sighting> sightings;
   for (std::string& name : missing) {

@@ -1,12 +1,13 @@
-// Files that were written not long ago are looked at again, because the kernel does not tell of everything that is written while a file
-// stays open: asynchronous direct writes (databases, virtual machines), what is written through a loop device or through a mapping whose
-// descriptor was closed. Their modification time tells, to whoever looks.
+// The engine looks again at files that were written not long ago, because some writes to a file that stays open cause
+// no event: asynchronous direct writes (databases, virtual machines), writes through a loop device or through a mapping
+// whose descriptor was closed. A stat shows them by the modification time.
 //
-// A file is looked at again while its modification time is younger than young_ms: after half its age, but no sooner than a fifth of
-// look_again_ms and no later than look_again_ms. What goes on being written stays young, and its rows are never older than that. Looks come
-// together, a fifth of look_again_ms apart: the root is open while there is work, and could not be unmounted under a steady drip. At most
-// kMostYoung files wait for such a look, half of the places are kept for those that nobody closed; what finds no place is left to audits.
-// With every place taken this is 400 looks a second.
+// The engine looks at a file again while its modification time is younger than young_ms: after half its age, but not
+// before a fifth of look_again_ms and not after look_again_ms. A file that goes on being written stays young, and its
+// row is never older than that. The looks come together, a fifth of look_again_ms apart: the root is open while there
+// is work, and with a steady trickle of looks nobody could unmount it. At most kMostYoung files wait for such a look.
+// Half of the places are kept for files that were not closed; files without a place are left to audits. With every
+// place taken this is 400 looks a second.
 #include <algorithm>
 
 #include "watch/monotonic.h"
@@ -18,7 +19,7 @@ namespace {
 constexpr size_t kMostYoung = 10'000;
 }
 
-/** With the mutex held. `closed`: the kernel said so with the last write. */
+/** With the mutex held. `closed`: the last event said that the file was closed after writing. */
 void WatchEngine::watch_young(DirId id, std::string_view name, Entry& entry, bool closed) {
   if ((entry.flags & kYoung) || young_ >= (closed ? kMostYoung / 2 : kMostYoung)) return;
   const int64_t age_ms = std::max<int64_t>(0, wall_seconds() - entry.mtime_sec) * 1000;
@@ -30,7 +31,7 @@ void WatchEngine::watch_young(DirId id, std::string_view name, Entry& entry, boo
   hold_back((soonest_ns / step_ns + 1) * step_ns, id, name, Mark{kMarkYoung});
 }
 
-/** Its time has come; the look that follows decides whether there will be another one. */
+/** It is time for the look, which decides whether there will be another one. */
 void WatchEngine::grown_older(const Timed& timed) {
   young_--;
   if (!table_.valid(timed.directory)) return;

@@ -24,11 +24,11 @@ constexpr uint8_t kInfoDirName = 2;
 constexpr uint8_t kInfoOldDirName = 10;
 constexpr uint8_t kInfoNewDirName = 12;
 
-// Never FAN_OPEN or FAN_ACCESS: our own listings would answer themselves.
+// Never FAN_OPEN or FAN_ACCESS: the engine's own listings would cause events.
 constexpr uint64_t kMask =
     FAN_CREATE | FAN_DELETE | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR;
 
-/** What is said of a file whatever its name. */
+/** Events about the file itself, under whatever name. */
 constexpr uint64_t kContents = FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB;
 
 struct Bit {
@@ -84,7 +84,7 @@ struct HandleBuffer {
 struct FanotifySource::Record {
   uint8_t kind;
   uint64_t fsid;
-  HandleRef handle;  // without its file system's number until that is found
+  HandleRef handle;  // the file system's number is filled in when it is found
   std::string_view name;
 };
 
@@ -137,7 +137,7 @@ void FanotifySource::disarm(WatchId id) {
   table_.erase(id);
 }
 
-/** Marks the file system when that has not been done, or was undone. Marking asks it who it is, and nobody must wait for the answer. */
+/** Marks the file system unless it is marked. Marking asks the file system, so it happens without the mutex. */
 int FanotifySource::file_system_of(std::unique_lock<std::mutex>& lock, const FsIdentity& identity, int mount_id, int directory_fd,
                                    uint16_t& number) {
   if (identity.fsid == 0) return ENODEV;
@@ -152,7 +152,7 @@ int FanotifySource::file_system_of(std::unique_lock<std::mutex>& lock, const FsI
     marked.identity = identity;
     const uint64_t flushes = flushes_;
     if (const int error = add_mark(lock, marked, mount_id, directory_fd); error != 0) return error;
-    if (flushes != flushes_) continue;  // all marks were taken away meanwhile, and this one with them
+    if (flushes != flushes_) continue;  // all marks were removed meanwhile, also this one
     if (const int error = slot_of(identity, slot); error != 0) return error;
     if (slot > UINT16_MAX) return ENOSPC;
     if (slot == file_systems_.size()) file_systems_.emplace_back();
@@ -160,7 +160,7 @@ int FanotifySource::file_system_of(std::unique_lock<std::mutex>& lock, const FsI
   }
 }
 
-/** Where a file system stands in the list, or is to stand. */
+/** The place of a file system in the list, or a free place for it. */
 int FanotifySource::slot_of(const FsIdentity& identity, size_t& slot) {
   size_t found = file_systems_.size();
   size_t free = file_systems_.size();
@@ -175,7 +175,8 @@ int FanotifySource::slot_of(const FsIdentity& identity, size_t& slot) {
       end_file_system(i);  // the device number has a new owner
       free = i;
     } else if (fs.identity.fsid == identity.fsid) {
-      // Two disks with one id: events could not be told apart. Unless the other one is gone and nobody has noticed yet.
+      // Two disks with one id: their events could not be told apart. Unless the other one is gone and no read has
+      // noticed that yet.
       if (!checked) find_ended();
       checked = true;
       if (fs.state == MarkState::marked) return EEXIST;
@@ -187,7 +188,7 @@ int FanotifySource::slot_of(const FsIdentity& identity, size_t& slot) {
   return 0;
 }
 
-/** Lets the mutex go meanwhile. */
+/** Releases the mutex meanwhile. */
 int FanotifySource::add_mark(std::unique_lock<std::mutex>& lock, FileSystem& fs, int mount_id, int directory_fd) {
   uint64_t move_mask = move_mask_;
   lock.unlock();
@@ -259,7 +260,7 @@ bool FanotifySource::read(std::vector<KernelEvent>& events) {
     if (changed) find_ended();
     report_ended(events);
   }
-  // The file system may be busy with things that are none of ours: a few rounds, until something is.
+  // The file system may be busy with other directories: a few rounds, until an event is about an armed one.
   for (int round = 0; round < kReadsAtOnce && events.size() == before; round++) {
     const ssize_t got = read_buffer();
     const bool full = got + static_cast<ssize_t>(kLargestEvent) > static_cast<ssize_t>(buffer_.size());
@@ -337,8 +338,8 @@ void FanotifySource::translate(const char* event, std::vector<KernelEvent>& even
 }
 
 /**
- * The inode number that a file's handle holds, 0 where this is not known: a handle is the file system's own affair. A wrong number would
- * cost a look that finds nothing.
+ * The inode number in a file's handle; 0 when this code does not know that kind of handle, because each file system
+ * makes its own. A wrong number would cost a look that finds nothing.
  */
 uint64_t FanotifySource::inode_of(Record& record) const {
   constexpr uint32_t kTmpfs = 0x01021994;
@@ -361,7 +362,7 @@ uint64_t FanotifySource::inode_of(Record& record) const {
   }
 }
 
-/** What an event says of a file beyond its directory and name, or without them. */
+/** Events of the file itself, beyond its directory and name or without them. */
 void FanotifySource::emit_by_inode(uint64_t inode, uint64_t mask, bool from_armed, bool has_directory, std::vector<KernelEvent>& events) {
   if (has_directory) {
     const bool names_the_place = (mask & FAN_DELETE) || (from_armed && (mask & FAN_CREATE));

@@ -24,7 +24,7 @@ struct FsIdentity {
  */
 int identify_fs(int fd, FsIdentity& out);
 
-/** "ext4", "tmpfs"; the magic number in hexadecimal when this table has no name for it. Asks nobody. */
+/** "ext4", "tmpfs"; the magic number in hexadecimal when this table has no name for it. Asks no file system. */
 std::string fs_name(uint32_t magic);
 
 /**

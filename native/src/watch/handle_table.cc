@@ -71,7 +71,7 @@ void HandleTable::place(Index& index, uint32_t number, Home home) {
   index[slot] = number;
 }
 
-/** Closes the gap: whatever stands behind it and would be missed on the way from its home moves up. */
+/** Closes the gap: an entry behind it moves up, when a search from the entry's home would stop at the gap. */
 template <class Home>
 void HandleTable::remove(Index& index, size_t slot, Home home) {
   const size_t mask = index.size() - 1;

@@ -14,9 +14,9 @@
 namespace fustor {
 
 namespace {
-// IN_CLOSE_WRITE, because a write through mmap sends no IN_MODIFY at all; not IN_EXCL_UNLINK, because what is written to a file through a
-// name that is gone changes its other names (O_TMPFILE files appear as `#<inode>` for that, which is only one more name that is not there);
-// never IN_OPEN or IN_ACCESS: our own listings would answer themselves.
+// IN_CLOSE_WRITE, because a write through mmap sends no IN_MODIFY at all; not IN_EXCL_UNLINK, because what is written
+// to a file through a name that is gone changes its other names (O_TMPFILE files appear as `#<inode>` for that, which
+// is only one more name that is not there); never IN_OPEN or IN_ACCESS: the engine's own listings would cause events.
 constexpr uint32_t kMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB |
                            IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
@@ -37,7 +37,8 @@ int InotifySource::open() {
   return 0;
 }
 
-// By descriptor, not by path: what is watched is what gets listed, whatever was renamed meanwhile, and PATH_MAX does not matter.
+// By descriptor, not by path: so the watched directory is the one that is listed, also after a rename, and PATH_MAX
+// does not matter.
 int InotifySource::arm(int directory_fd, WatchId& id) {
   char path[40] = ".";
   const WorkingIn directory(directory_fd);

@@ -13,7 +13,7 @@
 namespace fustor {
 
 namespace {
-/** Says nothing about the file system: the next directory may fare better. */
+/** An error that says nothing about the file system: the next directory may work. */
 bool is_passing(int error) {
   return error == ENOMEM || error == EMFILE || error == ENFILE || error == EINTR || error == EAGAIN || error == EBADF || error == ENOENT ||
          error == ESTALE || error == EACCES || error == EIO;
@@ -47,7 +47,8 @@ int LadderSource::open() {
   fanotify_error_ = mode_ == EngineMode::inotify ? ENOSYS : fanotify_.open();
   if (mode_ == EngineMode::fanotify && fanotify_error_ != 0) return fanotify_error_;
   inotify_error_ = mode_ == EngineMode::fanotify ? ENOSYS : inotify_.open();
-  // Nothing to be had: by name that is an error, else every directory is refused when its turn comes, and polled.
+  // No engine runs. When one was asked for by name, that is an error. Otherwise `arm` refuses every directory, and the
+  // engine polls them.
   if (mode_ != EngineMode::automatic && inotify_error_ != 0 && fanotify_error_ != 0) return inotify_error_;
   return poll_both();
 }
@@ -65,7 +66,8 @@ int LadderSource::poll_both() {
 int LadderSource::arm(int directory_fd, WatchId& id) {
   struct stat stat;
   if (::fstat(directory_fd, &stat) != 0) return errno;
-  // Asking a file system who it is costs a good part of a watch, and inotify does not mind when another one has got its number.
+  // Asking a file system for its identity costs a good part of a watch. With inotify it does not matter when another
+  // one has got its number.
   if (is_inotifys(stat.st_dev)) return arm_inotify(directory_fd, id);
   FsIdentity fs;
   if (const int error = identify_fs(directory_fd, fs); error != 0) return error;
@@ -74,11 +76,14 @@ int LadderSource::arm(int directory_fd, WatchId& id) {
   if (engine == EngineKind::inotify) return arm_inotify(directory_fd, id);
   const int error = fanotify_.arm_on(fs, directory_fd, id);
   if (error == 0 || is_passing(error)) return error;
-  // It worked before, but a file system can be marked again in vain.
+  // It worked before, but marking a file system again can fail.
   return arm_first(fs, directory_fd, id);
 }
 
-/** Without the mutex, because a file system may not answer. Threads that come for the same one at a time find the same answer. */
+/**
+ * Without the mutex, because a file system may not answer. Threads that do this for the same file system at the same
+ * time come to the same decision.
+ */
 int LadderSource::arm_first(const FsIdentity& fs, int directory_fd, WatchId& id) {
   if (mode_ == EngineMode::inotify) {
     decide(fs, EngineKind::inotify, "asked for by configuration");
@@ -113,7 +118,7 @@ bool LadderSource::is_inotifys(uint64_t dev) const {
   return found != by_dev_.end() && decisions_[found->second].engine == EngineKind::inotify;
 }
 
-/** `none` also when it was refused: by the next directory it may have changed. */
+/** `none` also when it was refused: the next directory may succeed. */
 EngineKind LadderSource::decided(const FsIdentity& fs) const {
   const std::lock_guard lock(mutex_);
   const auto found = by_dev_.find(fs.dev);

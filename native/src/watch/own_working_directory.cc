@@ -9,7 +9,9 @@
 namespace fustor {
 
 namespace {
-/** "/", where a thread waits between two directories. Not open: this thread shares its working directory. */
+/**
+ * "/", where a thread stays between two directories. Not open: this thread shares its working directory with others.
+ */
 thread_local UniqueFd outside;
 }  // namespace
 
@@ -22,7 +24,7 @@ void take_own_working_directory() {
 WorkingIn::WorkingIn(int directory_fd) : inside_(outside && ::fchdir(directory_fd) == 0) {}
 
 WorkingIn::~WorkingIn() {
-  if (inside_ && ::fchdir(outside.get()) != 0) outside.reset();  // "/" is always there; if it is not, never again
+  if (inside_ && ::fchdir(outside.get()) != 0) outside.reset();  // "/" is always there; otherwise the thread does not try again
 }
 
 }  // namespace fustor

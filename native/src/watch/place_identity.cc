@@ -23,7 +23,7 @@ std::string mounted_from(uint64_t dev) {
   return mount == nullptr ? "" : mount->source;
 }
 
-/** -1 when it cannot be told. */
+/** -1 when /proc does not say. */
 int mount_id_of(int fd) {
   std::ifstream info("/proc/self/fdinfo/" + std::to_string(fd));
   for (std::string key, value; info >> key >> value;) {
@@ -32,7 +32,9 @@ int mount_id_of(int fd) {
   return -1;
 }
 
-/** What was mounted and the way from there, "" when the mount is not one of ours or its inode numbers are good. */
+/**
+ * What was mounted and the way from there; "" when the mount is in another namespace or its inode numbers are reliable.
+ */
 std::string way_from_mount(int fd) {
   const std::shared_ptr<const MountTable> mounts = current_mounts();
   const Mount* mount = mounts->by_id(mount_id_of(fd));

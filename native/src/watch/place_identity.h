@@ -22,11 +22,11 @@ std::string identity_text(int directory_fd, const FileStat& stat);
 
 /**
  * Whether two such texts name the same place. It also accepts the text of an earlier version for a FUSE file system,
- * which named the inode instead of the way from the mount. Asks nobody.
+ * which named the inode instead of the way from the mount. Asks no file system.
  */
 bool is_same_place(const std::string& before, const std::string& now);
 
-/** Whether the text is that of a file system whose contents are gone when it is unmounted. Asks nobody. */
+/** Whether the text is that of a file system whose contents are gone when it is unmounted. Asks no file system. */
 bool lies_in_memory(const std::string& identity_text);
 
 }  // namespace fustor

@@ -41,7 +41,7 @@ void SnapshotStream::begin(uint32_t pass, bool pass_has_ended) {
   begun_ = true;
   pass_ = pass;
   pass_ended_ = pass_has_ended;
-  if (purpose_ == RowsFor::audit) return;  // only what is listed from now on counts
+  if (purpose_ == RowsFor::audit) return;  // an audit counts only what is listed from now on
   if (engine_->table_.at(kRootDir).listed && (pass_has_ended || engine_->table_.at(kRootDir).pass >= pass)) offer(kRootDir);
 }
 
@@ -49,7 +49,8 @@ void SnapshotStream::run() {
   thread_ = std::thread([this] { produce(); });
 }
 
-// A directory listed before the cursor passed its parent is offered by that passing; later ones offer themselves.
+// A directory that was listed before the stream copied its parent is offered by visit_children; one that is listed
+// later is offered here.
 void SnapshotStream::directory_listed(DirId id) {
   if (!begun_ || error_ != 0 || !engine_->table_.valid(id)) return;
   if (purpose_ == RowsFor::audit) set(settled_, id);
@@ -63,7 +64,7 @@ void SnapshotStream::offer(DirId id) {
   if (pending_.size() == 1 || pending_.size() == kWorthWaking) ready_.notify_one();
 }
 
-// The id is given out again: the directory that gets it has been neither offered nor visited.
+// The id may be given to another directory, which was neither offered nor visited.
 void SnapshotStream::forget(DirId id) {
   clear(offered_, id);
   clear(visited_, id);
@@ -119,7 +120,7 @@ void SnapshotStream::produce() {
   if (on_ready) on_ready();
 }
 
-/** Copies entries of the next directories; false at the end. Their JSON is written later, without the mutex. */
+/** Copies entries of the next directories; false at the end. write_rows writes their JSON later, without the mutex. */
 bool SnapshotStream::gather(Slice& slice) {
   std::unique_lock<std::mutex> lock(engine_->mutex_);
   count(slice);
@@ -139,15 +140,15 @@ bool SnapshotStream::gather(Slice& slice) {
   return true;
 }
 
-// A wake-up for each directory would cost more than copying it, so a few of them are waited for.
+// A wake-up for each directory would cost more than copying it, so the thread waits for a few of them.
 void SnapshotStream::wait_for_directories(std::unique_lock<std::mutex>& lock) {
   ready_.wait(lock, [this] { return cancelled_ || !pending_.empty() || pass_ended_; });
   ready_.wait_for(lock, kPatience, [this] { return cancelled_ || pending_.size() >= kWorthWaking || pass_ended_; });
 }
 
 /**
- * The pass of an audit is over. Directories that appeared while it ran are listed in a moment and get that time; then whatever is left
- * goes out too, as not listed. False when nothing is left.
+ * The tree walk of an audit is over. Directories that appeared meanwhile will be listed in a moment, and the stream
+ * waits for that; then it copies what is left, as not listed. False when nothing is left.
  */
 bool SnapshotStream::offer_rest(std::unique_lock<std::mutex>& lock) {
   const TreeTable& table = engine_->table_;
@@ -167,7 +168,7 @@ bool SnapshotStream::offer_rest(std::unique_lock<std::mutex>& lock) {
 
 void SnapshotStream::begin_reading(DirId id) {
   TreeTable& table = engine_->table_;
-  // What waits for the other half of a rename has no path; once it is found, its rows come as changes.
+  // A directory that waits for the other half of a rename has no path. When it turns up, its rows come as changes.
   if (!table.valid(id) || !table.reachable(id)) return;
   if (!table.at(id).listed && purpose_ == RowsFor::snapshot) return;
   table.at(id).readers++;
@@ -180,7 +181,7 @@ void SnapshotStream::stop_reading() {
   reading_ = kNoDir;
 }
 
-/** Rows of a directory that moved meanwhile go out under the name it has at that moment. */
+/** Rows of a directory that moved meanwhile get the path that it has at this moment. */
 void SnapshotStream::copy_piece(Slice& slice) {
   TreeTable& table = engine_->table_;
   const DirId id = reading_;
@@ -195,7 +196,8 @@ void SnapshotStream::copy_piece(Slice& slice) {
   const std::vector<Entry>& slots = directory.slots();
   for (; slot_ < slots.size() && slice.entries.size() < kSliceRows; slot_++) {
     if (slots[slot_].flags & kDead) continue;
-    // The row of a directory leads its own rows; what the pass did not find is no row, a second look will say that it is gone.
+    // A directory's row comes before its own children instead. An entry that the walk missed has no row: the second
+    // look will report its delete.
     if (purpose_ == RowsFor::audit && (slots[slot_].child != kNoDir || (slots[slot_].flags & kMissing))) continue;
     slice.entries.push_back(slots[slot_]);
     slice.entries.back().name_offset = slice.names.size() & Entry::kMostOffset;
@@ -222,7 +224,7 @@ SnapshotStream::OwnRow SnapshotStream::own_row(DirId id) {
   return own;
 }
 
-/** What was written of it, for the summary; with the engine's mutex held. */
+/** Adds what was written of the slice to the summary; with the engine's mutex held. */
 void SnapshotStream::count(const Slice& slice) {
   summary_.rows += slice.written_rows;
   summary_.bytes += slice.written_bytes;

@@ -60,7 +60,8 @@ Spelling spelling_of(int directory_fd, const std::string& name) {
   if (error != 0 && error != ENOENT) return Spelling::unknown;
   if (may_fold(directory_fd)) return Spelling::per_directory;
   if (error == ENOENT) return stat_at(directory_fd, name.c_str(), stat) == 0 ? Spelling::exact : Spelling::unknown;
-  // Both spellings are found: two files, or one. Which of them, inode numbers do not tell on every file system.
+  // Both spellings are found: two files, or one file. Not every file system has inode numbers that show which, so a
+  // listing decides.
   std::vector<std::string> names{name, other};
   return names_not_listed(directory_fd, names) && names.size() == 1 ? Spelling::free : Spelling::unknown;
 }
@@ -72,7 +73,7 @@ bool folds_case(int directory_fd) {
 
 bool names_not_listed(int directory_fd, std::vector<std::string>& names) {
   std::unordered_set<std::string, NameHash, SameName> wanted(names.begin(), names.end());
-  // A description of its own: the caller may be in the middle of a listing.
+  // Opened again, because the caller may be in the middle of a listing with its own descriptor.
   const UniqueFd again(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
   if (!again) return false;
   DirLister lister;

@@ -1,4 +1,4 @@
-// Life of the engine: start, stop, what others may ask of it, and the passes over the whole tree.
+// Life of the engine: start, stop, the public methods, and tree walks.
 #include "watch/watch_engine.h"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 namespace fustor {
 
 namespace {
-constexpr int64_t kFreshPassNs = 60'000'000'000;  // a snapshot this soon after a pass needs no other
+constexpr int64_t kFreshPassNs = 60'000'000'000;  // a snapshot this soon after a tree walk needs no new walk
 constexpr int64_t kMountPatienceMs = 250;
 constexpr int64_t kStatusWalkNs = 5'000'000'000;
 constexpr int64_t kSmallWalkNs = 200'000'000;
@@ -109,12 +109,13 @@ void WatchEngine::close() {
     wake_reader();
   }
   if (reader_.joinable()) reader_.join();
-  if (leave_threads()) let_go();  // none is started any more
+  if (leave_threads()) let_go();  // no thread is started any more
 }
 
 /**
- * Everything the kernel keeps for us, and the table. The object itself lives for as long as somebody has a reference to it, and that may be
- * until a garbage collection: an instance, a mark or an open directory of the root must not wait for that. No thread of ours runs any more.
+ * Releases everything that the kernel keeps for the engine, and the table. The object itself lives as long as there is
+ * a reference to it, which may be until a garbage collection; an inotify instance, a mark or an open directory of the
+ * root must not stay for so long. No thread of the engine runs any more.
  */
 void WatchEngine::let_go() {
   std::unique_ptr<EventSource> source;
@@ -153,7 +154,10 @@ void WatchEngine::let_go() {
 
 // ---- passes ---------------------------------------------------------------------------------------------------------------------
 
-/** Lists every directory once more, parents first. A quiet pass finds what was there before: no changes. Without a reason it is no resync. */
+/**
+ * Lists every directory once more, parents first. A quiet walk finds what was there before, so it reports no changes.
+ * Without a reason it does not count as a resync.
+ */
 void WatchEngine::begin_pass(bool quiet, const std::string& reason) {
   pass_++;
   pass_pending_ = 0;
@@ -178,7 +182,7 @@ void WatchEngine::finish_pass_if_done() {
   pass_ended_ = pass_;
   pass_ended_ns_ = monotonic_ns();
   helpers_allowed_ = 0;
-  walked_ns_ = 0;  // what was counted before is far from true
+  walked_ns_ = 0;  // counts from before the walk are wrong by far
   if (counts_.primed_ms < 0) counts_.primed_ms = static_cast<double>(pass_ended_ns_ - started_ns_) / 1e6;
   source_->tell_unarmed(false);
   strangers_.forget_elsewhere();
@@ -190,7 +194,9 @@ void WatchEngine::finish_pass_if_done() {
   signal_state();
 }
 
-/** Those that waited for the end of a pass get one of their own: what that pass had listed already may have changed since. */
+/**
+ * Audits that waited for the end of a tree walk get one of their own: what that walk had listed may have changed since.
+ */
 void WatchEngine::begin_audits() {
   const bool wanted = std::any_of(snapshots_.begin(), snapshots_.end(), [](const SnapshotStream* stream) { return !stream->has_begun(); });
   if (!wanted) return;
@@ -200,7 +206,7 @@ void WatchEngine::begin_audits() {
   }
 }
 
-/** The state of the root is news even to one who has not drained since the last call. */
+/** Signals a change of state also when `drain` was not called since the last signal. */
 void WatchEngine::signal_state() {
   readable_ = false;
   signal_readable();
@@ -249,7 +255,7 @@ void WatchEngine::recheck(const std::string& path, bool recursive, bool announce
     mark_list(directory, from, announce, false);
   }
   if (path.empty()) return;
-  // The nearest directory that is known holds the name, or the ancestor that is missing.
+  // The nearest known directory holds the name, or the missing directory above it.
   std::string_view rest = path;
   DirId parent = kRootDir;
   for (size_t slash; (slash = rest.find('/')) != std::string_view::npos; rest = rest.substr(slash + 1)) {
@@ -271,7 +277,7 @@ std::shared_ptr<BulkStream> WatchEngine::open_snapshot(size_t chunk_bytes, uint3
   if (root_state_ == RootState::unavailable || stopping_) {
     snapshot->fail(ENOENT);
   } else {
-    // Join the pass that is running, or take the one that ended a moment ago; otherwise look at everything again.
+    // Joins the tree walk that is running, or uses one that ended a moment ago; otherwise begins a new one.
     const bool running = pass_ == 0 || pass_ended_ != pass_;
     if (!running && monotonic_ns() - pass_ended_ns_ > kFreshPassNs) begin_pass(false, "a snapshot was asked for");
     snapshots_.push_back(snapshot.get());
@@ -302,7 +308,7 @@ RootState WatchEngine::root_state(std::string& reason) const {
   return root_state_;
 }
 
-/** One more directory in a line of the coverage ledger; with the mutex held. */
+/** Counts a directory without a watch in the line of its cause; with the mutex held. */
 void WatchEngine::add_unwatched(DirId id, Unwatched& line) const {
   const Directory& directory = table_.at(id);
   line.count++;
@@ -321,7 +327,7 @@ void WatchEngine::add_unreadable(DirId id) const {
 
 WatchStatus WatchEngine::status() const {
   Lock lock(mutex_);
-  if (source_ == nullptr) return counts_;  // closed: as it was in the end
+  if (source_ == nullptr) return counts_;  // closed: the status as it was then
   WatchStatus status = counts_;
   status.root = root_state_;
   status.reason = root_reason_;

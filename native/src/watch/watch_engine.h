@@ -433,7 +433,9 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void note_mount(DirId parent, DirId child, const Sighting& sighting);
   /** [free] Whether the mount of this place is back under another device number. */
   bool is_same_mount(DirId id, int fd, const FileStat& self);
-  /** [free] False when another file system is mounted here than the table knows, and nobody has confirmed it. */
+  /**
+   * [free] False when another file system is mounted here than the table knows, and the operator has not confirmed it.
+   */
   bool is_known_mount(DirId id, int fd, const FileStat& self);
   /** [held] Whether this is the known directory although its device or inode number is another one. */
   bool has_new_number(DirId parent, DirId child, const Sighting& sighting) const;
