@@ -2,11 +2,9 @@
 // stays open: asynchronous direct writes (databases, virtual machines), what is written through a loop device or through a mapping whose
 // descriptor was closed. Their modification time tells, to whoever looks.
 //
-// A file is looked at again while its modification time is younger than young_ms: after half its age, but no sooner than a fifth of
-// look_again_ms and no later than look_again_ms. What goes on being written stays young, and its rows are never older than that. Looks come
-// together, a fifth of look_again_ms apart: the root is open while there is work, and could not be unmounted under a steady drip. At most
-// kMostYoung files wait for such a look, half of the places are kept for those that nobody closed; what finds no place is left to audits.
-// With every place taken this is 400 looks a second.
+// A file is looked at again while its modification time is younger than young_ms; when, says young_schedule.h. What goes on being written
+// stays young, and its rows are never older than that. At most kMostYoung files wait for such a look, half of the places are kept for those
+// that nobody closed; what finds no place is left to audits. With every place taken this is 400 looks a second.
 #include <algorithm>
 
 #include "watch/monotonic.h"
@@ -22,12 +20,9 @@ constexpr size_t kMostYoung = 10'000;
 void WatchEngine::watch_young(DirId id, std::string_view name, Entry& entry, bool closed) {
   if ((entry.flags & kYoung) || young_ >= (closed ? kMostYoung / 2 : kMostYoung)) return;
   const int64_t age_ms = std::max<int64_t>(0, wall_seconds() - entry.mtime_sec) * 1000;
-  const int64_t step_ms = std::max<int64_t>(config_.look_again_ms / 5, 1);
-  const int64_t step_ns = step_ms * 1'000'000;
-  const int64_t soonest_ns = monotonic_ns() + std::clamp(age_ms / 2, step_ms, step_ms * 4) * 1'000'000;
   entry.flags |= kYoung;
   young_++;
-  hold_back((soonest_ns / step_ns + 1) * step_ns, id, name, Mark{kMarkYoung});
+  hold_back(young_schedule_.next_ns(monotonic_ns(), age_ms), id, name, Mark{kMarkYoung});
 }
 
 /** Its time has come; the look that follows decides whether there will be another one. */

@@ -48,6 +48,7 @@
 #include "watch/strangers.h"
 #include "watch/tree_table.h"
 #include "watch/worker_thread.h"
+#include "watch/young_schedule.h"
 
 namespace fustor {
 
@@ -380,6 +381,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::unordered_map<std::string, Contest, NameHash, SameName> contests_;  // directories that wait for the other place they are known at to be asked; keys as above
   std::multimap<int64_t, Timed> timed_;
   size_t young_ = 0;         // of them, files that are looked at because they were written not long ago
+  YoungSchedule young_schedule_;
   int64_t young_since_ = 0;  // seconds: files written later are young
   std::vector<Limbo> limbo_;
   std::unordered_map<DirId, std::unordered_set<std::string, NameHash, SameName>> gone_early_;  // was_told_gone(), by directory not yet listed
