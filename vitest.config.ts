@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { PATIENCE } from "./test/support/patience.ts";
 
 interface Project {
   readonly include: string;
@@ -16,8 +17,8 @@ const project = (name: string, { include, groupOrder, testTimeout, exclude = [],
     name,
     include: [include],
     exclude: [...exclude],
-    testTimeout,
-    hookTimeout: testTimeout,
+    testTimeout: testTimeout * PATIENCE,
+    hookTimeout: testTimeout * PATIENCE,
     sequence: { groupOrder },
     ...rest,
   },

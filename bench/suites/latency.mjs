@@ -41,6 +41,8 @@ const QUIET_MS = 2000;
 const SETTLE_MS = 20_000;
 /** After the last snapshot of a segment. */
 const CALM_MS = 500;
+/** Short, as an agent sends one snapshot that is asked for in each session timeout. */
+const SESSION_SECONDS = 2;
 const TARGETS = { p50Ms: 5, p99Ms: 25, p99Ratio: 2 };
 
 const LEAST = [
@@ -171,7 +173,9 @@ export async function run(values) {
     growTree(join(root, "tree"), { seed, files, maxSizeBytes: 0 });
     makeDirectories(join(root, "live"), DIRECTORIES);
     const capacity = Math.ceil(rate * (2 * runs * seconds + WARM_UP_SECONDS)) + 2 * runs + 2;
-    running = await startAgentBefore(root, { capacity, size: SIZE_BYTES });
+    // Audits would run in segments that are to be free of them.
+    const pipe = { audit_interval_sec: 0 };
+    running = await startAgentBefore(root, { capacity, size: SIZE_BYTES, sessionSeconds: SESSION_SECONDS, pipe });
     await untilAudited(running.agent);
     const stage = { running, root, folder, rate, seconds: Math.min(seconds, WARM_UP_SECONDS), next: 0 };
     await measureSegment(stage, false);
@@ -180,6 +184,7 @@ export async function run(values) {
     for (let turn = 1; turn <= runs; turn++) {
       for (const snapshots of [false, true]) {
         const sample = await measureSegment(stage, snapshots);
+        if (sample.counted === 0) throw new Error("no file was closed while a snapshot was sent: give more --seconds");
         samples.push({ turn, beside: snapshots, ...sample });
         const what = snapshots ? `beside ${sample.snapshots} snapshots` : "alone";
         say(

@@ -32,9 +32,12 @@ export function makeDirectories(root, count) {
   for (let directory = 0; directory < count; directory++) mkdirSync(join(root, `d${directory}`), { recursive: true });
 }
 
-/** Resolves when the agent has sent its first snapshot. Whoever called it ends both. `pipe`: further keys of the pipe's entry. */
-export async function startAgentBefore(root, { capacity, size, pipe = {} }) {
-  const sink = new WatcherProcess([process.execPath, SINK, String(capacity), String(size)]);
+/**
+ * Resolves when the agent has sent its first snapshot. The caller ends both. `pipe`: further keys of the pipe's entry. An agent sends
+ * at most one snapshot that is asked for in each session timeout.
+ */
+export async function startAgentBefore(root, { capacity, size, pipe = {}, sessionSeconds = 30 }) {
+  const sink = new WatcherProcess([process.execPath, SINK, ...[capacity, size, sessionSeconds].map(String)]);
   const { port } = await sink.hear("listening");
   const receiver = { url: `http://127.0.0.1:${port}`, pushKey: "bench-key", pipeId: "bench" };
   const agent = createOurAgent({ root, receiver, pipe });

@@ -1,5 +1,5 @@
 /**
- * A far side in a process of its own that is content with everything: `node sink.mjs CAPACITY SIZE`.
+ * A far side in a process of its own that is content with everything: `node sink.mjs CAPACITY SIZE SESSION_SECONDS`.
  *
  * With a CAPACITY it keeps when the body arrived that first showed each file f0, f1, ... with SIZE bytes; with 0 it reads and
  * discards. Orders come as JSON lines on stdin (`count`, `save`, `snapshots`), answers go to stdout, as the watchers' processes have it.
@@ -9,7 +9,7 @@ import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { gunzipSync } from "node:zlib";
 
-const [capacity, size] = process.argv.slice(2).map(Number);
+const [capacity, size, sessionSeconds] = process.argv.slice(2).map(Number);
 const arrivals = new Float64Array(capacity);
 /** [from, to] of each snapshot since it was last asked for, by its first body and its end, nanoseconds. */
 const snapshots = [];
@@ -77,7 +77,7 @@ function session() {
   return {
     session_id,
     role: "leader",
-    session_timeout_seconds: 30,
+    session_timeout_seconds: sessionSeconds,
     audit_interval_sec: null,
     sentinel_interval_sec: null,
   };

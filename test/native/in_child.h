@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "check.h"
+#include "patience.h"
 
 namespace watching {
 
@@ -20,7 +21,7 @@ inline pid_t start_child(const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child != 0) return child;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::alarm(120);
+  ::alarm(120u * static_cast<unsigned>(patience_factor()));
   check::failures() = 0;
   try {
     body();

@@ -25,6 +25,7 @@
 #include "base/chunk_pool.h"
 #include "base/name_codec.h"
 #include "each_engine.h"
+#include "patience.h"
 #include "fustor/watch.h"
 #include "watch/inotify_source.h"
 #include "watch/ladder_source.h"
@@ -307,7 +308,7 @@ class View {
 
 // ---- the engine under test ------------------------------------------------------------------------------------------------------
 
-constexpr auto kPatience = std::chrono::seconds(20);
+const auto kPatience = std::chrono::seconds(20) * patience_factor();
 
 inline std::unique_ptr<fustor::EventSource> source_for(fustor::WatchMode mode) {
   switch (mode) {

@@ -1,5 +1,6 @@
 /** The one comparison of a view with a disk, entry by entry. */
 import { readDisk, type Tree, type TreeEntry } from "./disk-tree.ts";
+import { PATIENCE } from "./patience.ts";
 import type { ViewClient } from "./view-client.ts";
 import { lasting } from "./wait-for.ts";
 
@@ -139,7 +140,8 @@ export async function converge(view: ViewClient, root: string, options: Converge
       equalSince ??= now;
       if (now - equalSince >= holdMs) return { equal: true, tookMs: equalSince - begun, entries: comparison.entries };
     }
-    if (equalSince === undefined && now - begun > options.timeoutMs) return { equal: false, last: comparison };
+    if (equalSince === undefined && now - begun > options.timeoutMs * PATIENCE)
+      return { equal: false, last: comparison };
     // A look costs Fusion more than it costs us: it gets at least as much time for its own work.
     await lasting(Math.max(40, now - before), "Fusion's own work");
   }

@@ -1,5 +1,6 @@
 /** A reader of one view of a Fusion: the nested tree becomes a map by path. */
 import type { Tree, TreeEntry } from "./disk-tree.ts";
+import { PATIENCE } from "./patience.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface ViewAddress {
@@ -74,7 +75,7 @@ export function createViewClient(address: ViewAddress): ViewClient {
   const get = (path: string, timeoutMs = 20_000): Promise<Response> =>
     fetch(`${address.url}/api/v1/views/${address.viewId}${path}`, {
       headers: { "X-API-Key": address.key },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(timeoutMs * PATIENCE),
     });
   const getJson = async <T>(path: string): Promise<T> => {
     const answer = await get(path);

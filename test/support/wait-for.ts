@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { PATIENCE } from "./patience.ts";
 
 export interface WaitOptions {
-  /** Milliseconds until it throws. */
+  /** Milliseconds until it throws, on a machine with nothing else to do: FUSTOR_TEST_PATIENCE multiplies it. */
   readonly timeoutMs: number;
   /** Milliseconds between two looks. Default 50. */
   readonly intervalMs?: number;
@@ -14,13 +15,14 @@ export async function waitFor<T>(
   probe: () => T | undefined | false | Promise<T | undefined | false>,
   options: WaitOptions,
 ): Promise<T> {
-  const deadline = performance.now() + options.timeoutMs;
+  const timeoutMs = options.timeoutMs * PATIENCE;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
     if (performance.now() >= deadline) {
       const what = typeof options.what === "string" ? options.what : options.what();
-      throw new Error(`waited ${options.timeoutMs} ms in vain: ${what}`);
+      throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
     }
     await pause(options.intervalMs ?? 50);
   }

@@ -2,12 +2,10 @@
 // no event: asynchronous direct writes (databases, virtual machines), writes through a loop device or through a mapping
 // whose descriptor was closed. A stat shows them by the modification time.
 //
-// The engine looks at a file again while its modification time is younger than young_ms: after half its age, but not
-// before a fifth of look_again_ms and not after look_again_ms. A file that goes on being written stays young, and its
-// row is never older than that. The looks come together, a fifth of look_again_ms apart: the root is open while there
-// is work, and with a steady trickle of looks nobody could unmount it. At most kMostYoung files wait for such a look.
-// Half of the places are kept for files that were not closed; files without a place are left to audits. With every
-// place taken this is 400 looks a second.
+// The engine looks at a file again while its modification time is younger than young_ms; young_schedule.h says when. A
+// file that goes on being written stays young, and its row is never older than that. At most kMostYoung files wait for
+// such a look. Half of the places are kept for files that were not closed; files without a place are left to audits.
+// With every place taken this is 400 looks a second.
 #include <algorithm>
 
 #include "watch/monotonic.h"
@@ -23,12 +21,9 @@ constexpr size_t kMostYoung = 10'000;
 void WatchEngine::watch_young(DirId id, std::string_view name, Entry& entry, bool closed) {
   if ((entry.flags & kYoung) || young_ >= (closed ? kMostYoung / 2 : kMostYoung)) return;
   const int64_t age_ms = std::max<int64_t>(0, wall_seconds() - entry.mtime_sec) * 1000;
-  const int64_t step_ms = std::max<int64_t>(config_.look_again_ms / 5, 1);
-  const int64_t step_ns = step_ms * 1'000'000;
-  const int64_t soonest_ns = monotonic_ns() + std::clamp(age_ms / 2, step_ms, step_ms * 4) * 1'000'000;
   entry.flags |= kYoung;
   young_++;
-  hold_back((soonest_ns / step_ns + 1) * step_ns, id, name, Mark{kMarkYoung});
+  hold_back(young_schedule_.next_ns(monotonic_ns(), age_ms), id, name, Mark{kMarkYoung});
 }
 
 /** It is time for the look, which decides whether there will be another one. */

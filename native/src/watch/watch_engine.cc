@@ -64,7 +64,7 @@ std::shared_ptr<Watcher> create_watcher(WatchConfig config, std::function<void()
 
 WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
     : config_(std::move(config)), filter_(config_.filter, config_.root), source_(std::move(source)), on_readable_(std::move(on_readable)),
-      pass_limit_(config_.politeness.entries_per_second), dirty_(config_.pressure) {}
+      pass_limit_(config_.politeness.entries_per_second), dirty_(config_.pressure), young_schedule_(config_.look_again_ms) {}
 
 WatchEngine::~WatchEngine() { close(); }
 

@@ -55,6 +55,7 @@
 #include "watch/strangers.h"
 #include "watch/tree_table.h"
 #include "watch/worker_thread.h"
+#include "watch/young_schedule.h"
 
 namespace fustor {
 
@@ -601,6 +602,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::unordered_map<std::string, Contest, NameHash, SameName> contests_;
   std::multimap<int64_t, Timed> timed_;
   size_t young_ = 0;         // how many of them are looks at young files
+  YoungSchedule young_schedule_;
   int64_t young_since_ = 0;  // seconds: files written later are young
   std::vector<Limbo> limbo_;
   // Was_told_gone(), by directory not yet listed.
