@@ -41,10 +41,43 @@ struct Seen {
   std::string name;
 };
 
+/** The mounts of the tests are seen by no other process. */
+bool private_mounts() {
+  static const int error =
+      ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : errno;
+  if (error != 0) check::skipped(std::string("no mount namespace of our own: ") + std::strerror(error));
+  return error == 0;
+}
+
+/** File systems to which no other process writes: a mark on one of them reports what the test does, and nothing else. */
+class OwnDisks {
+ public:
+  OwnDisks() {
+    if (!private_mounts()) return;
+    place_.directory("ext4");
+    place_.directory("tmpfs");
+    watching::mount_disk({"mkfs.ext4", "-q", "-F"}, place_.at("image"), 64, ext4());
+    if (::mount("tmpfs", tmpfs().c_str(), "tmpfs", 0, nullptr) != 0) check::skipped("tmpfs cannot be mounted");
+  }
+  ~OwnDisks() {
+    for (const std::string& disk : {ext4(), tmpfs()}) ::umount2(disk.c_str(), MNT_DETACH);
+  }
+  std::string ext4() const { return place_.at("ext4"); }
+  std::string tmpfs() const { return place_.at("tmpfs"); }
+
+ private:
+  TempTree place_;
+};
+
+const OwnDisks& own_disks() {
+  static const OwnDisks disks;
+  return disks;
+}
+
 /** A folder of its own in `where`, and a source. */
 class Stage {
  public:
-  explicit Stage(const std::string& where = "/tmp", FanotifyOptions options = {}) : source(options) {
+  explicit Stage(const std::string& where = own_disks().ext4(), FanotifyOptions options = {}) : source(options) {
     std::string pattern = where + "/fustor-fanotify-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {
       check::skipped(pattern + ": " + std::strerror(errno));
@@ -133,16 +166,6 @@ std::string text_of(const std::vector<Seen>& seen, const std::map<WatchId, std::
   return text;
 }
 
-const char* const kPlaces[] = {"/tmp", "/dev/shm"};
-
-/** Mounts of the tests are nobody else's. */
-bool private_mounts() {
-  static const int error =
-      ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : errno;
-  if (error != 0) check::skipped(std::string("no mount namespace of our own: ") + std::strerror(error));
-  return error == 0;
-}
-
 uint64_t inode_of(const std::string& path) {
   struct stat stat {};
   return ::lstat(path.c_str(), &stat) == 0 ? stat.st_ino : 0;
@@ -151,7 +174,7 @@ uint64_t inode_of(const std::string& path) {
 }  // namespace
 
 TEST("every kind of change arrives with inotify's bits, on ext4 and tmpfs") {
-  for (const char* place : kPlaces) {
+  for (const std::string& place : {own_disks().ext4(), own_disks().tmpfs()}) {
     Stage stage(place);
     if (!stage.runs()) continue;
     const std::map<WatchId, std::string> names{
@@ -221,7 +244,7 @@ TEST("exchanged names arrive as two pairs") {
 }
 
 TEST("without the event for renames both halves still arrive") {
-  Stage stage("/tmp", {.rename_events = false});
+  Stage stage(own_disks().ext4(), {.rename_events = false});
   if (!stage.runs()) return;
   const WatchId a = stage.make("A");
   const WatchId b = stage.make("B");
@@ -279,29 +302,20 @@ TEST("a directory has one id however often it is armed, and whatever it is calle
 }
 
 TEST("a deleted directory ends with IN_IGNORED, and a new one with its inode number gets another id") {
-  watching::in_child([] {
-    // On a disk of its own: on a shared one another process may take the inode number.
-    TempTree place;
-    place.directory("disk");
-    if (!watching::may_mount() || !watching::mount_disk({"mkfs.ext4", "-q", "-F"}, place.at("image"), 16, place.at("disk"))) return;
-    {
-      Stage stage(place.at("disk"));
-      if (!stage.runs()) return;
-      std::set<WatchId> ids;
-      uint64_t first = 0;
-      for (int i = 0; i < 50; i++) {
-        const WatchId id = stage.make("A");
-        CHECK(ids.insert(id).second);
-        if (i == 0) first = inode_of(stage.in("A"));
-        REQUIRE_EQ(inode_of(stage.in("A")), first);
-        stage.take();
-        fs::remove(stage.in("A"));
-        CHECK_EQ(text_of(stage.wait(), {{id, "A"}}), std::string("A delete-self+dir, A ignored"));
-        CHECK_EQ(stage.source.stats().directories, 0u);
-      }
-    }
-    ::umount2(place.at("disk").c_str(), MNT_DETACH);
-  });
+  Stage stage;
+  if (!stage.runs()) return;
+  std::set<WatchId> ids;
+  uint64_t first = 0;
+  for (int i = 0; i < 50; i++) {
+    const WatchId id = stage.make("A");
+    CHECK(ids.insert(id).second);
+    if (i == 0) first = inode_of(stage.in("A"));
+    REQUIRE_EQ(inode_of(stage.in("A")), first);
+    stage.take();
+    fs::remove(stage.in("A"));
+    CHECK_EQ(text_of(stage.wait(), {{id, "A"}}), std::string("A delete-self+dir, A ignored"));
+    CHECK_EQ(stage.source.stats().directories, 0u);
+  }
 }
 
 TEST("a deleted directory that somebody has open ends when it is closed") {
@@ -338,7 +352,7 @@ TEST("a directory can be armed by a descriptor that cannot read it, and its chmo
 }
 
 TEST("100,000 files created in a row arrive one by one, none lost") {
-  Stage stage("/dev/shm");
+  Stage stage(own_disks().tmpfs());
   if (!stage.runs()) return;
   const WatchId a = stage.make("A");
   stage.take();
@@ -354,7 +368,7 @@ TEST("100,000 files created in a row arrive one by one, none lost") {
 }
 
 TEST("more waiting events than allowed are given up with one overflow, and the next arm hears everything again") {
-  Stage stage("/dev/shm", {.max_queued = 20'000});
+  Stage stage(own_disks().tmpfs(), {.max_queued = 20'000});
   if (!stage.runs()) return;
   const WatchId a = stage.make("A");
   const auto fill = [&](int count) {
@@ -378,7 +392,7 @@ TEST("more waiting events than allowed are given up with one overflow, and the n
 }
 
 TEST("a file system that refuses answers its errno") {
-  Stage stage("/dev/shm");
+  Stage stage(own_disks().tmpfs());
   if (!stage.runs() || !private_mounts()) return;
   for (const char* name : {"low", "up", "work", "mnt", "proc"}) fs::create_directory(stage.in(name));
   const std::string options = "lowerdir=" + stage.in("low") + ",upperdir=" + stage.in("up") + ",workdir=" + stage.in("work");
