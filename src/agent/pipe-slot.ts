@@ -47,7 +47,7 @@ type SlotState =
 const credentialOf = ({ credential }: SenderConfig): SenderCredential | undefined =>
   credential?.kind === "key" ? { kind: "key", key: credential.key } : credential;
 
-function senderSettings(sender: SenderConfig): SenderSettings {
+export function senderSettings(sender: SenderConfig): SenderSettings {
   const credential = credentialOf(sender);
   const { uri, timeoutMs, driverParams } = sender;
   return { uri, timeoutMs, driverParams, ...(credential === undefined ? {} : { credential }) };

@@ -1,9 +1,7 @@
 /** Whether what a configuration names is there. Apart from parsing, which reads nothing from the machine. */
 
-import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import type { AgentConfig, ConfigProblem, SourceConfig } from "./model.ts";
+import type { AgentConfig, SourceConfig } from "./model.ts";
 import type { Place, Problems } from "./problem.ts";
 
 /** A network file system whose server is away lets a look wait for ever; nobody is made to wait longer than this. */
@@ -46,32 +44,6 @@ function tellRoot(look: Look, { uri }: SourceConfig, at: Place, problems: Proble
       problems.warn(at, `${uri} does not answer`, "see whether its file system hangs; its pipes wait for it");
       break;
   }
-}
-
-/** What keeps a file from being the certificates of https, as half a sentence; undefined: nothing. */
-function caTrouble(path: string): string | undefined {
-  try {
-    new X509Certificate(readFileSync(path));
-    return undefined;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return "does not exist";
-    const isFiles = code === "EACCES" || code === "EISDIR" || code === "EPERM";
-    return isFiles ? `cannot be read (${code})` : "holds no certificate in PEM form";
-  }
-}
-
-/** The senders whose `ca_file` is of no use. Their pipes cannot start; the others can, so that this is no problem of the whole. */
-export function unusableCaFiles({ senders }: Pick<AgentConfig, "senders">): readonly ConfigProblem[] {
-  return [...senders.values()].flatMap(({ id, origin, disabled, driverParams }) => {
-    const { ca_file: path } = driverParams;
-    const trouble = disabled || typeof path !== "string" ? undefined : caTrouble(path);
-    if (trouble === undefined) return [];
-    const key = `senders.${id}.driver_params.ca_file`;
-    return [
-      { origin, key, what: `${path} ${trouble}`, cure: "name a PEM file of certificates that the agent may read" },
-    ];
-  });
 }
 
 /** Looks at the roots of all sources that may run, at once. */

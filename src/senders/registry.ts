@@ -3,6 +3,7 @@ import { FustorError, type SenderDriver, type SenderDriverContext } from "../sdk
 import { EchoSender, type EchoSenderOptions } from "./echo/echo-sender.ts";
 import type { FusionSenderOptions } from "./fusion/fusion-options.ts";
 import { FusionSender } from "./fusion/fusion-sender.ts";
+import { refusal } from "./refusal.ts";
 
 /** A resolved secret, in the form the configuration gives it. */
 export type SenderCredential =
@@ -20,12 +21,10 @@ export interface SenderSettings {
 type SenderFactory = (context: SenderDriverContext, settings: SenderSettings) => SenderDriver;
 type Params = Readonly<Record<string, unknown>>;
 
-const refuse = (what: string): FustorError => new FustorError("FUSTOR_CONFIG_INVALID", what);
-
 function textParam(params: Params, name: string): string | undefined {
   const value = params[name];
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== "string") throw refuse(`driver_params.${name} is not a text`);
+  if (typeof value !== "string") throw refusal(`driver_params.${name} is not a text`, "write a text");
   return value;
 }
 
@@ -33,14 +32,15 @@ function choiceParam<T extends string>(params: Params, name: string, choices: re
   const value = textParam(params, name);
   if (value === undefined) return undefined;
   const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) throw refuse(`driver_params.${name} is "${value}": write one of ${choices.join(", ")}`);
+  if (choice === undefined) throw refusal(`driver_params.${name} is "${value}"`, `write one of ${choices.join(", ")}`);
   return choice;
 }
 
 function secondsParam(params: Params, name: string): number | undefined {
   const value = params[name];
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== "number" || !(value > 0)) throw refuse(`driver_params.${name} is not a number above 0`);
+  if (typeof value !== "number" || !(value > 0))
+    throw refusal(`driver_params.${name} is not a number above 0`, "write one");
   return value;
 }
 
@@ -51,7 +51,7 @@ function present<T extends object>(members: { readonly [K in keyof T]: T[K] | un
 
 function keyOf(credential: SenderCredential | undefined): string | undefined {
   if (credential?.kind === "password") {
-    throw refuse("a Fusion sender takes a push key, not a user and password: write credential.key");
+    throw refusal("a Fusion sender takes a push key, not a user and password", "write credential.key");
   }
   return credential?.key;
 }

@@ -1,6 +1,6 @@
+import { refusedSenders } from "../../agent/refused-senders.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { AgentConfig, ConfigProblem } from "../../config/model.ts";
-import { unusableCaFiles } from "../../config/places.ts";
 import { formatProblem } from "../../config/problem.ts";
 import { isFustorError } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -39,10 +39,10 @@ export async function validate(terminal: Terminal): Promise<number> {
     return EXIT.configuration;
   }
   await tellWarnings(config.warnings, terminal);
-  const unusable = unusableCaFiles(config);
-  if (unusable.length > 0) {
-    for (const problem of unusable) await terminal.complain(formatProblem(problem));
-    await terminal.complain(`The configuration is not valid: ${counted(unusable.length, "problem")}.`);
+  const refused = await refusedSenders(config);
+  if (refused.length > 0) {
+    for (const problem of refused) await terminal.complain(formatProblem(problem));
+    await terminal.complain(`The configuration is not valid: ${counted(refused.length, "problem")}.`);
     return EXIT.configuration;
   }
   await terminal.line(describe(config));

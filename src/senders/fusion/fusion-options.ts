@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { FustorError } from "../../sdk/index.ts";
+import { refusal } from "../refusal.ts";
 
 /** Everything the sender needs, plain. Texts in PEM. */
 export interface FusionSenderOptions {
@@ -52,38 +52,41 @@ export interface FusionEndpoint {
   readonly gzip: "auto" | "never";
 }
 
-const refuse = (what: string, cure: string, cause?: unknown): FustorError =>
-  new FustorError("FUSTOR_CONFIG_INVALID", `${what}: ${cure}`, cause === undefined ? {} : { cause });
-
 function parseUri(uri: string): URL {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw refuse("the sender's address is not an http or https URL", "write it like http://localhost:8102");
+    throw refusal("the sender's address is not an http or https URL", "write it like http://localhost:8102");
   }
   if (url.username !== "" || url.password !== "") {
-    throw refuse("the sender's address holds a user or password", "put the key under credential.key");
+    throw refusal("the sender's address holds a user or password", "put the key under credential.key");
   }
   if (url.search !== "" || url.hash !== "") {
-    throw refuse("the sender's address holds a query or fragment", "give the base address only");
+    throw refusal("the sender's address holds a query or fragment", "give the base address only");
   }
   return url;
 }
 
+const CA_CURE = "name a PEM file of certificates that the agent may read";
+
 function readCa(caFile: string): string {
-  if (!isAbsolute(caFile)) throw refuse(`ca_file ${caFile} is relative`, "write an absolute path");
+  if (!isAbsolute(caFile)) throw refusal(`ca_file ${caFile} is relative`, "write an absolute path");
   try {
-    return readFileSync(caFile, "utf8");
+    // A pipe would make the start wait for a writer.
+    if (statSync(caFile).isFile()) return readFileSync(caFile, "utf8");
   } catch (error) {
-    throw refuse(`ca_file ${caFile} cannot be read`, "give the sender a readable PEM file", error);
+    const { code } = error as NodeJS.ErrnoException;
+    const what = code === "ENOENT" || code === "ENOTDIR" ? "does not exist" : `cannot be read (${code})`;
+    throw refusal(`ca_file ${caFile} ${what}`, CA_CURE);
   }
+  throw refusal(`ca_file ${caFile} is no file`, CA_CURE);
 }
 
 function checkCa(ca: string, name: string): string {
   try {
     new X509Certificate(ca);
     return ca;
-  } catch (error) {
-    throw refuse(`${name} holds no certificate in PEM form`, "give it the CA's certificate", error);
+  } catch {
+    throw refusal(`${name} holds no certificate in PEM form`, CA_CURE);
   }
 }
 
@@ -96,7 +99,7 @@ function caOf(options: FusionSenderOptions): string | undefined {
 function checkKey(key: string | undefined): string | undefined {
   if (key === undefined || key === "") return undefined;
   if (!/^[\x21-\x7e]+$/.test(key)) {
-    throw refuse("credential.key holds a space, a line end or a character beyond ASCII", "write the key alone");
+    throw refusal("credential.key holds a space, a line end or a character beyond ASCII", "write the key alone");
   }
   return key;
 }
@@ -117,7 +120,7 @@ function proxyOf(written: string | undefined): ProxyEndpoint | undefined {
   if (written === undefined || written === "") return undefined;
   const url = URL.canParse(written) ? new URL(written) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
-    throw refuse("the proxy's address is not an http or https URL", "write it like http://proxy.example:3128");
+    throw refusal("the proxy's address is not an http or https URL", "write it like http://proxy.example:3128");
   }
   const user = decoded(url.username);
   const password = decoded(url.password);

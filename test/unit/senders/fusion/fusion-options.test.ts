@@ -45,7 +45,7 @@ describe("the private CA", () => {
 
   it.each([
     ["relative.pem", /absolute path/],
-    ["/nonexistent/ca.pem", /cannot be read/],
+    ["/nonexistent/ca.pem", /does not exist/],
     [import.meta.filename, /no certificate in PEM form/],
   ])("from the file %s is refused", (caFile, message) => {
     expect(() => endpoint("https://far", { caFile })).toThrow(message);
