@@ -13,6 +13,7 @@ import { systemAmbience } from "../pipe/system-ambience.ts";
 import { FustorError, type Logger } from "../sdk/index.ts";
 import { loadIdentity } from "./agent-identity.ts";
 import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
+import { DescriptorBudget } from "./descriptor-budget.ts";
 import { LAST_STEPS_MS, PipeSlot, type SlotContext, sourceReports } from "./pipe-slot.ts";
 import { cpuMeter, residentMeter } from "./process-load.ts";
 import { type PipeTarget, planReload, type ReloadPlan, resolveTarget, startOnlyChanges } from "./reload-plan.ts";
@@ -77,7 +78,8 @@ export class Agent {
     this.#startedOn = new Date(this.#ambience.wallClock());
     this.#cpu = cpuMeter(this.#ambience.now);
     this.#pool = new BusPool(this.#ambience, logger);
-    this.#context = { config, agentId, pool: this.#pool, state, logger, ambience: this.#ambience };
+    const descriptors = new DescriptorBudget();
+    this.#context = { config, agentId, pool: this.#pool, state, logger, ambience: this.#ambience, descriptors };
     this.#slots = options.pipes.map((pipe) => new PipeSlot(resolveTarget(pipe, config), this.#context));
   }
 

@@ -14,6 +14,7 @@ import { createSender, type SenderCredential, type SenderSettings } from "../sen
 import { createSource } from "../sources/registry.ts";
 import { type PipeReport, publicUri, type SourceReport } from "./agent-status.ts";
 import { DeadLetterFile } from "./dead-letter-file.ts";
+import type { DescriptorBudget } from "./descriptor-budget.ts";
 import { fileNameOf } from "./file-name.ts";
 import { excludedPaths } from "./own-files.ts";
 import type { PipeTarget } from "./reload-plan.ts";
@@ -27,6 +28,7 @@ export interface SlotContext {
   readonly state: StateStore;
   readonly logger: Logger;
   readonly ambience: Ambience;
+  readonly descriptors: DescriptorBudget;
 }
 
 interface Running {
@@ -133,11 +135,21 @@ export class PipeSlot {
     this.#state = { kind: "starting" };
     const logger = this.#context.logger.child({ pipe: this.id });
     try {
-      this.#state = { kind: "running", ...(await this.#build(logger)) };
+      this.#context.descriptors.take(this.signature);
+      this.#state = { kind: "running", ...(await this.#buildOrGive(logger)) };
       void this.#state.pipe.run();
     } catch (error) {
       this.#state = { kind: "failed", reason: describeError(error) };
       logger.error({ err: error }, "the pipe cannot start");
+    }
+  }
+
+  async #buildOrGive(logger: Logger): Promise<Running> {
+    try {
+      return await this.#build(logger);
+    } catch (error) {
+      this.#context.descriptors.give(this.signature);
+      throw error;
     }
   }
 
@@ -201,6 +213,7 @@ export class PipeSlot {
       await this.#step("the dead letters", () => deadLetter.close());
       await this.#step("the source", () => lease.release());
       this.#state = { kind: "stopped", last: pipe.status() };
+      this.#context.descriptors.give(this.signature);
     }
   }
 
