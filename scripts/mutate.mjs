@@ -1,7 +1,7 @@
 /**
  * `npm run mutate [-- parts of file names]`: changes the code of pipe, bus and arbitration in one place at a time, in a copy, and runs
  * the tests of that part. A change that no test notices has survived: it is printed, and the run fails unless docs/mutations.md
- * explains it. `--sample N` takes every N-th change, `--seconds S` ends after so long.
+ * explains it. `--sample N` takes every N-th change, `--from L` begins at that line of each file, `--seconds S` ends after so long.
  */
 import { fork } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -17,7 +17,11 @@ const PATIENCE_MS = 120_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { sample: { type: "string", default: "1" }, seconds: { type: "string", default: "86400" } },
+  options: {
+    sample: { type: "string", default: "1" },
+    from: { type: "string", default: "1" },
+    seconds: { type: "string", default: "86400" },
+  },
 });
 const everyNth = Number(values.sample);
 const deadline = performance.now() + Number(values.seconds) * 1000;
@@ -75,7 +79,7 @@ try {
     if (positionals.length > 0 && !positionals.some((part) => file.includes(part))) continue;
     if (performance.now() > deadline) break;
     const text = readFileSync(join(ROOT, file), "utf8");
-    const mutants = mutantsOf(text).filter((_, at) => at % everyNth === 0);
+    const mutants = mutantsOf(text).filter(({ line }, at) => line >= Number(values.from) && at % everyNth === 0);
     const runner = new Runner(copy, tests);
     const path = join(copy, file);
     const begun = performance.now();
@@ -83,6 +87,7 @@ try {
       throw new Error(`the tests of ${file} fail without a change`);
     const usualMs = performance.now() - begun;
     let killed = 0;
+    const before = tried;
     for (const mutant of mutants) {
       if (performance.now() > deadline) break;
       writeFileSync(path, text.slice(0, mutant.start) + mutant.text + text.slice(mutant.end));
@@ -97,7 +102,7 @@ try {
     }
     writeFileSync(path, text);
     runner.close();
-    console.log(`${file}: ${killed} of ${mutants.length} changes were noticed`);
+    console.log(`${file}: ${killed} of ${tried - before} changes were noticed, ${mutants.length} were to be tried`);
   }
 } finally {
   rmSync(copy, { recursive: true, force: true, maxRetries: 5 });

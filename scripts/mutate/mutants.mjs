@@ -9,6 +9,7 @@ const FUSION = [
 ];
 const BUS = ["test/unit/bus/"];
 const PIPE = ["test/unit/pipe/", "test/integration/pipe/"];
+const PURE = ["revival-window", "activities/audit-plan", "batch-limits", "backoff", "history"];
 /** In the order in which they are tried. */
 export const TARGETS = [
   { file: "src/fusion/arbitration.ts", tests: FUSION },
@@ -22,6 +23,10 @@ export const TARGETS = [
     }),
   ),
   { file: "src/pipe/revival.ts", tests: ["test/unit/pipe/revival", "test/integration/pipe/"] },
+  ...PURE.map((name) => ({
+    file: `src/pipe/${name}.ts`,
+    tests: [`test/unit/pipe/${name.replace("activities/", "")}.test.ts`],
+  })),
   { file: "src/pipe/activities/audit.ts", tests: ["test/integration/pipe/audit", "test/integration/pipe/roles"] },
   ...["activities/snapshot", "activities/snapshot-pass", "touched-keys", "doubtful-rows", "lane", "delivery"].map(
     (name) => ({

@@ -140,3 +140,107 @@ test("audits that ended are counted, with the time of the last, until a reset", 
   arbitration.reset();
   expect(arbitration.audit).toMatchObject({ running: false, finished: 0, lastFinishedAt: 0 });
 });
+
+test("what lay below an entry that an audit found missing is no blind deletion of its own", () => {
+  const { arbitration, say } = made();
+  const [d, x] = ["/d", "/d/x"].map((path) => ({ ...file(path), is_directory: true }));
+  say("snapshot", "update", d, x, file("/d/x/y"));
+  // Nothing was told of /d itself.
+  say("audit", "update", { ...file("/"), is_directory: true }, x);
+  arbitration.finishAudit();
+  expect([...arbitration.blindDeletions]).toEqual(["/d"]);
+  expect(arbitration.tree.lookup("/d")).toBe(NONE);
+});
+
+test("blind deletions are forgotten with a new session, with a reset, and when a scan finds the path", () => {
+  for (const forget of ["forgetAudit", "reset", "scan"] as const) {
+    const { arbitration, say } = made();
+    say("snapshot", "update", file("/a"));
+    say("audit", "update", { ...file("/"), is_directory: true });
+    arbitration.finishAudit();
+    expect([...arbitration.blindDeletions]).toEqual(["/a"]);
+    if (forget === "scan") say("snapshot", "update", file("/a"));
+    else arbitration[forget]();
+    expect([...arbitration.blindDeletions]).toEqual([]);
+  }
+});
+
+test("a file that was unannounced in an earlier session is not so again when another one is found", () => {
+  const { arbitration, say } = made();
+  say("audit", "update", file("/old"));
+  arbitration.forgetAudit();
+  say("audit", "update", file("/new"));
+  expect(arbitration.unannounced().map((id) => arbitration.tree.pathOf(id))).toEqual(["/new"]);
+});
+
+test("every count of refused rows is 0 after a reset", () => {
+  const { arbitration, say } = made();
+  say("snapshot", "update", null, file("/a"), file("/a"));
+  say("realtime", "delete", { path: "/b" });
+  say("snapshot", "update", file("/b"));
+  expect(arbitration.refused).toEqual({ malformed: 1, tombstoned: 1, outdated: 1 });
+  arbitration.reset();
+  expect(arbitration.refused).toEqual({ malformed: 0, tombstoned: 0, outdated: 0 });
+});
+
+test("a suspect that the agent saw unchanged is no suspect for longer than before", () => {
+  const { arbitration, say, clock } = made();
+  say("realtime", "update", file("/a", { is_atomic_write: false }));
+  clock.monotonicMs = 9000;
+  expect(arbitration.correctSuspect("/a", OLD, 77)).toBe(true);
+  expect(arbitration.tree.sizeOf(arbitration.tree.lookup("/a"))).toBe(1);
+  clock.monotonicMs = 11_000;
+  expect(arbitration.suspects()).toEqual([]);
+});
+
+test("a row may bring along 255 directories that nobody told of, and more only below one that is known", () => {
+  const { arbitration, say } = made();
+  const below = (path: string, count: number): string => path + "/d".repeat(count);
+  say("snapshot", "update", file(below("", 256)));
+  expect(arbitration.refused.malformed).toBe(1);
+  say("snapshot", "update", file(below("", 255)));
+  expect(arbitration.tree.lookup(below("", 255))).not.toBe(NONE);
+  say("snapshot", "update", { ...file("/known"), is_directory: true }, file(below("/known", 255)));
+  expect(arbitration.refused.malformed).toBe(1);
+});
+
+test("a live row without a modification time says nothing about the time, and no tombstone of another path holds it back", () => {
+  const { arbitration, say } = made();
+  say("realtime", "update", { path: "/a", size: 1 });
+  say("realtime", "delete", { path: "/a" });
+  say("realtime", "update", { path: "/b", size: 1 });
+  expect(arbitration.tree.lookup("/b")).not.toBe(NONE);
+  say("snapshot", "update", file("/a"));
+  expect(arbitration.refused).toEqual({ malformed: 0, tombstoned: 1, outdated: 0 });
+});
+
+test("a row that is as old as the tombstone of its path is refused, a younger one lifts it", () => {
+  const { arbitration, say, clock } = made();
+  say("realtime", "delete", { path: "/a" });
+  const stamp = clock.wall;
+  say("snapshot", "update", file("/a", { modified_time: stamp }));
+  expect([arbitration.refused.tombstoned, arbitration.tombstones]).toEqual([1, 1]);
+  say("snapshot", "update", file("/a", { modified_time: stamp + 0.001 }));
+  expect([arbitration.refused.tombstoned, arbitration.tombstones]).toEqual([1, 0]);
+  expect(arbitration.tree.lookup("/a")).not.toBe(NONE);
+});
+
+test("a scan of a young file makes it a suspect for the rest of its time, that of an old one ends no suspicion", () => {
+  const { arbitration, say, clock } = made();
+  const suspects = (): string[] => arbitration.suspects().map((id) => arbitration.tree.pathOf(id));
+  say("snapshot", "update", file("/young", { modified_time: clock.wall - 4 }));
+  say("snapshot", "update", file("/future", { modified_time: clock.wall + 500 }));
+  clock.monotonicMs = 5999;
+  expect(suspects()).toEqual(["/young", "/future"]);
+  clock.monotonicMs = 6001;
+  expect(suspects()).toEqual(["/future"]);
+  clock.monotonicMs = 10_001;
+  expect(suspects()).toEqual([]);
+  for (const age of [10, 11, 900]) {
+    const again = made();
+    again.say("realtime", "update", { path: "/a", size: 1, is_atomic_write: false });
+    again.say("snapshot", "update", file("/a", { modified_time: again.clock.wall - age }));
+    again.clock.monotonicMs = 9000;
+    expect(again.arbitration.suspects()).toHaveLength(1);
+  }
+});

@@ -37,6 +37,23 @@ describe("the set of deleted paths", () => {
     expect(known.keys.every((key) => set.needs(key))).toBe(true);
   });
 
+  it("tells its memory of each deleted path once, and of nothing when all are known", () => {
+    const noted: string[][] = [];
+    const memory = {
+      load: async () => undefined,
+      note: (keys: Iterable<string>) => void noted.push([...keys]),
+      forget: () => undefined,
+      replace: () => undefined,
+    };
+    const set = new RevivalSet(3, memory);
+    set.noteAllDeleted([deleted("/d/a"), deleted("/d/b")]);
+    set.noteAllDeleted([deleted("/d/b", 2), deleted("/d/c")]);
+    set.noteAllDeleted([deleted("/d/a", 3), deleted("/d/b", 3)]);
+    set.noteAllDeleted([]);
+    set.noteDeleted(deleted("/d/c", 4));
+    expect(noted).toEqual([["/d/a", "/d/b"], ["/d/c"]]);
+  });
+
   it("asks for a revival of a deleted path until one was accepted", () => {
     const set = new RevivalSet();
     set.noteDeleted(deleted("/d/a"));
