@@ -85,7 +85,7 @@ test("a ca_file that everybody may read is no reason for a word", async () => {
   expect(checked).toMatchObject({ code: 0, stderr: "" });
   expect(checked.stdout).toContain("is valid: 1 source, 1 sender, 1 pipe, 0 warnings.");
   const agent = cli(["start"], { home });
-  await agent.until("a session", () => receiver.of("create").length > 0);
+  await agent.until("a session", () => receiver.of("create").length > 0, 60_000);
   agent.child.kill("SIGTERM");
   expect(await agent.ended).toMatchObject({ code: 0, stdout: expect.not.stringContaining("ca_file") });
 });
