@@ -218,8 +218,11 @@ export interface WatchStatus {
 }
 
 export interface NativeWatch {
-  /** Begins the first pass. `onReadable` is called (coalesced) when there is something to drain or the status changed. */
-  start(): void;
+  /**
+   * Begins the first pass. `onReadable` is called (coalesced) when there is something to drain or the status changed. False when the engine
+   * cannot run now: the root is unavailable, its reason tells why, and this may be called again.
+   */
+  start(): boolean;
   /** At most `maxChanges` changes, or null when there is none at the moment. */
   drain(maxChanges: number): NativeLiveBatch | null;
   /** Raw mode only: JSON lines `{"mask":[..],"path","cookie","wd"}`, or null. */

@@ -135,8 +135,8 @@ struct LiveBatch {
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  /** Begins the first pass. */
-  virtual void start() = 0;
+  /** Begins the first pass. False when it cannot run now: the root's reason tells why, and it may be asked again. */
+  virtual bool start() = 0;
   /** False when there is nothing at the moment. */
   virtual bool drain(LiveBatch& out) = 0;
   virtual std::string drain_raw() = 0;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/descriptors.h"
 #include "base/mount_table.h"
 
 namespace fustor {
@@ -47,6 +48,10 @@ int LadderSource::open() {
   fanotify_error_ = mode_ == EngineMode::inotify ? ENOSYS : fanotify_.open();
   if (mode_ == EngineMode::fanotify && fanotify_error_ != 0) return fanotify_error_;
   inotify_error_ = mode_ == EngineMode::fanotify ? ENOSYS : inotify_.open();
+  // That says nothing of either engine, and without descriptors nothing can be polled.
+  for (const int error : {fanotify_error_, inotify_error_}) {
+    if ((error == EMFILE || error == ENFILE) && is_out_of_descriptors()) return error;
+  }
   // Nothing to be had: by name that is an error, else every directory is refused when its turn comes, and polled.
   if (mode_ != EngineMode::automatic && inotify_error_ != 0 && fanotify_error_ != 0) return inotify_error_;
   return poll_both();

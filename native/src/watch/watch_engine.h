@@ -93,7 +93,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable);
   ~WatchEngine() override;
 
-  void start() override;
+  bool start() override;
   bool drain(LiveBatch& out) override;
   std::string drain_raw() override;
   void recheck(const std::string& path, bool recursive, bool announce) override;
@@ -157,6 +157,9 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void release(DirId id, DirtyDirectory& task);
   void pay_for_listing(Lock& lock);
   void wake_all();
+
+  // watch_engine.cc
+  int open_descriptors();
 
   // engine_hangs.cc: threads, and what does not answer
   void start_thread(bool takes_live, bool may_be_replaced, std::function<void()> loop);
