@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { planItems } from "../../../src/pipe/activities/realtime.ts";
-import { RevivalSet } from "../../../src/pipe/revival.ts";
+import { isRevivable, liftingRow, RevivalSet } from "../../../src/pipe/revival.ts";
 import { TouchedKeys } from "../../../src/pipe/touched-keys.ts";
 import type { Change } from "../../../src/sdk/index.ts";
 
@@ -85,6 +85,98 @@ describe("the set of deleted paths", () => {
     expect(set.needs("/anything")).toBe(true);
     expect(set.isEmpty).toBe(true);
   });
+});
+
+interface Known {
+  readonly keys: readonly string[];
+  readonly directories: readonly string[];
+  readonly everything: boolean;
+}
+
+/** What an earlier run left, and what it is told. */
+function remembering(known: Known | undefined) {
+  const told = { noted: [] as string[], forgotten: [] as string[], replaced: [] as Known[] };
+  const memory = {
+    load: async () => known,
+    note: (keys: Iterable<string>) => void told.noted.push(...keys),
+    forget: (keys: Iterable<string>) => void told.forgotten.push(...keys),
+    replace: ({ keys, directories, everything }: Known) =>
+      void told.replaced.push({ keys: [...keys], directories: [...directories], everything }),
+  };
+  return { memory, told };
+}
+
+describe("what an earlier run left of the set", () => {
+  it("is nothing without a memory, and not known when that cannot be read", async () => {
+    const alone = new RevivalSet();
+    expect([await alone.load(), alone.isEmpty, alone.size]).toEqual([true, true, 0]);
+    const lost = new RevivalSet(3, remembering(undefined).memory);
+    expect([await lost.load(), lost.isEmpty]).toEqual([false, true]);
+    const { memory } = remembering(undefined);
+    const failing = { ...memory, load: () => Promise.reject(new Error("gone")) };
+    expect(await new RevivalSet(3, failing).load()).toBe(false);
+  });
+
+  it("is taken over: keys whose rows are all newer, whole directories, and everything", async () => {
+    const some = new RevivalSet(3, remembering({ keys: ["/k/a"], directories: ["/d"], everything: false }).memory);
+    expect(await some.load()).toBe(true);
+    expect(["/k/a", "/k/b", "/d/x", "/e/x"].map((key) => some.needs(key))).toEqual([true, false, true, false]);
+    expect(["/k/a", "/k/b", "/d/x", "/e/x"].map((key) => some.needsInBulk(key, 0))).toEqual([true, false, true, false]);
+    expect(["/k", "/d", "/e"].map((directory) => some.concerns(directory))).toEqual([true, true, false]);
+    expect(some.isEmpty).toBe(false);
+    const all = new RevivalSet(3, remembering({ keys: [], directories: [], everything: true }).memory);
+    await all.load();
+    expect(all.needs("/anything")).toBe(true);
+  });
+
+  it("is kept as it is up to the bound, of keys as of directories", async () => {
+    const keys = remembering({ keys: ["/d/a", "/d/b", "/d/c"], directories: [], everything: false });
+    const one = new RevivalSet(3, keys.memory);
+    await one.load();
+    expect([one.size, one.needs("/d/x"), keys.told.replaced]).toEqual([3, false, []]);
+    const directories = remembering({ keys: [], directories: ["/a", "/b", "/c"], everything: false });
+    const other = new RevivalSet(3, directories.memory);
+    await other.load();
+    expect([other.needs("/a/x"), other.needs("/d/x"), directories.told.replaced]).toEqual([true, false, []]);
+    const tooMany = remembering({ keys: [], directories: ["/a", "/b", "/c", "/d"], everything: false });
+    const third = new RevivalSet(3, tooMany.memory);
+    await third.load();
+    expect(third.needs("/e/x")).toBe(true);
+    expect(tooMany.told.replaced).toEqual([{ keys: [], directories: [], everything: true }]);
+  });
+});
+
+describe("the memory of the set", () => {
+  it("is told of a revival, but not of one that nobody waited for", () => {
+    const { memory, told } = remembering(undefined);
+    const set = new RevivalSet(3, memory);
+    set.noteDeleted(deleted("/d/a"));
+    set.noteRevived("/d/a");
+    set.noteRevived("/d/a");
+    set.noteRevived("/d/other");
+    expect(told).toEqual({ noted: ["/d/a"], forgotten: ["/d/a"], replaced: [] });
+  });
+
+  it("gets the directories when there are too many keys, and nothing more of what lies in them", () => {
+    const { memory, told } = remembering(undefined);
+    const set = new RevivalSet(2, memory);
+    set.noteAllDeleted(["/d/a", "/d/b"].map((key) => deleted(key)));
+    expect([set.size, told.replaced]).toEqual([2, []]);
+    set.noteDeleted(deleted("/e/c"));
+    expect(told.replaced).toEqual([{ keys: [], directories: ["/d", "/e"], everything: false }]);
+    set.noteDeleted(deleted("/d/again"));
+    expect([set.size, set.isEmpty, told.noted]).toEqual([0, false, ["/d/a", "/d/b", "/e/c"]]);
+    set.noteAllDeleted(["/f/a", "/f/b", "/f/c"].map((key) => deleted(key)));
+    expect(told.replaced.at(-1)).toEqual({ keys: [], directories: [], everything: true });
+    set.noteDeleted(deleted("/g/a"));
+    expect([set.size, set.needs("/h/a"), told.noted.includes("/g/a")]).toEqual([0, true, false]);
+  });
+});
+
+it("a lifting row is the row, dated about three years ahead", () => {
+  const row = { path: "/a", modified_time: 5, size: 7 };
+  expect(liftingRow(row, 2_000_000)).toEqual({ path: "/a", modified_time: 2_000 + 1e8, size: 7 });
+  expect([isRevivable(row), isRevivable({ path: "/a" })]).toEqual([true, false]);
 });
 
 describe("a batch of live changes", () => {
@@ -176,7 +268,13 @@ it("a live row that is older than the tombstones another run may have left is re
   expect(set.needsLive("/moved", row(500))).toBe(false);
   set.noteOthersUntil(1000);
   expect(set.needsLive("/moved", row(500))).toBe(true);
-  expect(set.needsLive("/moved", row(1001))).toBe(false);
+  expect([row(1000), row(1001), { path: "/moved" }].map((each) => set.needsLive("/moved", each))).toEqual([
+    false,
+    false,
+    false,
+  ]);
+  set.noteDeleted(deleted("/gone"));
+  expect(set.needsLive("/gone", row(1001))).toBe(true);
   set.noteOthersUntil(900);
   expect(set.needsLive("/moved", row(950)), "an earlier moment takes nothing back").toBe(true);
 });
