@@ -37,6 +37,15 @@ function copyTree() {
   return copy;
 }
 
+/** With the process that runs the tests for it: what a change made turn in a circle would do so for ever. */
+function killGroup(child) {
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It is gone.
+  }
+}
+
 /** A process that runs the tests again and again; it is killed when a change makes it hang, and another takes its place. */
 class Runner {
   #child;
@@ -48,10 +57,11 @@ class Runner {
     this.#child ??= fork(join(import.meta.dirname, "mutate/runner.mjs"), this.tests, {
       cwd: this.copy,
       stdio: "ignore",
+      detached: true,
     });
     const child = this.#child;
     return new Promise((done) => {
-      const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+      const timer = setTimeout(() => killGroup(child), patienceMs);
       const end = (verdict) => {
         clearTimeout(timer);
         child.removeAllListeners();
@@ -59,6 +69,7 @@ class Runner {
       };
       child.once("message", end);
       child.once("exit", () => {
+        killGroup(child);
         this.#child = undefined;
         end("killed");
       });
@@ -66,13 +77,23 @@ class Runner {
     });
   }
   close() {
-    this.#child?.kill("SIGKILL");
+    if (this.#child !== undefined) killGroup(this.#child);
   }
+}
+
+// The runners have groups of their own, which a Ctrl-C at the terminal does not reach.
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    running?.close();
+    rmSync(copy, { recursive: true, force: true, maxRetries: 5 });
+    process.exit(1);
+  });
 }
 
 const explained = readFileSync(EXPLAINED, "utf8");
 const copy = copyTree();
 const survivors = [];
+let running;
 let tried = 0;
 try {
   for (const { file, tests } of TARGETS) {
@@ -81,6 +102,7 @@ try {
     const text = readFileSync(join(ROOT, file), "utf8");
     const mutants = mutantsOf(text).filter(({ line }, at) => line >= Number(values.from) && at % everyNth === 0);
     const runner = new Runner(copy, tests);
+    running = runner;
     const path = join(copy, file);
     const begun = performance.now();
     if ((await runner.run(path, PATIENCE_MS)) !== "survived")
