@@ -201,10 +201,11 @@ describe("under ulimit -n", () => {
     agent.start();
     const status = await waitFor(
       async () => {
-        const now = await statusOf(home).catch(() => undefined);
+        // Before it has the home, the status is that of an agent that is stopped, without pipes.
+        const now: Partial<Status> & Pick<Status, "descriptors"> = await statusOf(home);
         const isTold = ({ state, snapshot }: Status["pipes"][number]): boolean =>
           state === "failed" || snapshot === "complete";
-        return now?.pipes.every(isTold) === true && now;
+        return now.pipes?.every(isTold) === true && { ...now, pipes: now.pipes };
       },
       { timeoutMs: 60_000, what: () => `every pipe runs or says why not\n${agent.output()}` },
     );
