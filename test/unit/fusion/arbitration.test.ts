@@ -61,6 +61,14 @@ test("a row of an audit that was listed before its directory last changed is cou
   expect(arbitration.tree.lookup("/d/gone")).toBe(NONE);
 });
 
+test("a row of an audit that does not say in which directory it was listed is not compared with the root", () => {
+  const { arbitration, say } = made();
+  say("realtime", "update", { ...file("/"), is_directory: true });
+  say("audit", "update", file("/a", { parent_mtime: 5 }), file("/b", { parent_path: "/" }));
+  expect(arbitration.refused.outdated).toBe(0);
+  expect(["/a", "/b"].map((path) => arbitration.tree.lookup(path) !== NONE)).toEqual([true, true]);
+});
+
 test("a delete that no live row tells of spares what is newer, which is counted", () => {
   const { arbitration, say } = made();
   say("realtime", "update", file("/a"));
@@ -220,6 +228,7 @@ test("a row that is as old as the tombstone of its path is refused, a younger on
   const stamp = clock.wall;
   say("snapshot", "update", file("/a", { modified_time: stamp }));
   expect([arbitration.refused.tombstoned, arbitration.tombstones]).toEqual([1, 1]);
+  expect(arbitration.tree.lookup("/a")).toBe(NONE);
   say("snapshot", "update", file("/a", { modified_time: stamp + 0.001 }));
   expect([arbitration.refused.tombstoned, arbitration.tombstones]).toEqual([1, 0]);
   expect(arbitration.tree.lookup("/a")).not.toBe(NONE);

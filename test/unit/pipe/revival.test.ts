@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { planItems } from "../../../src/pipe/activities/realtime.ts";
 import { isRevivable, liftingRow, RevivalSet } from "../../../src/pipe/revival.ts";
-import { TouchedKeys } from "../../../src/pipe/touched-keys.ts";
+import { TouchedByActivity, TouchedKeys } from "../../../src/pipe/touched-keys.ts";
 import type { Change } from "../../../src/sdk/index.ts";
 
 const deleted = (key: string, sequence = 1, isContainer = false): Change => ({
@@ -242,6 +242,65 @@ describe("the keys that live changes touched during a pass", () => {
     keys.note(written("/a", 5));
     keys.end();
     expect(keys.isEmpty).toBe(true);
+  });
+
+  it("are those of one pass alone, whichever way it ended", () => {
+    for (const next of ["end", "begin"] as const) {
+      const keys = new TouchedKeys(4, 1);
+      keys.begin();
+      for (const name of ["a", "b", "c", "d", "e"]) keys.note(written(`/k/${name}`, 5));
+      expect(["a", "b", "c", "d", "e"].filter((name) => !keys.supersedes(`/k/${name}`, 0))).toEqual([]);
+      expect([keys.concerns("/k"), keys.concerns("/elsewhere")]).toEqual([true, false]);
+      for (const name of ["x", "y"]) keys.note(deleted(`/${name}`, 6, true));
+      expect([keys.supersedes("/k/e", 0), keys.supersedes("/x/below", 0), keys.isOverrun]).toEqual([true, true, true]);
+      keys[next]();
+      const known = ["/k/c", "/k/d", "/k/e", "/x", "/x/below"].map((key) => keys.supersedes(key, 0));
+      expect([...known, keys.concerns("/k"), keys.concerns("/x"), keys.isOverrun, keys.isEmpty]).toEqual([
+        ...Array<boolean>(8).fill(false),
+        true,
+      ]);
+      keys.note(written("/later", 7));
+      expect(keys.supersedes("/later", 0)).toBe(next === "begin");
+    }
+  });
+
+  it("concern their directories, and everything below a deleted one, from the first on", () => {
+    expect(touched(written("/d/a", 0)).concerns("/d")).toBe(true);
+    const old = new TouchedKeys(4);
+    old.begin();
+    for (const name of ["a", "b", "c"]) old.note(written(`/d/${name}`, 0));
+    expect([old.concerns("/d"), old.concerns("/e")]).toEqual([true, false]);
+    expect(touched(deleted("/x", 0, true)).concerns("/x/y/z")).toBe(true);
+  });
+
+  it("keep the latest sequence of each, in whatever order they come", () => {
+    const keys = touched(written("/d/a", 10), written("/d/a", 7), deleted("/e", 10, true), deleted("/e", 7, true));
+    expect([keys.supersedes("/d/a", 9), keys.supersedes("/e/x", 9), keys.isDeleted("/e", 9)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([keys.supersedes("/d/a", 10), keys.supersedes("/e/x", 10), keys.isDeleted("/e", 10)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect([keys.isDeleted("/e/x", 9), keys.isDeleted("/d/a", 9), keys.isDeleted("/f", 0)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it("are noted for every activity that has begun", () => {
+    const touched = new TouchedByActivity();
+    const all = [touched.snapshot, touched.audit, touched.scan, touched.rescan, touched.announcement];
+    touched.note(written("/before", 1));
+    for (const keys of all) keys.begin();
+    touched.note(written("/a", 5));
+    expect(all.map((keys) => [keys.supersedes("/a", 4), keys.supersedes("/before", 0)])).toEqual(
+      Array.from(all, () => [true, false]),
+    );
   });
 
   it("beyond their bound forget the oldest first", () => {
