@@ -69,6 +69,27 @@ test("a row of an audit that does not say in which directory it was listed is no
   expect(["/a", "/b"].map((path) => arbitration.tree.lookup(path) !== NONE)).toEqual([true, true]);
 });
 
+test("a row of an audit that was listed as its directory is now counts", () => {
+  const { arbitration, say } = made();
+  say("realtime", "update", { ...file("/d"), is_directory: true });
+  say("audit", "update", file("/d/a", { parent_path: "/d", parent_mtime: OLD }));
+  say("audit", "update", file("/new/a", { parent_path: "/new", parent_mtime: OLD }));
+  expect(arbitration.refused.outdated).toBe(0);
+  expect(["/d/a", "/new/a"].map((path) => arbitration.tree.lookup(path) !== NONE)).toEqual([true, true]);
+});
+
+test("an audit that could not list a directory deletes nothing in it, the next one that could does", () => {
+  const { arbitration, say } = made();
+  const directory = (path: string, more: object = {}): object => ({ ...file(path, more), is_directory: true });
+  say("snapshot", "update", directory("/"), directory("/d"), file("/d/a"));
+  say("audit", "update", directory("/"), directory("/d", { audit_skipped: true }));
+  arbitration.finishAudit();
+  expect(arbitration.tree.lookup("/d/a")).not.toBe(NONE);
+  say("audit", "update", directory("/"), directory("/d", { modified_time: OLD + 1 }));
+  arbitration.finishAudit();
+  expect(arbitration.tree.lookup("/d/a")).toBe(NONE);
+});
+
 test("a delete that no live row tells of spares what is newer, which is counted", () => {
   const { arbitration, say } = made();
   say("realtime", "update", file("/a"));
