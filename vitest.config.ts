@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { PATIENCE } from "./test/support/patience.ts";
 
 interface Project {
-  readonly include: string;
+  readonly include: string | readonly string[];
   readonly exclude?: readonly string[];
   /** Projects with the same number run together, the others one after the other. */
   readonly groupOrder: number;
@@ -15,7 +15,7 @@ interface Project {
 const project = (name: string, { include, groupOrder, testTimeout, exclude = [], ...rest }: Project) => ({
   test: {
     name,
-    include: [include],
+    include: [include].flat(),
     exclude: [...exclude],
     testTimeout: testTimeout * PATIENCE,
     hookTimeout: testTimeout * PATIENCE,
@@ -26,8 +26,8 @@ const project = (name: string, { include, groupOrder, testTimeout, exclude = [],
 
 /** These wait for processes more than they compute: one pool for all of them. */
 const waiting = { groupOrder: 3, maxWorkers: 5 };
-/** It needs the default ports: test/e2e/own-network.test.ts runs it in a network namespace. */
-const OWN_NETWORK = "test/e2e/readme-blocks.test.ts";
+/** They need the default ports, or addresses: test/e2e/own-network.test.ts runs them in a network namespace. */
+const OWN_NETWORK = ["readme-blocks", "two-addresses"].map((name) => `test/e2e/${name}.test.ts`);
 
 /** The longest in the waiting pool: they begin first, so that none of them is left over when all others are done. */
 const LONG = [
@@ -57,7 +57,7 @@ export default defineConfig({
         testTimeout: 60_000,
         maxWorkers: 2,
       }),
-      project("e2e", { include: "test/e2e/*.test.ts", exclude: [OWN_NETWORK], testTimeout: 120_000, ...waiting }),
+      project("e2e", { include: "test/e2e/*.test.ts", exclude: OWN_NETWORK, testTimeout: 120_000, ...waiting }),
       project("e2e-pairs", { include: "test/e2e/*/*.test.ts", testTimeout: 120_000, ...waiting }),
       project("interop", { include: "test/interop/*.test.ts", testTimeout: 180_000, ...waiting }),
       // On demand: `npm run soak`.

@@ -117,8 +117,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
   }
 
   Napi::Value start(const Napi::CallbackInfo& info) {
-    watcher_->start();
-    return info.Env().Undefined();
+    return Napi::Boolean::New(info.Env(), watcher_->start());
   }
 
   Napi::Value drain(const Napi::CallbackInfo& info) {

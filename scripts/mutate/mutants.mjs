@@ -9,6 +9,7 @@ const FUSION = [
 ];
 const BUS = ["test/unit/bus/"];
 const PIPE = ["test/unit/pipe/", "test/integration/pipe/"];
+const PURE = ["receiver/takeover", "bulk/audit-plan", "send/batch-limits", "backoff", "receiver/completeness"];
 /** In the order in which they are tried. */
 export const TARGETS = [
   { file: "src/fusion/arbitration.ts", tests: FUSION },
@@ -22,6 +23,7 @@ export const TARGETS = [
     }),
   ),
   { file: "src/pipe/receiver/tombstones.ts", tests: ["test/unit/pipe/receiver/tombstones", "test/integration/pipe/"] },
+  ...PURE.map((name) => ({ file: `src/pipe/${name}.ts`, tests: [`test/unit/pipe/${name}.test.ts`] })),
   { file: "src/pipe/bulk/audit.ts", tests: ["test/integration/pipe/audit", "test/integration/pipe/roles"] },
   ...[
     "bulk/snapshot",

@@ -15,6 +15,7 @@ import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./a
 import { loadIdentity } from "./identity/agent-identity.ts";
 import { ownerOf } from "./identity/session-owner.ts";
 import { LAST_STEPS_MS, ManagedPipe, type ManagedPipeContext, sourceReports } from "./managed-pipe.ts";
+import { DescriptorBudget } from "./process/descriptor-budget.ts";
 import { cpuMeter, residentMeter } from "./process/process-load.ts";
 import {
   type AgentPlan,
@@ -70,7 +71,9 @@ export class Agent {
     this.#cpu = cpuMeter(this.#ambience.now);
     this.#pool = new BusPool(this.#ambience, logger);
     const { drivers = knownDrivers } = options;
-    this.#context = { config, drivers, agentId, pool: this.#pool, state, logger, ambience: this.#ambience };
+    const descriptors = new DescriptorBudget();
+    const pool = this.#pool;
+    this.#context = { config, drivers, agentId, pool, state, logger, ambience: this.#ambience, descriptors };
     this.#pipes = options.pipes.map((pipe) => new ManagedPipe(resolveTarget(pipe, config), this.#context));
   }
 

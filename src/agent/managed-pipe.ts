@@ -13,6 +13,7 @@ import type { CompileMapping } from "../pipe/row-program.ts";
 import { describeError, type Logger, omitUndefined, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
 import { type PipeReport, publicUri, type SourceReport } from "./agent-status.ts";
 import { excludedPaths } from "./own-files.ts";
+import type { DescriptorBudget } from "./process/descriptor-budget.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
 import { sourceSignature } from "./source-signature.ts";
 import { DeadLetterFile } from "./state/dead-letter-file.ts";
@@ -27,6 +28,7 @@ export interface ManagedPipeContext {
   readonly state: StateStore;
   readonly logger: Logger;
   readonly ambience: Ambience;
+  readonly descriptors: DescriptorBudget;
 }
 
 interface Running {
@@ -129,11 +131,21 @@ export class ManagedPipe {
     this.#state = { kind: "starting" };
     const logger = this.#context.logger.child({ pipe: this.id });
     try {
-      this.#state = { kind: "running", ...(await this.#build(logger)) };
+      this.#context.descriptors.take(this.signature);
+      this.#state = { kind: "running", ...(await this.#buildOrGive(logger)) };
       void this.#state.pipe.run();
     } catch (error) {
       this.#state = { kind: "failed", reason: describeError(error) };
       logger.error({ err: error }, "the pipe cannot start");
+    }
+  }
+
+  async #buildOrGive(logger: Logger): Promise<Running> {
+    try {
+      return await this.#build(logger);
+    } catch (error) {
+      this.#context.descriptors.give(this.signature);
+      throw error;
     }
   }
 
@@ -199,6 +211,7 @@ export class ManagedPipe {
       await this.#step("the dead letters", () => deadLetter.close());
       await this.#step("the source", () => lease.release());
       this.#state = { kind: "stopped", last: pipe.status() };
+      this.#context.descriptors.give(this.signature);
     }
   }
 

@@ -10,11 +10,17 @@ import { Terminal } from "./terminal.ts";
 
 const verbose = (args: readonly string[]): boolean => args.includes("-V") || args.includes("--verbose");
 
+/** A process that may open too few files to begin with fails wherever it opens the first one too many, as when it loads its own modules. */
+const cureOf = (error: unknown): string =>
+  error instanceof Error && (error as NodeJS.ErrnoException).code === "EMFILE"
+    ? ": raise the limit (ulimit -n, LimitNOFILE= of a unit)"
+    : "";
+
 /** One line a problem; a stack trace only for a defect of ours or when asked for in detail. */
 async function report(error: unknown, args: readonly string[], terminal: Terminal): Promise<void> {
   const known = isFustorError(error) && error.code !== "FUSTOR_INTERNAL";
   const stack = verbose(args) && error instanceof Error && !known ? `\n${error.stack}` : "";
-  const text = describeError(error).split("\n").map(printable).join("\n");
+  const text = `${describeError(error)}${cureOf(error)}`.split("\n").map(printable).join("\n");
   await terminal.complain(`fustor-agent: ${text}${stack}`);
 }
 

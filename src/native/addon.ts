@@ -261,9 +261,10 @@ export interface WatchStatus {
 export interface NativeWatch {
   /**
    * Begins the first tree walk. The watch calls `onReadable` (coalesced) when there is something to drain or the status
-   * changed.
+   * changed. False when the engine cannot run now: the root is unavailable, its reason says why, and this may be called
+   * again.
    */
-  start(): void;
+  start(): boolean;
   /** At most `maxChanges` changes, or null when there is none at the moment. */
   drain(maxChanges: number): NativeLiveBatch | null;
   /** Raw mode only: JSON lines `{"mask":[..],"path","cookie","wd"}`, or null. */

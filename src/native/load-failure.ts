@@ -28,6 +28,11 @@ interface Failure {
 
 const FAILURES: readonly Failure[] = [
   {
+    sign: /Too many open files/i,
+    cause: "this process may open no more files",
+    cure: () => "raise the limit (ulimit -n, LimitNOFILE= of a unit)",
+  },
+  {
     sign: /failed to map segment|cannot enable executable|Operation not permitted/i,
     cause: "the file system it is on is mounted noexec, or a security policy forbids to run code from there",
     cure: () => "install into a folder from which programs may run, or remount with `mount -o remount,exec`",

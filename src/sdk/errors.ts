@@ -14,6 +14,8 @@ export type FustorErrorCode =
   | "FUSTOR_AGENT_STOPPED"
   /** The home, or a file of ours, cannot be read or written: rights, a full disk, a file system that lacks something. */
   | "FUSTOR_HOME_UNUSABLE"
+  /** The process may open no more files for a further pipe. */
+  | "FUSTOR_LIMIT_REACHED"
   /** The native addon is missing or does not load. */
   | "FUSTOR_NATIVE_UNAVAILABLE"
   /** The root is missing, not a directory or unreadable at the moment. Retryable. */

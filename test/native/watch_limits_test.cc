@@ -2,6 +2,7 @@
 #include <linux/magic.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
@@ -42,6 +43,21 @@ bool own_limits() {
   check::skipped(std::string("the user namespace takes no users (") + std::strerror(errno) + ")");
   return false;
 }
+
+/** While it lives the process gets no further descriptor. */
+class NoDescriptorLeft {
+ public:
+  NoDescriptorLeft() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = static_cast<rlim_t>(UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)).get());
+    ::setrlimit(RLIMIT_NOFILE, &now);
+  }
+  ~NoDescriptorLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
 
 size_t deletes(const View& view) {
   size_t count = 0;
@@ -113,6 +129,24 @@ TEST("when the kernel grants no inotify instance the engine that was asked for s
     Watch watch(place.config());
     watch.engine->start();
     CHECK(watch.until([&] { return watch.why_unavailable().find("max_user_instances") != std::string::npos; }));
+  });
+}
+
+EACH_ENGINE("an engine for which the process has no file descriptor left says so, names the limit, and runs when it is asked again") {
+  in_child([&engine] {
+    Place place;
+    place.write("f");
+    Watch watch(place.config(engine));
+    {
+      const NoDescriptorLeft none;
+      CHECK(!watch.engine->start());
+    }
+    const std::string why = watch.why_unavailable();
+    for (const char* part : {"no file descriptor is left (limit ", "ulimit -n", "LimitNOFILE="}) CHECK(why.find(part) != std::string::npos);
+    CHECK(why.find("max_user") == std::string::npos);
+    CHECK(watch.engine->start());
+    REQUIRE(watch.begin());
+    CHECK_EQ(watch.settle(), "");
   });
 }
 

@@ -9,8 +9,8 @@ export interface DeadLine {
   close(): Promise<void>;
 }
 
-const listening = async (server: ReturnType<typeof createServer>): Promise<number> => {
-  server.listen(0, "127.0.0.1");
+const listening = async (server: ReturnType<typeof createServer>, host: string): Promise<number> => {
+  server.listen(0, host);
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
 };
@@ -54,8 +54,14 @@ async function fill(port: number): Promise<Socket> {
   return socket;
 }
 
-/** Passes everything on between its port and another one, until it falls silent: then it takes connections and bytes and says nothing. */
-export async function startLine(targetPort: number): Promise<DeadLine & { silence(): void; speak(): void }> {
+/**
+ * Passes everything on between its port, of that address of this machine, and one of loopback, until it falls silent: then it takes connections
+ * and bytes and says nothing.
+ */
+export async function startLine(
+  targetPort: number,
+  host = "127.0.0.1",
+): Promise<DeadLine & { silence(): void; speak(): void }> {
   let silent = false;
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {
@@ -75,7 +81,7 @@ export async function startLine(targetPort: number): Promise<DeadLine & { silenc
     pass(near, far);
     pass(far, near);
   });
-  const port = await listening(server);
+  const port = await listening(server, host);
   return {
     port,
     silence: () => {

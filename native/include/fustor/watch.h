@@ -163,10 +163,11 @@ class Watcher {
   virtual ~Watcher() = default;
 
   /**
-   * Opens the event source, starts the threads and begins the first tree walk; it waits for neither. When no engine can
-   * run, the root is `unavailable` and `status` says why. A second call, and a call after `close`, do nothing.
+   * Opens the event source, starts the threads and begins the first tree walk; it waits for neither. False when no engine
+   * can run now: the root is `unavailable`, `status` says why, and `start` may be called again. Once it was true, a
+   * further call does nothing and is true; after `close`, too.
    */
-  virtual void start() = 0;
+  virtual bool start() = 0;
 
   /** The next batch of changes. False when there is none at the moment, and always in raw mode. */
   virtual bool drain(LiveBatch& out) = 0;

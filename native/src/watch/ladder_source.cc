@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/descriptors.h"
 #include "base/mount_table.h"
 
 namespace fustor {
@@ -47,6 +48,10 @@ int LadderSource::open() {
   fanotify_error_ = mode_ == EngineMode::inotify ? ENOSYS : fanotify_.open();
   if (mode_ == EngineMode::fanotify && fanotify_error_ != 0) return fanotify_error_;
   inotify_error_ = mode_ == EngineMode::fanotify ? ENOSYS : inotify_.open();
+  // Without descriptors neither engine can run, and nothing can be polled: this says nothing of the engines.
+  for (const int error : {fanotify_error_, inotify_error_}) {
+    if ((error == EMFILE || error == ENFILE) && is_out_of_descriptors()) return error;
+  }
   // No engine runs. When one was asked for by name, that is an error. Otherwise `arm` refuses every directory, and the
   // engine polls them.
   if (mode_ != EngineMode::automatic && inotify_error_ != 0 && fanotify_error_ != 0) return inotify_error_;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptors.h"
 #include "base/name_codec.h"
 #include "scan/block_meter.h"
 #include "watch/inotify_source.h"
@@ -68,21 +69,27 @@ WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source
 
 WatchEngine::~WatchEngine() { close(); }
 
-void WatchEngine::start() {
-  Lock lock(mutex_);
-  if (started_ || stopping_) return;
-  started_ = true;
-  started_ns_ = monotonic_ns();
-  const int error = config_.mode == WatchMode::poll ? 0 : source_->open();
-  if (error != 0) {
-    root_state_ = RootState::unavailable;
-    root_reason_ = std::string("the watch engine cannot run: ") + std::strerror(error);
-    if (error == EMFILE) root_reason_ += " (raise fs.inotify.max_user_instances)";
-    signal_state();
-    return;
-  }
+/** What the engine holds for as long as it runs. 0 or errno. With the mutex held. */
+int WatchEngine::open_descriptors() {
+  if (const int error = config_.mode == WatchMode::poll ? 0 : source_->open(); error != 0) return error;
   wake_fd_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wake_fd_) return errno;
   mounts_fd_.reset(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+  return !mounts_fd_ && (errno == EMFILE || errno == ENFILE) ? errno : 0;
+}
+
+bool WatchEngine::start() {
+  Lock lock(mutex_);
+  if (started_ || stopping_) return true;
+  started_ns_ = monotonic_ns();
+  if (const int error = open_descriptors(); error != 0) {
+    const char* limit = config_.mode == WatchMode::fanotify ? "fs.fanotify.max_user_groups" : "fs.inotify.max_user_instances";
+    root_state_ = RootState::unavailable;
+    root_reason_ = "the watch engine cannot run: " + why_no_instance(error, limit);
+    signal_state();
+    return false;
+  }
+  started_ = true;
   read_mounts();
   prober_ = std::make_unique<MountProber>(kMountPatienceMs, [weak = weak_from_this()](const std::string& place) {
     if (const auto self = weak.lock(); self != nullptr) self->mount_answered(place);
@@ -98,6 +105,7 @@ void WatchEngine::start() {
     if (polite) start_thread(false, true, [this] { worker_loop(Duty::background); });
   }
   start_thread(true, false, [this] { scout_loop(); });
+  return true;
 }
 
 void WatchEngine::close() {

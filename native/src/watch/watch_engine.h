@@ -104,7 +104,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable);
   ~WatchEngine() override;
 
-  void start() override;
+  bool start() override;
   bool drain(LiveBatch& out) override;
   std::string drain_raw() override;
   void recheck(const std::string& path, bool recursive, bool announce) override;
@@ -228,6 +228,9 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void pay_for_listing(Lock& lock);
   /** [held] */
   void wake_all();
+
+  // watch_engine.cc
+  int open_descriptors();
 
   // engine_hangs.cc: threads, and what does not answer
 

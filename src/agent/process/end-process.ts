@@ -8,6 +8,14 @@ const HELD = /^(GetAddrInfo|GetNameInfo|FSReq)/;
  * some, the process goes without waiting. Everything that counts has been written by then.
  */
 export function endProcess(exitCode: number): never {
-  if (process.getActiveResourcesInfo().some((name) => HELD.test(name))) loadAddon().exitNow(exitCode);
+  if (process.getActiveResourcesInfo().some((name) => HELD.test(name))) exitNow(exitCode);
   process.exit(exitCode);
+}
+
+function exitNow(exitCode: number): void {
+  try {
+    loadAddon().exitNow(exitCode);
+  } catch {
+    // Without the addon, what failed has been said; Node's own end remains.
+  }
 }

@@ -31,7 +31,7 @@ function take(count: number): number[] {
 }
 
 /** The soft limit, which can change while we run. */
-function limitNow(): number | null {
+export function descriptorLimit(): number | null {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
     return soft === undefined ? null : Number(soft);
@@ -42,7 +42,7 @@ function limitNow(): number | null {
 
 /** `onExhausted` is there to let go of what can be done without. */
 export function holdSpareDescriptors(logger: Logger, onExhausted: () => void): SpareDescriptors {
-  let limit = limitNow();
+  let limit = descriptorLimit();
   let spares = take(SPARES);
   let exhausted = false;
   let goodLooks = 0;
@@ -55,7 +55,7 @@ export function holdSpareDescriptors(logger: Logger, onExhausted: () => void): S
     exhausted = true;
     giveBack();
     onExhausted();
-    limit = limitNow();
+    limit = descriptorLimit();
     logger.error({ limit }, "no file descriptor is left: raise ulimit -n, LimitNOFILE= of a unit");
   };
   const look = (): void => {

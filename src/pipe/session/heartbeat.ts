@@ -56,8 +56,11 @@ export class Heartbeat {
       if (isFustorError(failure, "FUSTOR_SESSION_LOST")) throw failure;
       failures = failure === undefined ? 0 : failures + 1;
       if (!this.isFresh()) throw this.#expired();
-      const pauseMs = failures === 0 ? this.#beatMs() - (this.#parts.ambience.now() - sentAt) : this.#retryMs();
-      await sleep(this.#parts.ambience, Math.max(0, Math.min(pauseMs, this.#remainingMs())), signal);
+      const goneMs = this.#parts.ambience.now() - sentAt;
+      const pauseMs = failures === 0 ? this.#beatMs() - goneMs : this.#retryMs();
+      // A session that lives shorter than that is lost rather than kept alive by a flood.
+      const leastMs = failures === 0 ? (this.#parts.session.leastHeartbeatMs ?? 0) - goneMs : 0;
+      await sleep(this.#parts.ambience, Math.max(0, leastMs, Math.min(pauseMs, this.#remainingMs())), signal);
     }
   }
 

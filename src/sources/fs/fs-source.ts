@@ -28,6 +28,8 @@ import { loadParcel, type ParcelHints, startParcelHints } from "./parcel-hints.t
 import { Doorbell, liveBatches } from "./realtime.ts";
 import { sourceKey } from "./source-key.ts";
 
+/** Between two attempts of an engine to begin. */
+const RESTART_MS = 5_000;
 const STOP_PATIENCE_MS = 2000;
 const ROW_FIELDS = ["path", "file_name", "size", "modified_time", "created_time", "is_directory"] as const;
 
@@ -90,8 +92,14 @@ export class FsSource implements SourceDriver {
       await loadParcel();
       this.#followParcel(root, excludePaths);
     }
-    this.#watch.start();
+    this.#begin();
     if (canaryMs > 0) this.#canary = new Canary(root, canaryMs, this.#watch, this.#context.logger);
+  }
+
+  /** Where the kernel gives the engine nothing to watch with, again and again: others may let go of it, or somebody raise the limit. */
+  #begin(): void {
+    if (this.#closed.signal.aborted || this.#watch.start()) return;
+    setTimeout(() => this.#begin(), RESTART_MS).unref();
   }
 
   /** Without its root the watcher cannot start: it begins anew whenever the root has come back. */

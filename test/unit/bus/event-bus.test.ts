@@ -40,6 +40,8 @@ function takeBatch(subscription: BusSubscription, maxChanges = 1e9, maxBytes = 1
   return taken;
 }
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 const keysOf = (batch: BusBatch): string[] => batch.changes.map(({ key }) => key);
 
 describe("a cursor", () => {
@@ -116,6 +118,48 @@ describe("a cursor", () => {
       while (subscription.take(10, 1e9) !== undefined);
     }
     expect(subscription.take(10, 1e9)).toBeUndefined();
+  });
+
+  it("gets the same batch again after each rewind", () => {
+    const { bus } = makeBus();
+    const subscription = bus.subscribe();
+    publish(bus, upsert("/a", 1));
+    const first = takeBatch(subscription);
+    for (let turn = 0; turn < 3; turn++) {
+      subscription.rewind();
+      expect(takeBatch(subscription)).toBe(first);
+    }
+  });
+
+  it("waits while there is nothing, an empty batch included, and neither while there is something nor once it is closed", async () => {
+    const { bus } = makeBus();
+    const subscription = bus.subscribe();
+    const { signal } = new AbortController();
+    let woken = false;
+    const waiting = subscription.readable(signal).then(() => {
+      woken = true;
+    });
+    publish(bus);
+    await nextTurn();
+    expect(woken).toBe(false);
+    publish(bus, upsert("/a", 1), upsert("/b", 2));
+    await waiting;
+    takeBatch(subscription, 1);
+    await subscription.readable(signal);
+    takeBatch(subscription, 1);
+    subscription.close();
+    await subscription.readable(signal);
+    await subscription.readable(signal);
+  });
+
+  it("that joins a stream has lost its position when it is behind what was told last", () => {
+    const { bus } = makeBus();
+    publish(bus, upsert("/a", 1));
+    bus.setFeed({ state: "live" });
+    const { lastIndex } = bus.status();
+    const subscription = bus.subscribe();
+    const lost = [lastIndex - 1, lastIndex, lastIndex + 1].map((at) => subscription.start(at).positionLost);
+    expect(lost).toEqual([true, false, false]);
   });
 
   it("counts as committed an index that every later change exceeds", () => {
@@ -206,6 +250,16 @@ describe("a full bus", () => {
     publish(bus, insert("/gone", 6), removal("/gone", 7));
     const changes = takeBatch(subscription).changes.map(({ op, key, sequence }) => `${op} ${key} ${sequence}`);
     expect(changes).toEqual(["delete /gone 7", "insert /new 2", "update /back 4", "update /old 5"]);
+  });
+
+  it("is never full for cursors that keep up, however much went through it", () => {
+    const { bus } = makeBus({ maxBytes: 1_000, maxChanges: 10 });
+    const subscription = bus.subscribe();
+    for (let i = 0; i < 100; i++) {
+      publish(bus, upsert("/f", i));
+      takeBatch(subscription);
+    }
+    expect(bus.status()).toMatchObject({ overflows: 0, heldChanges: 0, heldBytes: 0 });
   });
 
   it("leaves a batch that is in flight as it is, gives it out again first, and numbers what follows higher", () => {

@@ -77,6 +77,31 @@ describe("the keys that live changes touched during a pass", () => {
     expect(table.isEmpty).toBe(true);
   });
 
+  it("concern their directories, and everything below a deleted one, from the first on", () => {
+    expect(touched(written("/d/a", 0)).concerns("/d")).toBe(true);
+    const table = new Superseded(4);
+    const old = table.view();
+    old.begin();
+    for (const name of ["a", "b", "c"]) table.note(written(`/d/${name}`, 0));
+    expect([old.concerns("/d"), old.concerns("/e")]).toEqual([true, false]);
+    expect(touched(deleted("/x", 0, true)).concerns("/x/y/z")).toBe(true);
+  });
+
+  it("keep the latest sequence of each, in whatever order they come", () => {
+    const keys = touched(written("/d/a", 10), written("/d/a", 7), deleted("/e", 10, true), deleted("/e", 7, true));
+    const at = (sequence: number): boolean[] => [
+      keys.supersedes("/d/a", sequence),
+      keys.supersedes("/e/x", sequence),
+      keys.isDeleted("/e", sequence),
+    ];
+    expect([at(9), at(10)]).toEqual([Array(3).fill(true), Array(3).fill(false)]);
+    expect([keys.isDeleted("/e/x", 9), keys.isDeleted("/d/a", 9), keys.isDeleted("/f", 0)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
   it("beyond their bound forget the oldest first", () => {
     const table = new Superseded(10);
     const pass = table.view();

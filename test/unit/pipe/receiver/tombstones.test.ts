@@ -36,6 +36,23 @@ describe("the set of deleted paths", () => {
     expect(known.keys.every((key) => set.needs(key))).toBe(true);
   });
 
+  it("tells its store of each deleted path once, and of nothing when all are known", () => {
+    const noted: string[][] = [];
+    const store = {
+      load: async () => undefined,
+      note: (keys: Iterable<string>) => void noted.push([...keys]),
+      forget: () => undefined,
+      replace: () => undefined,
+    };
+    const set = new Tombstones(3, store);
+    set.noteAllDeleted([deleted("/d/a"), deleted("/d/b")]);
+    set.noteAllDeleted([deleted("/d/b", 2), deleted("/d/c")]);
+    set.noteAllDeleted([deleted("/d/a", 3), deleted("/d/b", 3)]);
+    set.noteAllDeleted([]);
+    set.noteDeleted(deleted("/d/c", 4));
+    expect(noted).toEqual([["/d/a", "/d/b"], ["/d/c"]]);
+  });
+
   it("asks for a revival of a deleted path until one was accepted", () => {
     const set = new Tombstones();
     set.noteDeleted(deleted("/d/a"));
@@ -79,6 +96,92 @@ describe("the set of deleted paths", () => {
       false,
       false,
     ]);
+  });
+});
+
+interface Known {
+  readonly keys: readonly string[];
+  readonly directories: readonly string[];
+  readonly everything: boolean;
+}
+
+/** What an earlier run left, and what it is told. */
+function remembering(known: Known | undefined) {
+  const told = { noted: [] as string[], forgotten: [] as string[], replaced: [] as Known[] };
+  const store = {
+    load: async () => known,
+    note: (keys: Iterable<string>) => void told.noted.push(...keys),
+    forget: (keys: Iterable<string>) => void told.forgotten.push(...keys),
+    replace: ({ keys, directories, everything }: Known) =>
+      void told.replaced.push({ keys: [...keys], directories: [...directories], everything }),
+  };
+  return { store, told };
+}
+
+describe("what an earlier run left of the set", () => {
+  it("is nothing without a store, and not known when that cannot be read", async () => {
+    const alone = new Tombstones();
+    expect([await alone.load(), alone.isEmpty(), alone.size]).toEqual([true, true, 0]);
+    const lost = new Tombstones(3, remembering(undefined).store);
+    expect([await lost.load(), lost.isEmpty()]).toEqual([false, true]);
+    const { store } = remembering(undefined);
+    const failing = { ...store, load: () => Promise.reject(new Error("gone")) };
+    expect(await new Tombstones(3, failing).load()).toBe(false);
+  });
+
+  it("is taken over: keys whose rows are all newer, whole directories, and everything", async () => {
+    const some = new Tombstones(3, remembering({ keys: ["/k/a"], directories: ["/d"], everything: false }).store);
+    expect(await some.load()).toBe(true);
+    expect(["/k/a", "/k/b", "/d/x", "/e/x"].map((key) => some.needs(key))).toEqual([true, false, true, false]);
+    expect(["/k/a", "/k/b", "/d/x", "/e/x"].map((key) => some.needsInBulk(key, 0))).toEqual([true, false, true, false]);
+    expect(["/k", "/d", "/e"].map((directory) => some.concerns(directory))).toEqual([true, true, false]);
+    expect(some.isEmpty()).toBe(false);
+    const all = new Tombstones(3, remembering({ keys: [], directories: [], everything: true }).store);
+    await all.load();
+    expect(all.needs("/anything")).toBe(true);
+  });
+
+  it("is kept as it is up to the bound, of keys as of directories", async () => {
+    const keys = remembering({ keys: ["/d/a", "/d/b", "/d/c"], directories: [], everything: false });
+    const one = new Tombstones(3, keys.store);
+    await one.load();
+    expect([one.size, one.needs("/d/x"), keys.told.replaced]).toEqual([3, false, []]);
+    const directories = remembering({ keys: [], directories: ["/a", "/b", "/c"], everything: false });
+    const other = new Tombstones(3, directories.store);
+    await other.load();
+    expect([other.needs("/a/x"), other.needs("/d/x"), directories.told.replaced]).toEqual([true, false, []]);
+    const tooMany = remembering({ keys: [], directories: ["/a", "/b", "/c", "/d"], everything: false });
+    const third = new Tombstones(3, tooMany.store);
+    await third.load();
+    expect(third.needs("/e/x")).toBe(true);
+    expect(tooMany.told.replaced).toEqual([{ keys: [], directories: [], everything: true }]);
+  });
+});
+
+describe("the store of the set", () => {
+  it("is told of a revival, but not of one that nobody waited for", () => {
+    const { store, told } = remembering(undefined);
+    const set = new Tombstones(3, store);
+    set.noteDeleted(deleted("/d/a"));
+    set.noteRevived("/d/a");
+    set.noteRevived("/d/a");
+    set.noteRevived("/d/other");
+    expect(told).toEqual({ noted: ["/d/a"], forgotten: ["/d/a"], replaced: [] });
+  });
+
+  it("gets the directories when there are too many keys, and nothing more of what lies in them", () => {
+    const { store, told } = remembering(undefined);
+    const set = new Tombstones(2, store);
+    set.noteAllDeleted(["/d/a", "/d/b"].map((key) => deleted(key)));
+    expect([set.size, told.replaced]).toEqual([2, []]);
+    set.noteDeleted(deleted("/e/c"));
+    expect(told.replaced).toEqual([{ keys: [], directories: ["/d", "/e"], everything: false }]);
+    set.noteDeleted(deleted("/d/again"));
+    expect([set.size, set.isEmpty(), told.noted]).toEqual([0, false, ["/d/a", "/d/b", "/e/c"]]);
+    set.noteAllDeleted(["/f/a", "/f/b", "/f/c"].map((key) => deleted(key)));
+    expect(told.replaced.at(-1)).toEqual({ keys: [], directories: [], everything: true });
+    set.noteDeleted(deleted("/g/a"));
+    expect([set.size, set.needs("/h/a"), told.noted.includes("/g/a")]).toEqual([0, true, false]);
   });
 });
 

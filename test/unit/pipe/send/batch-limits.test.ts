@@ -3,7 +3,7 @@ import { BatchLimits } from "../../../../src/pipe/send/batch-limits.ts";
 
 function limitsAt(): { limits: BatchLimits; advance: (ms: number) => void } {
   let now = 0;
-  const limits = new BatchLimits({ events: 100, eventRows: 100, bytes: 1_000_000 }, () => now);
+  const limits = new BatchLimits({ events: 100, eventRows: 50, bytes: 1_000_000 }, () => now);
   const advance = (ms: number): void => {
     now += ms;
   };
@@ -13,6 +13,7 @@ function limitsAt(): { limits: BatchLimits; advance: (ms: number) => void } {
 test("without a refusal the configured size holds", () => {
   const { limits } = limitsAt();
   expect([limits.bytes, limits.isReduced]).toEqual([1_000_000, false]);
+  expect([limits.events, limits.eventRows]).toEqual([100, 50]);
 });
 
 test("a body that was too large halves what the next ones hold, and another one halves that", () => {
@@ -49,4 +50,10 @@ test("it never learns to send next to nothing", () => {
   const { limits } = limitsAt();
   for (let i = 0; i < 50; i++) limits.refused(10);
   expect(limits.bytes).toBe(4096);
+});
+
+test("a refusal never allows more than was configured", () => {
+  const limits = new BatchLimits({ events: 1, eventRows: 1, bytes: 1000 }, () => 0);
+  limits.refused(1000);
+  expect([limits.bytes, limits.isReduced]).toEqual([1000, false]);
 });

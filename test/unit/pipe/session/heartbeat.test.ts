@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { Heartbeat } from "../../../../src/pipe/session/heartbeat.ts";
+import { FustorError, type Session } from "../../../../src/sdk/index.ts";
+import { FakeSender } from "../../../../src/sdk/testing/fake-sender.ts";
+import { fullestWindow } from "../../../support/crowding.ts";
+import { seededRandom } from "../../../support/temp-tree.ts";
+import { VirtualClock } from "../../../support/virtual-clock.ts";
+
+const TIMEOUT_MS = 30_000;
+const INTERVAL_MS = TIMEOUT_MS / 3;
+/** The dice give [0, 1). */
+const HIGHEST = 1 - 2 ** -53;
+
+interface Beats {
+  readonly times: readonly number[];
+  end(): Promise<void>;
+}
+
+interface Far {
+  readonly answers?: boolean;
+  readonly session?: Partial<Session>;
+}
+
+class PromptSender extends FakeSender {
+  readonly times: number[] = [];
+  readonly #clock: VirtualClock;
+  readonly #answers: boolean;
+  constructor(clock: VirtualClock, answers: boolean) {
+    super();
+    this.#clock = clock;
+    this.#answers = answers;
+  }
+  override async heartbeat() {
+    this.times.push(this.#clock.now());
+    if (!this.#answers) throw new FustorError("FUSTOR_SENDER_UNREACHABLE", "nobody is there", { retryable: true });
+    return { role: "leader", commands: [], snapshotNeeded: false } as const;
+  }
+}
+
+/** A heartbeat that begins now. */
+function beat(clock: VirtualClock, { answers = true, session = {} }: Far = {}): Beats {
+  const sender = new PromptSender(clock, answers);
+  const heartbeat = new Heartbeat({
+    sender,
+    session: { sessionId: "s", role: "leader", sessionTimeoutMs: TIMEOUT_MS, ...session },
+    askedAt: clock.now(),
+    ambience: clock,
+    canRealtime: () => true,
+    onAnswer: () => undefined,
+    onFailure: () => undefined,
+  });
+  const ending = new AbortController();
+  const run = heartbeat.run(ending.signal).catch(() => undefined);
+  return {
+    times: sender.times,
+    end: async () => {
+      ending.abort();
+      await run;
+    },
+  };
+}
+
+const gaps = (times: readonly number[]): number[] => times.slice(1).map((at, before) => at - (times[before] ?? at));
+
+async function gapsWith(dice: number, far: Far = {}, passMs = 10 * INTERVAL_MS): Promise<number[]> {
+  const clock = new VirtualClock(() => dice);
+  const beats = beat(clock, far);
+  await clock.passTo(passMs);
+  await beats.end();
+  expect(beats.times[0]).toBe(0);
+  return gaps(beats.times);
+}
+
+/** So many heartbeats that began at one instant, until then. */
+async function crowd(count: number, seed: number, far: Far, passMs: number): Promise<readonly (readonly number[])[]> {
+  const clock = new VirtualClock(seededRandom(seed));
+  const all = Array.from({ length: count }, () => beat(clock, far));
+  await clock.passTo(passMs);
+  for (const beats of all) await beats.end();
+  return all.map(({ times }) => times);
+}
+
+describe("heartbeats", () => {
+  it("come at once, then a third of the session's timeout apart, or up to a fifth of that sooner", async () => {
+    expect(new Set(await gapsWith(0))).toEqual(new Set([INTERVAL_MS]));
+    for (const gap of await gapsWith(HIGHEST)) expect(gap).toBeCloseTo(0.8 * INTERVAL_MS);
+    for (const gap of await gapsWith(0.5)) expect(gap).toBeCloseTo(0.9 * INTERVAL_MS);
+  });
+
+  it("never come sooner than the far side's least, whatever the dice say", async () => {
+    const session = { sessionTimeoutMs: 300, leastHeartbeatMs: 1000 };
+    expect(new Set(await gapsWith(HIGHEST, { session }))).toEqual(new Set([1000]));
+  });
+
+  it.each([1, 2, 3])("of many pipes that began together come apart (dice %i)", async (seed) => {
+    const [count, width] = [200, INTERVAL_MS / 50];
+    const all = await crowd(count, seed, {}, 20 * INTERVAL_MS);
+    const fullest = (turn: number): number =>
+      fullestWindow(
+        all.map((times) => times[turn] ?? Number.NaN),
+        width,
+      );
+    expect(fullest(0)).toBe(count);
+    // In one fiftieth of the interval: a tenth of an even spread at once, and nearly even after some turns.
+    expect(fullest(1)).toBeLessThan(count / 4);
+    expect(fullest(15)).toBeLessThan(count / 10);
+    for (const times of all) {
+      expect(Math.min(...gaps(times))).toBeGreaterThanOrEqual(0.8 * INTERVAL_MS);
+      expect(Math.max(...gaps(times))).toBeLessThanOrEqual(INTERVAL_MS);
+    }
+  });
+});
+
+describe("heartbeats that fail", () => {
+  it("are tried again after an eighth to a quarter of the interval", async () => {
+    const far = { answers: false };
+    expect(new Set(await gapsWith(0, far, TIMEOUT_MS / 2))).toEqual(new Set([INTERVAL_MS / 8]));
+    for (const gap of await gapsWith(HIGHEST, far, TIMEOUT_MS / 2)) expect(gap).toBeCloseTo(INTERVAL_MS / 4);
+  });
+
+  it("are not tried more often than every 50 ms, nor than every quarter of the far side's least", async () => {
+    const answers = false;
+    const short = await gapsWith(0, { answers, session: { sessionTimeoutMs: 300 } }, 200);
+    expect(new Set(short)).toEqual(new Set([50]));
+    const session = { sessionTimeoutMs: 3000, leastHeartbeatMs: 1000 };
+    expect(new Set(await gapsWith(0, { answers, session }, 2000))).toEqual(new Set([250]));
+  });
+
+  it.each([1, 2, 3])("with many pipes at one instant are tried again apart (dice %i)", async (seed) => {
+    const [count, width] = [200, INTERVAL_MS / 80];
+    const all = await crowd(count, seed, { answers: false }, TIMEOUT_MS);
+    const fullest = (turn: number): number =>
+      fullestWindow(
+        all.map((times) => times[turn] ?? Number.NaN),
+        width,
+      );
+    expect(fullest(0)).toBe(count);
+    // A tenth of the span in which they may come.
+    expect(fullest(1)).toBeLessThan(count / 4);
+  });
+});
