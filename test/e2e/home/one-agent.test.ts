@@ -132,7 +132,8 @@ describe("a running agent", () => {
     const home = await echoHome();
     const agent = cli(["start"], { home });
     await agent.until("the snapshot is complete", ({ stdout }) => stdout.includes("snapshot is complete"));
-    await rm(home, { recursive: true });
+    // The agent may write a file of its state at that moment.
+    await rm(home, { recursive: true, maxRetries: 20, retryDelay: 20 });
     const { code, stderr } = await agent.ended;
     expect(code).toBe(1);
     expect(stderr).toContain(`the home ${home} was removed or replaced: stopping`);
