@@ -31,6 +31,8 @@ export const TARGETS = [
     "bulk/superseded",
     "receiver/stale-rows",
     "session/scheduler",
+    "session/session-state",
+    "session/perform",
     "send/delivery",
   ].map((name) => ({
     file: `src/pipe/${name}.ts`,

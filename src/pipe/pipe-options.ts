@@ -2,7 +2,7 @@
 
 import type { BusClock } from "../bus/bus-clock.ts";
 import type { BusSubscription } from "../bus/event-bus.ts";
-import type { Command, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
+import type { Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
 import type { Phase } from "./phase.ts";
 import type { CompileMapping } from "./row-program.ts";
 
@@ -89,12 +89,6 @@ export interface DeletedStore {
   replace(all: DeletedKeys): void;
 }
 
-/** Carries out what the far side asks for with its heartbeats. Called one command after the other; a throw is logged. */
-export interface CommandHandler {
-  /** False when the command's type is not known. */
-  handle(command: Command): boolean | Promise<boolean>;
-}
-
 /** A change or row that the far side refuses whatever is done. */
 export interface PoisonRow {
   /** Its key, or where it was when the key cannot be told. */
@@ -115,8 +109,6 @@ export interface PipeParts {
   readonly ambience: Ambience;
   /** Turns a `fields_mapping` into a program for rows in bulk; without it each of them is parsed. */
   readonly compileMapping?: CompileMapping;
-  /** Without one every command is unknown. */
-  readonly commands?: CommandHandler;
   /** Told of each row that was set aside. */
   readonly onPoison?: (row: PoisonRow) => void;
 }

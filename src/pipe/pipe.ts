@@ -17,9 +17,9 @@ import { Completeness } from "./receiver/completeness.ts";
 import { Tombstones } from "./receiver/tombstones.ts";
 import type { BatchContext } from "./send/batch.ts";
 import { BatchLimits } from "./send/batch-limits.ts";
-import { CommandQueue } from "./session/commands.ts";
 import { Connector, type OpenSession, shortId } from "./session/connector.ts";
 import { type SessionEnd, SessionRun } from "./session/session.ts";
+import type { SessionEvent } from "./session/session-events.ts";
 
 export interface StopOptions {
   /** How long what is queued may still be sent. Closing the session takes up to 2.5 s on top. Default 5 s. */
@@ -40,7 +40,6 @@ export class Pipe {
   readonly #builder: EnvelopeBuilder;
   readonly #context: BatchContext;
   readonly #limits: BatchLimits;
-  readonly #commands: CommandQueue;
   readonly #stopping = new AbortController();
   #phase: PipePhase = { kind: "stopped" };
   /** The session being served. */
@@ -76,7 +75,6 @@ export class Pipe {
         this.#counters.rowsSent[phase] += rows;
       },
     };
-    this.#commands = new CommandQueue(parts.commands, parts.logger);
     this.#connector = this.#makeKeeper();
   }
 
@@ -207,7 +205,7 @@ export class Pipe {
 
   async #serve(open: OpenSession): Promise<SessionEnd> {
     this.#parts.store.noteTookOver?.(false);
-    this.#session = new SessionRun({
+    const makings = {
       open,
       pipe: this.#parts,
       limits: this.#limits,
@@ -222,11 +220,8 @@ export class Pipe {
         stoppedRunAliveAt: this.#stoppedRunAliveAt,
         mayFollowOthers: this.#sessions++ > 0,
       },
-      onCaughtUp: () => {
-        this.#earlierRunAliveAt = undefined;
-      },
-      onHeartbeat: (answer) => this.#onHeartbeat(answer),
-    });
+    };
+    this.#session = new SessionRun(makings, (event) => this.#onSessionEvent(event));
     this.#refreshSource();
     if (this.#stopping.signal.aborted) this.#session.stop(this.#deadlineMs);
     const end = await this.#session.run();
@@ -289,12 +284,17 @@ export class Pipe {
     });
   }
 
+  #onSessionEvent(event: SessionEvent): void {
+    if (event.kind === "heartbeat answered") this.#onHeartbeat(event.answer);
+    // What the run before may have left behind was put right.
+    if (event.kind === "snapshot complete" || event.kind === "restated") this.#earlierRunAliveAt = undefined;
+  }
+
   #onHeartbeat(answer: HeartbeatAnswer): void {
     if (answer.role !== this.#role) {
       this.#parts.logger.info({ role: answer.role }, "the role changed");
       this.#apply({ kind: "role_changed", role: answer.role });
     }
-    this.#commands.add(answer.commands.filter(({ type }) => type !== "scan"));
     this.#noteSkew(answer.clockSkewMs);
     this.#refreshSource();
   }

@@ -119,9 +119,9 @@ export class AuditJob implements BulkJob<AuditOrder> {
   }
 
   frame(_: Run<AuditOrder>, { ranges, revived }: Cut): readonly Batch[] {
-    const { context, index, openAudit } = this.#parts;
+    const { context, bus, openAudit } = this.#parts;
     openAudit.begin("audit");
-    return [new BulkBatch("audit", ranges, revived, index(), context)];
+    return [new BulkBatch("audit", ranges, revived, bus.committedIndex, context)];
   }
 
   endOf(): "audit" {

@@ -1,4 +1,5 @@
 /** What all jobs in bulk of a session are made of, and what they tell it. */
+import type { BusSubscription } from "../../bus/event-bus.ts";
 import type { SourceDriver } from "../../sdk/index.ts";
 import type { BatchSize } from "../send/work-item.ts";
 import type { RunnerParts } from "./runner.ts";
@@ -12,6 +13,8 @@ export type BulkEvent =
   | { readonly kind: "took over" }
   /** What changed around the end of the run before was told again. */
   | { readonly kind: "restated" }
+  /** The receiver asked for a snapshot at that moment, and it was too soon for one. */
+  | { readonly kind: "snapshot wanted"; readonly askedAt: number }
   /** Changes cannot be told by their directories. */
   | { readonly kind: "changes lost"; readonly reason: string };
 
@@ -22,7 +25,7 @@ export interface BulkParts extends RunnerParts {
   readonly pace: BatchSize;
   /** The schema knows tombstones. */
   readonly revives: boolean;
-  /** Index for rows in bulk: the newest that does not overtake a live change still to come. */
-  readonly index: () => number;
+  /** Whose index rows in bulk carry: the newest that does not overtake a live change still to come. */
+  readonly bus: Pick<BusSubscription, "committedIndex">;
   readonly emit: (event: BulkEvent) => void;
 }

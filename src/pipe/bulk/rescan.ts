@@ -121,12 +121,12 @@ export class RescanJob implements BulkJob<RescanOrder> {
 
   /** The audit's rows first. */
   frame(run: Run<RescanOrder>, cut: Cut): readonly Batch[] {
-    const { context, limits, index, openAudit } = this.#parts;
+    const { context, limits, bus, openAudit } = this.#parts;
     const { told, changes } = this.#split(run, cut);
     this.#rows += changes.length;
-    const indexes = changes.map(() => index());
+    const indexes = changes.map(() => bus.committedIndex);
     const live = liveBatches(planItems({ changes, indexes }, context.tombstones), limits, context);
-    const batches = told.length === 0 ? live : [new BulkBatch("audit", told, [], index(), context), ...live];
+    const batches = told.length === 0 ? live : [new BulkBatch("audit", told, [], bus.committedIndex, context), ...live];
     if (run.order.audits && batches.length > 0) openAudit.begin("rescan");
     return batches;
   }

@@ -91,6 +91,6 @@ export class RestatementJob implements BulkJob<RestatementOrder> {
     const isContainer = row.is_directory === true;
     // The sequence only says which rows in bulk a change supersedes: none, they are all of this state.
     const change: Change = { op: "update", key: String(row.path), row, sequence: 0, isContainer };
-    return { change, index: this.#parts.index(), revive: true };
+    return { change, index: this.#parts.bus.committedIndex, revive: true };
   }
 }

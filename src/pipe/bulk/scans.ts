@@ -97,8 +97,8 @@ export class ScanJob implements BulkJob<ScanOrder> {
   }
 
   frame(_: Run<ScanOrder>, { ranges, revived }: Cut): readonly Batch[] {
-    const { context, index } = this.#parts;
-    return [new BulkBatch("on_demand_job", ranges, revived, index(), context)];
+    const { context, bus } = this.#parts;
+    return [new BulkBatch("on_demand_job", ranges, revived, bus.committedIndex, context)];
   }
 
   endOf(): undefined {

@@ -6,6 +6,7 @@
  * sent, the next promotion starts anew.
  */
 import { type AuditOptions, type BulkRows, describeError, isFustorError } from "../../sdk/index.ts";
+import type { PipeStore } from "../pipe-options.ts";
 import type { SnapshotState } from "../pipe-status.ts";
 import { StaleAfterTakeover } from "../receiver/stale-rows.ts";
 import { type Batch, BulkBatch, EndBatch } from "../send/batch.ts";
@@ -23,8 +24,8 @@ type SnapshotOrder =
 export interface SnapshotParts extends BulkParts {
   /** The shortest time between the beginnings of two that the receiver asks for. */
   readonly betweenAskedMs: number;
-  /** Rows of the last whole snapshot, when that is known. */
-  readonly lastTotal: () => number | undefined;
+  /** Knows how many rows the last whole snapshot had. */
+  readonly store: Pick<PipeStore, "lastSnapshotRows">;
 }
 
 export class SnapshotJob implements BulkJob<SnapshotOrder> {
@@ -43,7 +44,7 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
     this.#parts = parts;
     this.runner = new BulkRunner(this, parts);
     this.#meter = new SnapshotMeter(parts.ambience, parts.logger, () => {
-      const { rows, expectedRows = parts.lastTotal() } = this.progress;
+      const { rows, expectedRows = parts.store.lastSnapshotRows?.() } = this.progress;
       return expectedRows === undefined ? { rows } : { rows, expectedRows };
     });
   }
@@ -79,11 +80,11 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
 
   /**
    * Whether one that the receiver asks for may begin now. Not while one runs, nor when the question is older than the last end; one that
-   * comes too soon after the last asked one is put off, and `again` is called when its time has come.
+   * comes too soon after the last asked one is put off, and asked for again when its time has come.
    */
-  mayBeginAsked(askedAt: number, again: () => void): boolean {
+  mayBeginAsked(askedAt: number): boolean {
     if (this.#owed?.kind === "everything" || askedAt < this.#endedAt) return false;
-    const { ambience, betweenAskedMs } = this.#parts;
+    const { ambience, betweenAskedMs, emit } = this.#parts;
     const waitMs = this.#askedBegunAt + betweenAskedMs - ambience.now();
     if (waitMs <= 0) {
       this.#askedBegunAt = ambience.now();
@@ -91,7 +92,7 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
     }
     this.#cancelAsked ??= ambience.setTimer(waitMs, () => {
       this.#cancelAsked = undefined;
-      again();
+      emit({ kind: "snapshot wanted", askedAt });
     });
     return false;
   }
@@ -137,9 +138,9 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   }
 
   frame(_: Run<SnapshotOrder>, { ranges, revived }: Cut): readonly Batch[] {
-    const { context, index } = this.#parts;
+    const { context, bus } = this.#parts;
     this.#trouble = undefined;
-    return [new BulkBatch("snapshot", ranges, revived, index(), context)];
+    return [new BulkBatch("snapshot", ranges, revived, bus.committedIndex, context)];
   }
 
   endOf(): "snapshot" {

@@ -23,18 +23,28 @@ import type { Ambience, PoisonRow } from "../pipe-options.ts";
 import type { Batch } from "./batch.ts";
 import { type BatchLimits, LEAST_BATCH_BYTES } from "./batch-limits.ts";
 
+export type DeliveryEvent =
+  | {
+      readonly kind: "batch accepted";
+      readonly batch: Batch;
+      readonly answer: Acknowledgement;
+      readonly sentAt: number;
+      /** The attempt that was accepted. */
+      readonly tookMs: number;
+    }
+  /** For its content: it is set aside. */
+  | { readonly kind: "row refused"; readonly row: PoisonRow }
+  | { readonly kind: "call failed"; readonly error: unknown };
+
 export interface DeliveryParts {
   readonly sender: SenderDriver;
   readonly sessionId: string;
   readonly ambience: Ambience;
   readonly backoff: BackoffSettings;
   readonly logger: Logger;
-  readonly isSessionFresh: () => boolean;
-  readonly onFailure: (error: unknown) => void;
-  readonly onAnswer: (answer: Acknowledgement, sentAt: number) => void;
-  readonly onPoison: (row: PoisonRow) => void;
-  /** A batch was taken; the attempt that did it took so long. */
-  readonly onTaken: (batch: Batch, tookMs: number) => void;
+  /** Whether the receiver still has the session, as far as the agent can know. */
+  readonly freshness: { isFresh(): boolean };
+  readonly emit: (event: DeliveryEvent) => void;
   /** Learns from bodies that were too large. */
   readonly limits: BatchLimits;
 }
@@ -110,8 +120,8 @@ export class Delivery {
       this.#failures = 0;
       this.#poisonRun = 0;
       const done = this.#done(batch);
-      this.#parts.onTaken(batch, this.#parts.ambience.now() - sentAt);
-      this.#parts.onAnswer(answer, sentAt);
+      const tookMs = this.#parts.ambience.now() - sentAt;
+      this.#parts.emit({ kind: "batch accepted", batch, answer, sentAt, tookMs });
       return done;
     }
   }
@@ -134,7 +144,7 @@ export class Delivery {
 
   #assertMaySend(signal: AbortSignal): void {
     if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "sending was cancelled");
-    if (!this.#parts.isSessionFresh()) {
+    if (!this.#parts.freshness.isFresh()) {
       throw new FustorError("FUSTOR_SESSION_LOST", "no heartbeat was answered for as long as the session lives", {
         details: { expired: true },
       });
@@ -144,7 +154,7 @@ export class Delivery {
   async #pause(error: unknown, signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "sending was cancelled", { cause: error });
     if (isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
-    this.#parts.onFailure(error);
+    this.#parts.emit({ kind: "call failed", error });
     if (this.#failFast) throw error;
     this.#failures++;
     const retryAfterMs = error instanceof FustorError ? error.retryAfterMs : undefined;
@@ -171,7 +181,7 @@ export class Delivery {
     const used = this.#chances.get(batch) ?? 0;
     if (!this.#failFast && used < Math.max(isSuspicious ? 1 : 0, isTiny ? TINY_CHANCES : 0)) {
       this.#chances.set(batch, used + 1);
-      this.#parts.onFailure(error);
+      this.#parts.emit({ kind: "call failed", error });
       const delayMs = isSuspicious ? backoff.maxMs : backoffDelayMs(backoff, used + 1, ambience.random());
       await this.#between.sleep(ambience, delayMs, options.signal);
       return true;
@@ -188,7 +198,7 @@ export class Delivery {
       { row: row.key, phase: row.phase },
       `a row was set aside, the far side refuses it: ${reason}`,
     );
-    this.#parts.onPoison(row);
+    this.#parts.emit({ kind: "row refused", row });
     return false;
   }
 }

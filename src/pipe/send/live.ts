@@ -5,17 +5,20 @@ import { isRevivable, type Tombstones } from "../receiver/tombstones.ts";
 import { type BatchContext, LiveBatch } from "./batch.ts";
 import type { BatchSize, WorkItem } from "./work-item.ts";
 
+export type LiveEvent =
+  | { readonly kind: "changes delivered"; readonly batch: BusBatch }
+  /** Changes are missing, in these directories. */
+  | { readonly kind: "directories lost"; readonly directories: readonly string[] }
+  /** Changes are missing for ever. */
+  | { readonly kind: "changes lost"; readonly reason: string };
+
 export interface LiveParts {
   readonly bus: BusSubscription;
   readonly limits: BatchSize;
   readonly context: BatchContext;
   /** The schema knows tombstones. */
   readonly revives: boolean;
-  /** Changes are missing, in these directories. */
-  readonly onDirty: (directories: readonly string[]) => void;
-  /** Changes are missing for ever. */
-  readonly onLoss: (reason: string) => void;
-  readonly onDelivered: (batch: BusBatch) => void;
+  readonly emit: (event: LiveEvent) => void;
 }
 
 /**
@@ -44,16 +47,16 @@ export class LiveChanges {
   }
 
   next(): WorkItem | undefined {
-    const { bus, limits, onDelivered } = this.#parts;
+    const { bus, limits, emit } = this.#parts;
     for (;;) {
       const taken = bus.take(limits.events * limits.eventRows, limits.bytes);
       if (taken === undefined) return undefined;
       if (taken.kind === "lost") {
-        this.#parts.onLoss(taken.reason);
+        emit({ kind: "changes lost", reason: taken.reason });
         continue;
       }
       if (taken.kind === "dirty") {
-        this.#parts.onDirty(taken.directories);
+        emit({ kind: "directories lost", directories: taken.directories });
         continue;
       }
       return {
@@ -61,7 +64,7 @@ export class LiveChanges {
         isCancelled: () => false,
         delivered: () => {
           bus.commit(taken);
-          onDelivered(taken);
+          emit({ kind: "changes delivered", batch: taken });
         },
         // It stays uncommitted: the pipe rewinds the bus before the next session.
         abandoned: () => undefined,

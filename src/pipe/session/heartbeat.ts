@@ -1,13 +1,10 @@
-/**
- * Keeps a session alive by its own clock, whatever the pushes do, and tells what comes back.
- *
- * The age of a good answer counts from when its request was sent: the far side's timer started later than that.
- */
+/** Keeps a session alive by its own clock, whatever the pushes do, and tells what comes back. */
 
 import { sleep } from "../../bus/bus-clock.ts";
 import { FustorError, type HeartbeatAnswer, isFustorError, type SenderDriver, type Session } from "../../sdk/index.ts";
 import { boundedCall, LateCall } from "../bounded-call.ts";
 import type { Ambience } from "../pipe-options.ts";
+import type { Freshness } from "./freshness.ts";
 
 const SHORTEST_INTERVAL_MS = 100;
 /** By so much of the interval a heartbeat may be early. */
@@ -15,35 +12,36 @@ const JITTER = 0.2;
 /** A hung request must not eat the time in which others would be answered. */
 const SHORTEST_ATTEMPT_MS = 250;
 
+export type HeartbeatEvent =
+  | {
+      readonly kind: "heartbeat answered";
+      readonly answer: HeartbeatAnswer;
+      /** When the question was sent. */
+      readonly sentAt: number;
+      /** The one before failed. */
+      readonly recovered: boolean;
+    }
+  | { readonly kind: "call failed"; readonly error: unknown };
+
 export interface HeartbeatParts {
   readonly sender: SenderDriver;
   readonly session: Session;
-  /** When the session was asked for (monotonic ms). */
-  readonly askedAt: number;
+  readonly freshness: Freshness;
   readonly ambience: Ambience;
-  /** The stream was polled in this session. */
-  readonly canRealtime: () => boolean;
-  /** `sentAt`: when the question was sent; `recovered`: the one before failed. */
-  readonly onAnswer: (answer: HeartbeatAnswer, sentAt: number, recovered: boolean) => void;
-  readonly onFailure: (error: unknown) => void;
+  /** Whether the stream was polled in this session. */
+  readonly stream: { readonly hasPolled: boolean };
+  readonly emit: (event: HeartbeatEvent) => void;
 }
 
 export class Heartbeat {
   readonly #parts: HeartbeatParts;
   readonly #timeoutMs: number;
   readonly #intervalMs: number;
-  #lastGoodAt: number;
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
     this.#timeoutMs = parts.session.sessionTimeoutMs;
     this.#intervalMs = Math.max(SHORTEST_INTERVAL_MS, parts.session.leastHeartbeatMs ?? 0, this.#timeoutMs / 3);
-    this.#lastGoodAt = parts.askedAt;
-  }
-
-  /** Whether the far side still has the session as far as we can know. */
-  isFresh(): boolean {
-    return this.#remainingMs() > 0;
   }
 
   /** Beats at once and then until the signal aborts (resolves) or the session is lost (rejects with FUSTOR_SESSION_LOST). */
@@ -55,33 +53,38 @@ export class Heartbeat {
       if (signal.aborted) return;
       if (isFustorError(failure, "FUSTOR_SESSION_LOST")) throw failure;
       failures = failure === undefined ? 0 : failures + 1;
-      if (!this.isFresh()) throw this.#expired();
-      const goneMs = this.#parts.ambience.now() - sentAt;
+      if (!this.#parts.freshness.isFresh()) throw this.#expired();
+      const { ambience, freshness, session } = this.#parts;
+      const goneMs = ambience.now() - sentAt;
       const pauseMs = failures === 0 ? this.#beatMs() - goneMs : this.#retryMs();
       // A session that lives shorter than that is lost rather than kept alive by a flood.
-      const leastMs = failures === 0 ? (this.#parts.session.leastHeartbeatMs ?? 0) - goneMs : 0;
-      await sleep(this.#parts.ambience, Math.max(0, leastMs, Math.min(pauseMs, this.#remainingMs())), signal);
+      const leastMs = failures === 0 ? (session.leastHeartbeatMs ?? 0) - goneMs : 0;
+      await sleep(ambience, Math.max(0, leastMs, Math.min(pauseMs, freshness.remainingMs())), signal);
     }
   }
 
   /** Undefined = good. */
   async #beat(sentAt: number, recovering: boolean, signal: AbortSignal): Promise<unknown> {
-    const { sender, session, ambience, canRealtime, onAnswer, onFailure } = this.#parts;
-    const boundMs = Math.min(Math.max(this.#intervalMs, SHORTEST_ATTEMPT_MS), Math.max(1, this.#remainingMs()));
+    const { sender, session, ambience, stream, freshness, emit } = this.#parts;
+    const boundMs = Math.min(
+      Math.max(this.#intervalMs, SHORTEST_ATTEMPT_MS),
+      Math.max(1, this.#parts.freshness.remainingMs()),
+    );
     try {
-      const request = { canRealtime: canRealtime() };
+      const request = { canRealtime: stream.hasPolled };
       const answer = await boundedCall(ambience, { boundMs, signal }, (bound) =>
         sender.heartbeat(session.sessionId, request, { signal: bound }),
       );
-      this.#lastGoodAt = sentAt;
-      onAnswer(answer, sentAt, recovering);
+      freshness.note(sentAt);
+      emit({ kind: "heartbeat answered", answer, sentAt, recovered: recovering });
       return undefined;
     } catch (error) {
       const failure =
         error instanceof LateCall
           ? new FustorError("FUSTOR_SENDER_UNREACHABLE", `no answer to a heartbeat within ${Math.round(boundMs)} ms`)
           : (error ?? new Error("a heartbeat failed without a reason"));
-      if (!signal.aborted && !isFustorError(failure, "FUSTOR_SESSION_LOST")) onFailure(failure);
+      if (!signal.aborted && !isFustorError(failure, "FUSTOR_SESSION_LOST"))
+        emit({ kind: "call failed", error: failure });
       return failure;
     }
   }
@@ -97,10 +100,6 @@ export class Heartbeat {
     const quarter = this.#intervalMs / 4;
     const least = Math.max(SHORTEST_INTERVAL_MS / 2, (this.#parts.session.leastHeartbeatMs ?? 0) / 4);
     return Math.max(least, quarter * (0.5 + this.#parts.ambience.random() / 2));
-  }
-
-  #remainingMs(): number {
-    return this.#lastGoodAt + this.#timeoutMs - this.#parts.ambience.now();
   }
 
   #expired(): FustorError {

@@ -8,7 +8,7 @@
 
 import type { BusSubscription } from "../../bus/event-bus.ts";
 import type { Signal } from "../../bus/signal.ts";
-import { describeError, isFustorError, type Logger, type Role, type SenderDriver } from "../../sdk/index.ts";
+import { describeError, isFustorError, type Logger, type SenderDriver } from "../../sdk/index.ts";
 import { boundedCall, linkedTo } from "../bounded-call.ts";
 import type { BulkJobs } from "../bulk/bulk-jobs.ts";
 import type { Ambience } from "../pipe-options.ts";
@@ -16,6 +16,8 @@ import type { Completeness } from "../receiver/completeness.ts";
 import type { Delivery } from "../send/delivery.ts";
 import type { LiveChanges } from "../send/live.ts";
 import type { WorkItem } from "../send/work-item.ts";
+import type { Emit } from "./session-events.ts";
+import { roleOf, type SessionState } from "./session-state.ts";
 
 const LIVE_IN_A_ROW = 4;
 /** For the question how far the far side is; it is not worth more waiting. */
@@ -31,113 +33,38 @@ export interface SchedulerParts {
   readonly news: Signal;
   readonly delivery: Delivery;
   readonly history: Completeness;
-  /** For the snapshot of a leader that begins now; `wasPromoted`: it was a follower before. */
-  readonly reviveFrom: (wasPromoted: boolean) => number | undefined;
-  /** What a follower has to tell again of the run before, epoch second of the change time; undefined = nothing. */
-  readonly restateFrom: number | undefined;
+  readonly plan: { readonly state: SessionState };
+  readonly emit: Emit;
   readonly ambience: Ambience;
   readonly logger: Logger;
 }
 
 export class Scheduler {
   readonly #parts: SchedulerParts;
-  #role: Role;
-  /** A leader that has not begun its snapshot yet. */
-  #owesSnapshot: boolean;
-  /** In this session. */
-  #wasFollower: boolean;
-  #polled = false;
+  #hasPolled = false;
   #liveInARow = 0;
-  #draining = false;
-  #drained = false;
 
-  constructor(role: Role, parts: SchedulerParts) {
+  constructor(parts: SchedulerParts) {
     this.#parts = parts;
-    this.#role = role;
-    this.#owesSnapshot = role === "leader";
-    this.#wasFollower = role === "follower";
   }
 
   /** The stream was polled at least once in this session. */
   get hasPolled(): boolean {
-    return this.#polled;
-  }
-
-  get role(): Role {
-    return this.#role;
-  }
-
-  setRole(role: Role): void {
-    if (role === this.#role) return;
-    this.#role = role;
-    this.#owesSnapshot = role === "leader";
-    this.#parts.bulk.rescan.cancel();
-    this.#parts.bulk.restatement.cancel();
-    if (role === "follower") {
-      this.#wasFollower = true;
-      this.#parts.bulk.snapshot.cancel();
-      this.#parts.bulk.audit.cancel();
-      this.#parts.delivery.wake();
-    }
-    this.#parts.news.raise();
-  }
-
-  /** The far side asks for a snapshot, in an answer to a question sent at `askedAt`. */
-  requestSnapshot(askedAt: number): void {
-    if (this.#role !== "leader" || this.#owesSnapshot || this.#draining) return;
-    if (!this.#parts.bulk.snapshot.mayBeginAsked(askedAt, () => this.requestSnapshot(askedAt))) return;
-    this.#parts.bulk.snapshot.begin();
-    this.#parts.logger.info({}, "the far side asks for a snapshot");
-    this.#parts.bulk.audit.cancel();
-    this.#parts.bulk.rescan.cancel();
-    this.#parts.history.lose();
-    this.#parts.news.raise();
-  }
-
-  /** A snapshot ended, of everything or of nothing. */
-  snapshotEnded(): void {
-    if (this.#role === "leader" && !this.#draining) this.#parts.bulk.audit.begin();
-  }
-
-  /** Changes are gone for good. */
-  lostChanges(reason: string): void {
-    this.#parts.logger.warn({}, `changes were lost, a snapshot has to repair it: ${reason}`);
-    this.#parts.history.lose();
-    if (this.#role !== "leader" || this.#owesSnapshot || this.#draining) return;
-    this.#parts.bulk.audit.cancel();
-    this.#parts.bulk.rescan.cancel();
-    this.#parts.bulk.snapshot.begin();
+    return this.#hasPolled;
   }
 
   /**
-   * Sends what is queued until nothing is, and then ends `run`; the first failure ends it too. What comes meanwhile is sent as well: the
-   * last word on a path that somebody else reports too must not be an old one.
+   * Resolves when the session drains and nothing is queued any more; rejects with FUSTOR_SESSION_LOST or FUSTOR_ABORTED. Nothing is in
+   * flight afterwards. While it drains the first failure ends it, too. What comes meanwhile is sent as well: the last row of a path that
+   * another agent reports, too, must not be an old one.
    */
-  drain(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    this.#owesSnapshot = false;
-    this.#parts.bulk.snapshot.cancel();
-    this.#parts.bulk.audit.cancel();
-    this.#parts.bulk.rescan.cancel();
-    this.#parts.bulk.scans.cancel();
-    this.#parts.bulk.restatement.cancel();
-    this.#parts.delivery.failFast();
-    this.#parts.news.raise();
-  }
-
-  /** Resolves when drained; rejects with FUSTOR_SESSION_LOST or FUSTOR_ABORTED. Nothing is in flight afterwards. */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      const position = await this.#committedIndex(signal);
-      const { positionLost } = this.#parts.bus.start(position ?? -1);
-      this.#parts.history.started(positionLost);
-      this.#beginSnapshot(position);
-      this.#beginRestatement();
-      while (!this.#drained) await this.#turn(signal);
+      await this.#start(signal);
+      for (let goesOn = true; goesOn; ) goesOn = await this.#turn(signal);
     } catch (error) {
-      // While draining any trouble is the end of it, told apart from an ordinary end by nobody.
-      if (!this.#draining || isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
+      // While draining any other trouble is an ordinary end.
+      if (!this.#isDraining || isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
       this.#parts.logger.warn(
         { backlog: this.#parts.bus.backlog },
         `what is queued was not sent: ${describeError(error)}`,
@@ -147,13 +74,36 @@ export class Scheduler {
     }
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #start(signal: AbortSignal): Promise<void> {
+    const { bus, history, emit } = this.#parts;
+    const position = await this.#committedIndex(signal);
+    const { positionLost } = bus.start(position ?? -1);
+    history.started(positionLost);
+    emit({ kind: "position known", holdsHistory: history.isHeldAt(position) });
+    emit({ kind: "stream started" });
+  }
+
+  /** False when the session drains and nothing is left. */
+  async #turn(signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
-    if (this.#owesSnapshot) this.#beginSnapshot(await this.#committedIndex(signal));
+    if (this.#owesSnapshot) {
+      const position = await this.#committedIndex(signal);
+      this.#parts.emit({ kind: "position known", holdsHistory: this.#parts.history.isHeldAt(position) });
+    }
     const item = this.#nextItem();
     if (item !== undefined) await this.#deliver(item, signal);
-    else if (this.#draining) this.#drained = true;
+    else if (this.#isDraining) return false;
     else await this.#somethingToDo(signal);
+    return true;
+  }
+
+  get #isDraining(): boolean {
+    return this.#parts.plan.state.kind === "draining";
+  }
+
+  get #owesSnapshot(): boolean {
+    const { state } = this.#parts.plan;
+    return state.kind === "leading" && state.snapshot === "owed";
   }
 
   #nextItem(): WorkItem | undefined {
@@ -161,16 +111,18 @@ export class Scheduler {
     const bulksTurn = this.#liveInARow > 0 && (bus.isEmpty || this.#liveInARow >= LIVE_IN_A_ROW);
     if (bulksTurn) {
       this.#liveInARow = 0;
-      const item = this.#parts.bulk.next(this.#role);
+      const item = this.#nextBulk();
       if (item !== undefined) return item;
     }
     const item = live.next();
-    this.#polled = true;
-    if (item !== undefined) {
-      this.#liveInARow++;
-      return item;
-    }
-    return this.#parts.bulk.next(this.#role);
+    this.#hasPolled = true;
+    if (item === undefined) return this.#nextBulk();
+    this.#liveInARow++;
+    return item;
+  }
+
+  #nextBulk(): WorkItem | undefined {
+    return this.#parts.bulk.next(roleOf(this.#parts.plan.state));
   }
 
   async #deliver(item: WorkItem, signal: AbortSignal): Promise<void> {
@@ -181,24 +133,6 @@ export class Scheduler {
       if (delivered) item.delivered();
       else item.abandoned();
     }
-  }
-
-  /** Whoever leads ends one snapshot: of everything, or of nothing when the far side holds the history. */
-  #beginSnapshot(committedIndex: number | undefined): void {
-    if (!this.#owesSnapshot) return;
-    this.#owesSnapshot = false;
-    const held = this.#parts.history.isHeldAt(committedIndex);
-    if (!held) this.#parts.history.lose();
-    this.#parts.logger.info({ full: !held }, held ? "the far side holds the history" : "a snapshot begins");
-    this.#parts.bulk.audit.cancel();
-    this.#parts.bulk.rescan.cancel();
-    if (held) this.#parts.bulk.snapshot.beginEnd();
-    else this.#parts.bulk.snapshot.begin(this.#parts.reviveFrom(this.#wasFollower));
-  }
-
-  #beginRestatement(): void {
-    const { bulk, restateFrom } = this.#parts;
-    if (this.#role === "follower" && restateFrom !== undefined && !this.#draining) bulk.restatement.begin(restateFrom);
   }
 
   async #committedIndex(signal: AbortSignal): Promise<number | undefined> {

@@ -15,6 +15,8 @@ import {
 import { boundedCall } from "../bounded-call.ts";
 import type { SentinelCounters } from "../pipe-counters.ts";
 import type { Ambience } from "../pipe-options.ts";
+import type { Freshness } from "./freshness.ts";
+import type { SessionState } from "./session-state.ts";
 
 /** Looked at in one round; the far side asks again for the rest. */
 const MAX_PATHS = 1_000;
@@ -30,11 +32,11 @@ export interface SentinelParts {
   readonly ambience: Ambience;
   readonly logger: Logger;
   readonly counters: SentinelCounters;
-  /** Leading, and the session is alive as far as anybody knows. */
-  readonly mayAct: () => boolean;
+  readonly plan: { readonly state: SessionState };
+  readonly freshness: Freshness;
 }
 
-export class SentinelActivity {
+export class Sentinel {
   readonly #parts: SentinelParts;
   #failing = false;
 
@@ -48,8 +50,13 @@ export class SentinelActivity {
     if (intervalMs <= 0 || source.verify === undefined || sender.getSentinelTasks === undefined) return;
     while (!signal.aborted) {
       await sleep(ambience, intervalMs, signal);
-      if (!signal.aborted && this.#parts.mayAct()) await this.#boundedRound(signal);
+      if (!signal.aborted && this.#mayAct) await this.#boundedRound(signal);
     }
+  }
+
+  /** Leading, and the session is alive as far as the agent knows. */
+  get #mayAct(): boolean {
+    return this.#parts.plan.state.kind === "leading" && this.#parts.freshness.isFresh();
   }
 
   async #boundedRound(signal: AbortSignal): Promise<void> {
@@ -85,6 +92,6 @@ export class SentinelActivity {
     counters.rounds++;
     counters.checked += seen.length;
     counters.missing += seen.filter(({ exists }) => !exists).length;
-    if (updates.length > 0 && this.#parts.mayAct()) await sender.sendSentinelFeedback?.(sessionId, updates, { signal });
+    if (updates.length > 0 && this.#mayAct) await sender.sendSentinelFeedback?.(sessionId, updates, { signal });
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FustorError } from "../../../src/sdk/index.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
+import { createRecordingLogger } from "../../support/recording-logger.ts";
 
 const OLD = 1_700_000_000;
 
@@ -99,16 +100,16 @@ describe("a scan that the far side asks for", () => {
 });
 
 describe("commands that would hand the machine over", () => {
-  it("are refused, and never reach a handler", async () => {
-    const handled: string[] = [];
-    const handle = ({ type }: { readonly type: string }): boolean => handled.push(type) > 0;
-    const harness = harnessWith({ parts: { commands: { handle } } });
-    for (const type of ["upgrade", "update_config", "report_config", "reload_config", "stop_pipe", "mine"]) {
-      harness.fusion.send({ type });
-    }
+  it("are refused, and nothing of what they ask for happens", async () => {
+    const logger = createRecordingLogger();
+    const harness = harnessWith({ parts: { logger } });
+    const refused = ["reload_config", "report_config", "stop_pipe", "update_config", "upgrade"];
+    for (const type of [...refused, "mine"]) harness.fusion.send({ type });
     await harness.start();
-    await until(() => handled.length > 0);
-    expect(handled).toEqual(["mine"]);
+    await until(() => logger.messages().some((message) => message.includes("not known here")));
+    const lines = logger.entries.filter(({ message }) => message.startsWith("commands "));
+    expect(lines.map(({ facts }) => facts.types)).toEqual([refused.join(", "), "mine"]);
+    expect(harness.pipe.status()).toMatchObject({ state: "running", scans: { done: 0 } });
   });
 });
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { Command } from "../../../src/sdk/index.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
 
@@ -183,19 +182,16 @@ describe("a session", () => {
 
   it("runs the known commands that come with it although one of them fails, and warns of unknown ones", async () => {
     const logger = createRecordingLogger();
-    const handled: Command[] = [];
-    const handle = (command: Command): boolean => {
-      if (command.type === "bad") throw new Error("cannot");
-      handled.push(command);
-      return command.type === "good";
-    };
-    const harness = new PipeHarness({ parts: { logger, commands: { handle } } });
-    for (const type of ["bad", "odd", "good"]) harness.fusion.send({ type });
+    const harness = new PipeHarness({ parts: { logger } });
+    harness.source.write("/a", 1, 1_700_000_000, true);
+    const scans = ["/../b", "/a"].map((path) => ({ type: "scan", path }));
+    for (const command of [...scans, { type: "odd" }]) harness.fusion.send(command);
     await harness.start();
-    await until(() => handled.length === 2);
+    await until(() => harness.pipe.status().scans.done === 1);
     await until(() => logger.messages().some((message) => message.includes("not known here")));
-    expect(handled.map(({ type }) => type)).toEqual(["odd", "good"]);
-    expect(logger.messages()).toContain("a command failed: cannot");
+    const completions = () => harness.sender.accepted.filter(({ sourceType }) => sourceType === "job_complete");
+    await until(() => completions().length === 2);
+    expect(harness.pipe.status().scans).toMatchObject({ done: 1, failed: 1, refused: 0 });
   });
 
   it("tells refused and unknown commands in one counted line a heartbeat, cut short", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Freshness } from "../../../../src/pipe/session/freshness.ts";
 import { Heartbeat } from "../../../../src/pipe/session/heartbeat.ts";
 import { FustorError, type Session } from "../../../../src/sdk/index.ts";
 import { FakeSender } from "../../../../src/sdk/testing/fake-sender.ts";
@@ -43,11 +44,10 @@ function beat(clock: VirtualClock, { answers = true, session = {} }: Far = {}): 
   const heartbeat = new Heartbeat({
     sender,
     session: { sessionId: "s", role: "leader", sessionTimeoutMs: TIMEOUT_MS, ...session },
-    askedAt: clock.now(),
+    freshness: new Freshness(clock, session.sessionTimeoutMs ?? TIMEOUT_MS, clock.now()),
     ambience: clock,
-    canRealtime: () => true,
-    onAnswer: () => undefined,
-    onFailure: () => undefined,
+    stream: { hasPolled: true },
+    emit: () => undefined,
   });
   const ending = new AbortController();
   const run = heartbeat.run(ending.signal).catch(() => undefined);

@@ -1,0 +1,26 @@
+/** Everything that happens in a session, whichever part of it noticed. */
+import type { BulkEvent } from "../bulk/bulk-parts.ts";
+import type { DeliveryEvent } from "../send/delivery.ts";
+import type { LiveEvent } from "../send/live.ts";
+import type { HeartbeatEvent } from "./heartbeat.ts";
+
+/** How far the receiver is was asked. `holdsHistory`: it holds everything before the stream. */
+export interface PositionKnown {
+  readonly kind: "position known";
+  readonly holdsHistory: boolean;
+}
+
+export type SessionEvent =
+  | BulkEvent
+  | DeliveryEvent
+  | LiveEvent
+  | HeartbeatEvent
+  | PositionKnown
+  /** The stream of changes was opened; after the first "position known". */
+  | { readonly kind: "stream started" }
+  /** The snapshot that the receiver asks for may begin. */
+  | { readonly kind: "snapshot granted" }
+  /** The pipe is to be stopped: what is queued is still sent. */
+  | { readonly kind: "stop" };
+
+export type Emit = (event: SessionEvent) => void;
