@@ -11,8 +11,8 @@ export interface BackoffSettings {
 const SHORTEST_MS = 20;
 
 /**
- * The pause after the n-th failure in a row (n >= 1), slept once: a random part of a bound that grows, so that many agents do
- * not come back together. What the far side asked to wait is the least.
+ * The pause after the n-th failure in a row (n >= 1), slept once: a random part of a bound that grows, so that many
+ * agents do not come back together. What the receiver asked to wait is the least.
  */
 export function backoffDelayMs(settings: BackoffSettings, failures: number, random: number, retryAfterMs = 0): number {
   const { firstMs, multiplier, maxMs, maxConsecutiveErrors } = settings;

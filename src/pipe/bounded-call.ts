@@ -1,6 +1,6 @@
 /**
- * Waiting that ends in time: calls of a driver with a bound of our own (a driver that does not heed its signal is not waited for), and pauses
- * that can be cut short.
+ * Waiting that ends in time: calls of a driver with a bound of our own (a driver that does not heed its signal is not
+ * waited for), and pauses that can be cut short.
  */
 import { type BusClock, sleep } from "../bus/bus-clock.ts";
 import { FustorError } from "../sdk/index.ts";
@@ -52,8 +52,8 @@ export interface CallBound {
 }
 
 /**
- * Hands a signal to the call that aborts after `boundMs` or with `signal`, and rejects no later than that: with {@link LateCall} when
- * it was the bound.
+ * Hands a signal to the call that aborts after `boundMs` or with `signal`, and rejects no later than that: with {@link
+ * LateCall} when it was the bound.
  */
 export async function boundedCall<T>(
   clock: Pick<BusClock, "setTimer">,

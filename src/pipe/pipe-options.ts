@@ -31,9 +31,9 @@ export interface PipeSettings {
   readonly batchBytes: number;
   /** Rows in bulk wait while live changes are later than this; 0 = they never do. */
   readonly snapshotPauseLagMs: number;
-  /** Between two audits of a leader; the far side's answer overrides it. 0 = none, not even after a take-over. */
+  /** Between two audits of a leader; the receiver's answer overrides it. 0 = none, not even after a take-over. */
   readonly auditIntervalMs: number;
-  /** Between two questions of a leader for suspects; the far side's answer overrides it. 0 = none. */
+  /** Between two questions of a leader for suspects; the receiver's answer overrides it. 0 = none. */
   readonly sentinelIntervalMs: number;
 }
 
@@ -48,15 +48,18 @@ export interface PipeStore {
   /** Absent: forgotten with the process. */
   readonly deleted?: DeletedStore;
   /**
-   * When an earlier run last knew its session to be alive, epoch milliseconds; undefined = nobody knows. Asked once, before the first
-   * `noteHeartbeat`.
+   * When an earlier run last knew its session to be alive, epoch milliseconds; undefined = nobody knows. Asked once,
+   * before the first `noteHeartbeat`.
    */
   lastGoodHeartbeat?(): Promise<number | undefined>;
-  /** Called at each good heartbeat; how often it is written down is the store's affair, its last value may be some seconds old. */
+  /**
+   * Called at each good heartbeat; how often it is written down is the store's affair, its last value may be some
+   * seconds old.
+   */
   noteHeartbeat?(epochMs: number): void;
   /**
-   * Whether an earlier run led and had sent every audit that its take-over asked for: nothing of the leaders before it can be on its way.
-   * Asked once, before the first `noteTookOver`.
+   * Whether an earlier run led and had sent every audit that its take-over asked for: nothing of the leaders before it
+   * can be on its way. Asked once, before the first `noteTookOver`.
    */
   tookOver?(): Promise<boolean>;
   noteTookOver?(done: boolean): void;
@@ -75,8 +78,8 @@ export interface DeletedKeys {
 }
 
 /**
- * The deleted keys on disk. What `note` was given has to survive the death of the process (a write without fsync does), not that of
- * the machine. Calls never wait and never throw; their order counts.
+ * The deleted keys on disk. What `note` was given has to survive the death of the process (a write without fsync does),
+ * not that of the machine. Calls never wait and never throw; their order counts.
  */
 export interface DeletedStore {
   /** What earlier runs left, asked once before the first `note`. Undefined = it could not be read: nobody knows. */
@@ -89,7 +92,7 @@ export interface DeletedStore {
   replace(all: DeletedKeys): void;
 }
 
-/** A change or row that the far side refuses whatever is done. */
+/** A change or row that the receiver refuses whatever is done. */
 export interface PoisonRow {
   /** Its key, or where it was when the key cannot be told. */
   readonly key: string;

@@ -1,4 +1,7 @@
-/** What the world may know about a pipe at any moment: `status`, the control socket and the status page show it as it is. */
+/**
+ * What the world may know about a pipe at any moment: `status`, the control socket and the status page show it as it
+ * is.
+ */
 import type { Role } from "../sdk/index.ts";
 
 export type PipeState =
@@ -39,7 +42,7 @@ export interface SentinelStatus {
   readonly failures: number;
 }
 
-/** Scans that the far side asked for. */
+/** Scans that the receiver asked for. */
 export interface ScanStatus {
   readonly done: number;
   readonly failed: number;
@@ -48,7 +51,7 @@ export interface ScanStatus {
 }
 
 /**
- * Directories told again because the changes in them were too many to be kept for a far side that is away or too slow.
+ * Directories told again because the changes in them were too many to be kept for a receiver that is away or too slow.
  */
 export interface RescanStatus {
   readonly state: "none" | "waiting" | "running";
@@ -83,7 +86,7 @@ export interface PipeStatus {
   readonly sentinel: SentinelStatus;
   readonly scans: ScanStatus;
   readonly rescans: RescanStatus;
-  /** Rows accepted by the far side, by phase. */
+  /** Rows accepted by the receiver, by phase. */
   readonly rowsSent: {
     readonly message: number;
     readonly snapshot: number;
@@ -93,11 +96,14 @@ export interface PipeStatus {
   readonly batchesSent: number;
   /** Bytes of bodies with events that were answered, as they were on the wire. */
   readonly bytesSent?: number;
-  /** Calls to the far side that failed: sessions, heartbeats and pushes. */
+  /** Calls to the receiver that failed: sessions, heartbeats and pushes. */
   readonly failures: number;
-  /** Rows that the far side refuses, left out. */
+  /** Rows that the receiver refuses, left out. */
   readonly poisonRows: number;
-  /** Times changes were lost, because the far side was too slow or the source's stream was interrupted: a snapshot followed. */
+  /**
+   * Times changes were lost, because the receiver was too slow or the source's stream was interrupted: a snapshot
+   * followed.
+   */
   readonly changesLost: number;
   readonly lastError?: string;
   /** Live changes not yet accepted. */
@@ -106,6 +112,6 @@ export interface PipeStatus {
   readonly lagMs?: number;
   /** Index of the last accepted live event, -1 when none. */
   readonly committedIndex: number;
-  /** Far side's clock minus ours. */
+  /** The receiver's clock minus ours. */
   readonly clockSkewMs?: number;
 }

@@ -1,5 +1,6 @@
 /**
- * Keeps one far side's picture of one source true: gets a session, serves it until it is lost, starts over, and stops in order.
+ * Keeps one receiver's picture of one source true: gets a session, serves it until it is lost, starts over, and stops
+ * in order.
  *
  * The pipe ends neither its sender, nor its bus, nor its source: who made them closes them after `run` resolved.
  */
@@ -90,7 +91,7 @@ export class Pipe {
     this.#session?.wake();
   }
 
-  /** Sends what is queued if the far side answers, closes the session and ends `run`. Idempotent. */
+  /** Sends what is queued if the receiver answers, closes the session and ends `run`. Idempotent. */
   async stop(options: StopOptions = {}): Promise<void> {
     if (!this.#stopping.signal.aborted) {
       this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;

@@ -1,10 +1,10 @@
 /**
  * When a leader audits. Pure.
  *
- * A leader that takes over does not know what the view holds: entries that were deleted while no agent ran, and rows of a session that
- * died, which may still come out of Fusion's queue after our snapshot. So two complete audits follow the snapshot, the second one a
- * session timeout after the first, and then one each interval. The second is left out when no such session can exist
- * (docs/decisions/0005-audits-after-a-start.md).
+ * A leader that takes over does not know what the view holds: entries that were deleted while no agent ran, and rows of
+ * a session that died, which may still come out of Fusion's queue after our snapshot. So two complete audits follow the
+ * snapshot, the second one a session timeout after the first, and then one each interval. The second is left out when
+ * no such session can exist (docs/decisions/0005-audits-after-a-start.md).
  */
 export interface AuditSettings {
   /** Between two periodic audits, 0 = none. */
@@ -27,7 +27,10 @@ export type AuditOutcome =
   /** Rows of it were refused for their content: the same would happen again right away. */
   | "refused";
 
-/** Whose rows may still be under way when we begin to lead: another session's, or none but those of our own run that was stopped. */
+/**
+ * Whose rows may still be under way when we begin to lead: another session's, or none but those of our own run that was
+ * stopped.
+ */
 export type Predecessor = "unknown" | "own run that was stopped";
 
 const AUDITS_AFTER: Record<Predecessor, number> = { unknown: 2, "own run that was stopped": 1 };

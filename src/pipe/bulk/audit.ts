@@ -1,20 +1,23 @@
 /**
- * Audits: all there is, told again, so that the far side can remove what it holds beyond that.
+ * Audits: all there is, told again, so that the receiver can remove what it holds beyond that.
  *
- * An end signal makes the far side delete every child of a directory it was told about when that child was neither told about nor
- * touched by a live row since the audit began. Hence:
+ * An end signal makes the receiver delete every child of a directory it was told about when that child was neither told
+ * about nor touched by a live row since the audit began. Hence:
  *
- *   - The end goes out only after the source finished and every row was accepted. Otherwise nothing more is sent, which is safe, and the
- *     audit starts anew. A row that the far side refuses for its content costs the audit its end, too, a live one that came meanwhile as well.
- *   - The root's row goes first, alone, and nothing else is read before it was accepted. From then on the far side counts an audit as
- *     begun, so a live row that is sent later protects its path, and only such rows supersede rows of the audit:
+ *   - The end goes out only after the source finished and every row was accepted. Otherwise nothing more is sent, which
+ *     is safe, and the audit starts anew. A row that the receiver refuses for its content costs the audit its end, too,
+ *     a live one that came meanwhile as well.
+ *   - The root's row goes first, alone, and nothing else is read before it was accepted. From then on the receiver
+ *     counts an audit as begun, so a live row that is sent later protects its path, and only such rows supersede rows
+ *     of the audit:
  *
  *         read /d/a ............................ dropped, the live row is newer
  *                     live row of /d/a sent      it must not come before the beginning: /d/a would count as not seen
  *
- *   - What an audit says of modification times that were lowered the far side does not believe: see {@link StaleInAudit}.
- *   - A directory's row precedes those of its children, retries included: if the far side forgets what it has seen in between (any new
- *     session makes it), an unseen directory costs coverage, never files.
+ *   - What an audit says of modification times that were lowered the receiver does not believe: see {@link
+ *     StaleInAudit}.
+ *   - A directory's row precedes those of its children, retries included: if the receiver forgets what it has seen in
+ *     between (any new session makes it), an unseen directory costs coverage, never files.
  */
 import { type AuditOptions, type BulkRows, describeError, isFustorError } from "../../sdk/index.ts";
 import type { AuditCounters } from "../pipe-counters.ts";
@@ -22,14 +25,15 @@ import type { AuditState } from "../pipe-status.ts";
 import { StaleInAudit } from "../receiver/stale-rows.ts";
 import { type Batch, BulkBatch } from "../send/batch.ts";
 import { type AuditPlan, type AuditSettings, firstAuditPlan, nextAuditPlan, type Predecessor } from "./audit-plan.ts";
+import type { BulkJob, Reading, Retry, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut } from "./bulk-reader.ts";
 import type { OpenAudit } from "./open-audit.ts";
-import { type BulkJob, BulkRunner, type Reading, type Retry, type Run } from "./runner.ts";
+import { BulkRunner } from "./runner.ts";
 
 export interface AuditParts extends BulkParts {
   readonly settings: AuditSettings & {
-    /** Rows that were read so long ago may still reach the far side. */
+    /** Rows that were read so long ago may still reach the receiver. */
     readonly lateSeconds: number;
   };
   /** Of this session. */
@@ -56,7 +60,10 @@ export class AuditJob implements BulkJob<AuditOrder> {
   readonly #parts: AuditParts;
   #schedule: Schedule = OFF;
   #plan: AuditPlan = { owed: 0, delayMs: undefined };
-  /** Fusion asked for a later snapshot of this session, or it led after it had followed: then nothing is known of those before. */
+  /**
+   * Fusion asked for a later snapshot of this session, or it led after it had followed: then nothing is known of those
+   * before.
+   */
   #predecessor: Predecessor;
   /** Epoch second from which on changes are not yet covered by a complete audit. */
   #coveredUntil: number;

@@ -1,8 +1,8 @@
 /**
  * All work in bulk of a session, and what goes first.
  *
- * A scan that the receiver asked for goes before everything else. A snapshot leaves no room for an audit. An audit and a rescan never run
- * side by side: the end of either answers for all that the receiver has seen.
+ * A scan that the receiver asked for goes before everything else. A snapshot leaves no room for an audit. An audit and
+ * a rescan never run side by side: the end of either answers for all that the receiver has seen.
  */
 import type { Role } from "../../sdk/index.ts";
 import type { BulkGate } from "../send/bulk-gate.ts";
@@ -53,7 +53,9 @@ export class BulkJobs {
     return this.#nextAudit(role);
   }
 
-  /** A row was refused for its content: of an audit or a rescan, or a live one in whose favour they leave their own out. */
+  /**
+   * A row was refused for its content: of an audit or a rescan, or a live one in whose favour they leave their own out.
+   */
   spoil(): void {
     this.audit.runner.spoil();
     this.rescan.runner.spoil();

@@ -1,8 +1,9 @@
 /**
- * One pass over everything there is: pulls chunks from the source a little ahead of the scheduler and cuts batches out of them.
+ * One pass over everything there is: pulls chunks from the source a little ahead of the scheduler and cuts batches out
+ * of them.
  *
- * Chunks belong to a small pool of the source. Each is released exactly once: when the item that held its last row was settled,
- * or when the pass is dropped, but never while a batch with rows of it is in flight.
+ * Chunks belong to a small pool of the source. Each is released exactly once: when the item that held its last row was
+ * settled, or when the pass is dropped, but never while a batch with rows of it is in flight.
  */
 import { Signal } from "../../bus/signal.ts";
 import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
@@ -26,7 +27,7 @@ export interface Progress {
 /** Rows to be sent together. */
 export interface Cut {
   readonly ranges: readonly RowRange[];
-  /** Rows whose path has a tombstone at the far side, or may have, or a younger time. */
+  /** Rows whose path has a tombstone at the receiver, or may have, or a younger time. */
   readonly revived: readonly Row[];
   /** To be called once when nothing of the cut is in flight any more. */
   readonly settle: () => void;
@@ -97,7 +98,10 @@ export class BulkReader {
     return undefined;
   }
 
-  /** Stops reading and gives every chunk back, those in flight when they are settled. Resolves when the source is left alone. */
+  /**
+   * Stops reading and gives every chunk back, those in flight when they are settled. Resolves when the source is left
+   * alone.
+   */
   async drop(): Promise<void> {
     this.#abort.abort();
     if (!this.#inFlight) this.#releaseQueue();

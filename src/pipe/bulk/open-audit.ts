@@ -1,8 +1,8 @@
 /**
  * Which audit the receiver may count as begun and not ended, in one session.
  *
- * The receiver goes on counting what it has seen until it gets an end. So an end answers for everything that was sent since the last one: the
- * end of a full audit may do that, the end of a rescan only for what rescans have sent.
+ * The receiver goes on counting what it has seen until it gets an end. So an end answers for everything that was sent
+ * since the last one: the end of a full audit may do that, the end of a rescan only for what rescans have sent.
  */
 export class OpenAudit {
   #begunBy: "audit" | "rescan" | undefined;

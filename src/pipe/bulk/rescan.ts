@@ -1,17 +1,20 @@
 /**
  * A rescan: directories whose changes were too many to be kept are told again, instead of a snapshot of everything.
  *
- * Each directory's row goes out as a row of an audit and, as those of its children, as a live row: only live rows win over whatever the far
- * side holds, lower modification times and lift tombstones. The end of the audit then makes it remove the children of these directories that
- * were not told, which is all that is left to do: a directory that is gone was a child of one of them.
+ * Each directory's row goes out as a row of an audit and, as those of its children, as a live row: only live rows win
+ * over whatever the far side holds, lower modification times and lift tombstones. The end of the audit then makes it
+ * remove the children of these directories that were not told, which is all that is left to do: a directory that is
+ * gone was a child of one of them.
  *
- *   - One such audit at a time, be it a full one or this: an end answers for everything that the far side has seen since the last one. After
- *     a full audit that got no end, a rescan sends live rows only and leaves the removing to the next full one. So does a follower.
+ *   - One such audit at a time, be it a full one or this: an end answers for everything that the receiver has seen
+ *     since the last one. After a full audit that got no end, a rescan sends live rows only and leaves the removing to
+ *     the next full one. So does a follower.
  *   - The first row goes alone, and everything else is read after it was accepted: see audits.
- *   - A row that a live change has overtaken is left out. A directory's audit row is left out only after a delete: otherwise the
- *     far side would not look for what is missing in it.
- *   - The end goes out only after every row was accepted. A rescan that is cut short ends nothing: its directories wait for the next one, also
- *     across sessions. One that cannot be carried out (again and again, or because a row is refused) is given up for a snapshot.
+ *   - A row that a live change has overtaken is left out. A directory's audit row is left out only after a delete:
+ *     otherwise the receiver would not look for what is missing in it.
+ *   - The end goes out only after every row was accepted. A rescan that is cut short ends nothing: its directories wait
+ *     for the next one, also across sessions. One that cannot be carried out (again and again, or because a row is
+ *     refused) is given up for a snapshot.
  */
 
 import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
@@ -21,10 +24,11 @@ import type { RescanCounters } from "../pipe-counters.ts";
 import { type Batch, BulkBatch } from "../send/batch.ts";
 import { liveBatches, planItems } from "../send/live.ts";
 import type { WorkItem } from "../send/work-item.ts";
+import type { BulkJob, Reading, Retry, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut } from "./bulk-reader.ts";
 import type { OpenAudit } from "./open-audit.ts";
-import { type BulkJob, BulkRunner, type Reading, type Retry, type Run } from "./runner.ts";
+import { BulkRunner } from "./runner.ts";
 
 const MOST_FAILURES = 3;
 /** A file that was modified since may have a writer still. */

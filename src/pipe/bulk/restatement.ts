@@ -1,18 +1,19 @@
 /**
  * What a follower tells once when it follows a run of its own that crashed.
  *
- * The dead run may have sent an old reading of a path, or its delete, after the leader had sent a newer one, and died before its own newer
- * one. The leader knows nothing of that. So whatever changed around the crash is told again by live rows in the reviving form. A leader
- * needs none: its snapshot does the same.
+ * The dead run may have sent an old reading of a path, or its delete, after the leader had sent a newer one, and died
+ * before its own newer one. The leader knows nothing of that. So whatever changed around the crash is told again by
+ * live rows in the reviving form. A leader needs none: its snapshot does the same.
  */
 import { type AuditOptions, type BulkRows, type Change, describeError, type Row } from "../../sdk/index.ts";
 import type { LiveItem } from "../encode/envelope-builder.ts";
 import { StaleAfterTakeover } from "../receiver/stale-rows.ts";
 import type { Batch } from "../send/batch.ts";
 import { liveBatches } from "../send/live.ts";
+import type { BulkJob, Reading, Retry, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut } from "./bulk-reader.ts";
-import { type BulkJob, BulkRunner, type Reading, type Retry, type Run } from "./runner.ts";
+import { BulkRunner } from "./runner.ts";
 
 /** `since`: epoch second of the change time. */
 interface RestatementOrder {

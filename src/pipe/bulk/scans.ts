@@ -1,13 +1,15 @@
 /**
- * Scans that the far side asks for with its heartbeats: the rows at a path as `on_demand_job` batches, then one `job_complete`, whatever
- * became of it. One scan at a time, the others wait in a short queue; leaders and followers alike. The session's end ends them all.
+ * Scans that the receiver asks for with its heartbeats: the rows at a path as `on_demand_job` batches, then one
+ * `job_complete`, whatever became of it. One scan at a time, the others wait in a short queue; leaders and followers
+ * alike. The session's end ends them all.
  */
 import { type AuditOptions, type BulkRows, type Command, describeError, excerpt } from "../../sdk/index.ts";
 import type { ScanCounters } from "../pipe-counters.ts";
 import { type Batch, BulkBatch, CompletionBatch } from "../send/batch.ts";
+import type { BulkJob, Ending, Reading, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut } from "./bulk-reader.ts";
-import { type BulkJob, BulkRunner, type Ending, type Reading, type Run } from "./runner.ts";
+import { BulkRunner } from "./runner.ts";
 
 /** Waiting beside the one that runs; further ones are refused. */
 const MAX_WAITING = 16;

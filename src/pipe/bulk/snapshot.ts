@@ -1,18 +1,19 @@
 /**
- * The snapshot of a session's leader: one pass over everything, then one end signal; or, when the receiver holds the history
- * already, the end signal alone.
+ * The snapshot of a session's leader: one pass over everything, then one end signal; or, when the receiver holds the
+ * history already, the end signal alone.
  *
- * A source that fails in the middle means a new pass after a pause, never an end. Losing the leadership drops the pass: nothing more is
- * sent, the next promotion starts anew.
+ * A source that fails in the middle means a new pass after a pause, never an end. Losing the leadership drops the pass:
+ * nothing more is sent, the next promotion starts anew.
  */
 import { type AuditOptions, type BulkRows, describeError, isFustorError } from "../../sdk/index.ts";
 import type { PipeStore } from "../pipe-options.ts";
 import type { SnapshotState } from "../pipe-status.ts";
 import { StaleAfterTakeover } from "../receiver/stale-rows.ts";
 import { type Batch, BulkBatch, EndBatch } from "../send/batch.ts";
+import type { BulkJob, Ending, Reading, Retry, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut, Progress } from "./bulk-reader.ts";
-import { type BulkJob, BulkRunner, type Ending, type Reading, type Retry, type Run } from "./runner.ts";
+import { BulkRunner } from "./runner.ts";
 import { SnapshotMeter, type SnapshotPace } from "./snapshot-meter.ts";
 
 /** `staleFrom`: epoch second, see {@link StaleAfterTakeover}. */
@@ -67,7 +68,10 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
     return this.#meter.pace;
   }
 
-  /** Begins a snapshot of everything. One that runs is dropped, but the rows that it was to revive are still to be revived. */
+  /**
+   * Begins a snapshot of everything. One that runs is dropped, but the rows that it was to revive are still to be
+   * revived.
+   */
   begin(staleFrom?: number): void {
     const before = this.#owed?.kind === "everything" ? this.#owed.staleFrom : undefined;
     this.#owe({ kind: "everything", staleFrom: staleFrom ?? before });
@@ -79,8 +83,8 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   }
 
   /**
-   * Whether one that the receiver asks for may begin now. Not while one runs, nor when the question is older than the last end; one that
-   * comes too soon after the last asked one is put off, and asked for again when its time has come.
+   * Whether one that the receiver asks for may begin now. Not while one runs, nor when the question is older than the
+   * last end; one that comes too soon after the last asked one is put off, and asked for again when its time has come.
    */
   mayBeginAsked(askedAt: number): boolean {
     if (this.#owed?.kind === "everything" || askedAt < this.#endedAt) return false;

@@ -6,21 +6,23 @@
  *     scan reads /d/a (sequence 5) ......................... sends the row: /d/a is back, for good
  *     live                         rm /d/a (7) sent, accepted
  *
- * So a row is dropped right before it is sent when its key was touched by a live change that was sent with a sequence greater
- * than that of the row's group, or when a container above it was deleted by one. A live change that is still waiting does no harm:
- * it goes out after the row and wins.
+ * So a row is dropped right before it is sent when its key was touched by a live change that was sent with a sequence
+ * greater than that of the row's group, or when a container above it was deleted by one. A live change that is still
+ * waiting does no harm: it goes out after the row and wins.
  *
- * Sequences come from one clock of the source, and each group of rows has its own: what was sent before a group was read never supersedes
- * it. So one table serves all passes that run at the same time. It records while any of them runs, and forgets when the last one ends.
+ * Sequences come from one clock of the source, and each group of rows has its own: what was sent before a group was
+ * read never supersedes it. So one table serves all passes that run at the same time. It records while any of them
+ * runs, and forgets when the last one ends.
  *
- * A touched key costs an entry, an untouched directory nothing but one look: a group (the rows of one directory, read together) is
- * looked into only when something in that directory, or a container above it, was touched.
+ * A touched key costs an entry, an untouched directory nothing but one look: a group (the rows of one directory, read
+ * together) is looked into only when something in that directory, or a container above it, was touched.
  *
- * Bounds. Keys live in two generations; when the younger is full the older is forgotten, so the most recent half million keys are
- * known. What is forgotten was touched long ago; its row, if it is still unsent, can do harm only when a live change
- * lowered the modification time or when the far side forgot its tombstone meanwhile, and the next change or audit repairs that.
- * A forgotten deleted container would bring back a whole subtree: beyond their bound everything is forgotten at once, and `isOverrun` says
- * to each pass that ran by then that it has to start anew, with rows that are newer than everything forgotten.
+ * Bounds. Keys live in two generations; when the younger is full the older is forgotten, so the most recent half
+ * million keys are known. What is forgotten was touched long ago; its row, if it is still unsent, can do harm only when
+ * a live change lowered the modification time or when the receiver forgot its tombstone meanwhile, and the next change
+ * or audit repairs that. A forgotten deleted container would bring back a whole subtree: beyond their bound everything
+ * is forgotten at once, and `isOverrun` says to each pass that ran by then that it has to start anew, with rows that
+ * are newer than everything forgotten.
  */
 import { parentKey } from "../../bus/key-path.ts";
 import type { Change } from "../../sdk/index.ts";

@@ -1,8 +1,9 @@
 /**
- * `fields_mapping` for rows in bulk: a row program maps whole ranges from JSON text to JSON text; only rows it cannot do are parsed.
+ * `fields_mapping` for rows in bulk: a row program maps whole ranges from JSON text to JSON text; only rows it cannot
+ * do are parsed.
  *
- * The chunks are shared and stay as they are: the mapped rows are new chunks in memory of their own. What came before (superseding, halving,
- * revival) works on the rows of the source.
+ * The chunks are shared and stay as they are: the mapped rows are new chunks in memory of their own. What came before
+ * (superseding, halving, revival) works on the rows of the source.
  */
 import type { RowChunk } from "../../sdk/index.ts";
 import type { CompileMapping, MappingStep, RowProgram } from "../row-program.ts";

@@ -72,7 +72,7 @@ export interface EnvelopeBuilderParts {
   readonly compileMapping?: CompileMapping;
   readonly eventRows: number;
   readonly wallClock: () => number;
-  /** The far side should know that it needs a snapshot. */
+  /** The receiver should know that it needs a snapshot. */
   readonly suggestSnapshot: () => boolean;
 }
 
@@ -104,7 +104,7 @@ export class EnvelopeBuilder {
     return this.#envelope(phase, [], true);
   }
 
-  /** Neither an end nor a batch: the far side drops the events of whatever carries metadata. */
+  /** Neither an end nor a batch: the receiver drops the events of whatever carries metadata. */
   jobComplete(metadata: Readonly<Record<string, unknown>>): Envelope {
     return { sourceType: "job_complete", events: [], isEnd: false, snapshotSyncSuggested: false, metadata };
   }
@@ -130,7 +130,10 @@ export class EnvelopeBuilder {
     ];
   }
 
-  /** One event, or none when the mapping leaves nothing of its rows: an event without rows would count as a failure there. */
+  /**
+   * One event, or none when the mapping leaves nothing of its rows: an event without rows would count as a failure
+   * there.
+   */
   #objectEvents(
     eventType: ChangeOperation,
     rows: readonly Row[],

@@ -1,6 +1,6 @@
 /**
- * `fields_mapping`: a projection of rows, compiled once. Rows are shared between pipes and kept for a retry, so a mapped row is
- * always a new object and mapping the same row twice gives the same result twice.
+ * `fields_mapping`: a projection of rows, compiled once. Rows are shared between pipes and kept for a retry, so a
+ * mapped row is always a new object and mapping the same row twice gives the same result twice.
  */
 import type { Row } from "../../sdk/index.ts";
 import type { FieldMappingRule } from "../pipe-options.ts";
@@ -89,8 +89,8 @@ function define(at: Nested, name: string, value: unknown): void {
 }
 
 /**
- * A word of an audit to the far side, no field of the source: without it everything in a directory that could not be listed would count
- * as gone. So it passes through whatever the rules list, unless one of them makes it itself.
+ * A word of an audit to the receiver, no field of the source: without it everything in a directory that could not be
+ * listed would count as gone. So it passes through whatever the rules list, unless one of them makes it itself.
  */
 const AUDIT_SKIPPED = "audit_skipped";
 

@@ -29,7 +29,9 @@ export const rowText = (chunk: RowChunk, row: number): string =>
 
 export const parseRow = (chunk: RowChunk, row: number): Row => JSON.parse(rowText(chunk, row)) as Row;
 
-/** The `path` member of a row, undefined when it has none. Fast when it comes first and holds nothing that JSON escapes. */
+/**
+ * The `path` member of a row, undefined when it has none. Fast when it comes first and holds nothing that JSON escapes.
+ */
 export function rowPath(chunk: RowChunk, row: number): string | undefined {
   const { buffer } = chunk;
   const start = startOf(chunk, row);
@@ -50,8 +52,8 @@ const DIGIT_0 = 0x30;
 const CREATED_TAILS = [10 + ',"is_directory":true}'.length, 10 + ',"is_directory":false}'.length] as const;
 
 /**
- * Whole seconds of `created_time`, without parsing the row when its members stand as the fs source writes them. Undefined when it has
- * none.
+ * Whole seconds of `created_time`, without parsing the row when its members stand as the fs source writes them.
+ * Undefined when it has none.
  */
 export function rowCreatedSeconds(chunk: RowChunk, row: number): number | undefined {
   const { buffer } = chunk;
@@ -71,8 +73,9 @@ export function rowCreatedSeconds(chunk: RowChunk, row: number): number | undefi
 }
 
 /**
- * Rows that may have a `created_time` between these epoch seconds, ascending, and perhaps others: those whose digits begin as those of both
- * do. Rows whose members do not stand as the fs source writes them are not found. Does not look at rows one by one.
+ * Rows that may have a `created_time` between these epoch seconds, ascending, and perhaps others: those whose digits
+ * begin as those of both do. Rows whose members do not stand as the fs source writes them are not found. Does not look
+ * at rows one by one.
  */
 export function rowsCreatedAbout(chunk: RowChunk, since: number, until: number): number[] {
   const needle = `,"created_time":${sharedHead(String(Math.floor(since)), String(Math.floor(until)))}`;
@@ -108,7 +111,10 @@ function rowAt(chunk: RowChunk, byte: number): number {
 
 const isDigit = (byte: number): boolean => byte >= DIGIT_0 && byte <= DIGIT_0 + 9;
 
-/** End of the run from `from` with at most so many rows and bytes, but at least one row; `limit` is the last end possible. */
+/**
+ * End of the run from `from` with at most so many rows and bytes, but at least one row; `limit` is the last end
+ * possible.
+ */
 export function fitRows(chunk: RowChunk, from: number, limit: number, maxRows: number, maxBytes: number): number {
   let low = from + 1;
   let high = Math.max(low, Math.min(limit, from + maxRows));

@@ -1,9 +1,9 @@
 /**
- * Whether the far side holds everything before the stream, so that the stream alone keeps it true.
+ * Whether the receiver holds everything before the stream, so that the stream alone keeps it true.
  *
- * That needs both: we know that its picture was once complete up to our stream (a full snapshot of ours was ended, or the source
- * could start at the far side's own position), and the far side says that it still has all we were told it took. A far side
- * that tells no index, as Fusion 0.8.17, always gets a full snapshot.
+ * That needs both: we know that its picture was once complete up to our stream (a full snapshot of ours was ended, or
+ * the source could start at the receiver's own position), and the receiver says that it still has all we were told it
+ * took. A receiver that tells no index, as Fusion 0.8.17, always gets a full snapshot.
  */
 export class Completeness {
   #isComplete = false;
@@ -35,7 +35,7 @@ export class Completeness {
     this.#isComplete = true;
   }
 
-  /** Changes were lost, or the far side says that it lacks the picture. */
+  /** Changes were lost, or the receiver says that it lacks the picture. */
   lose(): void {
     this.#isComplete = false;
   }

@@ -1,16 +1,17 @@
 /**
- * Rows in bulk that the far side may not believe.
+ * Rows in bulk that the receiver may not believe.
  *
- * It keeps the younger of two modification times and refuses what lies under a tombstone. So a row in bulk neither lowers a time nor brings
- * back what somebody deleted, and where rows of another agent, or late ones, may have come after ours, some have to go out in the
- * reviving form. Which ones, the change time tells: no program can set it back. A directory that was put somewhere else takes along
- * entries whose times tell nothing of it, so everything below such a directory is doubtful, too.
+ * It keeps the younger of two modification times and refuses what lies under a tombstone. So a row in bulk neither
+ * lowers a time nor brings back what somebody deleted, and where rows of another agent, or late ones, may have come
+ * after ours, some have to go out in the reviving form. Which ones, the change time tells: no program can set it back.
+ * A directory that was put somewhere else takes along entries whose times tell nothing of it, so everything below such
+ * a directory is stale, too.
  */
 import type { Row, RowChunk } from "../../sdk/index.ts";
 import { parseRow, rowCreatedSeconds, rowPath, rowsCreatedAbout } from "../encode/row-ranges.ts";
 import { directoryOf } from "../key-table.ts";
 
-/** Beyond that, everything else is doubtful. */
+/** Beyond that, everything else is stale. */
 const MAX_DIRECTORIES = 100_000;
 /** What an audit reads may be so much younger than its beginning. */
 const SPAN_SECONDS = 3600;
@@ -19,12 +20,15 @@ const NONE: ReadonlyMap<number, Row> = new Map();
 export interface StaleRows {
   /** The row goes out as it is as well: an audit counts what it was told about. */
   readonly plainToo: boolean;
-  /** Of `[from, to)`, by number. Ranges are asked for in their order: a directory's row comes before those of what lies in it. */
+  /**
+   * Of `[from, to)`, by number. Ranges are asked for in their order: a directory's row comes before those of what lies
+   * in it.
+   */
   within(chunk: RowChunk, from: number, to: number): ReadonlyMap<number, Row>;
 }
 
-/** Directories below which everything is doubtful. */
-class Doubted {
+/** Directories below which everything is stale. */
+class StaleDirectories {
   readonly #directories = new Set<string>();
   #last = { directory: "", isBelow: false };
 
@@ -53,7 +57,7 @@ class Doubted {
 abstract class ByChangeTime implements StaleRows {
   abstract readonly plainToo: boolean;
   protected readonly since: number;
-  readonly #doubted = new Doubted();
+  readonly #below = new StaleDirectories();
 
   /** `since`: epoch second of the change time. */
   constructor(since: number) {
@@ -62,15 +66,15 @@ abstract class ByChangeTime implements StaleRows {
 
   within(chunk: RowChunk, from: number, to: number): ReadonlyMap<number, Row> {
     const candidates = new Set(this.candidates(chunk, from, to));
-    if (candidates.size === 0 && this.#doubted.isEmpty) return NONE;
+    if (candidates.size === 0 && this.#below.isEmpty) return NONE;
     const found = new Map<number, Row>();
     for (let row = from; row < to; row++) {
-      const isBelow = !this.#doubted.isEmpty && this.#doubted.holds(rowPath(chunk, row) ?? "");
+      const isBelow = !this.#below.isEmpty && this.#below.holds(rowPath(chunk, row) ?? "");
       if (!isBelow && !candidates.has(row)) continue;
       const parsed = parseRow(chunk, row);
       const { path } = parsed;
-      if (typeof path !== "string" || path === "/" || !(isBelow || this.isDoubtful(parsed))) continue;
-      if (parsed.is_directory === true && !isBelow) this.#doubted.add(path);
+      if (typeof path !== "string" || path === "/" || !(isBelow || this.isStale(parsed))) continue;
+      if (parsed.is_directory === true && !isBelow) this.#below.add(path);
       // What could not be listed is not told by a row of its own.
       if (parsed.audit_skipped !== true) found.set(row, parsed);
     }
@@ -79,10 +83,13 @@ abstract class ByChangeTime implements StaleRows {
 
   /** Rows to be looked at. */
   protected abstract candidates(chunk: RowChunk, from: number, to: number): readonly number[];
-  protected abstract isDoubtful(candidate: Row): boolean;
+  protected abstract isStale(candidate: Row): boolean;
 }
 
-/** After somebody else led: whatever was changed since may lie under a tombstone, or be older than what is known of its path. */
+/**
+ * After somebody else led: whatever was changed since may lie under a tombstone, or be older than what is known of its
+ * path.
+ */
 export class StaleAfterTakeover extends ByChangeTime {
   readonly plainToo = false;
 
@@ -95,14 +102,15 @@ export class StaleAfterTakeover extends ByChangeTime {
     return rows;
   }
 
-  protected isDoubtful(): boolean {
+  protected isStale(): boolean {
     return true;
   }
 }
 
 /**
- * In every audit, for agents may report the same tree and one may die between a reading and its newer one: whose modification time is
- * older than its change, which the far side would take for an old row. Where nothing was changed, no row is looked at.
+ * In every audit, for agents may report the same tree and one may die between a reading and its newer one: whose
+ * modification time is older than its change, which the receiver would take for an old row. Where nothing was changed,
+ * no row is looked at.
  */
 export class StaleInAudit extends ByChangeTime {
   readonly plainToo = true;
@@ -122,7 +130,7 @@ export class StaleInAudit extends ByChangeTime {
     return rows.length === 0 ? rows : rows.filter((row) => row >= from && row < to);
   }
 
-  protected isDoubtful({ created_time: created, modified_time: modified }: Row): boolean {
+  protected isStale({ created_time: created, modified_time: modified }: Row): boolean {
     return typeof created === "number" && typeof modified === "number" && created >= this.since && modified < created;
   }
 }

@@ -1,13 +1,16 @@
 /**
- * From when on entries may lie under a tombstone of another run: one that died between a delete and the row that brings the path back,
- * whose delete may even come out of the far side's queue after our own rows. Pure.
+ * From when on entries may lie under a tombstone of another run: one that died between a delete and the row that brings
+ * the path back, whose delete may even come out of the receiver's queue after our own rows. Pure.
  */
 export interface TakeOver {
   /** Epoch ms of the moment this run began to lead. */
   readonly at: number;
   /** When an earlier run that may not have ended in order last knew its session to be alive, epoch ms. */
   readonly earlierRunAliveAt: number | undefined;
-  /** Somebody else may have led the view before: this is not the first session of a run, or it did not begin as a leader. */
+  /**
+   * Somebody else may have led the view before: this is not the first session of a run, or it did not begin as a
+   * leader.
+   */
   readonly mayFollowOthers: boolean;
   readonly sessionTimeoutMs: number;
 }

@@ -3,19 +3,20 @@
  *
  * Fusion keeps a tombstone for every path it was told to delete and refuses later upserts of that path unless their
  * modification time lies after the moment it processed the delete: a restored file, a file created a moment after the
- * delete and many others would stay invisible. What lifts a tombstone is a snapshot row dated far ahead, and what puts the
- * true values in its place is a realtime row, which always wins. Both have to be in one POST, in this order.
+ * delete and many others would stay invisible. What lifts a tombstone is a snapshot row dated far ahead, and what puts
+ * the true values in its place is a realtime row, which always wins. Both have to be in one POST, in this order.
  *
- * So every key whose delete was sent is remembered, from the first attempt on (an attempt whose answer was lost may have been
- * processed), until a revived row was accepted. The tombstone of a deleted directory covers its own path only.
+ * So every key whose delete was sent is remembered, from the first attempt on (an attempt whose answer was lost may
+ * have been processed), until a revived row was accepted. The tombstone of a deleted directory covers its own path
+ * only.
  *
- * Bounds: beyond 200,000 keys they collapse into their directories, which stay for good (nobody knows any more which keys were
- * meant); beyond 200,000 directories every upsert is sent in the reviving form, at twice its size.
+ * Bounds: beyond 200,000 keys they collapse into their directories, which stay for good (nobody knows any more which
+ * keys were meant); beyond 200,000 directories every upsert is sent in the reviving form, at twice its size.
  *
- * Rows in bulk: a snapshot row of a remembered key that was read after the delete is sent in the reviving form too. Mostly a live
- * change carries the same news, but after a loss of changes the snapshot is the only one that does, and a plain row would
- * be refused. The set outlives the process through {@link DeletedStore}: a view that was reset in between makes a revival superfluous,
- * never wrong.
+ * Rows in bulk: a snapshot row of a remembered key that was read after the delete is sent in the reviving form too.
+ * Mostly a live change carries the same news, but after a loss of changes the snapshot is the only one that does, and a
+ * plain row would be refused. The set outlives the process through {@link DeletedStore}: a view that was reset in
+ * between makes a revival superfluous, never wrong.
  */
 import type { Change, Row } from "../../sdk/index.ts";
 import { directoryOf, KeyTable } from "../key-table.ts";
@@ -24,9 +25,9 @@ import type { DeletedStore } from "../pipe-options.ts";
 const ROOT = "/";
 const MAX_REMEMBERED = 200_000;
 /**
- * Fusion keeps a tombstone for an hour and drops it at the first end of an audit after that. The second hour is for deletes of others
- * that Fusion processes late, and for clocks that differ. Should a tombstone live longer all the same, then the next audit revives what
- * lies under it: a row whose modification time is older than its change.
+ * Fusion keeps a tombstone for an hour and drops it at the first end of an audit after that. The second hour is for
+ * deletes of others that Fusion processes late, and for clocks that differ. Should a tombstone live longer all the
+ * same, then the next audit revives what lies under it: a row whose modification time is older than its change.
  */
 const OTHERS_SECONDS = 2 * 3600;
 
@@ -98,14 +99,17 @@ export class Tombstones implements TombstonesInBulk {
   }
 
   /**
-   * Another run may have left tombstones that this one never heard of, none of them younger than `second` (epoch). A path that comes
-   * back with an older modification time, as after a rename, may lie under one.
+   * Another run may have left tombstones that this one never heard of, none of them younger than `second` (epoch). A
+   * path that comes back with an older modification time, as after a rename, may lie under one.
    */
   noteOthersUntil(second: number): void {
     this.#othersUntil = Math.max(this.#othersUntil, second);
   }
 
-  /** Fusion accepted the end of an audit at this epoch second: it has dropped the tombstones of others that were old enough. */
+  /**
+   * Fusion accepted the end of an audit at this epoch second: it has dropped the tombstones of others that were old
+   * enough.
+   */
   noteAuditEnd(second: number): void {
     if (second - this.#othersUntil > OTHERS_SECONDS) this.#othersUntil = Number.NEGATIVE_INFINITY;
   }
@@ -133,8 +137,9 @@ export class Tombstones implements TombstonesInBulk {
   }
 
   /**
-   * For the rows of an audit: without those that need a revival only because nothing is known one by one any more. The snapshot before
-   * the audit has revived them all, and reviving the whole tree again with every audit would make it three times as large.
+   * For the rows of an audit: without those that need a revival only because nothing is known one by one any more. The
+   * snapshot before the audit has revived them all, and reviving the whole tree again with every audit would make it
+   * three times as large.
    */
   readonly inAudits: TombstonesInBulk = {
     isEmpty: () => this.#deleted.size + this.#collapsed.size === 0,

@@ -1,6 +1,6 @@
 /**
- * How much one POST may hold: what was configured, and less for a while after the far side said that a body was too large. Without that
- * memory each POST would learn the same again, by being refused and halved.
+ * How much one POST may hold: what was configured, and less for a while after the receiver said that a body was too
+ * large. Without that memory each POST would learn the same again, by being refused and halved.
  */
 import type { BatchSize } from "./work-item.ts";
 

@@ -1,4 +1,4 @@
-/** What goes to the far side in one POST, and can be cut in two when the far side does not take it as it is. */
+/** What goes to the receiver in one POST, and can be cut in two when the receiver does not take it as it is. */
 import type { Change, Envelope, Row } from "../../sdk/index.ts";
 import type { EnvelopeBuilder, LiveItem } from "../encode/envelope-builder.ts";
 import { halveRanges, type RowRange, rangeBytes, rangeRows, rowPath, rowText } from "../encode/row-ranges.ts";
@@ -15,7 +15,7 @@ export interface Batch {
   envelope(): Envelope;
   /** Two halves in order, or undefined when it is one row or none. */
   halve(): readonly [Batch, Batch] | undefined;
-  /** Given up when the far side refuses it, although it holds no rows. */
+  /** Given up when the receiver refuses it, although it holds no rows. */
   readonly isExpendable?: boolean;
   /** Keys for the log, of a batch that cannot be halved. */
   key(): string;
@@ -222,7 +222,7 @@ export class EndBatch implements Batch {
   }
 }
 
-/** That a scan is over. Without rows, but not worth blocking the lane for when the far side does not like it. */
+/** That a scan is over. Without rows, but not worth blocking the lane for when the receiver does not like it. */
 export class CompletionBatch implements Batch {
   readonly phase = "on_demand_job";
   readonly rowCount = 0;

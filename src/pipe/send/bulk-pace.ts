@@ -1,10 +1,11 @@
 /**
  * How much one POST of rows in bulk may hold: everything that the limits allow, and less while live changes come.
  *
- * There is one POST in flight, so a change that comes at the worst moment waits for a whole one. While live changes were sent a moment
- * ago, a POST of bulk rows is therefore cut to what the far side lately took in the time that a POST of live changes takes: beside a
- * snapshot a change arrives at most about twice as late as without. On a far side a long way off both take a round trip at least, and
- * the batches are large again. Changes that are late already gain nothing from it: the few batches that pass then are whole ones.
+ * There is one POST in flight, so a change that comes at the worst moment waits for a whole one. While live changes
+ * were sent a moment ago, a POST of bulk rows is therefore cut to what the receiver lately took in the time that a POST
+ * of live changes takes: beside a snapshot a change arrives at most about twice as late as without. On a receiver a
+ * long way off both take a round trip at least, and the batches are large again. Changes that are late already gain
+ * nothing from it: the few batches that pass then are whole ones.
  */
 import type { BatchSize } from "./work-item.ts";
 
@@ -17,7 +18,9 @@ const LEAST_BYTES = 64 * 1024;
 const FIRST_BYTES = 256 * 1024;
 /** Of the newest measurement in the running mean. */
 const WEIGHT = 0.1;
-/** Of a live POST that took longer than the mean: most of those waited for something, for a POST of bulk rows above all. */
+/**
+ * Of a live POST that took longer than the mean: most of those waited for something, for a POST of bulk rows above all.
+ */
 const SLOW_WEIGHT = 0.01;
 
 const blend = (mean: number | undefined, sample: number, weight = WEIGHT): number =>

@@ -1,12 +1,13 @@
 /**
- * Sends batches one after the other, each until the far side took it.
+ * Sends batches one after the other, each until the receiver took it.
  *
- *   - trouble of the moment (unreachable, busy, nonsense, key refused): the same batch again after a pause, nothing overtakes it;
+ *   - trouble of the moment (unreachable, busy, nonsense, key refused): the same batch again after a pause, nothing
+ *     overtakes it;
  *   - too large, or refused content: in halves, down to the single row that is bad, which is set aside;
  *   - session lost: the error goes up, nothing more is sent.
  *
- * Nothing is sent once the last good heartbeat is older than the session's timeout: the far side may have expired the session and
- * would still say 200 to rows that reach nobody.
+ * Nothing is sent once the last good heartbeat is older than the session's timeout: the receiver may have expired the
+ * session and would still say 200 to rows that reach nobody.
  */
 
 import {
@@ -73,7 +74,7 @@ export class Delivery {
     this.#parts = parts;
   }
 
-  /** Ends a pause between two attempts, because the far side may be better or the batch not wanted any more. */
+  /** Ends a pause between two attempts, because the receiver may be better or the batch not wanted any more. */
   wake(): void {
     this.#between.cutShort();
   }
@@ -84,7 +85,10 @@ export class Delivery {
     this.wake();
   }
 
-  /** True when all was accepted (or set aside), false when it was cancelled. Throws FUSTOR_SESSION_LOST and FUSTOR_ABORTED. */
+  /**
+   * True when all was accepted (or set aside), false when it was cancelled. Throws FUSTOR_SESSION_LOST and
+   * FUSTOR_ABORTED.
+   */
   async deliver(batches: readonly Batch[], options: DeliverOptions): Promise<boolean> {
     const waiting = [...batches].reverse();
     for (let batch = waiting.pop(); batch !== undefined; batch = waiting.pop()) {
@@ -169,9 +173,9 @@ export class Delivery {
   }
 
   /**
-   * True = try it once more. A far side that suddenly refuses everything must not empty the stream row by row: after a long run
-   * with nothing accepted each further row gets the longest pause and a second chance first. A small row that is called too large gets a
-   * few chances at once: something on the way may refuse every body for a moment.
+   * True = try it once more. A receiver that suddenly refuses everything must not empty the stream row by row: after a
+   * long run with nothing accepted each further row gets the longest pause and a second chance first. A small row that
+   * is called too large gets a few chances at once: something on the way may refuse every body for a moment.
    */
   async #setAside(batch: Batch, error: unknown, options: DeliverOptions): Promise<boolean> {
     const reason = describeError(error);

@@ -1,6 +1,9 @@
 import type { Batch } from "./batch.ts";
 
-/** What an activity puts on the lane: delivered as a whole before the next one starts. Exactly one of the two is called at the end. */
+/**
+ * What an activity puts on the lane: delivered as a whole before the next one starts. Exactly one of the two is called
+ * at the end.
+ */
 export interface WorkItem {
   readonly batches: readonly Batch[];
   /** It must not be sent any further. */

@@ -1,8 +1,9 @@
 /**
  * Gets a session and gets rid of the ones nobody needs.
  *
- * Before a session is created the one that a crashed run left behind is deleted, as is one that we gave up without the far
- * side saying so: otherwise the new session would follow its own ghost until that expires. A failed attempt is followed by one pause.
+ * Before a session is created the one that a crashed run left behind is deleted, as is one that we gave up without the
+ * far side saying so: otherwise the new session would follow its own ghost until that expires. A failed attempt is
+ * followed by one pause.
  */
 import {
   describeError,
@@ -25,7 +26,9 @@ const SLOWEST_RECONNECT_MS = 10_000;
 const SHORT_LIFE_MS = 2_000;
 /** A stop has to be over before whoever asked for it loses patience. */
 const CLOSE_MS = 2_500;
-/** How long a request for a session that nobody wants any more may take: cut off, it might leave one that nobody knows. */
+/**
+ * How long a request for a session that nobody wants any more may take: cut off, it might leave one that nobody knows.
+ */
 const LATE_CREATE_MS = 2_000;
 
 const NEVER = new AbortController().signal;
@@ -59,7 +62,7 @@ export const shortId = (sessionId: string): string => sessionId.slice(0, Math.mi
 
 export class Connector {
   readonly #parts: ConnectorParts;
-  /** Still open at the far side as far as we know, and of no use. */
+  /** Still open at the receiver as far as we know, and of no use. */
   #ghost: string | undefined;
   #askedStore = false;
   #failures = 0;
@@ -89,12 +92,12 @@ export class Connector {
     return undefined;
   }
 
-  /** A pause after a failure ends now, whatever the far side asked for: somebody who is here wants to know. */
+  /** A pause after a failure ends now, whatever the receiver asked for: somebody who is here wants to know. */
   wake(): void {
     this.#between.cutShort();
   }
 
-  /** After a session was lost: a short pause, no error. `isGhost`: the far side may still hold it. */
+  /** After a session was lost: a short pause, no error. `isGhost`: the receiver may still hold it. */
   async lost(open: OpenSession, isGhost: boolean, signal: AbortSignal): Promise<void> {
     if (isGhost) this.#ghost = open.session.sessionId;
     const { ambience } = this.#parts;

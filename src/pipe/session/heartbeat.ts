@@ -44,7 +44,10 @@ export class Heartbeat {
     this.#intervalMs = Math.max(SHORTEST_INTERVAL_MS, parts.session.leastHeartbeatMs ?? 0, this.#timeoutMs / 3);
   }
 
-  /** Beats at once and then until the signal aborts (resolves) or the session is lost (rejects with FUSTOR_SESSION_LOST). */
+  /**
+   * Beats at once and then until the signal aborts (resolves) or the session is lost (rejects with
+   * FUSTOR_SESSION_LOST).
+   */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
@@ -89,7 +92,9 @@ export class Heartbeat {
     }
   }
 
-  /** The sooner the dice want it: the heartbeats of many pipes that started together must not come together for ever. */
+  /**
+   * The sooner the dice want it: the heartbeats of many pipes that started together must not come together for ever.
+   */
   #beatMs(): number {
     const { session, ambience } = this.#parts;
     return Math.max(this.#intervalMs * (1 - JITTER * ambience.random()), session.leastHeartbeatMs ?? 0);

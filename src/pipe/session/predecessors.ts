@@ -16,8 +16,8 @@ export const mayHaveTombstones = ({ session }: OpenSession, before: Predecessors
   before.earlierRunAliveAt !== undefined || before.mayFollowOthers || session.role === "follower";
 
 /**
- * While the session of a stopped run would not have expired yet, no other agent can have led and died: Fusion would still take that session
- * for the leader.
+ * While the session of a stopped run would not have expired yet, no other agent can have led and died: Fusion would
+ * still take that session for the leader.
  */
 export function predecessorOf({ session }: OpenSession, before: Predecessors, wallClockMs: number): Predecessor {
   const { mayFollowOthers, stoppedRunAliveAt } = before;

@@ -1,9 +1,10 @@
 /**
  * What a session sends next: live changes and rows in bulk, one work item at a time.
  *
- * Live changes go first. Rows in bulk (a scan that the receiver asked for, else the snapshot, else an audit or a rescan) fill the capacity
- * that is left: after an item of live changes that emptied the bus, or after {@link LIVE_IN_A_ROW} full ones, so that a stream that never
- * pauses delays a snapshot but cannot starve it. An item that fails is repeated before anything else is sent.
+ * Live changes go first. Rows in bulk (a scan that the receiver asked for, else the snapshot, else an audit or a
+ * rescan) fill the capacity that is left: after an item of live changes that emptied the bus, or after {@link
+ * LIVE_IN_A_ROW} full ones, so that a stream that never pauses delays a snapshot but cannot starve it. An item that
+ * fails is repeated before anything else is sent.
  */
 
 import type { BusSubscription } from "../../bus/event-bus.ts";
@@ -20,7 +21,7 @@ import type { Emit } from "./session-events.ts";
 import { roleOf, type SessionState } from "./session-state.ts";
 
 const LIVE_IN_A_ROW = 4;
-/** For the question how far the far side is; it is not worth more waiting. */
+/** For the question how far the receiver is; it is not worth more waiting. */
 const POSITION_MS = 10_000;
 
 export interface SchedulerParts {
@@ -54,9 +55,9 @@ export class Scheduler {
   }
 
   /**
-   * Resolves when the session drains and nothing is queued any more; rejects with FUSTOR_SESSION_LOST or FUSTOR_ABORTED. Nothing is in
-   * flight afterwards. While it drains the first failure ends it, too. What comes meanwhile is sent as well: the last row of a path that
-   * another agent reports, too, must not be an old one.
+   * Resolves when the session drains and nothing is queued any more; rejects with FUSTOR_SESSION_LOST or
+   * FUSTOR_ABORTED. Nothing is in flight afterwards. While it drains the first failure ends it, too. What comes
+   * meanwhile is sent as well: the last row of a path that another agent reports, too, must not be an old one.
    */
   async run(signal: AbortSignal): Promise<void> {
     try {

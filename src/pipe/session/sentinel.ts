@@ -1,7 +1,7 @@
 /**
- * Files that the far side suspects to be half written: a leader asks which ones, looks at each again and tells what it saw. One that is
- * gone is not told here (the far side would keep it, with a time of 0): the source reports its delete as a live change. Any failure
- * means that there is no task this time.
+ * Files that the receiver suspects to be half written: a leader asks which ones, looks at each again and tells what it
+ * saw. One that is gone is not told here (the receiver would keep it, with a time of 0): the source reports its delete
+ * as a live change. Any failure means that there is no task this time.
  */
 import { sleep } from "../../bus/bus-clock.ts";
 import {
@@ -18,7 +18,7 @@ import type { Ambience } from "../pipe-options.ts";
 import type { Freshness } from "./freshness.ts";
 import type { SessionState } from "./session-state.ts";
 
-/** Looked at in one round; the far side asks again for the rest. */
+/** Looked at in one round; the receiver asks again for the rest. */
 const MAX_PATHS = 1_000;
 /** A file system that does not answer must not hold up the next round for ever. */
 const LONGEST_ROUND_MS = 60_000;

@@ -1,4 +1,6 @@
-/** Puts a session together, each part from those before it. What they have to say to one another goes through `emit`. */
+/**
+ * Puts a session together, each part from those before it. What they have to say to one another goes through `emit`.
+ */
 import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
 import { Signal } from "../../bus/signal.ts";
 import type { BackoffSettings } from "../backoff.ts";

@@ -5,8 +5,8 @@
  *         |                    |                                          |
  *         +-------stop---------+-------------------stop-------------------+--> draining
  *
- * A leader owes one snapshot as soon as it leads. Before it begins, the receiver is asked whether it holds the history already. While
- * draining nothing begins, whatever happens.
+ * A leader owes one snapshot as soon as it leads. Before it begins, the receiver is asked whether it holds the history
+ * already. While draining nothing begins, whatever happens.
  */
 import type { Command, Role } from "../../sdk/index.ts";
 import type { SessionEvent } from "./session-events.ts";
@@ -87,7 +87,8 @@ export function nextStep(state: SessionState, event: SessionEvent): Step {
     case "directories lost":
       return { state, actions: [{ kind: "rescan", directories: event.directories }] };
     case "row refused": {
-      // An audit leaves out what a live row tells, and a rescan tells by live rows: an end would delete what the refused one stands for.
+      // An audit leaves out what a live row tells, and a rescan tells by live rows: an end would delete what the
+      // refused one stands for.
       const { phase } = event.row;
       return { state, actions: phase === "audit" || phase === "message" ? [{ kind: "spoil" }] : [] };
     }

@@ -1,8 +1,8 @@
 /**
  * One session from its creation to its end: heartbeat and scheduler side by side, until one of them ends.
  *
- * Whatever happens in it is an event. An event is written down where it counts, then `nextStep` says what follows from it, and that is
- * carried out. An event that comes meanwhile waits for its turn.
+ * Whatever happens in it is an event. An event is written down where it counts, then `nextStep` says what follows from
+ * it, and that is carried out. An event that comes meanwhile waits for its turn.
  */
 import { isFustorError } from "../../sdk/index.ts";
 import type { BulkJobs } from "../bulk/bulk-jobs.ts";
@@ -15,7 +15,7 @@ import { firstState, nextStep, type SessionState } from "./session-state.ts";
 /** How a session ended. */
 export type SessionEnd =
   | { readonly kind: "stopped" }
-  /** `isGhost`: the far side may still hold it. */
+  /** `isGhost`: the receiver may still hold it. */
   | { readonly kind: "lost"; readonly reason: string; readonly isGhost: boolean }
   /** A defect of ours or of a driver. */
   | { readonly kind: "broke"; readonly error: unknown };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Signal } from "../../../../src/bus/signal.ts";
-import { type BulkJob, BulkRunner, type Ending, type Retry, type Run } from "../../../../src/pipe/bulk/runner.ts";
+import type { BulkJob, Ending, Retry, Run } from "../../../../src/pipe/bulk/bulk-job.ts";
+import { BulkRunner } from "../../../../src/pipe/bulk/runner.ts";
 import { Superseded } from "../../../../src/pipe/bulk/superseded.ts";
 import { EnvelopeBuilder } from "../../../../src/pipe/encode/envelope-builder.ts";
 import { FieldMapper } from "../../../../src/pipe/encode/field-mapper.ts";
