@@ -12,10 +12,10 @@ import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
 import { FustorError, type Logger } from "../sdk/index.ts";
 import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
+import { DescriptorBudget } from "./descriptor-budget.ts";
 import { loadIdentity } from "./identity/agent-identity.ts";
 import { ownerOf } from "./identity/session-owner.ts";
 import { LAST_STEPS_MS, ManagedPipe, type ManagedPipeContext, sourceReports } from "./managed-pipe.ts";
-import { DescriptorBudget } from "./process/descriptor-budget.ts";
 import { cpuMeter, residentMeter } from "./process/process-load.ts";
 import {
   type AgentPlan,

@@ -3,9 +3,10 @@
  * the control socket, and both log and status say what is missing. They are taken again once there has been room for more than them for a
  * while.
  */
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { Logger } from "../../sdk/index.ts";
 import type { DescriptorState } from "../agent-status.ts";
+import { descriptorLimit } from "../descriptor-limit.ts";
 
 const SPARES = 8;
 /** A client of the control socket asks again for longer than this. */
@@ -28,16 +29,6 @@ function take(count: number): number[] {
     if (!NONE_LEFT.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
   return taken;
-}
-
-/** The soft limit, which can change while we run. */
-export function descriptorLimit(): number | null {
-  try {
-    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
-    return soft === undefined ? null : Number(soft);
-  } catch {
-    return null;
-  }
 }
 
 /** `onExhausted` is there to let go of what can be done without. */

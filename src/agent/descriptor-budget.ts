@@ -3,8 +3,8 @@
  * `status` with it; one that is not started says why.
  */
 import { readdirSync } from "node:fs";
-import { FustorError } from "../../sdk/index.ts";
-import { descriptorLimit } from "./spare-descriptors.ts";
+import { FustorError } from "../sdk/index.ts";
+import { descriptorLimit } from "./descriptor-limit.ts";
 
 /** Its three connections and the journal of what was deleted. */
 const OF_PIPE = 4;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DescriptorBudget } from "../../../../src/agent/process/descriptor-budget.ts";
+import { DescriptorBudget } from "../../../src/agent/descriptor-budget.ts";
 
 /** How many pipes it lets in, each with the source that is named for it. */
 function letIn(budget: DescriptorBudget, sourceOf: (pipe: number) => string): number {
