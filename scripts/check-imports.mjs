@@ -32,7 +32,7 @@ const ALLOWED = {
   "agent/reload": ["sdk", "config", "agent"],
   "agent/control": ["sdk", "config", "agent", "agent/state", "agent/identity", "agent/reload"],
   "agent/process": ["sdk", "native", "config", "agent", "agent/state", "agent/identity", "agent/control"],
-  "agent/managed-pipe.ts": [...BELOW_THE_AGENT, "agent", "agent/state", "agent/reload", "agent/process"],
+  "agent/managed-pipe.ts": [...BELOW_THE_AGENT, "agent", "agent/state", "agent/reload"],
   "agent/agent.ts": [
     ...BELOW_THE_AGENT,
     ...["agent", "agent/state", "agent/identity", "agent/reload", "agent/process", "agent/managed-pipe.ts"],
