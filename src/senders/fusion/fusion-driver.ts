@@ -3,7 +3,6 @@ import { type Credential, type EntryCheck, omitUndefined, senderModule } from ".
 import { baseUrlOf, isLoopback, withoutTrailingSlash } from "./base-url.ts";
 import { inspectCaFile } from "./ca-file.ts";
 import { fusionParams } from "./fusion-params.ts";
-import { FusionSender } from "./fusion-sender.ts";
 import { proxyFor } from "./proxy.ts";
 
 export const fusionDriver = senderModule({
@@ -31,8 +30,10 @@ export const fusionDriver = senderModule({
     });
   },
   inspect: async ({ params }) => inspectCaFile(params.ca_file),
-  create: async (context, { uri, credential, timeoutMs, params }) =>
-    new FusionSender(
+  create: async (context, { uri, credential, timeoutMs, params }) => {
+    // Only now: a command that reads the configuration needs no HTTP client.
+    const { FusionSender } = await import("./fusion-sender.ts");
+    return new FusionSender(
       context,
       omitUndefined({
         uri,
@@ -42,7 +43,8 @@ export const fusionDriver = senderModule({
         proxy: params.proxy,
         gzip: params.gzip,
       }),
-    ),
+    );
+  },
 });
 
 /** What is shorter guards nothing, and cannot be taken out of messages without garbling them. */
