@@ -16,7 +16,7 @@ if (!(minutes > 0)) {
 }
 
 /** Seconds that each random test has in one round. */
-const SHARE = Math.max(10, Math.min(600, minutes * 6));
+const SHARE = Math.max(10, Math.min(600, minutes * 2));
 const environment = {
   ...process.env,
   FUSTOR_RANDOM_SECONDS: String(SHARE),

@@ -9,6 +9,8 @@ import { judgeSkips } from "./allowed-skips.mjs";
 const ROOT = resolvePath(import.meta.dirname, "..");
 const args = process.argv.slice(2);
 const threads = args.includes("--tsan");
+/** As test/support/patience.ts. */
+const PATIENCE = Math.max(1, Number(process.env.FUSTOR_TEST_PATIENCE ?? "1") || 1);
 const wanted = args.filter((argument) => !argument.startsWith("--"));
 const folder = join(ROOT, threads ? "build-native-tests-tsan" : "build-native-tests");
 
@@ -68,8 +70,8 @@ function run(command, commandArgs) {
     const child = spawn(command, commandArgs, {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],
-      // The random test takes FUSTOR_RANDOM_SECONDS for each of three engines.
-      timeout: 600_000 + 4000 * Number(process.env.FUSTOR_RANDOM_SECONDS ?? 0),
+      // The file of random tests has six, and each takes FUSTOR_RANDOM_SECONDS and what its last round needs.
+      timeout: 600_000 * PATIENCE + 10_000 * Number(process.env.FUSTOR_RANDOM_SECONDS ?? 0),
       env: { ...process.env, TSAN_OPTIONS: "halt_on_error=1 second_deadlock_stack=1" },
     });
     const said = { stdout: "", stderr: "" };
