@@ -35,31 +35,27 @@ async function bothRefuse(options: RunOptions, what: string): Promise<void> {
   const checked = await run(["validate"], options);
   expect(checked.code).toBe(78);
   expect(checked.stderr).toContain(`default.yaml:1:`);
-  expect(checked.stderr).toContain(`senders.far: ${what}, ${CURE}\n`);
+  expect(checked.stderr).toContain(`senders.far.driver_params.ca_file: ${what}, ${CURE}\n`);
   expect(checked.stderr).toContain("The configuration is not valid: 1 problem.");
   const started = await run(["start"], options);
   expect(started.code).toBe(1);
-  expect(`${started.stdout}${started.stderr}`).toContain(`${what}: ${CURE}`);
+  expect(`${started.stdout}${started.stderr}`).toContain(`ca_file ${what}: ${CURE}`);
 }
 
 const derOf = (pem: string): Buffer =>
   Buffer.from(pem.replaceAll(/-----[^-]+-----/g, "").replaceAll(/\s/g, ""), "base64");
 
 test.each<[string, (path: string) => void, (path: string) => string]>([
-  ["is missing", () => undefined, (path) => `ca_file ${path} does not exist`],
-  [
-    "is no certificate",
-    (path) => writeFileSync(path, "hello\n"),
-    (path) => `ca_file ${path} holds no certificate in PEM form`,
-  ],
-  ["is empty", (path) => writeFileSync(path, ""), (path) => `ca_file ${path} holds no certificate in PEM form`],
+  ["is missing", () => undefined, (path) => `${path} does not exist`],
+  ["is no certificate", (path) => writeFileSync(path, "hello\n"), (path) => `${path} holds no certificate in PEM form`],
+  ["is empty", (path) => writeFileSync(path, ""), (path) => `${path} holds no certificate in PEM form`],
   [
     "is a certificate in another form",
     (path) => writeFileSync(path, derOf(text("ca.pem"))),
-    (path) => `ca_file ${path} holds no certificate in PEM form`,
+    (path) => `${path} holds no certificate in PEM form`,
   ],
-  ["is a directory", (path) => mkdirSync(path), (path) => `ca_file ${path} is no file`],
-  ["is a pipe", (path) => execFileSync("mkfifo", [path]), (path) => `ca_file ${path} is no file`],
+  ["is a directory", (path) => mkdirSync(path), (path) => `${path} is no file`],
+  ["is a pipe", (path) => execFileSync("mkfifo", [path]), (path) => `${path} is no file`],
 ])("a ca_file that %s", async (_name, make, what) => {
   const { home, ca } = await setup(NOWHERE);
   make(ca);
@@ -72,7 +68,7 @@ test.runIf(isRoot)("a ca_file that the agent's user may not read", async () => {
   for (const path of [home, join(home, "agent-config"), join(home, "agent-config/default.yaml")])
     chownSync(path, NOBODY, NOBODY);
   chmodSync(ca, 0o600);
-  await bothRefuse({ home, uid: NOBODY, cwd: "/" }, `ca_file ${ca} cannot be read (EACCES)`);
+  await bothRefuse({ home, uid: NOBODY, cwd: "/" }, `${ca} cannot be read (EACCES)`);
 });
 
 test("a ca_file that everybody may read is no reason for a word", async () => {
