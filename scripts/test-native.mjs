@@ -5,12 +5,13 @@ import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve as resolvePath } from "node:path";
 import { judgeSkips } from "./allowed-skips.mjs";
+import "./load-ts.mjs";
+
+const { PATIENCE } = await import("../test/support/patience.ts");
 
 const ROOT = resolvePath(import.meta.dirname, "..");
 const args = process.argv.slice(2);
 const threads = args.includes("--tsan");
-/** As test/support/patience.ts. */
-const PATIENCE = Math.max(1, Number(process.env.FUSTOR_TEST_PATIENCE ?? "1") || 1);
 const wanted = args.filter((argument) => !argument.startsWith("--"));
 const folder = join(ROOT, threads ? "build-native-tests-tsan" : "build-native-tests");
 

@@ -41,19 +41,11 @@ struct Seen {
   std::string name;
 };
 
-/** The mounts of the tests are seen by no other process. */
-bool private_mounts() {
-  static const int error =
-      ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : errno;
-  if (error != 0) check::skipped(std::string("no mount namespace of our own: ") + std::strerror(error));
-  return error == 0;
-}
-
 /** File systems to which no other process writes: a mark on one of them reports what the test does, and nothing else. */
 class OwnDisks {
  public:
   OwnDisks() {
-    if (!private_mounts()) return;
+    if (!watching::own_mounts()) return;
     place_.directory("ext4");
     place_.directory("tmpfs");
     watching::mount_disk({"mkfs.ext4", "-q", "-F"}, place_.at("image"), 64, ext4());
@@ -393,7 +385,7 @@ TEST("more waiting events than allowed are given up with one overflow, and the n
 
 TEST("a file system that refuses answers its errno") {
   Stage stage(own_disks().tmpfs());
-  if (!stage.runs() || !private_mounts()) return;
+  if (!stage.runs()) return;
   for (const char* name : {"low", "up", "work", "mnt", "proc"}) fs::create_directory(stage.in(name));
   const std::string options = "lowerdir=" + stage.in("low") + ",upperdir=" + stage.in("up") + ",workdir=" + stage.in("work");
   if (::mount("overlay", stage.in("mnt").c_str(), "overlay", 0, options.c_str()) == 0) {
@@ -408,7 +400,7 @@ TEST("a file system that refuses answers its errno") {
 
 TEST("an unmounted file system ends every watch on it, and the next one in its place is heard") {
   Stage stage;
-  if (!stage.runs() || !private_mounts()) return;
+  if (!stage.runs()) return;
   fs::create_directory(stage.in("m"));
   std::set<WatchId> ids;
   for (int round = 0; round < 3; round++) {
@@ -439,7 +431,6 @@ TEST("an unmounted file system ends every watch on it, and the next one in its p
 }
 
 TEST("a file system mounted in the place of another before anybody looked is marked anew") {
-  if (!private_mounts()) return;
   Stage stage;
   if (!stage.runs()) return;
   fs::create_directory(stage.in("m"));
@@ -455,7 +446,6 @@ TEST("a file system mounted in the place of another before anybody looked is mar
 }
 
 TEST("of two copies of one disk the second is refused, until the first is unmounted") {
-  if (!private_mounts()) return;
   Stage stage;
   if (!stage.runs()) return;
   fs::create_directory(stage.in("a"));

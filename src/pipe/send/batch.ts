@@ -222,7 +222,7 @@ export class EndBatch implements Batch {
   }
 }
 
-/** That a scan is over. Without rows, but not worth blocking the lane for when the receiver does not like it. */
+/** That a scan is over. Without rows, but not worth blocking the scheduler for when the receiver does not like it. */
 export class CompletionBatch implements Batch {
   readonly phase = "on_demand_job";
   readonly rowCount = 0;

@@ -1,4 +1,4 @@
-/** Live changes from the bus onto the lane. Leaders and followers send them alike. */
+/** Live changes from the bus as work items of the scheduler. Leaders and followers send them alike. */
 import type { BusBatch, BusSubscription } from "../../bus/event-bus.ts";
 import { eventsOfRun, type LiveItem, liveRuns } from "../encode/envelope-builder.ts";
 import { isRevivable, type Tombstones } from "../receiver/tombstones.ts";

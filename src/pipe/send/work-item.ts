@@ -1,7 +1,7 @@
 import type { Batch } from "./batch.ts";
 
 /**
- * What an activity puts on the lane: delivered as a whole before the next one starts. Exactly one of the two is called
+ * What the scheduler sends next: delivered as a whole before the next one starts. Exactly one of the two is called
  * at the end.
  */
 export interface WorkItem {

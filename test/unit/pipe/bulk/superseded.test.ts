@@ -1,21 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Superseded, type SupersededView } from "../../../../src/pipe/bulk/superseded.ts";
 import type { Change } from "../../../../src/sdk/index.ts";
-
-const deleted = (key: string, sequence = 1, isContainer = false): Change => ({
-  op: "delete",
-  key,
-  row: { path: key },
-  sequence,
-  isContainer,
-});
-const written = (key: string, sequence = 1): Change => ({
-  op: "update",
-  key,
-  row: { path: key, modified_time: 5 },
-  sequence,
-  isContainer: false,
-});
+import { deleted, written } from "../../../support/changes.ts";
 
 describe("the keys that live changes touched during a pass", () => {
   function touched(...changes: Change[]): SupersededView {

@@ -7,26 +7,9 @@ import { parseRow, type RowRange, rowText } from "../../../../src/pipe/encode/ro
 import type { FieldMappingRule } from "../../../../src/pipe/pipe-options.ts";
 import type { CompileMapping } from "../../../../src/pipe/row-program.ts";
 import type { Row, RowChunk } from "../../../../src/sdk/index.ts";
+import { chunkOf } from "../../../support/row-chunks.ts";
 
 const native: CompileMapping = (steps) => loadAddon().createRowMapper(steps);
-
-function chunkOf(texts: readonly string[]): RowChunk {
-  const rows = texts.map((text) => Buffer.from(text));
-  const rowOffsets = new Uint32Array(rows.length + 1);
-  rows.forEach((row, i) => {
-    rowOffsets[i + 1] = (rowOffsets[i] ?? 0) + row.byteLength + 1;
-  });
-  const buffer = Buffer.concat(rows.flatMap((row) => [row, Buffer.from(",")]));
-  const groupFirstRow = Uint32Array.of(0);
-  return {
-    rowCount: rows.length,
-    buffer,
-    rowOffsets,
-    groupFirstRow,
-    groupSequence: Float64Array.of(1),
-    release: () => undefined,
-  };
-}
 
 const whole = (chunk: RowChunk): RowRange[] => (chunk.rowCount === 0 ? [] : [{ chunk, from: 0, to: chunk.rowCount }]);
 

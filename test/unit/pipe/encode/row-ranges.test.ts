@@ -9,22 +9,7 @@ import {
   rangeSlice,
   rowPath,
 } from "../../../../src/pipe/encode/row-ranges.ts";
-import type { RowChunk } from "../../../../src/sdk/index.ts";
-
-function chunkOf(texts: readonly string[]): RowChunk {
-  const rowOffsets = new Uint32Array(texts.length + 1);
-  texts.forEach((text, i) => {
-    rowOffsets[i + 1] = (rowOffsets[i] as number) + Buffer.byteLength(text) + 1;
-  });
-  return {
-    rowCount: texts.length,
-    buffer: Buffer.from(`${texts.join(",")}#`),
-    rowOffsets,
-    groupFirstRow: Uint32Array.of(0),
-    groupSequence: Float64Array.of(1),
-    release: () => undefined,
-  };
-}
+import { chunkOf } from "../../../support/row-chunks.ts";
 
 describe("the path of a row", () => {
   it.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { rowsCreatedAbout } from "../../../../src/pipe/encode/row-ranges.ts";
 import { StaleAfterTakeover, StaleInAudit } from "../../../../src/pipe/receiver/stale-rows.ts";
-import type { RowChunk } from "../../../../src/sdk/index.ts";
+import { chunkOf } from "../../../support/row-chunks.ts";
 
 const SINCE = 1_795_749_100;
 const OLD = 1_700_000_000;
@@ -9,21 +9,6 @@ const OLD = 1_700_000_000;
 /** As the fs source writes them. `created` and `modified` in seconds. */
 const row = (path: string, created: number, modified: number, isDirectory = false, more = ""): string =>
   `{"path":"${path}","file_name":"x","size":1,"modified_time":${modified}.123456789,"created_time":${created}.223456789,"is_directory":${isDirectory}${more}}`;
-
-function chunkOf(texts: readonly string[]): RowChunk {
-  const rowOffsets = new Uint32Array(texts.length + 1);
-  texts.forEach((text, i) => {
-    rowOffsets[i + 1] = (rowOffsets[i] as number) + Buffer.byteLength(text) + 1;
-  });
-  return {
-    rowCount: texts.length,
-    buffer: Buffer.from(`${texts.join(",")}#`),
-    rowOffsets,
-    groupFirstRow: Uint32Array.of(0),
-    groupSequence: Float64Array.of(1),
-    release: () => undefined,
-  };
-}
 
 const doubted = (doubts: StaleInAudit | StaleAfterTakeover, texts: readonly string[]): number[] => [
   ...doubts.within(chunkOf(texts), 0, texts.length).keys(),

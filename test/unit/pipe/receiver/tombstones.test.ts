@@ -2,21 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Tombstones } from "../../../../src/pipe/receiver/tombstones.ts";
 import { planItems } from "../../../../src/pipe/send/live.ts";
 import type { Change } from "../../../../src/sdk/index.ts";
-
-const deleted = (key: string, sequence = 1, isContainer = false): Change => ({
-  op: "delete",
-  key,
-  row: { path: key },
-  sequence,
-  isContainer,
-});
-const written = (key: string, sequence = 1): Change => ({
-  op: "update",
-  key,
-  row: { path: key, modified_time: 5 },
-  sequence,
-  isContainer: false,
-});
+import { deleted, written } from "../../../support/changes.ts";
 
 describe("the set of deleted paths", () => {
   it("takes over more than it may remember only as their directories", async () => {

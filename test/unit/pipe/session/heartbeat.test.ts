@@ -38,6 +38,13 @@ class PromptSender extends FakeSender {
   }
 }
 
+/** How many of all heartbeats of that turn fall into the fullest window of that width. */
+const fullestTurn = (all: readonly (readonly number[])[], turn: number, widthMs: number): number =>
+  fullestWindow(
+    all.map((times) => times[turn] ?? Number.NaN),
+    widthMs,
+  );
+
 /** A heartbeat that begins now. */
 function beat(clock: VirtualClock, { answers = true, session = {} }: Far = {}): Beats {
   const sender = new PromptSender(clock, answers);
@@ -95,11 +102,7 @@ describe("heartbeats", () => {
   it.each([1, 2, 3])("of many pipes that began together come apart (dice %i)", async (seed) => {
     const [count, width] = [200, INTERVAL_MS / 50];
     const all = await crowd(count, seed, {}, 20 * INTERVAL_MS);
-    const fullest = (turn: number): number =>
-      fullestWindow(
-        all.map((times) => times[turn] ?? Number.NaN),
-        width,
-      );
+    const fullest = (turn: number): number => fullestTurn(all, turn, width);
     expect(fullest(0)).toBe(count);
     // In one fiftieth of the interval: a tenth of an even spread at once, and nearly even after some turns.
     expect(fullest(1)).toBeLessThan(count / 4);
@@ -129,11 +132,7 @@ describe("heartbeats that fail", () => {
   it.each([1, 2, 3])("with many pipes at one instant are tried again apart (dice %i)", async (seed) => {
     const [count, width] = [200, INTERVAL_MS / 80];
     const all = await crowd(count, seed, { answers: false }, TIMEOUT_MS);
-    const fullest = (turn: number): number =>
-      fullestWindow(
-        all.map((times) => times[turn] ?? Number.NaN),
-        width,
-      );
+    const fullest = (turn: number): number => fullestTurn(all, turn, width);
     expect(fullest(0)).toBe(count);
     // A tenth of the span in which they may come.
     expect(fullest(1)).toBeLessThan(count / 4);
