@@ -152,8 +152,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
    * [free] The reader thread, until the engine stops. Waits in poll(2) for events, timers and changes of the mounts.
    */
   void reader_loop();
-  /** [free] The reader. Reads once without waiting; true when there were so many events that a pause is worth it. */
-  bool read_events();
+  /** [free] The reader. Reads once without waiting; how many events there were. */
+  size_t read_events();
   /** [held] The reader. Forgets hints and asks for a resync when too many directories are dirty. */
   void relieve();
   /** [held] The reader. Turns one event into marks. */
