@@ -16,7 +16,6 @@ export { type LoadOptions, loadConfig } from "./config/load.ts";
 export type {
   AgentConfig,
   ConfigProblem,
-  FieldRule,
   LoggingConfig,
   Origin,
   PipeConfig,

@@ -19,7 +19,7 @@
  * and the backlog can only be kept as directories any more ({@link DirtyDirectories}).
  */
 import type { Change } from "../sdk/index.ts";
-import { parentKey } from "./key-path.ts";
+import { parentKey } from "../sdk/parent-key.ts";
 
 interface Entry {
   readonly change: Change;

@@ -16,7 +16,7 @@
  * The bound counts directories. Beyond it nothing is kept, and the pipe has to send everything again.
  */
 import type { Change } from "../sdk/index.ts";
-import { parentKey } from "./key-path.ts";
+import { parentKey } from "../sdk/parent-key.ts";
 
 /** How many directories a pipe, or its cursor, remembers. */
 export const MOST_DIRTY = 20_000;

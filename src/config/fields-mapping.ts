@@ -1,15 +1,15 @@
 /** `fields_mapping`: a projection of rows. An empty list passes rows unchanged, otherwise only the targets are sent. */
 
 import { nearest } from "../sdk/did-you-mean.ts";
+import { FIELD_TYPES, type FieldRule } from "../sdk/index.ts";
 import { checkFields } from "./check.ts";
 import { type Field, readFields } from "./fields.ts";
 import { FIELD_RULE_KEYS } from "./known-keys.ts";
-import type { FieldRule } from "./model.ts";
 import { type Place, type Problems, quoted } from "./problem.ts";
 import { fieldRuleSchema } from "./schemas.ts";
 import { type ConfigNode, isNull, toPlain } from "./tree.ts";
 
-const TYPES = ["string", "str", "integer", "int", "number", "float", "boolean", "bool"];
+const TYPES = [...FIELD_TYPES.keys()];
 
 /** The rules that can be used; every other one is recorded as a problem. */
 export function readFieldsMapping(field: Field, problems: Problems): readonly FieldRule[] {
@@ -59,7 +59,7 @@ function readRule(item: ConfigNode, at: Place, problems: Problems): FieldRule | 
   }
   if (!targetFits(values.to, fields.get("to") ?? at, problems)) return undefined;
   if (!sourceFits(source, fields.get("source") ?? at, problems)) return undefined;
-  return { to: values.to, source, required: values.required ?? false, ...hardcoded };
+  return { to: values.to, source, ...hardcoded };
 }
 
 function targetFits(to: string, at: Place, problems: Problems): boolean {

@@ -1,6 +1,6 @@
 /** The configuration as the agent uses it: parsed once at the edge, camelCase, every default filled in. */
 
-import type { Credential } from "../sdk/index.ts";
+import type { Credential, FieldRule } from "../sdk/index.ts";
 
 /** Where an entry stands, for messages. Line and column count from 1. */
 export interface Origin {
@@ -44,16 +44,6 @@ export interface SenderConfig {
   /** As of a source. */
   readonly driverParams: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
-}
-
-/** One rule of `fields_mapping`. */
-export interface FieldRule {
-  readonly to: string;
-  /** `name` or `name:type`; only the first one is read. */
-  readonly source: readonly string[];
-  readonly required: boolean;
-  /** Present (even when null) = the constant wins. */
-  readonly hardcodedValue?: { readonly value: unknown };
 }
 
 export interface PipeConfig {

@@ -1,4 +1,4 @@
-import { parentKey } from "../bus/key-path.ts";
+import { parentKey } from "../sdk/parent-key.ts";
 
 /** The directory a key lies in; "" for the root and for keys without a directory. */
 export const directoryOf = (key: string): string => parentKey(key) ?? "";

@@ -2,16 +2,9 @@
 
 import type { BusClock } from "../bus/bus-clock.ts";
 import type { BusSubscription } from "../bus/event-bus.ts";
-import type { Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
+import type { FieldRule, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
 import type { Phase } from "./phase.ts";
 import type { CompileMapping } from "./row-program.ts";
-
-/** One rule of `fields_mapping`; docs/protocol.md has the rules of mapping. */
-export interface FieldMappingRule {
-  readonly to: string;
-  readonly source: readonly string[];
-  readonly hardcodedValue?: { readonly value: unknown };
-}
 
 export interface PipeSettings {
   readonly id: string;
@@ -22,7 +15,7 @@ export interface PipeSettings {
   readonly maxConsecutiveErrors: number;
   readonly backoffMultiplier: number;
   readonly maxBackoffMs: number;
-  readonly fieldsMapping: readonly FieldMappingRule[];
+  readonly fieldsMapping: readonly FieldRule[];
   /** Events in one POST. */
   readonly batchEvents: number;
   /** Rows in one event. */

@@ -1,6 +1,6 @@
 /** What the rules of a `fields_mapping` are compiled into. */
 
-export type FieldType = "string" | "integer" | "number" | "boolean";
+import type { FieldType } from "../sdk/index.ts";
 
 /** A rule that does something, in the form that the row program in C++ takes as well. */
 export interface MappingStep {

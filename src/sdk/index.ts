@@ -5,6 +5,7 @@ export * from "./encode-rows.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";
 export * from "./excerpt.ts";
+export * from "./field-rule.ts";
 export * from "./lost-bytes.ts";
 export * from "./observer.ts";
 export * from "./omit-undefined.ts";

@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { FilterOptions, NativeWatch, ScanSummary } from "../../native/addon.ts";
 import { loadAddon } from "../../native/load.ts";
 import { type Change, FustorError, hasLostBytes, LOST_BYTES } from "../../sdk/index.ts";
+import { Signal } from "../../sdk/signal.ts";
 
 export interface InspectOptions extends FilterOptions {
   /** 0 = number of cores. */
@@ -92,30 +93,12 @@ const FLUSH_LIMIT_MS = 5000;
 const STARTING_POLL_MS = 20;
 const CHANGES_PER_ITEM = 1000;
 
-/** A bell that rings once per `ring` at most, for one listener. */
-class Bell {
-  #rung = false;
-  #wake: (() => void) | undefined;
-
-  readonly ring = (): void => {
-    this.#rung = true;
-    this.#wake?.();
-  };
-
-  /** Resolves with the next ring, or one that was missed, or after the time. */
-  async wait(limitMs?: number): Promise<void> {
-    if (!this.#rung) {
-      await new Promise<void>((resolve) => {
-        const timer = limitMs === undefined ? undefined : setTimeout(resolve, limitMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    this.#wake = undefined;
-    this.#rung = false;
-  }
+/** Until the signal is raised, aborted, or the time is over. */
+async function waitFor(signal: Signal, abort: AbortSignal, limitMs: number): Promise<void> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), limitMs);
+  await signal.wait(AbortSignal.any([abort, late.signal]));
+  clearTimeout(timer);
 }
 
 function* drainAll(watch: NativeWatch, raw: boolean): Generator<WatchItem> {
@@ -156,9 +139,8 @@ export async function* watchTree(
   signal: AbortSignal,
 ): AsyncGenerator<WatchItem> {
   const raw = options.raw ?? false;
-  const bell = new Bell();
-  const watch = loadAddon().createWatch(root, options, bell.ring);
-  signal.addEventListener("abort", bell.ring);
+  const readable = new Signal();
+  const watch = loadAddon().createWatch(root, options, () => readable.raise());
   let known: "starting" | "available" | "unavailable" = "starting";
   let ready = false;
   try {
@@ -173,12 +155,12 @@ export async function* watchTree(
       }
       known = status.root;
       if (ready) yield* drainAll(watch, raw);
-      // The engine rings again only after it was drained, which has to wait until `ready` is out: until then look now and then.
-      await bell.wait(ready ? undefined : STARTING_POLL_MS);
+      // The engine calls again only after it was drained, which has to wait until `ready` is out: until then look now and then.
+      if (ready) await readable.wait(signal);
+      else await waitFor(readable, signal, STARTING_POLL_MS);
     }
     if (ready) yield* flush(watch, raw);
   } finally {
-    signal.removeEventListener("abort", bell.ring);
     await watch.close();
   }
 }

@@ -5,8 +5,9 @@
  * Chunks belong to a small pool of the source. Each is released exactly once: when the item that held its last row was
  * settled, or when the pass is dropped, but never while a batch with rows of it is in flight.
  */
-import { Signal } from "../../bus/signal.ts";
+
 import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
+import { Signal } from "../../sdk/signal.ts";
 import { fitRows, parseRow, type RowRange, rangeBytes, rowPath } from "../encode/row-ranges.ts";
 import { directoryOf } from "../key-table.ts";
 import type { StaleRows } from "../receiver/stale-rows.ts";

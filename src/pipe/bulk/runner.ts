@@ -15,8 +15,8 @@
  *   - The first batch of a gated run goes alone: the source reads the rest after the receiver accepted it.
  *   - A run of which the receiver refused a row for its content gets no end signal.
  */
-import type { Signal } from "../../bus/signal.ts";
 import { describeError, type Logger } from "../../sdk/index.ts";
+import type { Signal } from "../../sdk/signal.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
 import type { Ambience } from "../pipe-options.ts";
 import { type Batch, type BatchContext, EndBatch } from "../send/batch.ts";

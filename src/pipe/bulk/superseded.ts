@@ -24,8 +24,9 @@
  * is forgotten at once, and `isOverrun` says to each pass that ran by then that it has to start anew, with rows that
  * are newer than everything forgotten.
  */
-import { parentKey } from "../../bus/key-path.ts";
+
 import type { Change } from "../../sdk/index.ts";
+import { parentKey } from "../../sdk/parent-key.ts";
 import { KeyTable } from "../key-table.ts";
 
 const MAX_KEYS = 500_000;

@@ -2,9 +2,8 @@
  * `fields_mapping`: a projection of rows, compiled once. Rows are shared between pipes and kept for a retry, so a
  * mapped row is always a new object and mapping the same row twice gives the same result twice.
  */
-import type { Row } from "../../sdk/index.ts";
-import type { FieldMappingRule } from "../pipe-options.ts";
-import type { FieldType, MappingStep } from "../row-program.ts";
+import { FIELD_TYPES, type FieldRule, type FieldType, type Row } from "../../sdk/index.ts";
+import type { MappingStep } from "../row-program.ts";
 
 type Convert = (value: unknown) => unknown;
 
@@ -28,26 +27,16 @@ const CONVERTERS: Readonly<Record<FieldType, Convert>> = {
   number: (value) => toNumber(value, false),
   boolean: (value) => (typeof value === "string" ? TRUE_TEXTS.has(value.toLowerCase()) : Boolean(value)),
 };
-const TYPES: ReadonlyMap<string, FieldType> = new Map([
-  ["string", "string"],
-  ["str", "string"],
-  ["integer", "integer"],
-  ["int", "integer"],
-  ["number", "number"],
-  ["float", "number"],
-  ["boolean", "boolean"],
-  ["bool", "boolean"],
-]);
 
 /** `name` or `name:type`; a type that is unknown converts nothing. */
 function readStep(target: readonly string[], source: string): MappingStep {
   const colon = source.lastIndexOf(":");
   if (colon < 0) return { target, source };
-  const type = TYPES.get(source.slice(colon + 1));
+  const type = FIELD_TYPES.get(source.slice(colon + 1));
   return { target, source: source.slice(0, colon), ...(type === undefined ? {} : { type }) };
 }
 
-function compile(rule: FieldMappingRule): MappingStep | undefined {
+function compile(rule: FieldRule): MappingStep | undefined {
   if (rule.to === "") return undefined;
   const target = rule.to.split(".");
   const source = rule.source[0];
@@ -94,7 +83,7 @@ function define(at: Nested, name: string, value: unknown): void {
  */
 const AUDIT_SKIPPED = "audit_skipped";
 
-function stepsOf(rules: readonly FieldMappingRule[]): readonly MappingStep[] {
+function stepsOf(rules: readonly FieldRule[]): readonly MappingStep[] {
   const steps = rules.map(compile).filter((step) => step !== undefined);
   const isMade = steps.some(({ target }) => target[0] === AUDIT_SKIPPED);
   return steps.length === 0 || isMade ? steps : [...steps, { target: [AUDIT_SKIPPED], source: AUDIT_SKIPPED }];
@@ -107,7 +96,7 @@ export class FieldMapper {
   readonly #reported = new Set<string>();
 
   /** `onConflict` hears once of each target whose parent is a scalar; the rule is skipped there. */
-  constructor(rules: readonly FieldMappingRule[], onConflict: (target: string) => void = () => undefined) {
+  constructor(rules: readonly FieldRule[], onConflict: (target: string) => void = () => undefined) {
     this.steps = stepsOf(rules);
     this.isIdentity = rules.length === 0;
     this.#onConflict = onConflict;

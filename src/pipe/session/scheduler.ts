@@ -8,8 +8,8 @@
  */
 
 import type { BusSubscription } from "../../bus/event-bus.ts";
-import type { Signal } from "../../bus/signal.ts";
 import { describeError, isFustorError, type Logger, type SenderDriver } from "../../sdk/index.ts";
+import type { Signal } from "../../sdk/signal.ts";
 import { boundedCall, linkedTo } from "../bounded-call.ts";
 import type { BulkJobs } from "../bulk/bulk-jobs.ts";
 import type { Ambience } from "../pipe-options.ts";

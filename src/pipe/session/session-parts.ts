@@ -2,7 +2,7 @@
  * Puts a session together, each part from those before it. What they have to say to one another goes through `emit`.
  */
 import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
-import { Signal } from "../../bus/signal.ts";
+import { Signal } from "../../sdk/signal.ts";
 import type { BackoffSettings } from "../backoff.ts";
 import type { AuditParts } from "../bulk/audit.ts";
 import { BulkJobs } from "../bulk/bulk-jobs.ts";

@@ -5,6 +5,7 @@
 import type { Change, ChangeBatch, FsRow, RowChunk } from "../changes.ts";
 import { encodeRows } from "../encode-rows.ts";
 import { FustorError } from "../errors.ts";
+import { parentKey } from "../parent-key.ts";
 import type {
   AuditOptions,
   BulkRows,
@@ -30,7 +31,7 @@ export interface FakeSourceOptions {
   readonly rescans?: boolean;
 }
 
-const parentOf = (path: string): string => (path === "/" ? "" : path.slice(0, path.lastIndexOf("/")) || "/");
+const parentOf = (path: string): string => parentKey(path) ?? "";
 const isBelow = (path: string, directory: string): boolean =>
   path !== directory && path.startsWith(directory === "/" ? "/" : `${directory}/`);
 

@@ -20,12 +20,13 @@ import {
   type SourceStatus,
   type Verified,
 } from "../../sdk/index.ts";
+import { Signal } from "../../sdk/signal.ts";
 import { CANARY_PREFIX, Canary } from "./canary.ts";
 import { coverageNotes, unansweredNote } from "./coverage-notes.ts";
 import type { FsSourceOptions } from "./fs-options.ts";
 import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
 import { loadParcel, type ParcelHints, startParcelHints } from "./parcel-hints.ts";
-import { Doorbell, liveBatches } from "./realtime.ts";
+import { liveBatches } from "./realtime.ts";
 import { sourceKey } from "./source-key.ts";
 
 /** Between two attempts of an engine to begin. */
@@ -43,7 +44,7 @@ export class FsSource implements SourceDriver {
   readonly #watch: NativeWatch;
   readonly #looker: Looker;
   readonly #decodes: (key: string) => boolean;
-  readonly #doorbell = new Doorbell();
+  readonly #readable = new Signal();
   readonly #listeners = new Set<(availability: SourceAvailability) => void>();
   readonly #closed = new AbortController();
   #availability: SourceAvailability = { state: "starting" };
@@ -122,7 +123,7 @@ export class FsSource implements SourceDriver {
   getMessageIterator(_startPosition: number, { signal }: CallOptions): MessageStream {
     const ended = this.#ended(signal);
     // A watch knows nothing of the time before it: history always needs a look at the tree.
-    return { batches: liveBatches(this.#watch, this.#doorbell, ended), positionLost: true };
+    return { batches: liveBatches(this.#watch, this.#readable, ended), positionLost: true };
   }
 
   getSnapshotIterator({ signal }: CallOptions): BulkRows {
@@ -253,7 +254,7 @@ export class FsSource implements SourceDriver {
   }
 
   #onReadable(): void {
-    this.#doorbell.ring();
+    this.#readable.raise();
     const { root, reason, hangChanges } = this.#watch.rootState();
     if (hangChanges !== this.#hangChanges) this.#logHangs(hangChanges);
     const now = availabilityOf(root, reason);

@@ -2,45 +2,19 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { NativeWatch } from "../../native/addon.ts";
 import type { Change, ChangeBatch } from "../../sdk/index.ts";
+import type { Signal } from "../../sdk/signal.ts";
 
 const BATCH_CHANGES = 1000;
 
-/** Wakes the one who waits; a ring that comes while nobody waits is kept. */
-export class Doorbell {
-  #rung = false;
-  #wake: (() => void) | undefined;
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake?.();
-  }
-
-  /** Resolves at the next ring, at once when it rang since the last wait, or when the signal aborts. */
-  async wait(signal: AbortSignal): Promise<void> {
-    if (!this.#rung && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const stop = (): void => resolve();
-        this.#wake = () => {
-          signal.removeEventListener("abort", stop);
-          resolve();
-        };
-        signal.addEventListener("abort", stop, { once: true });
-      });
-      this.#wake = undefined;
-    }
-    this.#rung = false;
-  }
-}
-
 export async function* liveBatches(
   watch: NativeWatch,
-  doorbell: Doorbell,
+  readable: Signal,
   signal: AbortSignal,
 ): AsyncGenerator<ChangeBatch> {
   while (!signal.aborted) {
     const batch = watch.drain(BATCH_CHANGES);
     if (batch === null) {
-      await doorbell.wait(signal);
+      await readable.wait(signal);
     } else {
       const changes = JSON.parse(batch.json.toString("utf8")) as Change[];
       yield { changes, sizeBytes: batch.json.byteLength, lagMs: batch.lagMs };

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { Signal } from "../../../../src/bus/signal.ts";
 import type { BulkJob, Ending, Retry, Run } from "../../../../src/pipe/bulk/bulk-job.ts";
 import { BulkRunner } from "../../../../src/pipe/bulk/runner.ts";
 import { Superseded } from "../../../../src/pipe/bulk/superseded.ts";
@@ -10,6 +9,7 @@ import { type Batch, BulkBatch, EndBatch } from "../../../../src/pipe/send/batch
 import type { WorkItem } from "../../../../src/pipe/send/work-item.ts";
 import type { AuditOptions, RowChunk } from "../../../../src/sdk/index.ts";
 import { silentLogger } from "../../../../src/sdk/index.ts";
+import { Signal } from "../../../../src/sdk/signal.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -4,9 +4,8 @@ import { loadAddon } from "../../../../src/native/load.ts";
 import { BulkMapper } from "../../../../src/pipe/encode/bulk-mapper.ts";
 import { FieldMapper } from "../../../../src/pipe/encode/field-mapper.ts";
 import { parseRow, type RowRange, rowText } from "../../../../src/pipe/encode/row-ranges.ts";
-import type { FieldMappingRule } from "../../../../src/pipe/pipe-options.ts";
 import type { CompileMapping } from "../../../../src/pipe/row-program.ts";
-import type { Row, RowChunk } from "../../../../src/sdk/index.ts";
+import type { FieldRule, Row, RowChunk } from "../../../../src/sdk/index.ts";
 import { chunkOf } from "../../../support/row-chunks.ts";
 
 const native: CompileMapping = (steps) => loadAddon().createRowMapper(steps);
@@ -21,19 +20,19 @@ const rowsOf = (ranges: readonly RowRange[]): unknown[] =>
 /** As it would arrive: on the wire there is no -0 and nothing undefined. */
 const onWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-function expected(rules: readonly FieldMappingRule[], texts: readonly string[], conflicts: string[]): unknown[] {
+function expected(rules: readonly FieldRule[], texts: readonly string[], conflicts: string[]): unknown[] {
   const mapper = new FieldMapper(rules, (target) => conflicts.push(target));
   const mapped = texts.map((text) => mapper.map(JSON.parse(text) as Row));
   return onWire(mapped.filter((row) => Object.keys(row).length > 0)) as unknown[];
 }
 
-const rule = (to: string, source?: string, constant?: { value: unknown }): FieldMappingRule => ({
+const rule = (to: string, source?: string, constant?: { value: unknown }): FieldRule => ({
   to,
   source: source === undefined ? [] : [source],
   ...(constant === undefined ? {} : { hardcodedValue: constant }),
 });
 
-function mapNatively(rules: readonly FieldMappingRule[], texts: readonly string[]): unknown[] {
+function mapNatively(rules: readonly FieldRule[], texts: readonly string[]): unknown[] {
   return rowsOf(new BulkMapper(new FieldMapper(rules), native).map(whole(chunkOf(texts))));
 }
 
@@ -48,7 +47,7 @@ const value = fc.oneof({ weight: 3, arbitrary: odd }, { weight: 1, arbitrary: fc
 const row = fc.dictionary(name, value, { maxKeys: 8 }).map((members) => JSON.stringify(members));
 const type = fc.constantFrom("", "", ":int", ":integer", ":str", ":string", ":float", ":number", ":bool", ":nonsense");
 const target = fc.array(fc.constantFrom("a", "b", "c", "__proto__", "", "1"), { minLength: 1, maxLength: 3 });
-const anyRule: fc.Arbitrary<FieldMappingRule> = fc.oneof(
+const anyRule: fc.Arbitrary<FieldRule> = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(target, name, type).map(([to, from, as]) => rule(to.join("."), `${from}${as}`)) },
   {
     weight: 1,

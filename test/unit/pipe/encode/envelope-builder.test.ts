@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { EnvelopeBuilder, type LiveItem, liveRuns } from "../../../../src/pipe/encode/envelope-builder.ts";
 import { FieldMapper } from "../../../../src/pipe/encode/field-mapper.ts";
-import type { FieldMappingRule } from "../../../../src/pipe/pipe-options.ts";
+import type { FieldRule } from "../../../../src/sdk/index.ts";
 import { type Envelope, encodeRows, envelopeRowCount, type RowChunk } from "../../../../src/sdk/index.ts";
 import { rowsOf } from "../../../../src/sdk/testing/index.ts";
 
 const NOW = 1_790_000_000_000;
 
-const builderOf = (eventRows = 3, rules: readonly FieldMappingRule[] = [], suggests = false): EnvelopeBuilder =>
+const builderOf = (eventRows = 3, rules: readonly FieldRule[] = [], suggests = false): EnvelopeBuilder =>
   new EnvelopeBuilder({
     schema: "fs",
     table: "files",

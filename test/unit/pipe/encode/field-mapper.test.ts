@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { FieldMapper } from "../../../../src/pipe/encode/field-mapper.ts";
-import type { FieldMappingRule } from "../../../../src/pipe/pipe-options.ts";
+import type { FieldRule } from "../../../../src/sdk/index.ts";
 
 const row = Object.freeze({ path: "/a", size: 12, flag: "Yes", text: "7", nothing: null, when: 1.75 });
-const map = (...rules: FieldMappingRule[]): object => new FieldMapper(rules).map(row);
-const rule = (to: string, ...source: string[]): FieldMappingRule => ({ to, source });
+const map = (...rules: FieldRule[]): object => new FieldMapper(rules).map(row);
+const rule = (to: string, ...source: string[]): FieldRule => ({ to, source });
 
 describe("fields_mapping", () => {
   it("without rules passes the very same row", () => {
