@@ -12,7 +12,8 @@ const ALLOWED = {
   native: ["sdk"],
   bus: ["sdk"],
   drivers: ["sdk", "sources", "senders"],
-  config: ["sdk", "drivers"],
+  yaml: ["sdk"],
+  config: ["sdk", "drivers", "yaml"],
   telemetry: ["sdk"],
   senders: ["sdk"],
   sources: ["sdk", "native"],
@@ -24,7 +25,7 @@ const ALLOWED = {
   "pipe/bulk": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send"],
   "pipe/session": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk"],
   "pipe/pipe.ts": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk", "pipe/session"],
-  fusion: ["sdk"],
+  fusion: ["sdk", "yaml"],
   // Words that all rooms of the agent share; then the rooms; then what is made of all of them.
   agent: ["sdk", "config", "pipe"],
   "agent/state": ["sdk", "config", "pipe", "agent"],
@@ -41,9 +42,9 @@ const ALLOWED = {
   "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts"],
   cli: [
     ...["sdk", "config", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload", "agent/control"],
-    ...["agent/process", "console", "fusion", "telemetry", "cli/tools"],
+    ...["agent/process", "console", "fusion", "telemetry", "yaml", "cli/tools"],
   ],
-  "": ["sdk", "config", "drivers", "agent", "agent/agent.ts"],
+  "": ["sdk", "config", "yaml", "drivers", "agent", "agent/agent.ts"],
 };
 
 function* filesBelow(folder) {

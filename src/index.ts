@@ -15,9 +15,7 @@ export { ensureHome, resolveConfigDir, resolveHome } from "./config/home.ts";
 export { type LoadOptions, loadConfig } from "./config/load.ts";
 export type {
   AgentConfig,
-  ConfigProblem,
   LoggingConfig,
-  Origin,
   PipeConfig,
   SenderConfig,
   SourceConfig,
@@ -25,3 +23,4 @@ export type {
 export { type NotStarted, type Selection, selectPipes } from "./config/select.ts";
 export { DriverRegistry, knownDrivers } from "./drivers/registry.ts";
 export * from "./sdk/index.ts";
+export type { ConfigProblem, Origin } from "./yaml/problem.ts";

@@ -4,10 +4,10 @@ import type { FreshPlan } from "../agent/reload/reloader.ts";
 import { workingFolder } from "../config/home.ts";
 import { configDirOf, loadConfig } from "../config/load.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
-import { formatProblem } from "../config/problem.ts";
 import { type NotStarted, type Selection, selectPipes, selectPipesAgain } from "../config/select.ts";
 import { untilConfigSettled } from "../config/settled.ts";
 import { FustorError } from "../sdk/index.ts";
+import { formatProblem } from "../yaml/problem.ts";
 
 export interface StartPlan {
   readonly config: AgentConfig;

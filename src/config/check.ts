@@ -1,9 +1,9 @@
 /** Runs a schema over the fields of a block and puts every complaint at the key it is about. */
 
 import type { z } from "zod";
+import type { Place, Problems } from "../yaml/problem.ts";
+import { isNull, originWithin, toPlain } from "../yaml/tree.ts";
 import { type Fields, joinPath } from "./fields.ts";
-import type { Place, Problems } from "./problem.ts";
-import { isNull, originWithin, toPlain } from "./tree.ts";
 
 /**
  * The values, or undefined when at least one does not fit: each of those is then recorded. A null counts as not given, and `presets` stand

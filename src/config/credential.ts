@@ -2,10 +2,10 @@
 
 import { nearest } from "../sdk/did-you-mean.ts";
 import type { Credential } from "../sdk/index.ts";
+import type { Place, Problems } from "../yaml/problem.ts";
+import { isNull, type MapNode } from "../yaml/tree.ts";
 import type { Field } from "./fields.ts";
-import type { Place, Problems } from "./problem.ts";
 import { expandSecrets, isLiteral, looksLikePlaceholder, type SecretReader } from "./secrets.ts";
-import { isNull, type MapNode } from "./tree.ts";
 
 const MEMBERS: Readonly<Record<string, "key" | "user" | "password">> = {
   key: "key",

@@ -4,6 +4,8 @@ import { type DriverRegistry, unknownDriver } from "../drivers/registry.ts";
 import type { AnyDriverModule, Credential, DriverEntry, DriverKind, DriverParams, EntryCheck } from "../sdk/index.ts";
 import { omitUndefined } from "../sdk/omit-undefined.ts";
 import { text } from "../sdk/values.ts";
+import type { Place, Problems } from "../yaml/problem.ts";
+import { isNull, type MapNode, toPlain } from "../yaml/tree.ts";
 import { checkFields } from "./check.ts";
 import { readCredential } from "./credential.ts";
 import { paramKeys, presetsOf } from "./driver-keys.ts";
@@ -11,10 +13,8 @@ import type { RawEntry } from "./entries.ts";
 import { entryCheck } from "./entry-check.ts";
 import { type Fields, type KeyTable, placeOf, readFields } from "./fields.ts";
 import { MISPLACED_KEYS } from "./known-keys.ts";
-import type { Place, Problems } from "./problem.ts";
 import { enabledSchema, uriSchema } from "./schemas.ts";
 import { expandSecrets, type SecretReader } from "./secrets.ts";
-import { isNull, type MapNode, toPlain } from "./tree.ts";
 
 export interface ReadContext {
   readonly problems: Problems;

@@ -1,9 +1,9 @@
 /** The sections `sources`, `senders` and `pipes`: both forms to one list of blocks with an id each. */
 
+import { type Place, type Problems, quoted } from "../yaml/problem.ts";
+import { type ConfigNode, isNull, type MapNode } from "../yaml/tree.ts";
 import { joinPath } from "./fields.ts";
 import type { EntryForm } from "./model.ts";
-import { type Place, type Problems, quoted } from "./problem.ts";
-import { type ConfigNode, isNull, type MapNode } from "./tree.ts";
 
 export interface RawEntry extends Place {
   readonly id: string;

@@ -1,11 +1,11 @@
 /** What a driver's check is handed: the environment, and reports that land at the key which they are about. */
 
 import type { EntryCheck, EntryKey } from "../sdk/index.ts";
+import type { Place, Problems } from "../yaml/problem.ts";
+import { isNull } from "../yaml/tree.ts";
 import type { RawEntry } from "./entries.ts";
 import { type Field, type Fields, joinPath, placeOf } from "./fields.ts";
-import type { Place, Problems } from "./problem.ts";
 import { expandSecrets, type SecretReader } from "./secrets.ts";
-import { isNull } from "./tree.ts";
 
 export interface EntryFields {
   readonly entry: RawEntry;

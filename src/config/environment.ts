@@ -2,9 +2,9 @@
 
 import { join } from "node:path";
 import { parseEnv } from "node:util";
+import { type Problems, startOf } from "../yaml/problem.ts";
+import { MAX_TEXT_BYTES } from "../yaml/tree.ts";
 import type { Environment } from "./home.ts";
-import { type Problems, startOf } from "./problem.ts";
-import { MAX_TEXT_BYTES } from "./tree.ts";
 import { isReadableByAll, readRegularFile } from "./trusted-files.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

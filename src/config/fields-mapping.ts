@@ -2,12 +2,12 @@
 
 import { nearest } from "../sdk/did-you-mean.ts";
 import { FIELD_TYPES, type FieldRule } from "../sdk/index.ts";
+import { type Place, type Problems, quoted } from "../yaml/problem.ts";
+import { type ConfigNode, isNull, toPlain } from "../yaml/tree.ts";
 import { checkFields } from "./check.ts";
 import { type Field, readFields } from "./fields.ts";
 import { FIELD_RULE_KEYS } from "./known-keys.ts";
-import { type Place, type Problems, quoted } from "./problem.ts";
 import { fieldRuleSchema } from "./schemas.ts";
-import { type ConfigNode, isNull, toPlain } from "./tree.ts";
 
 const TYPES = [...FIELD_TYPES.keys()];
 

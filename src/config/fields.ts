@@ -1,8 +1,8 @@
 /** The keys of one block, checked against a table of known keys and brought to one name each. */
 
 import { nearest } from "../sdk/did-you-mean.ts";
-import { type Place, type Problems, quoted } from "./problem.ts";
-import type { ConfigNode, MapNode } from "./tree.ts";
+import { type Place, type Problems, quoted } from "../yaml/problem.ts";
+import type { ConfigNode, MapNode } from "../yaml/tree.ts";
 
 export interface KeyRule {
   /** The name under which the rest of the code knows it, when that is another. */

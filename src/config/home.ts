@@ -5,8 +5,8 @@ import { mkdir, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { FustorError } from "../sdk/errors.ts";
+import { invalidConfig, startOf } from "../yaml/problem.ts";
 import { userText } from "./file-trouble.ts";
-import { invalidConfig, startOf } from "./problem.ts";
 import { requireTrusted } from "./trusted-files.ts";
 
 /** Variables as in `process.env`. */

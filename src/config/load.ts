@@ -5,14 +5,14 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type DriverRegistry, knownDrivers } from "../drivers/registry.ts";
 import { FustorError } from "../sdk/errors.ts";
+import { byPosition, invalidConfig, ProblemLog, type Problems, startOf } from "../yaml/problem.ts";
+import { MAX_TEXT_BYTES } from "../yaml/tree.ts";
 import { loadEnvironment } from "./environment.ts";
 import { type Environment, homePaths, resolveConfigDir, resolveHome } from "./home.ts";
 import type { AgentConfig } from "./model.ts";
 import { type ConfigText, parseConfig } from "./parse.ts";
 import { inspectPlaces } from "./places.ts";
-import { byPosition, invalidConfig, ProblemLog, type Problems, startOf } from "./problem.ts";
 import type { SecretFile, SecretReader } from "./secrets.ts";
-import { MAX_TEXT_BYTES } from "./tree.ts";
 import { checkFolder, isReadableByAll, readRegularFile, remarkFoldersAbove } from "./trusted-files.ts";
 
 export interface LoadOptions {

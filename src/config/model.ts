@@ -1,13 +1,7 @@
 /** The configuration as the agent uses it: parsed once at the edge, camelCase, every default filled in. */
 
 import type { Credential, FieldRule } from "../sdk/index.ts";
-
-/** Where an entry stands, for messages. Line and column count from 1. */
-export interface Origin {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
+import type { ConfigProblem, Origin } from "../yaml/problem.ts";
 
 /** How the section of an entry was written: `- id: x` or `x:`. */
 export type EntryForm = "list" | "dict";
@@ -109,13 +103,4 @@ export interface AgentConfig {
   readonly warnings: readonly ConfigProblem[];
   /** What keeps single pipes from starting, such as certificates that are not there. */
   readonly unusable: readonly ConfigProblem[];
-}
-
-/** `file:line:col key: what is wrong, what to do` */
-export interface ConfigProblem {
-  readonly origin: Origin;
-  /** Dotted path of the key, e.g. `senders[0].config.endpoint`. */
-  readonly key: string;
-  readonly what: string;
-  readonly cure: string;
 }

@@ -7,18 +7,19 @@
 
 import type { DriverRegistry } from "../drivers/registry.ts";
 import { omitUndefined } from "../sdk/index.ts";
+import type { ConfigProblem } from "../yaml/problem.ts";
+import { byPosition, formatOrigin, ProblemLog, type Problems, quoted, startOf } from "../yaml/problem.ts";
+import { parseTree } from "../yaml/tree.ts";
 import { agentWideSchemas } from "./driver-keys.ts";
 import { type RawEntry, readSection } from "./entries.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";
 import { TOP_LEVEL_KEYS } from "./known-keys.ts";
-import type { AgentConfig, ConfigProblem } from "./model.ts";
-import { byPosition, formatOrigin, ProblemLog, type Problems, quoted, startOf } from "./problem.ts";
+import type { AgentConfig } from "./model.ts";
 import { readPipe } from "./read-pipe.ts";
 import { readSender } from "./read-sender.ts";
 import { readSource } from "./read-source.ts";
 import type { SecretReader } from "./secrets.ts";
 import { gatherSettings, readSettings } from "./settings.ts";
-import { parseTree } from "./tree.ts";
 
 export interface ConfigText {
   readonly file: string;

@@ -2,7 +2,8 @@
 
 import type { DriverRegistry } from "../drivers/registry.ts";
 import type { AnyDriverModule, PlaceProblem } from "../sdk/index.ts";
-import type { AgentConfig, ConfigProblem, SenderConfig, SourceConfig } from "./model.ts";
+import type { ConfigProblem } from "../yaml/problem.ts";
+import type { AgentConfig, SenderConfig, SourceConfig } from "./model.ts";
 
 export interface PlaceProblems {
   /** The configuration is not taken. */

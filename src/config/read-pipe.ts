@@ -1,6 +1,7 @@
 /** One block of `pipes`, and what its references lead to. */
 
 import { nearest } from "../sdk/did-you-mean.ts";
+import { type Place, type Problems, quoted } from "../yaml/problem.ts";
 import { checkFields } from "./check.ts";
 import { type ReadContext, readEnabled } from "./driver-entry.ts";
 import type { RawEntry } from "./entries.ts";
@@ -8,7 +9,6 @@ import { type Fields, placeOf, readFields } from "./fields.ts";
 import { dropsField, readFieldsMapping } from "./fields-mapping.ts";
 import { PIPE_KEYS } from "./known-keys.ts";
 import type { PipeConfig, SourceConfig } from "./model.ts";
-import { type Place, type Problems, quoted } from "./problem.ts";
 import { pipeSchema } from "./schemas.ts";
 
 /** What is declared under an id, also when it cannot be used itself. */

@@ -2,12 +2,12 @@
 
 import type { z } from "zod";
 import { omitUndefined, type SenderModule } from "../sdk/index.ts";
+import type { Problems } from "../yaml/problem.ts";
 import { checkFields } from "./check.ts";
 import { type ReadContext, type ReadEntry, readDriverEntry } from "./driver-entry.ts";
 import type { RawEntry } from "./entries.ts";
 import { SENDER_KEYS } from "./known-keys.ts";
 import type { SenderConfig } from "./model.ts";
-import type { Problems } from "./problem.ts";
 import { senderSchema } from "./schemas.ts";
 
 /** The sender, or undefined when it cannot be used: every reason is then recorded. */

@@ -1,7 +1,7 @@
 /** `${env:NAME}` and `${file:/path}` in credentials and uris. What they resolve to never enters a message. */
 
 import { isAbsolute } from "node:path";
-import type { Place, Problems } from "./problem.ts";
+import type { Place, Problems } from "../yaml/problem.ts";
 
 /** Where secrets come from, handed in so that the reader of a configuration stays free of the machine. */
 export interface SecretReader {

@@ -3,8 +3,8 @@
 import { basename, dirname, join } from "node:path";
 import { nearest } from "../sdk/did-you-mean.ts";
 import { FustorError } from "../sdk/errors.ts";
+import { quoted } from "../yaml/problem.ts";
 import type { AgentConfig, PipeConfig } from "./model.ts";
-import { quoted } from "./problem.ts";
 
 export interface Selection {
   readonly selected: readonly PipeConfig[];

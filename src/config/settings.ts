@@ -4,13 +4,13 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { nearest } from "../sdk/did-you-mean.ts";
 import { omitUndefined } from "../sdk/index.ts";
+import { formatOrigin, type Problems, quoted } from "../yaml/problem.ts";
+import { isNull, toPlain } from "../yaml/tree.ts";
 import { checkFields } from "./check.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";
 import { CONSOLE_KEYS, LOGGING_KEYS } from "./known-keys.ts";
 import type { ConsoleConfig, LoggingConfig, LogLevel } from "./model.ts";
-import { formatOrigin, type Problems, quoted } from "./problem.ts";
 import { consoleSchema, loggingSchema, settingsSchema } from "./schemas.ts";
-import { isNull, toPlain } from "./tree.ts";
 
 export interface Settings {
   readonly logging: LoggingConfig;

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { FustorError } from "../sdk/errors.ts";
-import { type Problems, startOf } from "./problem.ts";
+import { type Problems, startOf } from "../yaml/problem.ts";
 import { type Distrust, distrustOf, isReadOnly } from "./trust.ts";
 
 const me = (): number => process.geteuid?.() ?? 0;

@@ -1,6 +1,7 @@
-import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import { nearest } from "../sdk/did-you-mean.ts";
+import { formatProblem, type Origin, ProblemLog, startOf } from "../yaml/problem.ts";
+import { type ConfigNode, isWithin, originWithin, parseTree, toPlain } from "../yaml/tree.ts";
 import { type FusionFile, fusionFileSchema, knownKeysAt } from "./fusion-schema.ts";
 
 /** `file:line:col key: what is wrong, what to do` */
@@ -13,42 +14,29 @@ export class ConfigDocument {
   readonly file: string;
   readonly content: FusionFile;
   readonly problems: readonly ConfigMessage[];
-  readonly #document: Document;
-  readonly #lines = new LineCounter();
+  readonly #tree: ConfigNode;
 
   constructor(file: string, text: string) {
     this.file = file;
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true });
-    const syntax = this.#document.errors.map((error) => {
-      const summary = error.message.split("\n")[0] ?? "";
-      return `${this.#at(error.pos[0])} yaml: ${summary}, correct the file`;
-    });
-    syntax.push(...this.#unusableNames());
-    const parsed = fusionFileSchema.safeParse(syntax.length > 0 ? {} : (this.#document.toJS() ?? {}));
+    const log = new ProblemLog();
+    this.#tree = parseTree(file, text, log) ?? { kind: "map", origin: startOf(file), entries: [] };
+    for (const origin of unusableNames(this.#tree)) {
+      log.error({ origin, path: "__proto__" }, "is no name that can be used", "choose another");
+    }
+    const syntax = log.errors.map(formatProblem);
+    const parsed = fusionFileSchema.safeParse(syntax.length > 0 ? {} : toPlain(this.#tree));
     this.content = parsed.success ? parsed.data : {};
     this.problems = parsed.success ? syntax : parsed.error.issues.flatMap((issue) => this.#describe(issue));
   }
 
-  /** JavaScript objects cannot have this key: it would vanish silently. */
-  #unusableNames(): readonly ConfigMessage[] {
-    const found: ConfigMessage[] = [];
-    visit(this.#document, {
-      Pair: (_, { key }) => {
-        if (!isScalar(key) || key.value !== "__proto__") return;
-        found.push(`${this.#at(key.range?.[0] ?? 0)} __proto__: is no name that can be used, choose another`);
-      },
-    });
-    return found;
-  }
-
   /** A problem with the value at a path. */
   message(path: Path, what: string, cure: string): ConfigMessage {
-    return `${this.#placeOf(path)} ${dotted(path)}: ${what}, ${cure}`;
+    return formatProblem({ origin: originWithin(this.#tree, path), key: dotted(path), what, cure });
   }
 
   #describe(issue: z.core.$ZodIssue): readonly ConfigMessage[] {
     if (issue.code !== "unrecognized_keys") {
-      const missing = this.#nodeAt(issue.path) === undefined;
+      const missing = !isWithin(this.#tree, issue.path);
       const what = missing ? "is missing" : issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
       return [this.message(issue.path, what, missing ? "add it" : "correct the value")];
     }
@@ -59,34 +47,15 @@ export class ConfigDocument {
       return this.message([...issue.path, key], "is not a known key", cure);
     });
   }
+}
 
-  #placeOf(path: Path): string {
-    for (let length = path.length; length > 0; length--) {
-      const offset = this.#offsetOf(path.slice(0, length));
-      if (offset !== undefined) return this.#at(offset);
-    }
-    return this.#at(0);
-  }
-
-  /** Where the key of a mapping stands, or the item of a list. */
-  #offsetOf(path: Path): number | undefined {
-    const parent = path.length === 1 ? this.#document.contents : this.#nodeAt(path.slice(0, -1));
-    const last = path[path.length - 1];
-    if (isMap(parent)) {
-      const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(last));
-      return (pair?.key as Node | undefined)?.range?.[0];
-    }
-    return this.#nodeAt(path)?.range?.[0];
-  }
-
-  #nodeAt(path: Path): Node | undefined {
-    if (path.length === 0) return this.#document.contents ?? undefined;
-    return this.#document.getIn(path, true) as Node | undefined;
-  }
-
-  #at(offset: number): string {
-    const { line, col } = this.#lines.linePos(offset);
-    return `${this.file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
+/** Where ids stand that objects of JavaScript cannot have: such an entry would vanish silently. */
+function* unusableNames(node: ConfigNode): Generator<Origin> {
+  if (node.kind === "list") for (const item of node.items) yield* unusableNames(item);
+  if (node.kind !== "map") return;
+  for (const { key, keyOrigin, value } of node.entries) {
+    if (key === "__proto__") yield keyOrigin;
+    yield* unusableNames(value);
   }
 }
 

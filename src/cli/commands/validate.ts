@@ -1,7 +1,8 @@
 import { loadConfig } from "../../config/load.ts";
-import type { AgentConfig, ConfigProblem } from "../../config/model.ts";
-import { formatProblem } from "../../config/problem.ts";
+import type { AgentConfig } from "../../config/model.ts";
 import { isFustorError } from "../../sdk/index.ts";
+import type { ConfigProblem } from "../../yaml/problem.ts";
+import { formatProblem } from "../../yaml/problem.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
 

@@ -3,10 +3,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { parseConfig } from "../../../src/config/parse.ts";
-import { ProblemLog } from "../../../src/config/problem.ts";
 import { SAMPLE_CONFIG } from "../../../src/config/sample.ts";
-import { parseTree } from "../../../src/config/tree.ts";
 import { knownDrivers } from "../../../src/drivers/registry.ts";
+import { ProblemLog } from "../../../src/yaml/problem.ts";
+import { parseTree } from "../../../src/yaml/tree.ts";
 import { dictForm, errorsOf, read } from "./reading.ts";
 
 const WORDS = [

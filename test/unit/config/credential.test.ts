@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of the configuration look like this
 import { describe, expect, test } from "vitest";
-import { formatProblem } from "../../../src/config/problem.ts";
+import { formatProblem } from "../../../src/yaml/problem.ts";
 import { configOf, dictForm, errorsOf, type Machine, read, warningsOf } from "./reading.ts";
 
 const SECRET = "s3cr3t-T0ken-9f8e7d";

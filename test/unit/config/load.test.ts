@@ -7,8 +7,8 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ensureHome, homePaths, resolveConfigDir, resolveHome } from "../../../src/config/home.ts";
 import { loadConfig } from "../../../src/config/load.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
 import { type FustorError, isFustorError } from "../../../src/sdk/errors.ts";
+import { formatProblem } from "../../../src/yaml/problem.ts";
 import { dictForm } from "./reading.ts";
 
 let root: string;

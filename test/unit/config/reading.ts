@@ -1,7 +1,7 @@
 import { type ParseResult, parseConfig } from "../../../src/config/parse.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
 import type { SecretFile } from "../../../src/config/secrets.ts";
 import { type DriverRegistry, knownDrivers } from "../../../src/drivers/registry.ts";
+import { formatProblem } from "../../../src/yaml/problem.ts";
 
 export interface Machine {
   readonly variables?: Readonly<Record<string, string>>;

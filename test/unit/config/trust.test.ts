@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { ensureHome } from "../../../src/config/home.ts";
 import { loadConfig } from "../../../src/config/load.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
 import { distrustOf, isPrivateGroup } from "../../../src/config/trust.ts";
+import { formatProblem } from "../../../src/yaml/problem.ts";
 import { dictForm } from "./reading.ts";
 
 const isRoot = process.getuid?.() === 0;

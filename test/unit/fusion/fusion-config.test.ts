@@ -90,8 +90,20 @@ describe("a fusion configuration", () => {
   });
 
   it("reports broken YAML with its place", () => {
-    expect(problemsOf("views: [a\npipes: {}\n")[0]).toMatch(/^f0\.yaml:\d+:\d+ yaml: .+, correct the file$/);
-    expect(problemsOf(`${GOOD}views: {}\n`)[0]).toMatch(/^f0\.yaml:8:1 yaml: Map keys must be unique/);
+    expect(problemsOf("views: [a\npipes: {}\n")[0]).toMatch(
+      /^f0\.yaml:2:1: the indentation does not fit .+, align the line/,
+    );
+    expect(problemsOf(`${GOOD}views: {}\n`)).toEqual([
+      'f0.yaml:8:1: the key "views" appears twice in one block, keep one of them',
+    ]);
+  });
+
+  it("takes anchors and merge keys, as the configuration of the agent does", () => {
+    const merged = GOOD.replace(
+      "{receiver: r, views: [v]}",
+      "&p {receiver: r, views: [v]}\n  q: {<<: *p, disabled: true}",
+    );
+    expect(problemsOf(merged)).toEqual([]);
   });
 
   it("refuses two listeners on one port", () => {

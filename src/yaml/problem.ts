@@ -1,7 +1,22 @@
 /** Collects what is wrong with a configuration, so that a user sees all of it at once. Secrets never enter a problem. */
 
 import { FustorError } from "../sdk/errors.ts";
-import type { ConfigProblem, Origin } from "./model.ts";
+
+/** Where an entry stands, for messages. Line and column count from 1. */
+export interface Origin {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** `file:line:col key: what is wrong, what to do` */
+export interface ConfigProblem {
+  readonly origin: Origin;
+  /** Dotted path of the key, e.g. `senders[0].config.endpoint`. */
+  readonly key: string;
+  readonly what: string;
+  readonly cure: string;
+}
 
 export interface Problems {
   error(at: Place, what: string, cure: string): void;

@@ -17,8 +17,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from "yaml";
-import type { Origin } from "./model.ts";
-import { type Problems, startOf } from "./problem.ts";
+import { type Origin, type Problems, startOf } from "./problem.ts";
 
 export type Scalar = string | number | boolean | null;
 
@@ -88,24 +87,37 @@ export function toPlain(node: ConfigNode): unknown {
 
 export const isNull = (node: ConfigNode): boolean => node.kind === "scalar" && node.value === null;
 
+interface Found {
+  readonly node: ConfigNode;
+  /** Of the key that leads to it, or of the item of a list. */
+  readonly origin: Origin;
+}
+
+function stepInto(node: ConfigNode, step: PropertyKey): Found | undefined {
+  if (node.kind === "list") {
+    const item = node.items[Number(step)];
+    return item && { node: item, origin: item.origin };
+  }
+  const entry = node.kind === "map" ? node.entries.find(({ key }) => key === String(step)) : undefined;
+  return entry && { node: entry.value, origin: entry.keyOrigin };
+}
+
 /** Follows keys and indexes as far as they exist; where the last one stands. */
 export function originWithin(node: ConfigNode, path: readonly PropertyKey[]): Origin {
-  let current = node;
-  let origin = node.origin;
+  let found: Found = { node, origin: node.origin };
   for (const step of path) {
-    if (current.kind === "list") {
-      const item = current.items[Number(step)];
-      if (item === undefined) return origin;
-      current = item;
-      origin = item.origin;
-    } else if (current.kind === "map") {
-      const entry = current.entries.find((candidate) => candidate.key === step);
-      if (entry === undefined) return origin;
-      current = entry.value;
-      origin = entry.keyOrigin;
-    }
+    const next = stepInto(found.node, step);
+    if (next === undefined) break;
+    found = next;
   }
-  return origin;
+  return found.origin;
+}
+
+/** Whether every key and index of the path exists. */
+export function isWithin(node: ConfigNode, path: readonly PropertyKey[]): boolean {
+  let current: ConfigNode | undefined = node;
+  for (const step of path) current = current && stepInto(current, step)?.node;
+  return current !== undefined;
 }
 
 /**
