@@ -51,24 +51,14 @@ function createSender(drivers: DriverRegistry, sender: SenderConfig, logger: Log
   return drivers.requireSender(driver).create({ id, logger }, omitUndefined({ uri, credential, timeoutMs, params }));
 }
 
-function pipeSettings(pipe: PipeConfig, sender: SenderConfig, agentId: string): PipeSettings {
-  return {
-    id: pipe.id,
-    taskId: `${agentId}:${pipe.id}`,
-    ...(pipe.sessionTimeoutSeconds === undefined ? {} : { sessionTimeoutSeconds: pipe.sessionTimeoutSeconds }),
-    errorRetryIntervalMs: pipe.errorRetryIntervalMs,
-    maxConsecutiveErrors: pipe.maxConsecutiveErrors,
-    backoffMultiplier: pipe.backoffMultiplier,
-    maxBackoffMs: pipe.maxBackoffMs,
-    fieldsMapping: pipe.fieldsMapping,
-    batchEvents: pipe.batchEvents ?? sender.batchEvents,
-    eventRows: sender.eventRows,
-    batchBytes: sender.batchBytes,
-    auditIntervalMs: pipe.auditIntervalMs,
-    snapshotPauseLagMs: pipe.snapshotPauseLagMs,
-    sentinelIntervalMs: pipe.sentinelIntervalMs,
-  };
-}
+/** What a pipe says itself goes as it is; the rest is the sender's. */
+const pipeSettings = (pipe: PipeConfig, sender: SenderConfig, agentId: string): PipeSettings => ({
+  ...pipe,
+  taskId: `${agentId}:${pipe.id}`,
+  batchEvents: pipe.batchEvents ?? sender.batchEvents,
+  eventRows: sender.eventRows,
+  batchBytes: sender.batchBytes,
+});
 
 /** How a pipe without a live object is shown. */
 const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info: string): PipeStatus => ({

@@ -1,6 +1,7 @@
 /** One block of `pipes`, and what its references lead to. */
 
 import { nearest } from "../sdk/did-you-mean.ts";
+import { omitUndefined } from "../sdk/index.ts";
 import { type Place, type Problems, quoted } from "../yaml/problem.ts";
 import { checkFields } from "./check.ts";
 import { type ReadContext, readEnabled } from "./driver-entry.ts";
@@ -39,7 +40,7 @@ export function readPipe(entry: RawEntry, declared: Declared, context: ReadConte
     problems.warn(mapping, `drops "${key}"`, `deletes will be empty rows; add {to: ${key}, source: [${key}]}`);
   }
   const timeout = wholeTimeout(values.session_timeout_seconds, fields, entry, problems);
-  return {
+  return omitUndefined({
     id: entry.id,
     source: values.source,
     sender: values.sender,
@@ -48,15 +49,15 @@ export function readPipe(entry: RawEntry, declared: Declared, context: ReadConte
     auditIntervalMs: milliseconds(values.audit_interval_sec),
     sentinelIntervalMs: milliseconds(values.sentinel_interval_sec),
     snapshotPauseLagMs: values.snapshot_pause_lag_ms,
-    ...(timeout === undefined ? {} : { sessionTimeoutSeconds: timeout }),
+    sessionTimeoutSeconds: timeout,
     errorRetryIntervalMs: milliseconds(values.error_retry_interval),
     maxConsecutiveErrors: values.max_consecutive_errors,
     backoffMultiplier: values.backoff_multiplier,
     maxBackoffMs: milliseconds(values.max_backoff_seconds),
     fieldsMapping: rules,
-    ...(values.batch_size === undefined ? {} : { batchEvents: values.batch_size }),
+    batchEvents: values.batch_size,
     origin: entry.origin,
-  };
+  });
 }
 
 /** A fraction of a millisecond above 0 must not become "off". */

@@ -104,11 +104,11 @@ function readConsole(field: Field | undefined, problems: Problems): ConsoleConfi
     field,
     problems,
   );
-  return {
+  return omitUndefined({
     enabled: values?.enabled ?? defaults.enabled,
     host: values?.host ?? defaults.host,
-    ...(values?.port === undefined ? {} : { port: values.port }),
-  };
+    port: values?.port,
+  });
 }
 
 function readDir(dir: string, field: Field, configDir: string, problems: Problems): string {

@@ -5,7 +5,7 @@
  * The pipe ends neither its sender, nor its bus, nor its source: who made them closes them after `run` resolved.
  */
 import { DirtyDirectories, MOST_DIRTY } from "../bus/dirty-directories.ts";
-import { describeError, type HeartbeatAnswer, type Role, type SourceAvailability } from "../sdk/index.ts";
+import { describeError, type HeartbeatAnswer, type Role, type SourceAvailability, shortId } from "../sdk/index.ts";
 import type { BackoffSettings } from "./backoff.ts";
 import { Superseded } from "./bulk/superseded.ts";
 import { EnvelopeBuilder } from "./encode/envelope-builder.ts";
@@ -18,7 +18,7 @@ import { Completeness } from "./receiver/completeness.ts";
 import { Tombstones } from "./receiver/tombstones.ts";
 import type { BatchContext } from "./send/batch.ts";
 import { BatchLimits } from "./send/batch-limits.ts";
-import { Connector, type OpenSession, shortId } from "./session/connector.ts";
+import { Connector, type OpenSession } from "./session/connector.ts";
 import { type SessionEnd, SessionRun } from "./session/session.ts";
 import type { SessionEvent } from "./session/session-events.ts";
 

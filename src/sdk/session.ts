@@ -24,6 +24,9 @@ export interface Session {
   readonly sentinelIntervalMs?: number;
 }
 
+/** What may be logged of a session's id, half of it at most: whoever knows all of it may use the session. */
+export const shortId = (sessionId: string): string => sessionId.slice(0, Math.min(8, sessionId.length >> 1));
+
 /** A command as it came, snake_case members untouched; unknown types are possible. */
 export interface Command {
   readonly type: string;

@@ -1,4 +1,5 @@
 import { shutdownSignal } from "../../agent/process/shutdown.ts";
+import { omitUndefined } from "../../sdk/omit-undefined.ts";
 import { EXIT } from "../exit-codes.ts";
 import { printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
@@ -13,11 +14,8 @@ export interface ScanCommandOptions {
 
 const NEWLINE = 0x0a;
 
-export const inspectOptions = (options: ScanCommandOptions): InspectOptions => ({
-  ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
-  ...(options.filePattern === undefined ? {} : { filePattern: options.filePattern }),
-  ...(options.threads === undefined ? {} : { threads: options.threads }),
-});
+export const inspectOptions = ({ exclude, filePattern, threads }: ScanCommandOptions): InspectOptions =>
+  omitUndefined({ exclude, filePattern, threads });
 
 /** Turns the separators between the rows into line ends, in place: the rows themselves are never copied. */
 export function asLines(rows: ScannedRows): Uint8Array {

@@ -14,6 +14,7 @@ import {
   type SenderDriver,
   type Session,
   type SessionRequest,
+  shortId,
 } from "../../sdk/index.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
 import { boundedCall, Pause, unlessAborted } from "../bounded-call.ts";
@@ -56,9 +57,6 @@ export interface OpenSession {
   /** When it was asked for (monotonic ms). */
   readonly askedAt: number;
 }
-
-/** What may be logged of a session's id, half of it at most: whoever knows all of it may use the session. */
-export const shortId = (sessionId: string): string => sessionId.slice(0, Math.min(8, sessionId.length >> 1));
 
 export class Connector {
   readonly #parts: ConnectorParts;

@@ -4,6 +4,7 @@ import {
   type Command,
   FustorError,
   type HeartbeatAnswer,
+  omitUndefined,
   type Role,
   type SentinelTask,
   type Session,
@@ -57,14 +58,14 @@ export function readSession(members: Members, source: string, requestedSeconds: 
   const auditIntervalMs = secondsToMs(members.audit_interval_sec);
   const sentinelIntervalMs = atLeast(LEAST_SENTINEL_MS, secondsToMs(members.sentinel_interval_sec));
   const sessionTimeoutMs = granted || (requestedSeconds ?? DEFAULT_SESSION_TIMEOUT_SECONDS) * 1000;
-  return {
+  return omitUndefined({
     sessionId,
     role: roleOf(members.role) ?? "follower",
     sessionTimeoutMs,
-    ...(sessionTimeoutMs < LEAST_TIMEOUT_MS ? { leastHeartbeatMs: LEAST_TIMEOUT_MS } : {}),
-    ...(auditIntervalMs === undefined ? {} : { auditIntervalMs }),
-    ...(sentinelIntervalMs === undefined ? {} : { sentinelIntervalMs }),
-  };
+    leastHeartbeatMs: sessionTimeoutMs < LEAST_TIMEOUT_MS ? LEAST_TIMEOUT_MS : undefined,
+    auditIntervalMs,
+    sentinelIntervalMs,
+  });
 }
 
 const isCommand = (value: unknown): value is Command =>

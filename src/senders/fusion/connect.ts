@@ -3,10 +3,12 @@
  *
  * An opening can be cancelled at every step, which leaves no socket behind; how long it may take is the caller's affair.
  */
+
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type Socket, connect as tcpConnect } from "node:net";
 import { connect as tlsConnect } from "node:tls";
+import { omitUndefined } from "../../sdk/omit-undefined.ts";
 import type { FusionEndpoint, ProxyEndpoint } from "./fusion-options.ts";
 import { networkFailure, proxyRefusal } from "./network-failure.ts";
 
@@ -94,8 +96,7 @@ export class Opening {
       ...(through === undefined ? { port, ...this.#family } : { socket: through }),
       host,
       ...serverName(host),
-      ...(ca === undefined ? {} : { ca }),
-      ...(session === undefined ? {} : { session }),
+      ...omitUndefined({ ca, session }),
       ALPNProtocols: ["http/1.1"],
       highWaterMark: TLS_BUFFER_BYTES,
     };
@@ -136,10 +137,7 @@ export class Opening {
       path: target,
       agent: false,
       ...this.#family,
-      headers: {
-        host: target,
-        ...(proxy.authorization === undefined ? {} : { "proxy-authorization": proxy.authorization }),
-      },
+      headers: omitUndefined({ host: target, "proxy-authorization": proxy.authorization }),
     };
     const request = ask(options);
     this.#cancel = () => request.destroy();

@@ -9,6 +9,7 @@ import {
   type HeartbeatRequest,
   isFustorError,
   type Logger,
+  omitUndefined,
   type Role,
   type SenderDriver,
   type SenderDriverContext,
@@ -16,6 +17,7 @@ import {
   type SentinelUpdate,
   type Session,
   type SessionRequest,
+  shortId,
 } from "../../sdk/index.ts";
 import {
   clockSkew,
@@ -43,9 +45,6 @@ const GZIP_FROM_BYTES = 2048;
 /** Fusion digests its queue, for up to 30 s, before it answers the end of an audit. */
 const AUDIT_END_GRACE_MS = 30_000;
 const SHORTEST_HEARTBEAT_TIMEOUT_MS = 1000;
-
-/** What may be logged of a session id: whoever knows all of it may speak for the session. */
-const shortId = (sessionId: string): string => `${sessionId.slice(0, Math.min(8, sessionId.length >> 1))}…`;
 
 const LANES: Readonly<Record<Route, Lane>> = {
   create: "session",
@@ -210,13 +209,13 @@ export class FusionSender implements SenderDriver {
       lane: LANES[route],
       timeoutMs: call.timeoutMs ?? this.#endpoint.timeoutMs,
     });
-    const facts = {
+    const facts = omitUndefined({
       route,
       status: answer.status,
       durationMs: this.#wallClock() - startedMs,
-      ...(sessionId === undefined ? {} : { session: shortId(sessionId) }),
-      ...(body === undefined ? {} : { sizeBytes: Buffer.byteLength(body) }),
-    };
+      session: sessionId === undefined ? undefined : shortId(sessionId),
+      sizeBytes: body === undefined ? undefined : Buffer.byteLength(body),
+    });
     this.#logger.debug(facts, "request answered");
     return answer;
   }

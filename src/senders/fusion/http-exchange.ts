@@ -1,5 +1,6 @@
 /** One HTTP request and its whole answer, with a deadline. Knows nothing of sessions and rows. */
 
+import { omitUndefined } from "../../sdk/omit-undefined.ts";
 import { TlsSessions } from "./connect.ts";
 import { CookieJar } from "./cookie-jar.ts";
 import { Deadline } from "./deadline.ts";
@@ -102,9 +103,7 @@ export class HttpExchange {
     return {
       accept: "application/json",
       "user-agent": "fustor-agent",
-      ...(key === undefined ? {} : { "x-api-key": key }),
-      ...(cookie === undefined ? {} : { cookie }),
-      ...(authorization === undefined ? {} : { "proxy-authorization": authorization }),
+      ...omitUndefined({ "x-api-key": key, cookie, "proxy-authorization": authorization }),
       ...(body === undefined
         ? {}
         : { "content-type": "application/json", "content-length": `${Buffer.byteLength(body)}` }),

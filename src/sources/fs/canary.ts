@@ -9,7 +9,7 @@ import { open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { NativeWatch, WatchStatus } from "../../native/addon.ts";
-import { describeError, type Logger } from "../../sdk/index.ts";
+import { describeError, type Logger, omitUndefined } from "../../sdk/index.ts";
 
 export const CANARY_PREFIX = ".fustor-canary-";
 
@@ -49,12 +49,13 @@ export class Canary {
   }
 
   status(): CanaryStatus {
-    return {
+    const seenAt = this.#seenAt;
+    return omitUndefined({
       sent: this.#sent,
       missed: this.#missed,
-      ...(this.#seenAt === undefined ? {} : { lastSeenAgoMs: Math.round(performance.now() - this.#seenAt) }),
-      ...(this.#trouble === undefined ? {} : { trouble: this.#trouble }),
-    };
+      lastSeenAgoMs: seenAt === undefined ? undefined : Math.round(performance.now() - seenAt),
+      trouble: this.#trouble,
+    });
   }
 
   /** Resolves when no file of it is left. */

@@ -10,9 +10,9 @@ const rulesOf = (...rules: string[]) => configOf(mapping(...rules)).pipes.get("p
 
 describe("rules", () => {
   test.each([
-    ["{to: name, source: [file_name]}", { to: "name", source: ["file_name"], required: false }],
-    ["{to: a.b, source: 'size:int'}", { to: "a.b", source: ["size:int"], required: false }],
-    ["{to: a, hardcoded_value: x}", { to: "a", source: [], required: false, hardcodedValue: { value: "x" } }],
+    ["{to: name, source: [file_name]}", { to: "name", source: ["file_name"] }],
+    ["{to: a.b, source: 'size:int'}", { to: "a.b", source: ["size:int"] }],
+    ["{to: a, hardcoded_value: x}", { to: "a", source: [], hardcodedValue: { value: "x" } }],
     ["{to: a, source: [], hardcoded_value: {b: [1]}}", { to: "a", hardcodedValue: { value: { b: [1] } } }],
     ["{to: a, source: [b], hardcoded_value: null}", { to: "a", source: ["b"], hardcodedValue: { value: null } }],
   ])("%s is taken", (rule, expected) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
-import { type ConnectFailure, Connector, shortId } from "../../../../src/pipe/session/connector.ts";
-import { FustorError, silentLogger } from "../../../../src/sdk/index.ts";
+import { type ConnectFailure, Connector } from "../../../../src/pipe/session/connector.ts";
+import { FustorError, shortId, silentLogger } from "../../../../src/sdk/index.ts";
 import { FakeSender } from "../../../../src/sdk/testing/fake-sender.ts";
 import { fullestWindow } from "../../../support/crowding.ts";
 import { FakeStore } from "../../../support/pipe-harness.ts";
