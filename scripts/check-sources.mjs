@@ -11,6 +11,8 @@ const TESTS = resolve(import.meta.dirname, "..", "test");
 const MAY_USE_TIMERS = {
   "support/wait-for.ts": "the waits",
   "support/tree-compare.ts": "a wait that answers instead of throwing",
+  "support/fake-source.ts": "the pace of a source",
+  "support/faulty-sender.ts": "the delay of an answer",
   "support/child-process.ts": "the patience with a child that ends",
   "unit/bus/bus-pool.test.ts": "the clock of the code under test",
   "unit/agent/process/end-process.test.ts": "the code of a child process",

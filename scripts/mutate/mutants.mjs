@@ -2,7 +2,7 @@
 import ts from "typescript";
 
 const FUSION = [
-  ...["arbitration", "fake-fusion", "tree", "logical-clock", "election", "session-registry"].map(
+  ...["arbitration", "arbitration-rules", "tree", "logical-clock", "election", "session-registry"].map(
     (name) => `test/unit/fusion/${name}.test.ts`,
   ),
   "test/integration/fusion/scenarios.test.ts",
@@ -16,12 +16,10 @@ export const TARGETS = [
   { file: "src/fusion/audit.ts", tests: FUSION },
   { file: "src/fusion/election.ts", tests: FUSION },
   { file: "src/fusion/logical-clock.ts", tests: FUSION },
-  ...["event-bus", "bus-cursor", "coalesced-backlog", "dirty-directories", "bus-pump", "bus-pool", "signal"].map(
-    (name) => ({
-      file: `src/bus/${name}.ts`,
-      tests: BUS,
-    }),
-  ),
+  ...["event-bus", "bus-cursor", "coalesced-backlog", "dirty-directories", "bus-pump", "bus-pool"].map((name) => ({
+    file: `src/bus/${name}.ts`,
+    tests: BUS,
+  })),
   { file: "src/pipe/receiver/tombstones.ts", tests: ["test/unit/pipe/receiver/tombstones", "test/integration/pipe/"] },
   ...PURE.map((name) => ({ file: `src/pipe/${name}.ts`, tests: [`test/unit/pipe/${name}.test.ts`] })),
   { file: "src/pipe/bulk/audit.ts", tests: ["test/integration/pipe/audit", "test/integration/pipe/roles"] },

@@ -1,4 +1,4 @@
-/** A pipe between a fake source and a fake far side, with the real bus, pump and clock, and everything closed at the end. */
+/** A pipe between a fake source and the embedded Fusion without HTTP, with the real bus, pump and clock, and everything closed at the end. */
 import { afterEach } from "vitest";
 import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
 import type { BusLimits } from "../../src/bus/event-bus.ts";
@@ -6,14 +6,15 @@ import { Pipe } from "../../src/pipe/pipe.ts";
 import type { DeletedStore, PipeParts, PipeSettings, PipeStore, PoisonRow } from "../../src/pipe/pipe-options.ts";
 import { systemAmbience } from "../../src/pipe/system-ambience.ts";
 import { silentLogger } from "../../src/sdk/index.ts";
-import { FakeFusion, type FakeFusionOptions } from "../../src/sdk/testing/fake-fusion.ts";
-import { FakeSender } from "../../src/sdk/testing/fake-sender.ts";
-import { FakeSource, type FakeSourceOptions } from "../../src/sdk/testing/fake-source.ts";
+import { CoreFusion, type CoreFusionOptions } from "./core-fusion.ts";
+import { CoreSender } from "./core-sender.ts";
+import { FakeSource, type FakeSourceOptions } from "./fake-source.ts";
+import { FaultySender } from "./faulty-sender.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface HarnessOptions {
   readonly source?: FakeSourceOptions;
-  readonly fusion?: FakeFusionOptions;
+  readonly fusion?: CoreFusionOptions;
   readonly settings?: Partial<PipeSettings>;
   readonly bus?: BusLimits;
   readonly parts?: Partial<PipeParts>;
@@ -92,8 +93,10 @@ afterEach(async () => {
 
 export class PipeHarness {
   readonly source: FakeSource;
-  readonly fusion: FakeFusion;
-  readonly sender: FakeSender;
+  readonly fusion: CoreFusion;
+  readonly receiver: CoreSender;
+  /** Stands before the receiver. */
+  readonly sender: FaultySender<CoreSender>;
   readonly store = new FakeStore();
   readonly poison: PoisonRow[] = [];
   readonly pool: BusPool;
@@ -105,8 +108,9 @@ export class PipeHarness {
     this.#options = options;
     this.pool = options.beside?.pool ?? new BusPool(systemAmbience, silentLogger);
     this.source = options.beside?.source ?? new FakeSource(options.source);
-    this.fusion = new FakeFusion(options.fusion);
-    this.sender = new FakeSender(this.fusion);
+    this.fusion = new CoreFusion(options.fusion);
+    this.receiver = new CoreSender(this.fusion);
+    this.sender = new FaultySender(this.receiver);
     open.push(this);
   }
 
@@ -143,7 +147,7 @@ export class PipeHarness {
     await this.#lease?.release();
   }
 
-  /** What differs between the tree and the far side's view; empty = equal. */
+  /** What differs between the tree and Fusion's view; empty = equal. */
   differences(): string[] {
     const { tree } = this.source;
     const { view } = this.fusion;

@@ -116,18 +116,20 @@ describe("commands that would hand the machine over", () => {
 describe("suspects of the far side's sentinel", () => {
   it("are looked at again by the leader, and those that are gone are not told", async () => {
     const harness = harnessWith({ settings: { sentinelIntervalMs: 10 } });
-    harness.sender.suspects = ["/d/f3", "/d/gone"];
+    harness.receiver.suspects = ["/d/f3", "/d/gone"];
     await harness.start();
-    await until(() => harness.sender.feedback.length > 0);
-    expect(harness.sender.feedback[0]).toEqual({ path: "/d/f3", mtime: OLD, size: 3, status: "exists" });
-    expect(harness.sender.feedback.some(({ path }) => path === "/d/gone")).toBe(false);
+    await until(() => harness.receiver.feedback.length > 0);
+    expect(harness.receiver.feedback[0]).toEqual({ path: "/d/f3", mtime: OLD, size: 3, status: "exists" });
+    expect(harness.receiver.feedback.some(({ path }) => path === "/d/gone")).toBe(false);
     expect(harness.pipe.status().sentinel).toMatchObject({ failures: 0 });
     expect(harness.pipe.status().sentinel.missing).toBeGreaterThan(0);
   });
 
   it("are asked for as often as the far side says, and not at all when it says 0", async () => {
-    const harness = harnessWith({ settings: { sentinelIntervalMs: 5 } });
-    harness.fusion.intervals = { sentinelIntervalMs: 0 };
+    const harness = harnessWith({
+      fusion: { sessionTimeoutMs: 300, intervals: { sentinelIntervalMs: 0 } },
+      settings: { sentinelIntervalMs: 5 },
+    });
     await harness.start();
     await until(() => harness.sender.callsTo("heartbeat").length > 3);
     expect(harness.sender.callsTo("getSentinelTasks")).toEqual([]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Ambience } from "../../../src/pipe/pipe-options.ts";
 import { systemAmbience } from "../../../src/pipe/system-ambience.ts";
 import { FustorError } from "../../../src/sdk/index.ts";
-import type { ReceivedEnvelope } from "../../../src/sdk/testing/fake-sender.ts";
+import type { ReceivedEnvelope } from "../../support/faulty-sender.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
 import { lasting, staysTrue } from "../../support/wait-for.ts";
 
@@ -44,8 +44,8 @@ describe("audits of a leader", () => {
   it("follow the snapshot twice, tell everything, and remove what is not there", async () => {
     const harness = auditing();
     const { fusion } = harness;
-    fusion.view.set("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
-    fusion.view.set("/a/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+    fusion.view.put("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false });
+    fusion.view.put("/a/ghost", { modifiedTime: OLD, size: 1, isDirectory: false });
     await harness.start();
     await until(() => auditsDone(harness) === 2);
     expect(fusion.removedByAudits).toEqual(["/ghost", "/a/ghost"]);
@@ -56,7 +56,7 @@ describe("audits of a leader", () => {
 
   it("follow the snapshot once when this agent led just before and was stopped in order", async () => {
     const harness = auditing();
-    harness.fusion.view.set("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+    harness.fusion.view.put("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false });
     Object.assign(harness.store, { aliveAt: Date.now(), hasTakenOver: true });
     await harness.start();
     await until(() => auditsDone(harness) === 1);
@@ -107,7 +107,7 @@ describe("audits of a leader", () => {
     await harness.start();
     await until(() => auditsDone(harness) === 1);
     for (const path of ["/a/d/ghost", "/a/locked/kept"])
-      fusion.view.set(path, { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+      fusion.view.put(path, { modifiedTime: OLD, size: 1, isDirectory: false });
     await until(() => auditsDone(harness) === 2);
     expect(fusion.removedByAudits).toEqual(["/a/d/ghost"]);
     expect(fusion.view.has("/a/locked/kept")).toBe(true);
@@ -142,10 +142,10 @@ describe("audits of a leader", () => {
     source.mkdir("/a/moved", OLD, true);
     source.write("/a/moved/f", 5, OLD, true);
     Object.assign(source.tree.get("/a/moved") as object, { created_time: Date.now() / 1000 });
-    const late = { modifiedTime: Date.now() / 1000, size: 9, auditSkipped: false };
-    fusion.view.set("/a/moved", { ...late, isDirectory: true });
-    fusion.view.set("/a/moved/f", { ...late, isDirectory: false });
-    fusion.view.set("/a/moved/ghost", { ...late, modifiedTime: OLD, isDirectory: false });
+    const late = { modifiedTime: Date.now() / 1000, size: 9 };
+    fusion.view.put("/a/moved", { ...late, isDirectory: true });
+    fusion.view.put("/a/moved/f", { ...late, isDirectory: false });
+    fusion.view.put("/a/moved/ghost", { ...late, modifiedTime: OLD, isDirectory: false });
     await until(() => auditsDone(harness) === 2);
     expect(harness.differences()).toEqual([]);
     expect(fusion.removedByAudits).toEqual(["/a/moved/ghost"]);
@@ -172,8 +172,7 @@ describe("audits of a leader", () => {
   });
 
   it("go on at the interval that the far side names", async () => {
-    const harness = auditing();
-    harness.fusion.intervals = { auditIntervalMs: 30 };
+    const harness = auditing({ fusion: { sessionTimeoutMs: 600, intervals: { auditIntervalMs: 30 } } });
     await harness.start();
     await until(() => auditsDone(harness) >= 4);
   });
@@ -364,7 +363,7 @@ describe("audits of a leader", () => {
     });
     await harness.start();
     await until(() => refused > 0 && harness.pipe.status().role === "follower");
-    fusion.view.set("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false, auditSkipped: false });
+    fusion.view.put("/ghost", { modifiedTime: OLD, size: 1, isDirectory: false });
     harness.source.write("/later", 1);
     await until(() => fusion.view.has("/later"));
     const noEnd = (): boolean => sender.accepted.every((push) => !isAudit(push) || !push.isEnd);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { FakeSource } from "../../../src/sdk/testing/fake-source.ts";
+import type { FakeSource } from "../../support/fake-source.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
 
 const OLD = 1_700_000_000;
@@ -10,8 +10,8 @@ const now = (): number => Date.now() / 1000;
 function withTombstone(harness: PipeHarness, path: string): void {
   const sessionId = harness.fusion.createSession(other).sessionId;
   harness.fusion.appoint(undefined);
-  const events = [{ eventType: "delete", messageSource: "realtime", index: 1, rows: [{ path }] }];
-  harness.fusion.ingest({ sessionId, sourceType: "message", isEnd: false, events });
+  const events = [{ eventType: "delete", messageSource: "realtime", index: 1, rows: [{ path }] }] as const;
+  harness.fusion.ingest(sessionId, { events });
 }
 
 /** As restored by somebody who keeps the times of its content: only the ctime is young. */
@@ -75,12 +75,7 @@ describe("a run that follows one that died", () => {
     source.write("/d/e/f", 5, OLD, true);
     withTombstone(harness, "/elsewhere");
     for (const path of ["/d", "/d/e", "/d/e/f"]) {
-      fusion.view.set(path, {
-        modifiedTime: now() - 1,
-        size: 9,
-        isDirectory: !path.endsWith("f"),
-        auditSkipped: false,
-      });
+      fusion.view.put(path, { modifiedTime: now() - 1, size: 9, isDirectory: !path.endsWith("f") });
     }
     harness.store.session = "session of the run that died";
     harness.store.aliveAt = Date.now() - 1_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Row } from "../../../src/sdk/index.ts";
-import type { ReceivedEnvelope } from "../../../src/sdk/testing/fake-sender.ts";
+import type { ReceivedEnvelope } from "../../support/faulty-sender.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
 
 const other = { taskId: "other", sourceType: "fs", sourceUri: "/" };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ReceivedEnvelope } from "../../../src/sdk/testing/fake-sender.ts";
+import type { ReceivedEnvelope } from "../../support/faulty-sender.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
 
 const OLD = 1_700_000_000;

@@ -31,7 +31,7 @@ describe("a follower", () => {
     await until(() => harness.pipe.status().state === "running");
     harness.source.write("/live", 1);
     await until(() => harness.fusion.view.has("/live"));
-    harness.fusion.asksForSnapshotOnce = true;
+    harness.sender.setFaults((call) => (call === "heartbeat" ? { kind: "asks_for_snapshot" } : undefined));
     await nextBeat(harness);
     expect(harness.pipe.status().role).toBe("follower");
     expect(snapshots(harness)).toEqual([]);
@@ -135,8 +135,8 @@ describe("a leader whose far side tells its position", () => {
     const earlier = harness.fusion.createSession(other);
     const task = harness.fusion.createSession({ ...other, taskId: "agent-1:pipe-1" });
     const row = { path: "/x", modified_time: 1, size: 1, is_directory: false };
-    const event = { eventType: "update", messageSource: "realtime", index: 77, rows: [row] };
-    harness.fusion.ingest({ sessionId: task.sessionId, sourceType: "message", isEnd: false, events: [event] });
+    const event = { eventType: "update", messageSource: "realtime", index: 77, rows: [row] } as const;
+    harness.fusion.ingest(task.sessionId, { events: [event] });
     harness.fusion.appoint(undefined);
     await harness.start();
     await until(() => harness.pipe.status().snapshot === "complete");
@@ -152,7 +152,8 @@ describe("a far side that asks for a snapshot", () => {
     plant(harness, 5);
     await harness.start();
     await until(() => harness.isSettled);
-    harness.fusion.asksForSnapshotOnce = true;
+    let asks = 0;
+    harness.sender.setFaults((call) => (call === "push" && asks++ === 0 ? { kind: "asks_for_snapshot" } : undefined));
     harness.source.write("/live", 1);
     await until(() => harness.fusion.ends === 2);
     await until(() => harness.isSettled);
@@ -160,7 +161,8 @@ describe("a far side that asks for a snapshot", () => {
   });
 
   it("with every answer until one ended gets one", async () => {
-    const harness = new PipeHarness({ fusion: { asksForSnapshot: true, sessionTimeoutMs: 300 } });
+    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 300 } });
+    harness.sender.setFaults(() => (harness.fusion.isComplete ? undefined : { kind: "asks_for_snapshot" }));
     plant(harness, 30);
     await harness.start();
     await until(() => harness.isSettled);

@@ -162,18 +162,18 @@ describe("a session", () => {
   }
 
   it("that another agent holds makes the pipe stand by until it is free", async () => {
-    const harness = new PipeHarness();
-    harness.fusion.isTaken = true;
+    const harness = new PipeHarness({ fusion: { exclusive: true } });
+    const { sessionId } = harness.fusion.createSession({ taskId: "other", sourceType: "fs", sourceUri: "/" });
     await harness.start();
     await until(() => harness.pipe.status().state === "standby");
-    harness.fusion.isTaken = false;
+    harness.fusion.closeSession(sessionId);
     await until(() => harness.isSettled);
   });
 
   it("of a far side whose clock is far off warns once", async () => {
     const logger = createRecordingLogger();
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 300 }, parts: { logger } });
-    harness.fusion.clockSkewMs = 61_000;
+    harness.receiver.clockSkewMs = 61_000;
     await harness.start();
     await until(() => harness.sender.callsTo("heartbeat").length > 3);
     expect(logger.messages().filter((message) => message.includes("clock"))).toHaveLength(1);
@@ -226,9 +226,9 @@ describe("a session", () => {
     const ends = (): number =>
       harness.sender.accepted.filter(({ sourceType, isEnd }) => sourceType === "snapshot" && isEnd).length;
     const before = ends();
+    harness.sender.setFaults((call) => (call === "push" ? { kind: "asks_for_snapshot" } : undefined));
     let size = 0;
     await until(() => {
-      harness.fusion.asksForSnapshotOnce = true;
       harness.source.write("/f", size++);
       return ends() - before >= 3;
     });
@@ -243,7 +243,8 @@ describe("a session", () => {
       harness.sender.accepted.filter(({ sourceType, isEnd }) => sourceType === "snapshot" && isEnd).length;
     for (let asked = 1; asked <= 2; asked++) {
       const before = ends();
-      harness.fusion.asksForSnapshotOnce = true;
+      let asks = 0;
+      harness.sender.setFaults((call) => (call === "push" && asks++ === 0 ? { kind: "asks_for_snapshot" } : undefined));
       harness.source.write("/f", asked);
       await until(() => ends() > before);
     }

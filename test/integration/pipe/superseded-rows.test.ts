@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { FakeSourceOptions } from "../../../src/sdk/testing/fake-source.ts";
+import type { FakeSourceOptions } from "../../support/fake-source.ts";
 import { PipeHarness, until } from "../../support/pipe-harness.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BusPool } from "../../../src/bus/bus-pool.ts";
 import { FustorError, silentLogger } from "../../../src/sdk/index.ts";
-import { FakeSource } from "../../../src/sdk/testing/index.ts";
+import { FakeSource } from "../../support/fake-source.ts";
 
 const clock = {
   now: () => performance.now(),

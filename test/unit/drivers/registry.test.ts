@@ -3,9 +3,9 @@ import { expect, it } from "vitest";
 import { z } from "zod";
 import { DriverRegistry, knownDrivers } from "../../../src/drivers/registry.ts";
 import { type DriverParams, type SenderDriver, silentLogger, sourceModule } from "../../../src/sdk/index.ts";
-import { FakeSource } from "../../../src/sdk/testing/index.ts";
 import { EchoSender } from "../../../src/senders/echo/echo-sender.ts";
 import { FusionSender } from "../../../src/senders/fusion/fusion-sender.ts";
+import { FakeSource } from "../../support/fake-source.ts";
 import { configOf, dictForm, errorsOf, read } from "../config/reading.ts";
 
 const context = { id: "s", logger: silentLogger };

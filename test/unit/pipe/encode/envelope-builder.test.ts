@@ -3,7 +3,7 @@ import { EnvelopeBuilder, type LiveItem, liveRuns } from "../../../../src/pipe/e
 import { FieldMapper } from "../../../../src/pipe/encode/field-mapper.ts";
 import type { FieldRule } from "../../../../src/sdk/index.ts";
 import { type Envelope, encodeRows, envelopeRowCount, type RowChunk } from "../../../../src/sdk/index.ts";
-import { rowsOf } from "../../../../src/sdk/testing/index.ts";
+import { rowsOf } from "../../../support/faulty-sender.ts";
 
 const NOW = 1_790_000_000_000;
 

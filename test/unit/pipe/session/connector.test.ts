@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { type ConnectFailure, Connector } from "../../../../src/pipe/session/connector.ts";
 import { FustorError, shortId, silentLogger } from "../../../../src/sdk/index.ts";
-import { FakeSender } from "../../../../src/sdk/testing/fake-sender.ts";
+import { CoreSender } from "../../../support/core-sender.ts";
 import { fullestWindow } from "../../../support/crowding.ts";
 import { FakeStore } from "../../../support/pipe-harness.ts";
 import { seededRandom } from "../../../support/temp-tree.ts";
@@ -20,7 +20,7 @@ interface Attempts {
   readonly failures: readonly ConnectFailure[];
 }
 
-class RefusingSender extends FakeSender {
+class RefusingSender extends CoreSender {
   readonly times: number[] = [];
   readonly #clock: VirtualClock;
   constructor(clock: VirtualClock) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Freshness } from "../../../../src/pipe/session/freshness.ts";
 import { Heartbeat } from "../../../../src/pipe/session/heartbeat.ts";
 import { FustorError, type Session } from "../../../../src/sdk/index.ts";
-import { FakeSender } from "../../../../src/sdk/testing/fake-sender.ts";
+import { CoreSender } from "../../../support/core-sender.ts";
 import { fullestWindow } from "../../../support/crowding.ts";
 import { seededRandom } from "../../../support/temp-tree.ts";
 import { VirtualClock } from "../../../support/virtual-clock.ts";
@@ -22,7 +22,7 @@ interface Far {
   readonly session?: Partial<Session>;
 }
 
-class PromptSender extends FakeSender {
+class PromptSender extends CoreSender {
   readonly times: number[] = [];
   readonly #clock: VirtualClock;
   readonly #answers: boolean;

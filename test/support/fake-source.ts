@@ -2,21 +2,24 @@
  * A source for tests: a tree in memory that behaves like the real one. Every operation changes the tree and announces it; the
  * snapshot reads the tree directory by directory while it goes on changing.
  */
-import type { Change, ChangeBatch, FsRow, RowChunk } from "../changes.ts";
-import { encodeRows } from "../encode-rows.ts";
-import { FustorError } from "../errors.ts";
-import { parentKey } from "../parent-key.ts";
-import type {
-  AuditOptions,
-  BulkRows,
-  CallOptions,
-  MessageStream,
-  RescanOptions,
-  SourceAvailability,
-  SourceDriver,
-  SourceStatus,
-  Verified,
-} from "../source-driver.ts";
+import {
+  type AuditOptions,
+  type BulkRows,
+  type CallOptions,
+  type Change,
+  type ChangeBatch,
+  encodeRows,
+  type FsRow,
+  FustorError,
+  type MessageStream,
+  type RescanOptions,
+  type RowChunk,
+  type SourceAvailability,
+  type SourceDriver,
+  type SourceStatus,
+  type Verified,
+} from "../../src/sdk/index.ts";
+import { parentKey } from "../../src/sdk/parent-key.ts";
 
 export interface FakeSourceOptions {
   /** Rows of a chunk. Default 50. */
@@ -377,7 +380,7 @@ export class FakeSource implements SourceDriver {
     const release = (): void => {
       if (released) this.wrongReleases++;
       released = true;
-      // Whoever still reads it gets rubbish, as from a pool whose memory is used again.
+      // Who still reads it gets rubbish, as from a pool whose memory is used again.
       chunk.buffer.fill(0x58);
       this.#chunksOut--;
       this.#freed();

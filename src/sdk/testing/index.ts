@@ -1,3 +1,0 @@
-export * from "./fake-fusion.ts";
-export * from "./fake-sender.ts";
-export * from "./fake-source.ts";
