@@ -1,5 +1,6 @@
 // `native/sources.txt` names every C++ source once, for CMake and for node-gyp. This checks that it names what is on disk;
-// `--write` brings it up to date. And it checks that tests wait for conditions: what sleeps or waits without a bound is named.
+// `--write` brings it up to date. It checks that tests wait for conditions: what sleeps or waits without a bound is named. And it
+// checks that code and text use the words of docs/glossary.md.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -18,6 +19,22 @@ const MAY_USE_TIMERS = {
   "unit/agent/process/end-process.test.ts": "the code of a child process",
   "unit/native/process.test.ts": "the code of child processes",
 };
+/** Words that the glossary replaced by others, in which folders they must not come back, and what to say instead. */
+const EVERYWHERE = ["src", "native", "test", "bench", "scripts", "docs"];
+const REPLACED_WORDS = [
+  { pattern: /\bfar[- ]sides?\b/i, instead: "receiver, or Fusion where its rules matter", folders: EVERYWHERE },
+  { pattern: /\bshipments?\b/i, instead: "batch", folders: EVERYWHERE },
+  { pattern: /\bpipe slots?\b/i, instead: "managed pipe", folders: EVERYWHERE },
+  { pattern: /\bdoubtful\b/i, instead: "stale row", folders: EVERYWHERE },
+  { pattern: /\btouched keys?\b/i, instead: "superseded row", folders: EVERYWHERE },
+  { pattern: /\b(revivals?|reviving)\b/i, instead: "lifting form", folders: EVERYWHERE },
+  {
+    pattern: /\b(whoever|somebody)\b/i,
+    instead: "who it is: the receiver, the source, another agent, a user",
+    folders: ["src/pipe", "src/bus", "src/sdk", "src/senders", "src/sources"],
+  },
+];
+const MAY_NAME_THEM = ["docs/glossary.md", "scripts/check-sources.mjs"];
 const SLEEP = /\bsetTimeout\b|node:timers\/promises|\bfor \(;;\)|\bwhile \(true\)/;
 const SILENT_SKIP = /printf\("[^"]*\bskipped\b/i;
 
@@ -27,6 +44,19 @@ function linesLike(pattern, extension, spared = {}) {
     const lines = readFileSync(join(TESTS, name), "utf8").split("\n");
     return lines.flatMap((line, at) => (pattern.test(line) ? [`test/${name}:${at + 1}: ${line.trim()}`] : []));
   });
+}
+
+const ROOT = resolve(import.meta.dirname, "..");
+const isText = (name) => /\.(ts|mjs|cc|h|md)$/.test(name) && !name.includes("node_modules");
+
+function wordsIn(folder, pattern) {
+  const files = readdirSync(join(ROOT, folder), { recursive: true }).map((name) => `${folder}/${name}`);
+  return files
+    .filter((name) => isText(name) && !MAY_NAME_THEM.includes(name))
+    .flatMap((name) => {
+      const lines = readFileSync(join(ROOT, name), "utf8").split("\n");
+      return lines.flatMap((line, at) => (pattern.test(line) ? [`${name}:${at + 1}: ${line.trim()}`] : []));
+    });
 }
 
 const onDisk = ["addon", "src"].flatMap((folder) =>
@@ -63,3 +93,10 @@ for (const line of sleeps) console.error(`${line}\n  sleeps, or waits without a 
 for (const line of silent) console.error(`${line}\n  tells nobody that it was skipped: use check::skipped`);
 if (sleeps.length + silent.length > 0) process.exit(1);
 console.log("tests wait with a bound");
+
+const replaced = REPLACED_WORDS.flatMap(({ pattern, instead, folders }) =>
+  folders.flatMap((folder) => wordsIn(folder, pattern).map((line) => `${line}\n  docs/glossary.md says: ${instead}`)),
+);
+for (const line of replaced) console.error(line);
+if (replaced.length > 0) process.exit(1);
+console.log("the words are those of the glossary");

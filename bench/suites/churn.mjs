@@ -1,8 +1,9 @@
 /**
  * Question: does the memory of the agent grow while files come, change, move and go without end?
  *
- * A writer works at a steady rate on a tree whose size stays about the same; the far side reads and discards. The agent's resident
- * memory is sampled every second, and a straight line fitted through the samples after the warm-up: its slope is the answer.
+ * A writer works at a steady rate on a tree whose size stays about the same; the receiver reads and discards. The
+ * agent's resident memory is sampled every second, and a straight line fitted through the samples after the warm-up:
+ * its slope is the answer.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";

@@ -1,10 +1,11 @@
 /**
- * Question: how long from the moment a file was closed until the far side has the body that shows it? And how much longer while the
- * same agent sends a snapshot of a large tree?
+ * Question: how long from the moment a file was closed until the receiver has the body that shows it? And how much
+ * longer while the same agent sends a snapshot of a large tree?
  *
- * One agent watches a tree; a writer makes files at a steady rate, in segments that alternate: nothing else going on, and snapshots one
- * after another. The agent, the writer and the far side are processes of their own. In the segments with snapshots only files count
- * that were closed while one was being sent. A ratio is that of two neighbouring segments.
+ * One agent watches a tree; a writer makes files at a steady rate, in segments that alternate: nothing else going on,
+ * and snapshots one after another. The agent, the writer and the receiver are processes of their own. In the segments
+ * with snapshots only files count that were closed while one was being sent. A ratio is that of two neighbouring
+ * segments.
  */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
@@ -23,7 +24,7 @@ import { readTimes } from "./watch/watcher-process.mjs";
 const { formatColumns } = await import("../../test/support/convergence-table.ts");
 const { createTempFolder, growTree, removeTempFolders } = await import("../../test/support/temp-tree.ts");
 
-export const about = "from a closed file to the body at the far side, alone and beside a snapshot (3 min)";
+export const about = "from a closed file to the body at the receiver, alone and beside a snapshot (3 min)";
 
 export const options = {
   files: { type: "string", default: "200000", help: "files of the tree whose snapshots are sent" },
@@ -141,7 +142,7 @@ function print({ alone, beside }, targets, runs) {
     String(one.lost),
     `${one.agentCpuSeconds.toFixed(2)} s`,
   ];
-  say(`\nFrom the close of a file to the body at the far side, medians of ${runs} segments\n`);
+  say(`\nFrom the close of a file to the body at the receiver, medians of ${runs} segments\n`);
   say(formatColumns([head, line("alone", alone), line("beside snapshots", beside)]));
   if (beside.counted === 0) say("No file was closed while a snapshot was sent: give more --seconds or --files.");
   say(`\n${formatColumns([["target", "at most", "measured", ""], ...targets.map(targetRow)])}`);
@@ -157,7 +158,7 @@ function pageOf(setting, summary, targets) {
     { label: `${name}, p99`, value: one.p99Ms ?? 0, text: milliseconds(one.p99Ms) },
   ]);
   const rows = [["target", "at most", "measured", ""], ...targets.map(targetRow)];
-  const title = "From a closed file to the body at the far side";
+  const title = "From a closed file to the body at the receiver";
   return { title, where: whereOf(setting), sections: [{ title: "Latency", bars, rows }] };
 }
 

@@ -1,10 +1,11 @@
 /**
- * Question: what does the whole way of a snapshot cost, from the disk to the body at a far side that reads and discards?
+ * Question: what does the whole way of a snapshot cost, from the disk to the body at a receiver that reads and
+ * discards?
  *
- * In the same rounds: the engine without Node, the scan through Node, and the agent as a process of its own in front of a sink in another:
- * its first snapshot (from the start of the process on, so the watch is armed and its table filled, too), a later one, which comes
- * out of the table, and one under a `fields_mapping`. The rest of the memory is what the agent holds at
- * its peak beyond an idle agent's and beyond the tree table.
+ * In the same rounds: the engine without Node, the scan through Node, and the agent as a process of its own in front of
+ * a sink in another: its first snapshot (from the start of the process on, so the watch is armed and its table filled,
+ * too), a later one, which comes out of the table, and one under a `fields_mapping`. The rest of the memory is what the
+ * agent holds at its peak beyond an idle agent's and beyond the tree table.
  */
 import { utimesSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -26,7 +27,7 @@ import { megabytes, ratioText, seconds, thousands } from "../support/text.mjs";
 const { formatColumns } = await import("../../test/support/convergence-table.ts");
 const { removeTempFolders } = await import("../../test/support/temp-tree.ts");
 
-export const about = "the whole way of a snapshot to a far side that discards it (2 min)";
+export const about = "the whole way of a snapshot to a receiver that discards it (2 min)";
 
 export const options = {
   files: { type: "string", default: "300000", help: "files of the tree" },
@@ -83,7 +84,7 @@ async function firstSnapshot(tree) {
   }
 }
 
-/** The far side asks for a snapshot in its answer to the next live change; the clock runs from that change on. */
+/** The receiver asks for a snapshot in its answer to the next live change; the clock runs from that change on. */
 async function laterSnapshot(tree, pipe) {
   const running = await startAgentBefore(tree.root, { capacity: 0, size: 0, pipe });
   const { agent, sink } = running;

@@ -1,9 +1,9 @@
 /**
- * Question: are 50,000 files a second, each created and closed once, all shown to the far side, and how long after the last close is
- * that done?
+ * Question: are 50,000 files a second, each created and closed once, all shown to the receiver, and how long after the
+ * last close is that done?
  *
- * The agent, the writer and the far side are processes of their own. The far side reads every body, notes which paths it was shown, and
- * discards it: its share of the machine is stated beside the agent's.
+ * The agent, the writer and the receiver are processes of their own. The receiver reads every body, notes which paths
+ * it was shown, and discards it: its share of the machine is stated beside the agent's.
  */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ import { readTimes } from "./watch/watcher-process.mjs";
 const { formatColumns } = await import("../../test/support/convergence-table.ts");
 const { createTempFolder, removeTempFolders } = await import("../../test/support/temp-tree.ts");
 
-export const about = "50,000 files a second through to a far side that counts the paths (1 min)";
+export const about = "50,000 files a second through to a receiver that counts the paths (1 min)";
 
 export const options = {
   rate: { type: "string", default: "50000", help: "files a second" },
@@ -102,7 +102,7 @@ const COLUMNS = [
   ["behind the last close", ({ behindMs }) => `${behindMs.toFixed(0)} ms`],
   ["rows a file", ({ rowsPerFile }) => rowsPerFile.toFixed(2)],
   ["agent's CPU", ({ agentCpuSeconds }) => `${agentCpuSeconds.toFixed(2)} s`],
-  ["far side's CPU", ({ sinkCpuSeconds }) => `${sinkCpuSeconds.toFixed(2)} s`],
+  ["receiver's CPU", ({ sinkCpuSeconds }) => `${sinkCpuSeconds.toFixed(2)} s`],
   ["agent's peak", (one) => `${(one.peakBytes / 1e6).toFixed(0)} MB`],
   ["overflows", ({ overflows }) => String(overflows ?? "-")],
 ];
@@ -131,7 +131,7 @@ function judge(summary, rate, files) {
       met: filesPerSecond >= rate * REACHED,
     },
     {
-      what: "paths the far side never saw",
+      what: "paths the receiver never saw",
       limitText: `0 of ${whole(files)}`,
       value: missing,
       text: whole(missing),
@@ -149,7 +149,7 @@ function pageOf(setting, samples, targets) {
     { title: "Files a second", bars, rows: rowsOf(samples) },
     { title: "Targets", rows: targetRows(targets) },
   ];
-  return { title: "Files through to the far side", where: whereOf(setting), sections };
+  return { title: "Files through to the receiver", where: whereOf(setting), sections };
 }
 
 export async function run(values) {

@@ -1,8 +1,9 @@
 /**
- * A far side in a process of its own that is content with everything: `node sink.mjs CAPACITY SIZE SESSION_SECONDS`.
+ * A receiver in a process of its own that is content with everything: `node sink.mjs CAPACITY SIZE SESSION_SECONDS`.
  *
- * With a CAPACITY it keeps when the body arrived that first showed each file f0, f1, ... with SIZE bytes; with 0 it reads and
- * discards. Orders come as JSON lines on stdin (`count`, `save`, `snapshots`), answers go to stdout, as the watchers' processes have it.
+ * With a CAPACITY it keeps when the body arrived that first showed each file f0, f1, ... with SIZE bytes; with 0 it
+ * reads and discards. Orders come as JSON lines on stdin (`count`, `save`, `snapshots`), answers go to stdout, as the
+ * watchers' processes have it.
  */
 import { writeFileSync, writeSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,4 +1,7 @@
-/** What the world may know about a running agent: `status --json`, the control socket and the status page show it as it is. */
+/**
+ * What the world may know about a running agent: `status --json`, the control socket and the status page show it as it
+ * is.
+ */
 import type { PipeStatus } from "../pipe/pipe-status.ts";
 import type { SourceStatus } from "../sdk/index.ts";
 
@@ -34,7 +37,7 @@ export interface SenderReport {
 export interface PipeReport extends PipeStatus {
   readonly source: string;
   readonly sender: SenderReport;
-  /** File of the rows that the far side refuses; there once there is one. */
+  /** File of the rows that the receiver refuses; there once there is one. */
   readonly deadLetterFile: string;
 }
 

@@ -168,14 +168,14 @@ export class ManagedPipe {
     }
   }
 
-  /** What waits after a failure, or because the far side asked to wait, is tried again now. */
+  /** What waits after a failure, or because the receiver asked to wait, is tried again now. */
   wake(): void {
     if (this.#state.kind === "running") this.#state.pipe.wake();
   }
 
   /**
-   * Sends what is queued, for so long at most, ends the session and frees everything. What does not end within {@link LAST_STEPS_MS} after
-   * that is left behind. Idempotent, never rejects.
+   * Sends what is queued, for so long at most, ends the session and frees everything. What does not end within
+   * {@link LAST_STEPS_MS} after that is left behind. Idempotent, never rejects.
    */
   stop(deadlineMs: number): Promise<void> {
     this.#stopping ??= this.#boundedStop(deadlineMs + LAST_STEPS_MS, this.#stop(deadlineMs));

@@ -3,7 +3,7 @@ import type { AgentStatus, PipeReport } from "../agent/agent-status.ts";
 import { formatCount, printable } from "./table.ts";
 import type { Difference, TreeEntry } from "./tools/tree-difference.ts";
 
-/** Whether the first snapshot is over and the far side took its end. */
+/** Whether the first snapshot is over and the receiver took its end. */
 export const isLive = (pipe: PipeReport | undefined, viewReady: boolean): boolean =>
   viewReady && pipe?.snapshot === "complete";
 

@@ -32,7 +32,7 @@ export interface HomePaths {
   readonly consoleToken: string;
   /** What pipes remember between runs. */
   readonly stateDir: string;
-  /** Rows that a far side refuses. */
+  /** Rows that a receiver refuses. */
   readonly deadLetterDir: string;
 }
 
@@ -64,7 +64,10 @@ export function resolveConfigDir(env: Environment, home: string, cwd?: string): 
   return resolveFolder("FUSTOR_CONFIG_DIR", env, cwd) ?? home;
 }
 
-/** Creates the home when it is missing, for its owner only. Throws FUSTOR_CONFIG_INVALID for one that others own or may write. */
+/**
+ * Creates the home when it is missing, for its owner only. Throws FUSTOR_CONFIG_INVALID for one that others own or may
+ * write.
+ */
 export async function ensureHome(home: string): Promise<void> {
   try {
     await mkdir(dirname(home), { recursive: true });
@@ -94,7 +97,10 @@ export function workingFolder(): string | undefined {
   }
 }
 
-/** `HOME`, else what the system's list of users says. A relative one would be another folder with every working directory. */
+/**
+ * `HOME`, else what the system's list of users says. A relative one would be another folder with every working
+ * directory.
+ */
 function userHome(env: Environment): string {
   if (env.HOME !== undefined && isAbsolute(env.HOME)) return env.HOME;
   const listed = listedHome();

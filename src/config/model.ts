@@ -9,7 +9,9 @@ export type EntryForm = "list" | "dict";
 export interface SourceConfig {
   readonly id: string;
   readonly driver: string;
-  /** As the driver's check left it. Of `fs`: an absolute path without a trailing slash (`file://` is already resolved). */
+  /**
+   * As the driver's check left it. Of `fs`: an absolute path without a trailing slash (`file://` is already resolved).
+   */
   readonly uri: string;
   readonly credential?: Credential;
   /** Capacity of the event bus. Defaults 100,000 and 64 MiB. */
@@ -24,7 +26,10 @@ export interface SourceConfig {
 export interface SenderConfig {
   readonly id: string;
   readonly driver: string;
-  /** As the driver's check left it. Of `fusion`: an http(s) URL without a trailing slash. Of `echo`: `echo:` when none is given. */
+  /**
+   * As the driver's check left it. Of `fusion`: an http(s) URL without a trailing slash. Of `echo`: `echo:` when none
+   * is given.
+   */
   readonly uri: string;
   readonly credential?: Credential;
   /** Events in one POST. Default 100. */
@@ -44,14 +49,16 @@ export interface PipeConfig {
   readonly id: string;
   readonly source: string;
   readonly sender: string;
-  /** As written, or the form's default: false in the list form, true in the dict form. Which pipes start: `selectPipes`. */
+  /**
+   * As written, or the form's default: false in the list form, true in the dict form. Which pipes start: `selectPipes`.
+   */
   readonly enabled: boolean;
   readonly form: EntryForm;
   /** Rows in bulk wait while live changes are later than this; 0 = they never do. */
   readonly snapshotPauseLagMs: number;
   readonly auditIntervalMs: number;
   readonly sentinelIntervalMs: number;
-  /** Asked of the far side; undefined lets it decide. */
+  /** Asked of Fusion; undefined lets Fusion decide. */
   readonly sessionTimeoutSeconds?: number;
   readonly errorRetryIntervalMs: number;
   readonly maxConsecutiveErrors: number;

@@ -180,13 +180,13 @@ export class Pipe {
   /** What earlier runs left behind, before anything is written over it. */
   async #recall(): Promise<void> {
     const { store, logger } = this.#parts;
-    const revival = await this.#context.tombstones.load();
-    if (!revival)
+    const knowsDeletes = await this.#context.tombstones.load();
+    if (!knowsDeletes)
       logger.warn({}, "the paths that earlier runs deleted are not known: young entries are revived instead");
     // A session that ended in order is forgotten; its deletes were all remembered.
     const crashed = (await store.rememberedSession().catch(() => undefined)) !== undefined;
     const alive = await store.lastGoodHeartbeat?.().catch(() => undefined);
-    const stoppedInOrder = !crashed && revival;
+    const stoppedInOrder = !crashed && knowsDeletes;
     this.#earlierRunAliveAt = stoppedInOrder ? undefined : alive;
     const tookOver = (await store.tookOver?.().catch(() => false)) ?? false;
     this.#stoppedRunAliveAt = stoppedInOrder && tookOver ? alive : undefined;
@@ -231,7 +231,7 @@ export class Pipe {
     return end;
   }
 
-  /** The pause before the next session. One that may still be open is closed by whoever connects or stops next. */
+  /** The pause before the next session. One that may still be open is closed by the next connect or stop. */
   async #afterSession(open: OpenSession, end: Exclude<SessionEnd, { kind: "stopped" }>): Promise<void> {
     const reason = end.kind === "lost" ? end.reason : describeError(end.error);
     this.#parts.logger.warn({ session: shortId(open.session.sessionId) }, `the session is given up: ${reason}`);
@@ -306,7 +306,7 @@ export class Pipe {
     if (this.#warnedOfSkew || Math.abs(skewMs) <= SKEW_WARNING_MS) return;
     this.#warnedOfSkew = true;
     const seconds = Math.round(skewMs / 1000);
-    this.#parts.logger.warn({ seconds }, "the far side's clock differs from ours by more than a minute");
+    this.#parts.logger.warn({ seconds }, "the receiver's clock differs from ours by more than a minute");
   }
 
   #onAvailability(availability: SourceAvailability): void {

@@ -1,8 +1,9 @@
 /**
  * What a source hands over: live changes as objects, bulk rows as bytes.
  *
- * Two shapes on purpose. Live changes are few and every stage looks into them (coalescing, revival, mapping), so they are
- * objects. Bulk rows (snapshot, audit) are many and nobody looks into them, so they stay the JSON bytes that go on the wire.
+ * Two shapes on purpose. Live changes are few and every stage looks into them (coalescing, tombstones, mapping), so they
+ * are objects. Bulk rows (snapshot, audit) are many and nobody looks into them, so they stay the JSON bytes that go on
+ * the wire.
  */
 
 /** A row as it goes on the wire. For the fs schema see {@link FsRow}. */
@@ -22,7 +23,10 @@ export interface FsRow extends Record<string, unknown> {
   readonly is_atomic_write?: boolean;
 }
 
-/** `insert`: the source knows that the row is new. One that cannot tell says `update` of every row that is there, as fs does. */
+/**
+ * `insert`: the source knows that the row is new. One that cannot tell says `update` of every row that is there, as fs
+ * does.
+ */
 export type ChangeOperation = "insert" | "update" | "delete";
 
 /** One live change. Immutable: buses and pipes share it. */
@@ -34,7 +38,10 @@ export interface Change {
   readonly table?: string;
   /** The whole row; of a deleted one only its identity (`{path}` for fs). */
   readonly row: Row;
-  /** The source's own clock when the row was read, comparable with {@link RowChunk.groupSequence}. Strictly growing per key. */
+  /**
+   * The source's own clock when the row was read, comparable with {@link RowChunk.groupSequence}. Strictly growing per
+   * key.
+   */
   readonly sequence: number;
   /** Everything whose key lies below this key goes with it (an fs directory). */
   readonly isContainer: boolean;
@@ -50,16 +57,20 @@ export interface ChangeBatch {
 }
 
 /**
- * Rows in bulk: one buffer of JSON objects separated by single commas. A source that is no native engine makes them with `encodeRows`.
+ * Rows in bulk: one buffer of JSON objects separated by single commas. A source that is no native engine makes them
+ * with `encodeRows`.
  *
- * The buffer belongs to a fixed pool of the source: hand it back by `release()` exactly once, after the far side answered and
- * never earlier. The contents are undefined afterwards. An empty pool is what slows the source down.
+ * The buffer belongs to a fixed pool of the source: hand it back by `release()` exactly once, after the receiver
+ * answered and never earlier. The contents are undefined afterwards. An empty pool is what slows the source down.
  */
 export interface RowChunk {
   readonly rowCount: number;
   /** The rows; only `[0, rowOffsets[rowCount] - 1)` is meaningful. */
   readonly buffer: Uint8Array;
-  /** `rowCount + 1` entries: row i spans `[rowOffsets[i], rowOffsets[i + 1] - 1)`, the byte after it is the comma or unused. */
+  /**
+   * `rowCount + 1` entries: row i spans `[rowOffsets[i], rowOffsets[i + 1] - 1)`, the byte after it is the comma or
+   * unused.
+   */
   readonly rowOffsets: Uint32Array;
   /** First row of each group; a group is a run of rows read together from one directory. Ascending, the first is 0. */
   readonly groupFirstRow: Uint32Array;

@@ -9,7 +9,10 @@ export type MessageSource = "realtime" | "snapshot" | "audit" | "on_demand_job";
 /** Rows of one event: objects (live) or JSON bytes (bulk). */
 export type RowData =
   | { readonly kind: "objects"; readonly rows: readonly Row[] }
-  /** Each slice holds whole rows separated by single commas; the slices are joined by commas. `count` is the rows in all. */
+  /**
+   * Each slice holds whole rows separated by single commas; the slices are joined by commas. `count` is the rows in
+   * all.
+   */
   | { readonly kind: "encoded"; readonly slices: readonly Uint8Array[]; readonly count: number };
 
 export interface EnvelopeEvent {
@@ -35,9 +38,9 @@ export interface Envelope {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** The far side took the batch. */
+/** The receiver took the batch. */
 export interface Acknowledgement {
-  /** The far side asks for a snapshot beside the stream. */
+  /** Fusion asks for a snapshot beside the stream. */
   readonly snapshotNeeded: boolean;
 }
 

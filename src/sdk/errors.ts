@@ -12,7 +12,9 @@ export type FustorErrorCode =
   | "FUSTOR_AGENT_RUNNING"
   /** No agent answers on the control socket of this home. */
   | "FUSTOR_AGENT_STOPPED"
-  /** The home, or a file of ours, cannot be read or written: rights, a full disk, a file system that lacks something. */
+  /**
+   * The home, or a file of ours, cannot be read or written: rights, a full disk, a file system that lacks something.
+   */
   | "FUSTOR_HOME_UNUSABLE"
   /** The process may open no more files for a further pipe. */
   | "FUSTOR_LIMIT_REACHED"
@@ -24,9 +26,9 @@ export type FustorErrorCode =
   | "FUSTOR_SOURCE_PATH_REFUSED"
   /** No driver of that name is known. */
   | "FUSTOR_DRIVER_UNKNOWN"
-  /** The far side cannot be reached or answered 5xx. Retryable. */
+  /** The receiver cannot be reached or answered 5xx. Retryable. */
   | "FUSTOR_SENDER_UNREACHABLE"
-  /** The far side asks to slow down (429, 503 with Retry-After). Retryable. */
+  /** The receiver asks to slow down (429, 503 with Retry-After). Retryable. */
   | "FUSTOR_SENDER_BUSY"
   /** The key was refused (401, 403). Retryable, slowly: an operator has to act. */
   | "FUSTOR_SENDER_KEY_REFUSED"
@@ -36,9 +38,9 @@ export type FustorErrorCode =
   | "FUSTOR_SESSION_LOST"
   /** Another agent holds the pipe (409). Retryable: wait as hot standby. */
   | "FUSTOR_SESSION_CONFLICT"
-  /** The far side refuses the content of this batch (400, 422): at least one event in it is bad. */
+  /** The receiver refuses the content of this batch (400, 422): at least one event in it is bad. */
   | "FUSTOR_BATCH_REFUSED"
-  /** The batch is too large for the far side (413): halve it. */
+  /** The batch is too large for the receiver (413): halve it. */
   | "FUSTOR_BATCH_TOO_LARGE"
   /** The operation was cancelled by its AbortSignal. */
   | "FUSTOR_ABORTED"
@@ -51,7 +53,7 @@ export interface FustorErrorOptions {
   /** Facts for the log: never secrets. */
   readonly details?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
-  /** How long the far side asked to wait, in milliseconds. */
+  /** How long the receiver asked to wait, in milliseconds. */
   readonly retryAfterMs?: number;
 }
 

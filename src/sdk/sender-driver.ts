@@ -3,7 +3,7 @@ import type { Logger } from "./observer.ts";
 import type { HeartbeatAnswer, HeartbeatRequest, Session, SessionRequest } from "./session.ts";
 import type { CallOptions } from "./source-driver.ts";
 
-/** A task of the far side's sentinel; unknown types are possible. */
+/** A task of Fusion's sentinel; unknown types are possible. */
 export interface SentinelTask {
   readonly type: string;
   readonly paths: readonly string[];
@@ -18,7 +18,7 @@ export interface SentinelUpdate {
 }
 
 /**
- * Carries sessions and envelopes to a far side. Every call is one attempt: retrying is the pipe's work.
+ * Carries sessions and envelopes to a receiver. Every call is one attempt: retrying is the pipe's work.
  *
  * Failures are FustorErrors: SENDER_UNREACHABLE, SENDER_BUSY, SENDER_KEY_REFUSED, SENDER_BAD_ANSWER, SESSION_LOST,
  * SESSION_CONFLICT, BATCH_REFUSED, BATCH_TOO_LARGE or ABORTED.
@@ -29,11 +29,11 @@ export interface SenderDriver {
   /** Bytes of the bodies of `push` that were answered so far, as they were on the wire. */
   readonly bytesSent?: number;
   createSession(request: SessionRequest, options: CallOptions): Promise<Session>;
-  /** The index the far side holds for this task, or undefined when it holds none or cannot tell. */
+  /** The index that the receiver holds for this task, or undefined when it holds none or cannot tell. */
   getLatestCommittedIndex(sessionId: string, options: CallOptions): Promise<number | undefined>;
   heartbeat(sessionId: string, request: HeartbeatRequest, options: CallOptions): Promise<HeartbeatAnswer>;
   push(sessionId: string, envelope: Envelope, options: CallOptions): Promise<Acknowledgement>;
-  /** What the far side wants looked at, undefined when nothing. Absent: it never asks. */
+  /** What Fusion's sentinel asks about, undefined when nothing. Absent: it never asks. */
   getSentinelTasks?(sessionId: string, options: CallOptions): Promise<SentinelTask | undefined>;
   /** What was seen of it. */
   sendSentinelFeedback?(sessionId: string, updates: readonly SentinelUpdate[], options: CallOptions): Promise<void>;

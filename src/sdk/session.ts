@@ -1,4 +1,4 @@
-/** A session with the far side, its role and the commands that come back with heartbeats. See docs/protocol.md. */
+/** A session with Fusion, its role and the commands that come back with heartbeats. See docs/protocol.md. */
 
 export type Role = "leader" | "follower";
 
@@ -8,14 +8,14 @@ export interface SessionRequest {
   /** The source's schema name, e.g. `fs`. */
   readonly sourceType: string;
   readonly sourceUri: string;
-  /** Asked for; the far side decides. Whole seconds (a fraction is refused by Fusion with 422). */
+  /** Asked for; Fusion decides. Whole seconds (a fraction is refused by Fusion with 422). */
   readonly sessionTimeoutSeconds?: number;
 }
 
 export interface Session {
   readonly sessionId: string;
   readonly role: Role;
-  /** Without a heartbeat for this long the far side gives the session up. */
+  /** Without a heartbeat for this long Fusion gives the session up. */
   readonly sessionTimeoutMs: number;
   /** Heartbeats are never sent more often than this, however short the timeout is. */
   readonly leastHeartbeatMs?: number;
@@ -24,7 +24,7 @@ export interface Session {
   readonly sentinelIntervalMs?: number;
 }
 
-/** What may be logged of a session's id, half of it at most: whoever knows all of it may use the session. */
+/** What may be logged of a session's id, half of it at most: all of it is a key to the session. */
 export const shortId = (sessionId: string): string => sessionId.slice(0, Math.min(8, sessionId.length >> 1));
 
 /** A command as it came, snake_case members untouched; unknown types are possible. */
@@ -42,6 +42,6 @@ export interface HeartbeatAnswer {
   readonly role: Role;
   readonly commands: readonly Command[];
   readonly snapshotNeeded: boolean;
-  /** Far side's wall clock minus ours in milliseconds, when the answer told it (the Date header, so +-1 s). */
+  /** The receiver's wall clock minus ours in milliseconds, when the answer told it (the Date header, so +-1 s). */
   readonly clockSkewMs?: number;
 }

@@ -7,12 +7,12 @@ export interface CallOptions {
 }
 
 export interface AuditOptions extends CallOptions {
-  /** Resolves when the far side took the first chunk; never, when it does not come to that. */
+  /** Resolves when the receiver took the first chunk; never, when it does not come to that. */
   readonly opened: Promise<void>;
 }
 
 export interface RescanOptions extends CallOptions {
-  /** Resolves when the far side took the first chunk; never, when it does not come to that. */
+  /** Resolves when the receiver took the first chunk; never, when it does not come to that. */
   readonly opened: Promise<void>;
 }
 
@@ -51,8 +51,8 @@ export interface MessageStream {
 
 export interface BulkRows {
   /**
-   * The rows in bulk, a directory's row before those of its children. Throws FUSTOR_SOURCE_UNAVAILABLE (retryable) when the
-   * source went away before the end: whoever consumes it then must not send an end signal.
+   * The rows in bulk, a directory's row before those of its children. Throws FUSTOR_SOURCE_UNAVAILABLE (retryable) when
+   * the source went away before the end: the consumer then must not send an end signal.
    */
   readonly chunks: AsyncIterable<RowChunk>;
   /** Rows handed over so far, and how many are expected when a previous total is known. */
@@ -71,11 +71,11 @@ export interface SourceDriver {
   /** Keys of a full row of that table, in order. */
   readonly fields: readonly string[];
   /**
-   * Whether the last state of a key stands for all the changes that led to it. The queue of a pipe that lags may then leave out what lies
-   * between; if not, such a pipe reports a loss and sends a snapshot. Absent: it does, as for fs.
+   * Whether the last state of a key stands for all the changes that led to it. The queue of a pipe that lags may then
+   * leave out what lies between; if not, such a pipe reports a loss and sends a snapshot. Absent: it does, as for fs.
    */
   readonly lastStateIsEnough?: boolean;
-  /** Where the data is, as told to the far side. */
+  /** Where the data is, as the sessions name it to the receiver. */
   readonly uri: string;
 
   /**
@@ -91,7 +91,8 @@ export interface SourceDriver {
   getSnapshotIterator(options: CallOptions): BulkRows;
 
   /**
-   * Everything there is, for an audit: the far side removes what it holds in a container that was told about and what was not told.
+   * Everything there is, for an audit: Fusion removes what it holds in a container of the audit when
+   * the audit did not hold it.
    *
    *   - The first chunk holds the root's row alone; everything else is read after `opened` resolved.
    *   - A container's row precedes those of its children. One that could not be read to its end carries `audit_skipped: true`.
@@ -103,8 +104,8 @@ export interface SourceDriver {
   getAuditIterator?(options: AuditOptions): BulkRows;
 
   /**
-   * Looks at some keys now, without waiting for one that hangs longer than it must; what differs from what was reported last comes as
-   * live changes. A key outside the source is left out.
+   * Looks at some keys now, without waiting for one that hangs longer than it must; what differs from what was reported
+   * last comes as live changes. A key outside the source is left out.
    */
   verify?(keys: readonly string[], options: CallOptions): Promise<readonly Verified[]>;
 
@@ -115,8 +116,8 @@ export interface SourceDriver {
   scan?(key: string, recursive: boolean, options: CallOptions): BulkRows;
 
   /**
-   * The rows of these containers and of their children, not of what lies deeper; for the far side to be told again where changes of this
-   * source were too many to be kept.
+   * The rows of these containers and of their children, not of what lies deeper; for the receiver to be told again
+   * where changes of this source were too many to be kept.
    *
    *   - The first chunk holds the row of one of the containers alone, if any exists; everything else is read after `opened` resolved.
    *   - A container's row precedes those of its children. One that is not there (any more) has no rows.
@@ -129,8 +130,9 @@ export interface SourceDriver {
   status(): SourceStatus;
 
   /**
-   * An operator says that what stands at the root now is meant, although it is not what was there before: from now on it counts, and what
-   * it lacks counts as deleted. False when there was nothing to confirm. Absent: the driver never waits for such a word.
+   * An operator says that what stands at the root now is meant, although it is not what was there before: from now on
+   * it counts, and what it lacks counts as deleted. False when there was nothing to confirm. Absent: the driver never
+   * waits for such a word.
    */
   confirm?(): boolean;
 

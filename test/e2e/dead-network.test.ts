@@ -45,7 +45,7 @@ async function stopped(home: string): Promise<{ readonly code: number | null; re
   return { code, stdout, ms: performance.now() - begin };
 }
 
-test("an agent whose far side drops every packet ends by SIGTERM, with the default time limit", async () => {
+test("an agent whose receiver drops every packet ends by SIGTERM, with the default time limit", async () => {
   const port = await startDroppingPort();
   onTestFinished(() => port.close());
   const home = await homeOf({ endpoint: `http://127.0.0.1:${port.port}` });

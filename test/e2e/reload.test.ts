@@ -425,7 +425,7 @@ describe("stop", () => {
     expect(server.requests.at(-1)?.route).toBe("delete");
   });
 
-  test("a second signal ends an agent at once that waits for a far side which says nothing", async () => {
+  test("a second signal ends an agent at once that waits for a receiver which says nothing", async () => {
     const [home, server, root] = [await agentHome(), await receiver(), await tree()];
     await configure(home, { sources: { s: root }, senders: { f: [server.url] }, pipes: { p: ["s", "f"] } });
     server.always("ingest", { kind: "silence" });

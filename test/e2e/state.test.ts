@@ -29,7 +29,7 @@ function stateOf(home: string): State {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as State) : { pipes: {} };
 }
 
-test("a refused row is in the dead-letter file with the far side's words, and the status tells where", () =>
+test("a refused row is in the dead-letter file with the receiver's words, and the status tells where", () =>
   withFaults({ startsStill: true }, async ({ receiver, agent, fusion, shell }) => {
     const isBad = ({ upserted }: SeenRequest): boolean => upserted.some((path) => path.endsWith("poison"));
     const body = { detail: "this row is too odd" };

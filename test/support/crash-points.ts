@@ -21,7 +21,7 @@ export const CRASH_MOMENTS: readonly CrashMoment[] = [
 
 const hasDelete = ({ deleted }: SeenRequest): boolean => deleted.length > 0;
 /** A path twice in one POST: lifted, then shown. */
-const hasRevival = ({ upserted }: SeenRequest): boolean => new Set(upserted).size < upserted.length;
+const isLifted = ({ upserted }: SeenRequest): boolean => new Set(upserted).size < upserted.length;
 
 export const CRASH_POINTS: readonly CrashPoint[] = [
   { name: "when its session is created", during: "start", rule: { on: "create" }, among: 1 },
@@ -33,7 +33,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   { name: "with a batch of changes beside its snapshot", during: "start", rule: { on: "live" }, among: 4 },
   { name: "with a batch of changes", during: "live", rule: { on: "live" }, among: 8 },
   { name: "with a batch of deletes", during: "live", rule: { on: "live", if: hasDelete }, among: 4 },
-  { name: "with a path that comes back", during: "live", rule: { on: "live", if: hasRevival }, among: 2 },
+  { name: "with a path that comes back", during: "live", rule: { on: "live", if: isLifted }, among: 2 },
   { name: "with a heartbeat", during: "live", rule: { on: "heartbeat" }, among: 2 },
 ];
 

@@ -1,4 +1,4 @@
-/** Far sides that are reached and of no use: real sockets on loopback that stall where a network would. */
+/** Receivers that are reached and of no use: real sockets on loopback that stall where a network would. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
@@ -27,8 +27,8 @@ sys.stdin.read()
 import { lasting } from "./wait-for.ts";
 
 /**
- * A port that drops every packet of a connection to be: its queue of connections that nobody accepts is full, so the kernel answers no
- * further one.
+ * A port that drops every packet of a connection to be: its queue of connections that nobody accepts is full, so the
+ * kernel answers no further one.
  */
 export async function startDroppingPort(): Promise<DeadLine> {
   const child = spawn("python3", ["-c", LISTENER], { stdio: ["pipe", "pipe", "inherit"] });
@@ -55,8 +55,8 @@ async function fill(port: number): Promise<Socket> {
 }
 
 /**
- * Passes everything on between its port, of that address of this machine, and one of loopback, until it falls silent: then it takes connections
- * and bytes and says nothing.
+ * Passes everything on between its port, of that address of this machine, and one of loopback, until it falls silent:
+ * then it takes connections and bytes and says nothing.
  */
 export async function startLine(
   targetPort: number,

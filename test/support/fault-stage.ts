@@ -37,7 +37,7 @@ export interface FaultStageOptions extends Pick<AgentTask, "source" | "driverPar
   readonly startsStill?: true;
 }
 
-/** A crash, a lost session or a frozen far side cost seconds, not minutes. */
+/** A crash, a lost session or a frozen receiver cost seconds, not minutes. */
 const QUICK_SENDER = { timeout_sec: 2 };
 const QUICK_PIPE = { error_retry_interval: 0.2, max_backoff_seconds: 1 };
 

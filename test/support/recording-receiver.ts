@@ -1,6 +1,6 @@
 /**
- * A far side for tests: a real HTTP(S) server on loopback with the receiver's routes. It records every request and answers
- * like a Fusion that is content, until a test scripts something else per route.
+ * A receiver for tests: a real HTTP(S) server on loopback with the receiver's routes. It records every request and
+ * answers like a Fusion that is content, until a test scripts something else per route.
  *
  *     const receiver = await startRecordingReceiver();
  *     receiver.next("ingest", { kind: "answer", status: 503, headers: { "retry-after": "2" } });
@@ -53,7 +53,10 @@ export type Behaviour =
   | { readonly kind: "reset"; readonly when: "in-request" | "after-request" | "in-answer" }
   /** Half-open: reads the request and never says anything. */
   | { readonly kind: "silence" }
-  /** Takes the connection and the headers, and reads nothing more until {@link RecordingReceiver.readOn}; then it is content. */
+  /**
+   * Takes the connection and the headers, and reads nothing more until {@link RecordingReceiver.readOn}; then it is
+   * content.
+   */
   | { readonly kind: "stall" };
 
 export interface ReceiverOptions {

@@ -1,9 +1,9 @@
 /**
- * The rows that a far side refuses whatever is done: `dead-letter/<pipe>.jsonl`, one JSON object a line, and one older file
- * `<pipe>.jsonl.1` when the first became too large.
+ * The rows that a receiver refuses whatever is done: `dead-letter/<pipe>.jsonl`, one JSON object a line, and one older
+ * file `<pipe>.jsonl.1` when the first became too large.
  *
- * Written behind the pipe's back, in order: it never waits for the disk. What comes faster than the disk takes it is counted in the next
- * line; a file that cannot be written is said once.
+ * Written behind the pipe's back, in order: it never waits for the disk. What comes faster than the disk takes it is
+ * counted in the next line; a file that cannot be written is said once.
  */
 import { lstat, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";

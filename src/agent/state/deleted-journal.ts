@@ -1,11 +1,13 @@
 /**
  * The keys whose delete was sent, on the disk: one journal per pipe.
  *
- * Every call is one `write()` of one line before the rows go out: that survives the death of the process, and needs no sync. Once
- * most of the file is history it is written anew beside and takes the old one's place; lines that come meanwhile go to both.
+ * Every call is one `write()` of one line before the rows go out: that survives the death of the process, and needs no
+ * sync. Once most of the file is history it is written anew beside and takes the old one's place; lines that come
+ * meanwhile go to both.
  *
- * A journal that cannot be read means that nobody knows what was deleted: `load` says so, the file is set aside, and the new one says
- * the same until the pipe replaces it. A journal that cannot be written is said once and written anew as soon as that works.
+ * A journal that cannot be read means that nobody knows what was deleted: `load` says so, the file is set aside, and
+ * the new one says the same until the pipe replaces it. A journal that cannot be written is said once and written anew
+ * as soon as that works.
  */
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
@@ -32,7 +34,7 @@ const RETRY_MS = 10_000;
 
 export interface DeletedJournalOptions {
   readonly path: string;
-  /** The far side that was told of the deletes: another one knows nothing of them. */
+  /** The receiver to which the deletes were sent: another one knows nothing of them. */
   readonly receiver: string;
   readonly logger: Logger;
   /** Milliseconds that never go back. */

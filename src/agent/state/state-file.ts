@@ -7,7 +7,7 @@ export const STATE_VERSION = 2;
 export interface RememberedPipe {
   readonly pipe: string;
   readonly hostId: string;
-  /** URI of the far side that all of this is about. */
+  /** URI of the receiver that all of this is about. */
   readonly receiver: string;
   /** Absent when it was closed. */
   readonly session?: string;

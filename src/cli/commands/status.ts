@@ -67,7 +67,7 @@ function pipeLines(pipe: PipeReport): string[] {
   if (audits !== undefined) lines.push(`    ${audits}`);
   if (pipe.poisonRows > 0)
     lines.push(
-      `    rows the far side refuses: ${formatCount(pipe.poisonRows)}, kept in ${printable(pipe.deadLetterFile)}`,
+      `    rows the receiver refuses: ${formatCount(pipe.poisonRows)}, kept in ${printable(pipe.deadLetterFile)}`,
     );
   if (pipe.changesLost > 0) lines.push(`    times it fell behind: ${formatCount(pipe.changesLost)}`);
   if (pipe.lastError !== undefined && !pipe.info.includes(pipe.lastError))

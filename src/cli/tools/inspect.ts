@@ -1,4 +1,4 @@
-/** The engine alone, without bus, pipe or far side: what `fustor-agent scan` and `fustor-agent watch` show. */
+/** The engine alone, without bus, pipe or receiver: what `fustor-agent scan` and `fustor-agent watch` show. */
 import type { Stats } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
@@ -14,8 +14,8 @@ export interface InspectOptions extends FilterOptions {
 }
 
 /**
- * The directory as an absolute path. Links in it stay as they are written: one may be pointed elsewhere later, and what a link below
- * /proc/PID leads to has no other name here. Throws FUSTOR_SOURCE_UNAVAILABLE.
+ * The directory as an absolute path. Links in it stay as they are written: one may be pointed elsewhere later, and what
+ * a link below /proc/PID leads to has no other name here. Throws FUSTOR_SOURCE_UNAVAILABLE.
  */
 export async function inspectableRoot(directory: string): Promise<string> {
   const unavailable = (what: string, cause?: unknown): FustorError =>
@@ -31,7 +31,10 @@ export async function inspectableRoot(directory: string): Promise<string> {
   throw unavailable("not a directory");
 }
 
-/** `..` behind a link leads to where the link's target lies, which is not what is left when it is struck out of the text. */
+/**
+ * `..` behind a link leads to where the link's target lies, which is not what is left when it is struck out of the
+ * text.
+ */
 async function absolutePath(directory: string, wanted: Stats): Promise<string> {
   for (const path of [resolve(directory), await realpath(directory)]) {
     const found = await stat(path).catch(() => undefined);

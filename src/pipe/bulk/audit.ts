@@ -162,7 +162,7 @@ export class AuditJob implements BulkJob<AuditOrder> {
   }
 
   refused(): void {
-    this.#parts.logger.warn({}, "an audit gets no end: the far side refused rows of it");
+    this.#parts.logger.warn({}, "an audit gets no end: the receiver refused rows of it");
     this.#follow(nextAuditPlan(this.#plan, "refused", this.#parts.settings));
   }
 

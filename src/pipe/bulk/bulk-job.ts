@@ -11,7 +11,7 @@ import type { SupersededView } from "./superseded.ts";
 export interface Run<O> {
   readonly order: O;
   readonly reader: BulkReader;
-  /** Rows that a live change has overtaken. */
+  /** Rows that a live change supersedes. */
   readonly superseded: SupersededView;
   /** The first batch was accepted: everything may be read. */
   isOpen: boolean;

@@ -52,7 +52,7 @@ export interface ReaderParts {
   /** Rows to be left out; undefined = none. */
   readonly superseded: SupersededView | undefined;
   readonly tombstones: TombstonesInBulk | undefined;
-  /** Rows that have to be sent in the reviving form, whatever `tombstones` knows. */
+  /** Rows that have to be sent in the lifting form, whatever `tombstones` knows. */
   readonly stale: StaleRows | undefined;
   /** Something changed that `cut` or `reading` show. */
   readonly onProgress: () => void;
@@ -197,9 +197,9 @@ export class BulkReader {
       const path = isUntouched && known === undefined ? undefined : rowPath(chunk, row);
       if (path !== undefined && superseded?.supersedes(path, sequence) === true) continue;
       const isDeleted = path !== undefined && tombstones?.needsInBulk(path, sequence) === true;
-      const reviving = known ?? (isDeleted ? revivable(parseRow(chunk, row)) : undefined);
-      if (reviving !== undefined) revived.push(reviving);
-      if (reviving === undefined || stale?.plainToo === true) addRange(ranges, chunk, row, row + 1);
+      const lifted = known ?? (isDeleted ? revivable(parseRow(chunk, row)) : undefined);
+      if (lifted !== undefined) revived.push(lifted);
+      if (lifted === undefined || stale?.plainToo === true) addRange(ranges, chunk, row, row + 1);
     }
   }
 

@@ -2,7 +2,7 @@
  * A rescan: directories whose changes were too many to be kept are told again, instead of a snapshot of everything.
  *
  * Each directory's row goes out as a row of an audit and, as those of its children, as a live row: only live rows win
- * over whatever the far side holds, lower modification times and lift tombstones. The end of the audit then makes it
+ * over whatever Fusion holds, lower modification times and lift tombstones. The end of the audit then makes it
  * remove the children of these directories that were not told, which is all that is left to do: a directory that is
  * gone was a child of one of them.
  *
@@ -10,7 +10,7 @@
  *     since the last one. After a full audit that got no end, a rescan sends live rows only and leaves the removing to
  *     the next full one. So does a follower.
  *   - The first row goes alone, and everything else is read after it was accepted: see audits.
- *   - A row that a live change has overtaken is left out. A directory's audit row is left out only after a delete:
+ *   - A superseded row is left out. A directory's audit row is left out only after a delete:
  *     otherwise the receiver would not look for what is missing in it.
  *   - The end goes out only after every row was accepted. A rescan that is cut short ends nothing: its directories wait
  *     for the next one, also across sessions. One that cannot be carried out (again and again, or because a row is
@@ -169,7 +169,7 @@ export class RescanJob implements BulkJob<RescanOrder> {
   }
 
   refused(): void {
-    this.#giveUp("the far side refuses rows of a rescan");
+    this.#giveUp("the receiver refuses rows of a rescan");
   }
 
   /** Rows for the audit, and changes for all of them. */

@@ -3,7 +3,7 @@
  *
  * The dead run may have sent an old reading of a path, or its delete, after the leader had sent a newer one, and died
  * before its own newer one. The leader knows nothing of that. So whatever changed around the crash is told again by
- * live rows in the reviving form. A leader needs none: its snapshot does the same.
+ * live rows in the lifting form. A leader needs none: its snapshot does the same.
  */
 import { type AuditOptions, type BulkRows, type Change, describeError, type Row } from "../../sdk/index.ts";
 import type { LiveItem } from "../encode/envelope-builder.ts";

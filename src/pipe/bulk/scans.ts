@@ -54,7 +54,7 @@ export class ScanJob implements BulkJob<ScanOrder> {
       else refused.push({ path, recursive: recursive !== false, id });
     }
     this.#refuse(refused);
-    if (pathless > 0) this.#parts.logger.warn({ count: pathless }, "the far side asks for scans without a path");
+    if (pathless > 0) this.#parts.logger.warn({ count: pathless }, "Fusion asks for scans without a path");
     this.#parts.news.raise();
   }
 
@@ -109,14 +109,14 @@ export class ScanJob implements BulkJob<ScanOrder> {
 
   ended(run: Run<ScanOrder>): void {
     this.#parts.counters.done++;
-    this.#parts.logger.info(this.#facts(run), "a scan that the far side asked for is complete");
+    this.#parts.logger.info(this.#facts(run), "a scan that Fusion asked for is complete");
     this.#completions.unshift({ order: run.order, error: undefined });
   }
 
   failed(run: Run<ScanOrder>, failure: unknown): undefined {
     const error = describeError(failure);
     this.#parts.counters.failed++;
-    this.#parts.logger.warn(this.#facts(run), `a scan that the far side asked for failed: ${error}`);
+    this.#parts.logger.warn(this.#facts(run), `a scan that Fusion asked for failed: ${error}`);
     this.#completions.unshift({ order: run.order, error });
   }
 

@@ -14,7 +14,7 @@
  * read never supersedes it. So one table serves all passes that run at the same time. It records while any of them
  * runs, and forgets when the last one ends.
  *
- * A touched key costs an entry, an untouched directory nothing but one look: a group (the rows of one directory, read
+ * A noted key costs an entry, an untouched directory nothing but one look: a group (the rows of one directory, read
  * together) is looked into only when something in that directory, or a container above it, was touched.
  *
  * Bounds. Keys live in two generations; when the younger is full the older is forgotten, so the most recent half

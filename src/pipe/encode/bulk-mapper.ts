@@ -3,7 +3,7 @@
  * do are parsed.
  *
  * The chunks are shared and stay as they are: the mapped rows are new chunks in memory of their own. What came before
- * (superseding, halving, revival) works on the rows of the source.
+ * (superseding, halving, the lifting form) works on the rows of the source.
  */
 import type { RowChunk } from "../../sdk/index.ts";
 import type { CompileMapping, MappingStep, RowProgram } from "../row-program.ts";

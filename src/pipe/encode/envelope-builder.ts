@@ -90,12 +90,12 @@ export class EnvelopeBuilder {
     return this.#envelope("message", events, false);
   }
 
-  /** Bulk rows, then rows that need a revival. */
+  /** Bulk rows, then rows that need the lifting form. */
   bulk(phase: BulkPhase, ranges: readonly RowRange[], revived: readonly Row[], index: number): Envelope {
     const { isIdentity } = this.#parts.mapper;
     const events = this.#encodedEvents(phase, isIdentity ? ranges : this.#bulkMapper.map(ranges), index);
     for (let from = 0; from < revived.length; from += this.#parts.eventRows) {
-      events.push(...this.#revivalPair(revived.slice(from, from + this.#parts.eventRows), index));
+      events.push(...this.#liftingPair(revived.slice(from, from + this.#parts.eventRows), index));
     }
     return this.#envelope(phase, events, false);
   }
@@ -117,11 +117,11 @@ export class EnvelopeBuilder {
     const rows = items.map((item) => item.change.row);
     const index = items.at(-1)?.index ?? -1;
     const table = items[0]?.change.table;
-    if (form === "revive") return this.#revivalPair(rows, index, table);
+    if (form === "revive") return this.#liftingPair(rows, index, table);
     return this.#objectEvents(form, rows, index, "realtime", table);
   }
 
-  #revivalPair(rows: readonly Row[], index: number, table?: string): EnvelopeEvent[] {
+  #liftingPair(rows: readonly Row[], index: number, table?: string): EnvelopeEvent[] {
     const now = this.#parts.wallClock();
     const lifting = rows.map((row) => liftingRow(row, now));
     return [

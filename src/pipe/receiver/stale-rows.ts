@@ -2,8 +2,8 @@
  * Rows in bulk that the receiver may not believe.
  *
  * It keeps the younger of two modification times and refuses what lies under a tombstone. So a row in bulk neither
- * lowers a time nor brings back what somebody deleted, and where rows of another agent, or late ones, may have come
- * after ours, some have to go out in the reviving form. Which ones, the change time tells: no program can set it back.
+ * lowers a time nor brings back what another agent deleted, and where rows of another agent, or late ones, may have come
+ * after ours, some have to go out in the lifting form. Which ones, the change time tells: no program can set it back.
  * A directory that was put somewhere else takes along entries whose times tell nothing of it, so everything below such
  * a directory is stale, too.
  */
@@ -87,7 +87,7 @@ abstract class ByChangeTime implements StaleRows {
 }
 
 /**
- * After somebody else led: whatever was changed since may lie under a tombstone, or be older than what is known of its
+ * After another agent led: whatever was changed since may lie under a tombstone, or be older than what is known of its
  * path.
  */
 export class StaleAfterTakeover extends ByChangeTime {

@@ -8,7 +8,7 @@ export interface TakeOver {
   /** When an earlier run that may not have ended in order last knew its session to be alive, epoch ms. */
   readonly earlierRunAliveAt: number | undefined;
   /**
-   * Somebody else may have led the view before: this is not the first session of a run, or it did not begin as a
+   * Another agent may have led the view before: this is not the first session of a run, or it did not begin as a
    * leader.
    */
   readonly mayFollowOthers: boolean;

@@ -11,12 +11,12 @@
  * only.
  *
  * Bounds: beyond 200,000 keys they collapse into their directories, which stay for good (nobody knows any more which
- * keys were meant); beyond 200,000 directories every upsert is sent in the reviving form, at twice its size.
+ * keys were meant); beyond 200,000 directories every upsert is sent in the lifting form, at twice its size.
  *
- * Rows in bulk: a snapshot row of a remembered key that was read after the delete is sent in the reviving form too.
+ * Rows in bulk: a snapshot row of a remembered key that was read after the delete is sent in the lifting form too.
  * Mostly a live change carries the same news, but after a loss of changes the snapshot is the only one that does, and a
  * plain row would be refused. The set outlives the process through {@link DeletedStore}: a view that was reset in
- * between makes a revival superfluous, never wrong.
+ * between makes the lifting form superfluous, never wrong.
  */
 import type { Change, Row } from "../../sdk/index.ts";
 import { directoryOf, KeyTable } from "../key-table.ts";
@@ -34,11 +34,11 @@ const OTHERS_SECONDS = 2 * 3600;
 /** Whether rows of this kind can be revived, and need to be. */
 export const isRevivable = (row: Row): boolean => typeof row.modified_time === "number";
 
-/** Which rows in bulk have to be sent in the reviving form. */
+/** Which rows in bulk have to be sent in the lifting form. */
 export interface TombstonesInBulk {
   /** No row needs a look. */
   isEmpty(): boolean;
-  /** Whether any row in this directory may need a revival. */
+  /** Whether any row in this directory may need the lifting form. */
   concerns(directory: string): boolean;
   /** Whether this row, read at that sequence, does. */
   needsInBulk(key: string, groupSequence: number): boolean;
@@ -126,7 +126,7 @@ export class Tombstones implements TombstonesInBulk {
     this.#store?.forget([key]);
   }
 
-  /** Whether any row in this directory may need a revival. */
+  /** Whether any row in this directory may need the lifting form. */
   concerns(directory: string): boolean {
     return this.#everything || this.#knows(directory);
   }
@@ -137,8 +137,8 @@ export class Tombstones implements TombstonesInBulk {
   }
 
   /**
-   * For the rows of an audit: without those that need a revival only because nothing is known one by one any more. The
-   * snapshot before the audit has revived them all, and reviving the whole tree again with every audit would make it
+   * For the rows of an audit: without those that need the lifting form only because nothing is known one by one any more. The
+   * snapshot before the audit has lifted them all, and lifting the whole tree again with every audit would make it
    * three times as large.
    */
   readonly inAudits: TombstonesInBulk = {

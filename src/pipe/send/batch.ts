@@ -62,7 +62,7 @@ export class LiveBatch implements Batch {
 
   halve(): readonly [Batch, Batch] | undefined {
     if (this.#items.length < 2) return undefined;
-    // An item stands for both rows of a revival, so a pair is never torn.
+    // An item stands for both rows of the lifting form, so a pair is never torn.
     const middle = this.#items.length >>> 1;
     return [
       new LiveBatch(this.#items.slice(0, middle), this.#context),
@@ -91,7 +91,7 @@ export class LiveBatch implements Batch {
   accepted(): void {
     const { tombstones, onRows } = this.#context;
     for (const { change, revive } of this.#items) {
-      // In order: of a delete and a revival of the same key the later one counts.
+      // In order: of a delete and a lifting row of the same key the later one counts.
       if (change.op === "delete" && isTombstoned(change.row)) tombstones.noteDeleted(change);
       else if (revive) tombstones.noteRevived(change.key);
     }

@@ -135,7 +135,7 @@ export class Delivery {
       const { limits, logger } = this.#parts;
       const wasReduced = limits.isReduced;
       limits.refused(batch.sizeBytes());
-      if (!wasReduced) logger.info({ bytes: limits.bytes }, "the far side takes only smaller batches");
+      if (!wasReduced) logger.info({ bytes: limits.bytes }, "the receiver takes only smaller batches");
     }
     return { kind: "refused", error };
   }
@@ -200,7 +200,7 @@ export class Delivery {
     };
     this.#parts.logger.error(
       { row: row.key, phase: row.phase },
-      `a row was set aside, the far side refuses it: ${reason}`,
+      `a row was set aside, the receiver refuses it: ${reason}`,
     );
     this.#parts.emit({ kind: "row refused", row });
     return false;

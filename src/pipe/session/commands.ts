@@ -17,9 +17,9 @@ const warning =
   };
 
 const scan: Handler = (commands, { scans }) => scans.add(commands);
-/** Commands of later versions that would hand the machine to whoever holds the receiver. */
+/** Commands of later versions that would hand the machine to the owner of the receiver. */
 const refuse = warning("are refused: this agent is not configured or upgraded from afar");
-const unknown = warning("of the far side are not known here");
+const unknown = warning("of Fusion are not known here");
 
 const HANDLERS: ReadonlyMap<string, Handler> = new Map([
   ["scan", scan],

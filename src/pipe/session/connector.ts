@@ -1,9 +1,9 @@
 /**
  * Gets a session and gets rid of the ones nobody needs.
  *
- * Before a session is created the one that a crashed run left behind is deleted, as is one that we gave up without the
- * far side saying so: otherwise the new session would follow its own ghost until that expires. A failed attempt is
- * followed by one pause.
+ * Before a session is created the one that a crashed run left behind is deleted, as is one that the agent gave up
+ * although Fusion had not ended it: otherwise the new session would follow its own ghost until that expires. A failed
+ * attempt is followed by one pause.
  */
 import {
   describeError,
@@ -25,7 +25,7 @@ const RECONNECT_MS = 100;
 const SLOWEST_RECONNECT_MS = 10_000;
 /** A session that lived less is lost "again and again". */
 const SHORT_LIFE_MS = 2_000;
-/** A stop has to be over before whoever asked for it loses patience. */
+/** A stop has to be over before the supervisor that asked for it loses patience. */
 const CLOSE_MS = 2_500;
 /**
  * How long a request for a session that nobody wants any more may take: cut off, it might leave one that nobody knows.
@@ -90,7 +90,7 @@ export class Connector {
     return undefined;
   }
 
-  /** A pause after a failure ends now, whatever the receiver asked for: somebody who is here wants to know. */
+  /** A pause after a failure ends now, whatever the receiver asked for: an operator is waiting. */
   wake(): void {
     this.#between.cutShort();
   }

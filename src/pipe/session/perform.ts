@@ -23,13 +23,13 @@ const PERFORMERS: Performers = {
     parts.bulk.snapshot.begin(takenOver(makings, makings.before.mayFollowOthers || wasPromoted));
   },
   "begin end of snapshot": (_, { makings, parts }) => {
-    makings.pipe.logger.info({ full: false }, "the far side holds the history");
+    makings.pipe.logger.info({ full: false }, "Fusion holds what was sent before: no rows are sent again");
     parts.bulk.snapshot.beginEnd();
   },
   "repeat snapshot": (_, { parts }) => parts.bulk.snapshot.begin(),
   "grant snapshot": ({ askedAt }, { makings, parts, emit }) => {
     if (!parts.bulk.snapshot.mayBeginAsked(askedAt)) return;
-    makings.pipe.logger.info({}, "the far side asks for a snapshot");
+    makings.pipe.logger.info({}, "Fusion asks for a snapshot");
     emit({ kind: "snapshot granted" });
   },
   "begin audits": (_, { parts }) => parts.bulk.audit.begin(),

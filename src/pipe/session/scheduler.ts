@@ -145,7 +145,7 @@ export class Scheduler {
     } catch (error) {
       signal.throwIfAborted();
       if (isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
-      logger.warn({}, `the far side does not tell how far it is: ${describeError(error)}`);
+      logger.warn({}, `the receiver does not say how far it has come: ${describeError(error)}`);
       return undefined;
     }
   }

@@ -77,7 +77,7 @@ export class Sentinel {
     const task = await sender.getSentinelTasks?.(sessionId, { signal });
     if (task === undefined) return;
     if (task.type !== "suspect_check") {
-      logger.debug({ type: excerpt(task.type) }, "the far side has a sentinel task that is not known here");
+      logger.debug({ type: excerpt(task.type) }, "Fusion has a sentinel task that is not known here");
       return;
     }
     const paths = task.paths.slice(0, MAX_PATHS);

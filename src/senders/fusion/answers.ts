@@ -1,4 +1,4 @@
-/** Reads the far side's 2xx answers. Pure; a wrong shape is FUSTOR_SENDER_BAD_ANSWER. */
+/** Reads the receiver's 2xx answers. Pure; a wrong shape is FUSTOR_SENDER_BAD_ANSWER. */
 import {
   type Acknowledgement,
   type Command,
@@ -13,7 +13,7 @@ import {
 type Members = Readonly<Record<string, unknown>>;
 
 const DEFAULT_SESSION_TIMEOUT_SECONDS = 30;
-/** Sessions live for whole seconds: whoever grants less is beaten no more often than once a second. */
+/** Sessions live for whole seconds: a receiver that grants less gets no more than one heartbeat a second. */
 const LEAST_TIMEOUT_MS = 1_000;
 const LEAST_SENTINEL_MS = 5_000;
 /** It becomes part of paths. */

@@ -1,7 +1,8 @@
 /**
- * Opens the connection of a lane: straight to the far side, or through a proxy, with TLS where the address asks for it.
+ * Opens the connection of a lane: straight to the receiver, or through a proxy, with TLS where the address asks for it.
  *
- * An opening can be cancelled at every step, which leaves no socket behind; how long it may take is the caller's affair.
+ * An opening can be cancelled at every step, which leaves no socket behind; how long it may take is the caller's
+ * affair.
  */
 
 import { request as httpRequest } from "node:http";
@@ -30,15 +31,15 @@ const SHORTEST_ATTEMPT_MS = 250;
 const LONGEST_ATTEMPT_MS = 2_500;
 
 /**
- * How long one of several addresses of a host may take before the next one is tried. Node's 250 ms are too short for a long way; too long
- * a time would leave none for the second address.
+ * How long one of several addresses of a host may take before the next one is tried. Node's 250 ms are too short for a
+ * long way; too long a time would leave none for the second address.
  */
 export const attemptMs = (timeoutMs: number): number =>
   Math.min(Math.max(Math.round(timeoutMs / 4), SHORTEST_ATTEMPT_MS), LONGEST_ATTEMPT_MS);
 
 const serverName = (host: string): { readonly servername?: string } => (isIP(host) === 0 ? { servername: host } : {});
 
-/** One connection to the far side, while it is being opened and afterwards. */
+/** One connection to the receiver, while it is being opened and afterwards. */
 export class Opening {
   readonly #endpoint: FusionEndpoint;
   readonly #timeoutMs: number;
@@ -77,7 +78,7 @@ export class Opening {
     else this.#plain(endpoint);
   }
 
-  /** For plain http the proxy is spoken to as if it were the far side. */
+  /** For plain http the proxy is spoken to as if it were the receiver. */
   #toProxy(proxy: ProxyEndpoint): void {
     if (proxy.isTls) this.#secure(proxy, undefined);
     else this.#plain(proxy);

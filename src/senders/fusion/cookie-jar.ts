@@ -1,6 +1,7 @@
 /**
- * The cookies of one far side: a balancer in front of several Fusions sends them so that session, heartbeat and rows of an agent reach
- * the same one. RFC 6265 as far as a single origin needs it; nothing outlives the process, and no value is ever logged.
+ * The cookies of one receiver: a balancer in front of several Fusions sends them so that session, heartbeat and rows of
+ * an agent reach the same one. RFC 6265 as far as a single origin needs it; nothing outlives the process, and no value
+ * is ever logged.
  */
 import { isIP } from "node:net";
 
@@ -17,7 +18,7 @@ export interface CookieOrigin {
   readonly basePath: string;
 }
 
-/** All together: a far side must not make every request too large for itself. */
+/** All together: a receiver must not make every request too large for itself. */
 const MAX_HEADER_CHARS = 4096;
 const MAX_COOKIES = 20;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -13,7 +13,7 @@ export interface FusionSenderOptions {
   readonly caFile?: string;
   /** The same certificates as text; wins over `caFile`. */
   readonly ca?: string;
-  /** A proxy that leads to the far side, `http://[user:password@]host:port` or https; default: none. */
+  /** A proxy that leads to the receiver, `http://[user:password@]host:port` or https; default: none. */
   readonly proxy?: string;
   /** `auto` (default): compress ingest bodies when the receiver invited it; `never`: do not. */
   readonly gzip?: "auto" | "never";

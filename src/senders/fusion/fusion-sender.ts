@@ -244,7 +244,7 @@ export class FusionSender implements SenderDriver {
     return target === undefined ? undefined : this.#withoutSecrets(target, sessionId);
   }
 
-  /** The far side likes to repeat the session id in its refusals. */
+  /** Receivers like to repeat the session id in their refusals. */
   #withoutSecrets(text: string, sessionId: string | undefined): string {
     const masked = this.#mask(text);
     return sessionId === undefined ? masked : maskOf([sessionId], shortId(sessionId))(masked);

@@ -1,10 +1,11 @@
 /**
  * The JSON body of one ingest POST, framed around the rows without parsing them.
  *
- * Everything is copied once into a buffer of the sender's own. For events of 100 rows that is also the fastest way: 10,000
- * rows (1.8 MB) took 1.5 ms a POST with a reused buffer, 2.5 ms with a fresh one and 3.3 ms as a stream of the slices. And it ends
- * the caller's duty towards the socket: once `push` settled, the row buffers may be refilled, although the kernel may not have
- * taken the whole request yet (the call timed out, or the far side answered before it had read everything).
+ * Everything is copied once into a buffer of the sender's own. For events of 100 rows that is also the fastest way:
+ * 10,000 rows (1.8 MB) took 1.5 ms a POST with a reused buffer, 2.5 ms with a fresh one and 3.3 ms as a stream of the
+ * slices. And it ends the caller's duty towards the socket: once `push` settled, the row buffers may be refilled,
+ * although the kernel may not have taken the whole request yet (the call timed out, or the receiver answered before it
+ * had read everything).
  */
 import { type Envelope, type EnvelopeEvent, rowCountOf } from "../../sdk/index.ts";
 

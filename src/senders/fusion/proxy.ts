@@ -1,6 +1,6 @@
 /**
- * Which proxy leads to a far side: the one that `driver_params.proxy` names, else the environment's, by the customs of curl and Go.
- * Messages never repeat an address: it may hold a password.
+ * Which proxy leads to a receiver: the one that `driver_params.proxy` names, else the environment's, by the customs of
+ * curl and Go. Messages never repeat an address: it may hold a password.
  */
 import { BlockList, isIP } from "node:net";
 import type { EntryCheck } from "../../sdk/index.ts";
@@ -14,7 +14,9 @@ const NONE = "none";
 /** The variable of the environment that an address came from; undefined when the configuration holds it. */
 type Variable = string | undefined;
 
-/** The address of a proxy as a whole URL; undefined when an error was reported. `proxy.example:3128` stands for http. */
+/**
+ * The address of a proxy as a whole URL; undefined when an error was reported. `proxy.example:3128` stands for http.
+ */
 function proxyUrl(written: string, variable: Variable, check: EntryCheck): string | undefined {
   const text = written.trim();
   const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
@@ -36,8 +38,8 @@ const setIn = (check: EntryCheck, name: string): readonly [string, string] | und
 };
 
 /**
- * The proxy for this address, undefined for none, or for one whose error was reported. `written` is `driver_params.proxy` with its
- * placeholders replaced.
+ * The proxy for this address, undefined for none, or for one whose error was reported. `written` is
+ * `driver_params.proxy` with its placeholders replaced.
  */
 export function proxyFor(target: URL, written: string | undefined, check: EntryCheck): string | undefined {
   if (written !== undefined) {
@@ -56,8 +58,9 @@ const bare = (host: string): string => host.replace(/^\[(.*)\]$/, "$1").toLowerC
 const portOf = (url: URL): string => url.port || (url.protocol === "https:" ? "443" : "80");
 
 /**
- * Whether `NO_PROXY` names this address. Its entries, parted by commas or spaces: `*`, a host or a domain (with all below it, with or
- * without a leading dot or `*.`), an address, a block of addresses such as 10.0.0.0/8; each may have `:port` behind it.
+ * Whether `NO_PROXY` names this address. Its entries, parted by commas or spaces: `*`, a host or a domain (with all
+ * below it, with or without a leading dot or `*.`), an address, a block of addresses such as 10.0.0.0/8; each may have
+ * `:port` behind it.
  */
 export function isExempt(target: URL, noProxy: string): boolean {
   const host = bare(target.hostname);

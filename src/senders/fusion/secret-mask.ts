@@ -1,4 +1,7 @@
-/** Takes secrets out of what the far side says, should it repeat them: as they are, and in the encodings that programs put texts into. */
+/**
+ * Takes secrets out of what the receiver says, should it repeat them: as they are, and in the encodings that programs
+ * put texts into.
+ */
 
 /** Shorter texts stand in ordinary words: taking them out would garble messages and hide nothing. */
 export const LEAST_SECRET_CHARS = 6;
@@ -10,7 +13,10 @@ const hexOf = (code: number, digits: number): string =>
     .map((digit) => (/[a-f]/.test(digit) ? `[${digit}${digit.toUpperCase()}]` : digit))
     .join("");
 
-/** Repetitions are bounded, so that no text can make the search slow. One character: itself in either case, or escaped as in a URL (also twice), HTML, JSON or a string of C. */
+/**
+ * Repetitions are bounded, so that no text can make the search slow. One character: itself in either case, or escaped
+ * as in a URL (also twice), HTML, JSON or a string of C.
+ */
 function characterPattern(character: string): string {
   const code = character.charCodeAt(0);
   const cases = new Set([character, character.toLowerCase(), character.toUpperCase()]);
@@ -31,7 +37,10 @@ function characterPattern(character: string): string {
 const hexPattern = (secret: string): string =>
   [...Buffer.from(secret, "utf8")].map((byte) => hexOf(byte, 2)).join("[: -]?");
 
-/** In Base64 a text looks different in each of three positions; its first and last characters also hold bits of its neighbours. */
+/**
+ * In Base64 a text looks different in each of three positions; its first and last characters also hold bits of its
+ * neighbours.
+ */
 function base64Patterns(secret: string): readonly string[] {
   const bytes = Buffer.from(secret, "utf8");
   return [0, 1, 2].map((offset) => {

@@ -7,7 +7,7 @@ export interface RefusedAnswer {
   readonly route: Route;
   readonly address: string;
   readonly status: number;
-  /** What the far side said, one line, already free of secrets; "" when it said nothing. */
+  /** What the receiver said, one line, already free of secrets; "" when it said nothing. */
   readonly detail: string;
   readonly retryAfterMs: number | undefined;
   /** Where a redirect leads. */
@@ -97,7 +97,7 @@ export function statusFailure(answer: RefusedAnswer): FustorError {
   });
 }
 
-/** A slip of some proxy must not silence an agent for longer; whoever is still busy then says so again. */
+/** A slip of some proxy must not silence an agent for longer; a receiver that is still busy then says so again. */
 const MAX_WAIT_MS = 5 * 60 * 1000;
 
 /** `Retry-After` in milliseconds: seconds or an HTTP date; undefined when absent or neither. At most five minutes. */
@@ -134,8 +134,8 @@ function detailText(text: string): string {
 export const refusalDetail = (text: string, hide: (text: string) => string): string => excerpt(hide(detailText(text)));
 
 /**
- * Where a redirect leads, for a message: without user, password, query and fragment. Where it is the same route elsewhere, the base
- * address that leads there.
+ * Where a redirect leads, for a message: without user, password, query and fragment. Where it is the same route
+ * elsewhere, the base address that leads there.
  */
 export function redirectTarget(location: string | undefined, from: URL, route: string): string | undefined {
   if (location === undefined || !URL.canParse(location, from.href)) return undefined;

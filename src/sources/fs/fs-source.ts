@@ -97,7 +97,7 @@ export class FsSource implements SourceDriver {
     if (canaryMs > 0) this.#canary = new Canary(root, canaryMs, this.#watch, this.#context.logger);
   }
 
-  /** Where the kernel gives the engine nothing to watch with, again and again: others may let go of it, or somebody raise the limit. */
+  /** Where the kernel gives the engine nothing to watch with, again and again: other programs may let go of it, or an operator raise the limit. */
   #begin(): void {
     if (this.#closed.signal.aborted || this.#watch.start()) return;
     setTimeout(() => this.#begin(), RESTART_MS).unref();

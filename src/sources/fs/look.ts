@@ -1,4 +1,4 @@
-/** A look at parts of the tree beside the watch: what somebody asks for by path. The system calls run on the scan's own threads. */
+/** A look at parts of the tree beside the watch: what Fusion or a user asks for by path. The system calls run on the scan's own threads. */
 import type { Addon, NativeScan, ScanOptions, ScanSummary } from "../../native/addon.ts";
 import { rowChunks } from "../../native/bulk.ts";
 import { FustorError, type RowChunk, type Verified } from "../../sdk/index.ts";

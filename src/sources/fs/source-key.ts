@@ -1,4 +1,4 @@
-/** Paths that somebody else names: relative to the root with a leading slash, or absolute and below the root. */
+/** Paths that come from outside: relative to the root with a leading slash, or absolute and below the root. */
 import { FustorError } from "../../sdk/index.ts";
 
 const refuse = (asked: string, why: string): never => {

@@ -5,4 +5,4 @@ import { BUILD_TIMEOUT_MS, buildBenchTools } from "../../support/bench-tools.ts"
 beforeAll(buildBenchTools, BUILD_TIMEOUT_MS);
 
 await import("./tree.ts");
-await import("./far-side.ts");
+await import("./receiver.ts");

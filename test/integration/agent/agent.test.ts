@@ -80,7 +80,7 @@ pipes:
   await waitFor(() => isComplete(agent, "p2"), { timeoutMs: 10_000, what: "the other pipe's snapshot" });
 });
 
-test("a clean stop leaves no session behind, neither at the far side nor in the state", async () => {
+test("a clean stop leaves no session behind, neither at the receiver nor in the state", async () => {
   const [home, root, server] = [await folder(), await folder(), await fusion()];
   const agent = await agentOf(
     home,

@@ -19,7 +19,7 @@ const completions = (harness: PipeHarness) =>
 const pathsOf = (harness: PipeHarness): string[] =>
   ofJobs(harness).flatMap(({ events }) => events.flatMap(({ rows }) => rows.map(({ path }) => String(path))));
 
-describe("a scan that the far side asks for", () => {
+describe("a scan that Fusion asks for", () => {
   it("comes as batches without metadata, and then one completion", async () => {
     const harness = harnessWith();
     harness.fusion.send({ type: "scan", path: "/d", job_id: "j-1" });
@@ -113,7 +113,7 @@ describe("commands that would hand the machine over", () => {
   });
 });
 
-describe("suspects of the far side's sentinel", () => {
+describe("suspects of Fusion's sentinel", () => {
   it("are looked at again by the leader, and those that are gone are not told", async () => {
     const harness = harnessWith({ settings: { sentinelIntervalMs: 10 } });
     harness.receiver.suspects = ["/d/f3", "/d/gone"];
@@ -125,7 +125,7 @@ describe("suspects of the far side's sentinel", () => {
     expect(harness.pipe.status().sentinel.missing).toBeGreaterThan(0);
   });
 
-  it("are asked for as often as the far side says, and not at all when it says 0", async () => {
+  it("are asked for as often as Fusion says, and not at all when it says 0", async () => {
     const harness = harnessWith({
       fusion: { sessionTimeoutMs: 300, intervals: { sentinelIntervalMs: 0 } },
       settings: { sentinelIntervalMs: 5 },

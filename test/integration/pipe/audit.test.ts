@@ -171,7 +171,7 @@ describe("audits of a leader", () => {
     expect(file).toMatchObject({ parent_path: "/a", parent_mtime: OLD });
   });
 
-  it("go on at the interval that the far side names", async () => {
+  it("go on at the interval that Fusion names", async () => {
     const harness = auditing({ fusion: { sessionTimeoutMs: 600, intervals: { auditIntervalMs: 30 } } });
     await harness.start();
     await until(() => auditsDone(harness) >= 4);
@@ -225,7 +225,7 @@ describe("audits of a leader", () => {
     expect(harness.fusion.removedByAudits).toEqual([]);
   });
 
-  it("get no end when the far side refuses one of their rows", async () => {
+  it("get no end when the receiver refuses one of their rows", async () => {
     const harness = auditing({ settings: { auditIntervalMs: 30 } });
     let poisonous = true;
     harness.sender.setFaults((call, envelope) =>
@@ -328,7 +328,7 @@ describe("audits of a leader", () => {
     harness.sender.setFaults((call, envelope) => {
       if (call === "push" && isAudit(envelope) && !demoted && envelope?.events.some(({ rows }) => rows.length > 1)) {
         demoted = true;
-        harness.fusion.appoint("somebody else");
+        harness.fusion.appoint("another agent");
       }
       // Slow until the heartbeat told of it, so that most of the audit is still to come then.
       const isSlow = harness.pipe.status().role === "leader";
@@ -356,7 +356,7 @@ describe("audits of a leader", () => {
     let refused = 0;
     sender.setFaults((call, envelope) => {
       if (call !== "push" || !isAudit(envelope) || !envelope?.isEnd) return undefined;
-      fusion.appoint("somebody else");
+      fusion.appoint("another agent");
       if (harness.pipe.status().role === "follower") return undefined;
       refused++;
       return { kind: "fail", code: "FUSTOR_SENDER_UNREACHABLE" };

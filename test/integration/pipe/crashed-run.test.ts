@@ -6,7 +6,7 @@ const OLD = 1_700_000_000;
 const other = { taskId: "other", sourceType: "fs", sourceUri: "/" };
 const now = (): number => Date.now() / 1000;
 
-/** A view that stays, because somebody else follows it, with a tombstone of a run that died. */
+/** A view that stays, because another agent follows it, with a tombstone of a run that died. */
 function withTombstone(harness: PipeHarness, path: string): void {
   const sessionId = harness.fusion.createSession(other).sessionId;
   harness.fusion.appoint(undefined);
@@ -14,7 +14,7 @@ function withTombstone(harness: PipeHarness, path: string): void {
   harness.fusion.ingest(sessionId, { events });
 }
 
-/** As restored by somebody who keeps the times of its content: only the ctime is young. */
+/** As restored by a program that keeps the times of its content: only the ctime is young. */
 function restore(source: FakeSource, path: string): void {
   source.write(path, 5, OLD, true);
   Object.assign(source.tree.get(path) as object, { created_time: now() });

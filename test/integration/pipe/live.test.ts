@@ -125,7 +125,7 @@ describe("two pipes on one source", () => {
     expect(livePushes(second)[0]?.events[0]?.rows).toMatchObject([{ path: "/a", size: 7 }]);
   });
 
-  it("do not wait for each other: the one whose far side answers stays up to date", async () => {
+  it("do not wait for each other: the one whose receiver answers stays up to date", async () => {
     const slow = new PipeHarness({ bus: { maxChanges: 50, maxBytes: 1e6 } });
     const fast = new PipeHarness({ beside: slow });
     await Promise.all([slow.start(), fast.start()]);
@@ -140,7 +140,7 @@ describe("two pipes on one source", () => {
   });
 });
 
-describe("a far side that is too slow for the queue", () => {
+describe("a receiver that is too slow for the queue", () => {
   const bus = { maxChanges: 50, maxBytes: 1e6, maxCoalesced: 5_000 };
 
   async function freeze(harness: PipeHarness): Promise<void> {

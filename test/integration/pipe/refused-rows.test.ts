@@ -15,7 +15,7 @@ function refuse(harness: PipeHarness, ...paths: string[]): void {
   );
 }
 
-describe("a row that the far side refuses", () => {
+describe("a row that the receiver refuses", () => {
   it("among live changes is set aside with its key, and all others arrive in order", async () => {
     const harness = new PipeHarness();
     await harness.start();
@@ -62,7 +62,7 @@ describe("a row that the far side refuses", () => {
     expect(harness.source.chunksOut).toBe(0);
   });
 
-  it("and is a revival is set aside as a whole: its two rows never go out apart", async () => {
+  it("in the lifting form is set aside as a whole: its two rows never go out apart", async () => {
     const harness = new PipeHarness();
     await harness.start();
     await until(() => harness.isSettled);
@@ -89,7 +89,7 @@ describe("a row that the far side refuses", () => {
   });
 });
 
-describe("a batch that is too large for the far side", () => {
+describe("a batch that is too large for the receiver", () => {
   it("is halved until it fits, and every row arrives", async () => {
     const harness = new PipeHarness();
     for (let i = 0; i < 100; i++) harness.source.write(`/f${i}`, i, 1_700_000_000, true);
@@ -105,7 +105,7 @@ describe("a batch that is too large for the far side", () => {
   });
 });
 
-describe("a far side that suddenly refuses everything", () => {
+describe("a receiver that suddenly refuses everything", () => {
   it("does not get the whole stream thrown away: after a hundred rows it goes slowly, and on when it recovers", async () => {
     const harness = new PipeHarness({ settings: { maxBackoffMs: 60_000 } });
     await harness.start();
@@ -121,7 +121,7 @@ describe("a far side that suddenly refuses everything", () => {
   });
 });
 
-describe("a far side that takes only small bodies", () => {
+describe("a receiver that takes only small bodies", () => {
   it("is learned from once, not by every batch", async () => {
     const harness = new PipeHarness({ source: { chunkRows: 200 } });
     const name = "long".repeat(50);

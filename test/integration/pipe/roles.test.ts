@@ -57,7 +57,7 @@ describe("a leader that is demoted", () => {
     plant(harness, 60);
     await harness.start();
     await until(() => snapshots(harness).length > 2);
-    harness.fusion.appoint("somebody else");
+    harness.fusion.appoint("another agent");
     await until(() => harness.pipe.status().role === "follower");
     const sent = snapshots(harness).length;
     await nextBeat(harness);
@@ -79,7 +79,7 @@ describe("a leader that is demoted", () => {
     );
     await harness.start();
     await until(() => snapshots(harness).length > 2);
-    harness.fusion.appoint("somebody else");
+    harness.fusion.appoint("another agent");
     await until(() => harness.pipe.status().role === "follower");
     const sent = snapshots(harness).length;
     await nextBeat(harness);
@@ -93,7 +93,7 @@ describe("a leader that is demoted", () => {
     plant(harness, 5);
     await harness.start();
     await until(() => harness.isSettled);
-    harness.fusion.appoint("somebody else");
+    harness.fusion.appoint("another agent");
     await until(() => harness.pipe.status().role === "follower");
     harness.fusion.appoint(sessionOf(harness));
     await until(() => harness.fusion.ends === 2);
@@ -102,7 +102,7 @@ describe("a leader that is demoted", () => {
   });
 });
 
-describe("a leader whose far side tells its position", () => {
+describe("a leader whose Fusion names its position", () => {
   it("sends only the end after a reconnect that lost nothing", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 300, tellsIndex: true } });
     plant(harness, 5);
@@ -146,7 +146,7 @@ describe("a leader whose far side tells its position", () => {
   });
 });
 
-describe("a far side that asks for a snapshot", () => {
+describe("a Fusion that asks for a snapshot", () => {
   it("in the answer to a live batch gets one, and only one", async () => {
     const harness = new PipeHarness();
     plant(harness, 5);

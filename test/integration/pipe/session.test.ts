@@ -134,7 +134,7 @@ describe("a session", () => {
     expect(harness.pipe.status().state).toBe("stopped");
   });
 
-  it("is not asked for before the time that the far side named", async () => {
+  it("is not asked for before the time that the receiver named", async () => {
     const harness = new PipeHarness();
     let refused = false;
     harness.sender.setFaults((call) => {
@@ -170,7 +170,7 @@ describe("a session", () => {
     await until(() => harness.isSettled);
   });
 
-  it("of a far side whose clock is far off warns once", async () => {
+  it("of a receiver whose clock is far off warns once", async () => {
     const logger = createRecordingLogger();
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 300 }, parts: { logger } });
     harness.receiver.clockSkewMs = 61_000;
@@ -205,7 +205,7 @@ describe("a session", () => {
     for (const { facts } of lines) expect(String(facts.types).length).toBeLessThanOrEqual(200);
   });
 
-  it("tries again at once when it is woken, whatever the far side asked for", async () => {
+  it("tries again at once when it is woken, whatever the receiver asked for", async () => {
     const harness = new PipeHarness();
     harness.sender.setFaults((call) =>
       call === "createSession" ? { kind: "fail", code: "FUSTOR_SENDER_BUSY", retryAfterMs: 300_000 } : undefined,
@@ -218,7 +218,7 @@ describe("a session", () => {
     await until(() => harness.isSettled);
   });
 
-  it("gives one snapshot per session timeout to a far side that asks for more and more", async () => {
+  it("gives one snapshot per session timeout to a Fusion that asks for more and more", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 600 } });
     await harness.start();
     await until(() => harness.isSettled);

@@ -72,7 +72,7 @@ describe("stopping a pipe", () => {
     expect(harness.pipe.status().backlog).toBe(0);
   });
 
-  it("does not wait for a far side that does not answer", async () => {
+  it("does not wait for a receiver that does not answer", async () => {
     const harness = new PipeHarness();
     await harness.start();
     await until(() => harness.isSettled);

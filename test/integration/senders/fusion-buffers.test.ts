@@ -1,13 +1,15 @@
 /**
  * The rows of an envelope lie in memory that its owner refills as soon as `push` has settled. Whatever happened to the
- * request, the far side must never see a request that holds bytes written later.
+ * request, the receiver must never see a request that holds bytes written later.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RecordingReceiver, startRecordingReceiver } from "../../support/recording-receiver.ts";
 import { bigRows, calm, envelopeOf, oneRow, senderTo, TASK } from "./fusion-fixture.ts";
 
-/** More than a socket takes at once on loopback, and little enough for the sender to keep its memory for the next batch. */
+/**
+ * More than a socket takes at once on loopback, and little enough for the sender to keep its memory for the next batch.
+ */
 const SIZE = 15 * 1024 * 1024;
 const POISON = "!".charCodeAt(0);
 
@@ -20,7 +22,10 @@ describe("row memory that is refilled after the push settled", () => {
 
   afterEach(() => receiver.close());
 
-  /** Pushes a huge batch to a far side that does not read, settles it by `end`, refills the rows and lets the far side read. */
+  /**
+   * Pushes a huge batch to a receiver that does not read, settles it by `end`, refills the rows and lets the receiver
+   * read.
+   */
   async function refillAfter(end: "abort" | "timeout" | "close", gzip: boolean): Promise<void> {
     const { sender } = senderTo(receiver, end === "timeout" ? { timeoutMs: 500 } : {});
     const headers: Record<string, string> = gzip ? { "accept-encoding": "gzip" } : {};
@@ -104,7 +109,7 @@ class HastyServer {
   }
 }
 
-describe("a far side that acknowledges before it has read the batch", () => {
+describe("a receiver that acknowledges before it has read the batch", () => {
   it("still reads that batch and not what is written or sent next", async () => {
     const server = new HastyServer();
     const { sender } = senderTo({ url: await server.listen() }, { timeoutMs: 5000 });

@@ -62,7 +62,7 @@ describe("the fusion sender in trouble", () => {
     expect(await push()).toEqual({ resolvedWith: { snapshotNeeded: false } });
   });
 
-  it("gives up on a far side that says nothing, and uses another connection afterwards", async () => {
+  it("gives up on a receiver that says nothing, and uses another connection afterwards", async () => {
     const hasty = senderTo(receiver, { timeoutMs: 150 }).sender;
     receiver.next("ingest", { kind: "silence" });
     expect(await failure(hasty.push("s", oneRow(), calm()))).toMatchObject({

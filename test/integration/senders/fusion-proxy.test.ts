@@ -99,7 +99,7 @@ const messageOf = async (call: Promise<unknown>): Promise<string> =>
   );
 
 describe("through a proxy", () => {
-  it("an http far side is asked for by its whole address", async () => {
+  it("an http receiver is asked for by its whole address", async () => {
     const [receiver, proxy] = [await receiverOf(), await startProxy()];
     await useAll(through(`http://me:${PASSWORD}@127.0.0.1:${proxy.port}`, receiver));
     expect(receiver.of("ingest")).toHaveLength(3);
@@ -111,7 +111,7 @@ describe("through a proxy", () => {
     expect(receiver.requests[0]?.headers.host).toBe(`127.0.0.1:${receiver.port}`);
   });
 
-  it("an https far side gets a tunnel that sees no key, one for each connection", async () => {
+  it("an https receiver gets a tunnel that sees no key, one for each connection", async () => {
     const [receiver, proxy] = [await receiverOf(TLS), await startProxy()];
     await useAll(through(`http://me:${PASSWORD}@127.0.0.1:${proxy.port}`, receiver));
     expect(receiver.of("ingest")).toHaveLength(3);

@@ -139,7 +139,7 @@ describe("the fusion sender", () => {
     }
   });
 
-  it("logs neither the key nor a whole session id, whatever the far side repeats", async () => {
+  it("logs neither the key nor a whole session id, whatever the receiver repeats", async () => {
     const { sender, logger } = under;
     const { sessionId } = await sender.createSession(TASK, calm());
     const detail = `Session ${sessionId} not found or expired, key ${KEY}`;

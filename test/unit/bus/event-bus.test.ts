@@ -328,7 +328,7 @@ describe("a full bus", () => {
   });
 });
 
-/** What a far side holds after these changes: deletes take everything below with them. */
+/** What a receiver holds after these changes: deletes take everything below with them. */
 function applied(changes: readonly Change[], start: ReadonlyMap<string, number>): Map<string, number> {
   const view = new Map(start);
   for (const change of changes) {
@@ -345,7 +345,7 @@ const names = fc.constantFrom("a", "b");
 const anyKey = fc.array(names, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join("/")}`);
 
 describe("whatever happens", () => {
-  it("a far side that gets what the cursor hands out ends as if it had got every change", () => {
+  it("a receiver that gets what the cursor hands out ends as if it had got every change", () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant("change" as const), key: anyKey, deletes: fc.boolean() }),
       fc.record({ kind: fc.constant("take" as const), size: fc.integer({ min: 1, max: 6 }) }),

@@ -18,7 +18,7 @@ describe("when a leader audits", () => {
     expect([first.delayMs, second.delayMs]).toEqual([0, 600_000]);
   });
 
-  it("still twice after a take-over when the far side turned the periodic ones off", () => {
+  it("still twice after a take-over when Fusion turned the periodic ones off", () => {
     const off = { ...settings, intervalMs: 0 };
     const second = nextAuditPlan(firstAuditPlan(off, "unknown"), "complete", off);
     expect([second, nextAuditPlan(second, "complete", off)].map(({ delayMs }) => delayMs)).toEqual([30_000, undefined]);

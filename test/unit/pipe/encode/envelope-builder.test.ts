@@ -163,7 +163,7 @@ describe("bulk rows in an envelope", () => {
     ]);
   });
 
-  it("that need a revival follow in pairs of events", () => {
+  it("that need the lifting form follow in pairs of events", () => {
     const rows = ["/a", "/b"].map((path) => ({ path, modified_time: 5 }));
     expect(shape(builderOf(1).bulk("snapshot", [], rows, 7))).toEqual([
       "snapshot update /a",

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { Completeness } from "../../../../src/pipe/receiver/completeness.ts";
 
-/** A stream that began where the far side's picture was known to be complete. */
+/** A stream that began where Fusion's picture was known to be complete. */
 function known(): Completeness {
   const history = new Completeness();
   history.started(false);
   return history;
 }
 
-describe("what is known of the far side's picture", () => {
+describe("what is known of Fusion's picture", () => {
   it("is nothing at first, and nothing when the stream's position was lost", () => {
     const history = new Completeness();
     expect([history.isComplete, history.committedIndex]).toEqual([false, -1]);
@@ -47,7 +47,7 @@ describe("what is known of the far side's picture", () => {
   });
 });
 
-describe("a far side", () => {
+describe("a Fusion", () => {
   it("holds it when it tells at least the index that was taken last", () => {
     const history = known();
     history.committed(7);

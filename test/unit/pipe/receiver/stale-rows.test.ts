@@ -15,7 +15,7 @@ const doubted = (doubts: StaleInAudit | StaleAfterTakeover, texts: readonly stri
 ];
 
 describe("after a take-over", () => {
-  it("what was changed since is doubtful, whatever its modification time", () => {
+  it("what was changed since is stale, whatever its modification time", () => {
     const rows = [row("/a", OLD, OLD), row("/b", SINCE, SINCE), row("/c", SINCE + 9, OLD), row("/d", SINCE - 1, OLD)];
     expect(doubted(new StaleAfterTakeover(SINCE), rows)).toEqual([1, 2]);
   });
@@ -32,7 +32,7 @@ describe("after a take-over", () => {
 });
 
 describe("in an audit", () => {
-  it("only what has an older modification time than its change is doubtful", () => {
+  it("only what has an older modification time than its change is stale", () => {
     const rows = [
       row("/a", SINCE + 5, SINCE + 9),
       row("/b", SINCE + 5, OLD, false, ',"parent_path":"/","parent_mtime":1.000000000'),

@@ -4,12 +4,12 @@ import { reviveFromSecond } from "../../../../src/pipe/receiver/takeover.ts";
 const at = 1_800_000_000_000;
 const first = { at, earlierRunAliveAt: undefined, mayFollowOthers: false, sessionTimeoutMs: 30_000 };
 
-describe("what a new leader brings back in the reviving form", () => {
+describe("what a new leader brings back in the lifting form", () => {
   it("is nothing when nobody was there before", () => {
     expect(reviveFromSecond(first)).toBeUndefined();
   });
 
-  it("is everything younger than three session timeouts when somebody else may have led", () => {
+  it("is everything younger than three session timeouts when another agent may have led", () => {
     expect(reviveFromSecond({ ...first, mayFollowOthers: true })).toBe(at / 1000 - 90);
   });
 

@@ -39,7 +39,7 @@ describe("the set of deleted paths", () => {
     expect(noted).toEqual([["/d/a", "/d/b"], ["/d/c"]]);
   });
 
-  it("asks for a revival of a deleted path until one was accepted", () => {
+  it("asks for the lifting form of a deleted path until one was accepted", () => {
     const set = new Tombstones();
     set.noteDeleted(deleted("/d/a"));
     expect([set.needs("/d/a"), set.needs("/d/b")]).toEqual([true, false]);
@@ -145,7 +145,7 @@ describe("what an earlier run left of the set", () => {
 });
 
 describe("the store of the set", () => {
-  it("is told of a revival, but not of one that nobody waited for", () => {
+  it("hears of a lifted path, but not of one that nothing waited for", () => {
     const { store, told } = remembering(undefined);
     const set = new Tombstones(3, store);
     set.noteDeleted(deleted("/d/a"));

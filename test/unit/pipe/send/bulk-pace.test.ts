@@ -26,7 +26,7 @@ test("without live changes a POST of bulk rows may hold what is configured", () 
   expect([pace.bytes, pace.events, pace.eventRows]).toEqual([WHOLE, 100, 50]);
 });
 
-test("while live changes come it holds what the far side takes in the time of a live POST", () => {
+test("while live changes come it holds what the receiver takes in the time of a live POST", () => {
   const { pace } = paceAt();
   pace.noteBulk(1_000_000, 10);
   pace.noteLive(5);
@@ -81,7 +81,7 @@ test("before anything was measured it is modest, and never tiny nor more than co
   expect(small.bytes).toBe(1000);
 });
 
-test("a body of next to nothing tells nothing of how much the far side takes", () => {
+test("a body of next to nothing tells nothing of how much the receiver takes", () => {
   const { pace } = paceAt();
   pace.noteBulk(1_000_000, 10);
   pace.noteBulk(200, 10);

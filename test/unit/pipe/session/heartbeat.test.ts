@@ -94,7 +94,7 @@ describe("heartbeats", () => {
     for (const gap of await gapsWith(0.5)) expect(gap).toBeCloseTo(0.9 * INTERVAL_MS);
   });
 
-  it("never come sooner than the far side's least, whatever the dice say", async () => {
+  it("never come sooner than Fusion's least, whatever the dice say", async () => {
     const session = { sessionTimeoutMs: 300, leastHeartbeatMs: 1000 };
     expect(new Set(await gapsWith(HIGHEST, { session }))).toEqual(new Set([1000]));
   });
@@ -121,7 +121,7 @@ describe("heartbeats that fail", () => {
     for (const gap of await gapsWith(HIGHEST, far, TIMEOUT_MS / 2)) expect(gap).toBeCloseTo(INTERVAL_MS / 4);
   });
 
-  it("are not tried more often than every 50 ms, nor than every quarter of the far side's least", async () => {
+  it("are not tried more often than every 50 ms, nor than every quarter of Fusion's least", async () => {
     const answers = false;
     const short = await gapsWith(0, { answers, session: { sessionTimeoutMs: 300 } }, 200);
     expect(new Set(short)).toEqual(new Set([50]));

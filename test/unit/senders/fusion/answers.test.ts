@@ -29,7 +29,7 @@ describe("the answer to a session request", () => {
     });
   });
 
-  it("keeps our intervals when the far side's are null", () => {
+  it("keeps our intervals when the receiver's are null", () => {
     const session = readSession({ session_id: "s", audit_interval_sec: null, sentinel_interval_sec: null }, "x", 1);
     expect(session).not.toHaveProperty("auditIntervalMs");
     expect(session).not.toHaveProperty("sentinelIntervalMs");

@@ -10,7 +10,7 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const each = (text: string, form: (code: number) => string): string =>
   [...text].map((character) => form(character.charCodeAt(0))).join("");
 
-describe("a key that the far side repeats", () => {
+describe("a key that the receiver repeats", () => {
   it.each([
     ["as it is", KEY],
     ["in capitals", KEY.toUpperCase()],

@@ -60,7 +60,7 @@ it("takes a 503 that says how long to wait as busy, not as trouble", () => {
   expect(failure("ingest", 503, 2000)).toMatchObject({ code: "FUSTOR_SENDER_BUSY", retryAfterMs: 2000 });
 });
 
-it("says who refused what, with the far side's own words", () => {
+it("says who refused what, with the receiver's own words", () => {
   expect(failure("ingest", 422).message).toBe("far:8102 refuses the content of the batch (ingest, status 422): why");
 });
 

@@ -1,4 +1,7 @@
-/** The benchmarks of the agent before a far side, in the smallest form: that they measure at all, not how fast anything is. */
+/**
+ * The benchmarks of the agent before a receiver, in the smallest form: that they measure at all, not how fast anything
+ * is.
+ */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { promisify } from "node:util";
@@ -47,7 +50,7 @@ describe("npm run bench", () => {
     expect(machine.cores).toBeGreaterThan(0);
   });
 
-  it("throughput counts the paths that the far side was shown", async () => {
+  it("throughput counts the paths that the receiver was shown", async () => {
     const { summary, samples } = await bench("throughput", "--rate", "1000", "--seconds", "0.3", "--runs", "1");
     expect(samples).toMatchObject([{ files: 300, seen: 300 }]);
     expect(summary).toMatchObject({
@@ -82,7 +85,7 @@ describe("npm run bench", () => {
     expect(summary.slowdowns).toMatchObject([{ name: "fustor, inotify", cpu: quartiles, wall: quartiles }]);
   });
 
-  it("end-to-end waits until the view of the far side equals the tree", async () => {
+  it("end-to-end waits until the view of the receiver equals the tree", async () => {
     const small = ["--files", "100", "--runs", "1", "--idle", "0", "--only", "embedded"];
     const { samples } = await bench("end-to-end", ...small);
     expect(samples).toMatchObject([{ samples: [{ comparison: "equal", wallSeconds: expect.any(Number) }] }]);
