@@ -14,6 +14,7 @@ const PURE = ["receiver/takeover", "bulk/audit-plan", "send/batch-limits", "back
 export const TARGETS = [
   { file: "src/fusion/arbitration.ts", tests: FUSION },
   { file: "src/fusion/audit.ts", tests: FUSION },
+  { file: "src/fusion/suspects.ts", tests: FUSION },
   { file: "src/fusion/election.ts", tests: FUSION },
   { file: "src/fusion/logical-clock.ts", tests: FUSION },
   ...["event-bus", "bus-cursor", "coalesced-backlog", "dirty-directories", "bus-pump", "bus-pool"].map((name) => ({

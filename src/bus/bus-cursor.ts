@@ -2,7 +2,8 @@ import type { Change } from "../sdk/index.ts";
 import { Signal } from "../sdk/signal.ts";
 import { CoalescedBacklog } from "./coalesced-backlog.ts";
 import { DirtyDirectories } from "./dirty-directories.ts";
-import type { BusBatch, BusDirty, BusLoss, BusSubscription, EventBus, FeedState, Segment } from "./event-bus.ts";
+import type { EventBus, Segment } from "./event-bus.ts";
+import type { BusBatch, BusDirty, BusLoss, BusSubscription, FeedState } from "./subscription.ts";
 
 /** Where the next changes come from. */
 type Place =

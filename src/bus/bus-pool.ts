@@ -2,7 +2,8 @@ import { describeError, FustorError, type Logger, type SourceDriver } from "../s
 import type { BusClock } from "./bus-clock.ts";
 import { BusPump } from "./bus-pump.ts";
 import { MOST_DIRTY } from "./dirty-directories.ts";
-import { type BusLimits, type BusStatus, type BusSubscription, EventBus } from "./event-bus.ts";
+import { type BusLimits, type BusStatus, EventBus } from "./event-bus.ts";
+import type { BusSubscription } from "./subscription.ts";
 
 /** One pipe's share of a source. */
 export interface BusLease {

@@ -17,67 +17,7 @@
 import type { Change, ChangeBatch } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusCursor } from "./bus-cursor.ts";
-
-/** A run of realtime changes taken from the bus. */
-export interface BusBatch {
-  readonly kind: "batch";
-  readonly changes: readonly Change[];
-  /** Number of the batch within its cursor, strictly growing in the order of the first hand-out. */
-  readonly ticket: number;
-  /** Wire index (epoch milliseconds, strictly increasing) per change. */
-  readonly indexes: readonly number[];
-  /** Age of the oldest kernel event behind it when it entered the bus, and when that was (monotonic ms). */
-  readonly lagMs: number;
-  readonly enteredAt: number;
-}
-
-/** Changes are missing, and the receiver needs a snapshot. `take` returns it once for each loss. */
-export interface BusLoss {
-  readonly kind: "lost";
-  readonly reason: string;
-}
-
-/**
- * Changes are missing, but only in these directories: the pipe has to send each again, with its children. `take`
- * returns them once.
- */
-export interface BusDirty {
-  readonly kind: "dirty";
-  /** A directory before those in it. */
-  readonly directories: readonly string[];
-}
-
-/** State of the stream behind the bus. */
-export type FeedState =
-  | { readonly state: "idle" }
-  | { readonly state: "live" }
-  /** The stream ended or failed, and the pump is about to open it again. */
-  | { readonly state: "failed"; readonly reason: string; readonly failures: number };
-
-/** One pipe's cursor. Only one task may use it at a time. */
-export interface BusSubscription {
-  /**
-   * Opens the source's stream at a committed index (-1 = none), unless the stream runs already. `positionLost`: this
-   * cursor does not hold everything after that index.
-   */
-  start(startPosition: number): { readonly positionLost: boolean };
-  /** The next changes after those that were taken last, or undefined when there are none at the moment. */
-  take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined;
-  /** Resolves when `take` may have something, when the feed changed, or when the signal aborts. */
-  readable(signal: AbortSignal): Promise<void>;
-  /** The receiver accepted everything up to this batch. */
-  commit(batch: BusBatch): void;
-  /** Goes back to the last committed batch: `take` hands out again what it handed out since, in the same batches. */
-  rewind(): void;
-  /** Changes not yet committed. */
-  readonly backlog: number;
-  /** `take` would return nothing. */
-  readonly isEmpty: boolean;
-  /** Index of the last committed change; before the first commit an index below that of every later change. */
-  readonly committedIndex: number;
-  readonly feed: FeedState;
-  close(): void;
-}
+import type { BusSubscription, FeedState } from "./subscription.ts";
 
 export interface BusLimits {
   readonly maxChanges: number;

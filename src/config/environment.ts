@@ -2,8 +2,8 @@
 
 import { join } from "node:path";
 import { parseEnv } from "node:util";
+import { MAX_TEXT_BYTES } from "../yaml/parse-tree.ts";
 import { type Problems, startOf } from "../yaml/problem.ts";
-import { MAX_TEXT_BYTES } from "../yaml/tree.ts";
 import type { Environment } from "./home.ts";
 import { isReadableByAll, readRegularFile } from "./trusted-files.ts";
 

@@ -7,9 +7,9 @@
 
 import type { DriverRegistry } from "../drivers/registry.ts";
 import { omitUndefined } from "../sdk/index.ts";
+import { parseTree } from "../yaml/parse-tree.ts";
 import type { ConfigProblem } from "../yaml/problem.ts";
 import { byPosition, formatOrigin, ProblemLog, type Problems, quoted, startOf } from "../yaml/problem.ts";
-import { parseTree } from "../yaml/tree.ts";
 import { agentWideSchemas } from "./driver-keys.ts";
 import { type RawEntry, readSection } from "./entries.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";

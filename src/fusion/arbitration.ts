@@ -22,7 +22,8 @@ import {
 import type { FusionClock } from "./fusion-clock.ts";
 import type { IngestEvent, MessageSource } from "./ingest-batch.ts";
 import { LogicalClock } from "./logical-clock.ts";
-import { FileTree, NONE, ROOT } from "./tree.ts";
+import { Suspects } from "./suspects.ts";
+import { FileTree, NONE } from "./tree.ts";
 import { MOST_UNKNOWN_SEGMENTS, pathAbove } from "./tree-path.ts";
 
 export interface ArbitrationOptions {
@@ -45,22 +46,19 @@ export class Arbitration {
   readonly tree = new FileTree();
   readonly audit = new Audit(this.tree);
   readonly logicalClock: LogicalClock;
+  readonly suspects: Suspects;
   readonly refused: RefusedRows = { malformed: 0, tombstoned: 0, outdated: 0 };
   /** Paths that an audit removed although no realtime row had deleted them. */
   readonly blindDeletions = new Set<string>();
   readonly #tombstones = new Map<string, number>();
   readonly #options: ArbitrationOptions;
-  /** Seconds are counted from here on: the column that holds them has 24 bits of precision. */
-  readonly #startSeconds: number;
-  /** No suspect lives beyond this monotonic second. */
-  #suspectHorizon = 0;
   /** Some entry may be marked as unannounced. */
   #anyUnannounced = false;
 
   constructor(options: ArbitrationOptions) {
     this.#options = options;
     this.logicalClock = new LogicalClock(options.clock);
-    this.#startSeconds = options.clock.monotonicMs() / 1000;
+    this.suspects = new Suspects(this.tree, options.clock, options.hotFileSeconds);
   }
 
   get tombstones(): number {
@@ -104,7 +102,7 @@ export class Arbitration {
 
   /** Ids of the files that only an audit or a scan on demand found. */
   unannounced(): readonly number[] {
-    return this.#anyUnannounced ? this.#idsWhere((id) => this.tree.isUnannounced(id)) : [];
+    return this.#anyUnannounced ? this.tree.idsWhere((id) => this.tree.isUnannounced(id)) : [];
   }
 
   reset(): void {
@@ -114,33 +112,10 @@ export class Arbitration {
     this.#tombstones.clear();
     this.blindDeletions.clear();
     this.#anyUnannounced = false;
-    this.#suspectHorizon = 0;
+    this.suspects.reset();
     this.refused.malformed = 0;
     this.refused.tombstoned = 0;
     this.refused.outdated = 0;
-  }
-
-  isSuspect(id: number): boolean {
-    return this.tree.suspectUntilOf(id) > this.#monotonicSeconds();
-  }
-
-  /** Ids of the files that count as being written at the moment. */
-  suspects(): readonly number[] {
-    const now = this.#monotonicSeconds();
-    return this.#suspectHorizon > now ? this.#idsWhere((id) => this.tree.suspectUntilOf(id) > now) : [];
-  }
-
-  /**
-   * The agent looked at a suspect: the view takes over what differs, and the file then stays suspect for another
-   * period.
-   */
-  correctSuspect(path: string, modified: number, size: number | undefined): boolean {
-    const id = this.tree.lookup(path);
-    if (id === NONE || !this.isSuspect(id) || this.tree.isDirectory(id)) return false;
-    if (this.tree.modifiedOf(id) === modified) return true;
-    this.tree.setFacts(id, size ?? this.tree.sizeOf(id), modified, this.tree.createdOf(id));
-    this.#suspect(id, this.#options.hotFileSeconds);
-    return true;
   }
 
   #isSound(row: RawRow, path: string): boolean {
@@ -155,8 +130,8 @@ export class Arbitration {
     if (this.#isBuried(path, modified)) return;
     const id = this.#write(row, path, modified ?? 0);
     this.audit.touch(id);
-    if (row.is_atomic_write === false) this.#suspect(id, this.#options.hotFileSeconds);
-    else this.tree.setSuspectUntil(id, 0);
+    if (row.is_atomic_write === false) this.suspects.add(id);
+    else this.suspects.remove(id);
     this.tree.setUnannounced(id, false);
     this.#unmarkDeletion(path);
   }
@@ -181,8 +156,7 @@ export class Arbitration {
       this.tree.setUnannounced(id, true);
       this.#anyUnannounced = true;
     }
-    const age = now - modified;
-    if (age < this.#options.hotFileSeconds) this.#suspect(id, this.#options.hotFileSeconds - Math.max(0, age));
+    this.suspects.add(id, now - modified);
   }
 
   #delete(row: RawRow, path: string, source: MessageSource): void {
@@ -228,29 +202,13 @@ export class Arbitration {
     return id;
   }
 
-  #suspect(id: number, seconds: number): void {
-    const until = this.#monotonicSeconds() + seconds;
-    this.tree.setSuspectUntil(id, until);
-    this.#suspectHorizon = Math.max(this.#suspectHorizon, until + 1);
-  }
-
   #unmarkDeletion(path: string): void {
     if (this.blindDeletions.size > 0) this.blindDeletions.delete(path);
-  }
-
-  #idsWhere(wanted: (id: number) => boolean): readonly number[] {
-    const ids: number[] = [];
-    for (let id = ROOT; id <= this.tree.highestId; id++) if (wanted(id) && this.tree.isLive(id)) ids.push(id);
-    return ids;
   }
 
   #cleanTombstones(now: number): void {
     for (const [path, stamp] of this.#tombstones) {
       if (now - stamp > this.#options.tombstoneSeconds) this.#tombstones.delete(path);
     }
-  }
-
-  #monotonicSeconds(): number {
-    return this.#options.clock.monotonicMs() / 1000 - this.#startSeconds;
   }
 }

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import { nearest } from "../sdk/did-you-mean.ts";
+import { parseTree } from "../yaml/parse-tree.ts";
 import { formatProblem, type Origin, ProblemLog, startOf } from "../yaml/problem.ts";
-import { type ConfigNode, isWithin, originWithin, parseTree, toPlain } from "../yaml/tree.ts";
+import { type ConfigNode, isWithin, originWithin, toPlain } from "../yaml/tree.ts";
 import { type FusionFile, fusionFileSchema, knownKeysAt } from "./fusion-schema.ts";
 
 /** `file:line:col key: what is wrong, what to do` */

@@ -68,7 +68,7 @@ const viewsOf = (core: FusionCore, owner: KeyOwner): readonly View[] => core.pip
 function sentinelTask(views: readonly View[]): object {
   for (const view of views) {
     const { tree } = view.arbitration;
-    const files = view.arbitration.suspects().filter((id) => !tree.isDirectory(id));
+    const files = view.arbitration.suspects.all().filter((id) => !tree.isDirectory(id));
     if (files.length === 0) continue;
     return { type: "suspect_check", paths: asManyAsFit(files, (id) => tree.pathOf(id)), view_id: view.config.id };
   }
@@ -106,5 +106,5 @@ function correct(view: View, update: unknown): void {
   const { mtime, size, status } = update as Record<string, unknown>;
   const path = pathOf(update as RawRow);
   if (path === undefined || typeof mtime !== "number" || !Number.isFinite(mtime) || status === "missing") return;
-  view.arbitration.correctSuspect(path, mtime, isSize(size) ? size : undefined);
+  view.arbitration.suspects.correct(path, mtime, isSize(size) ? size : undefined);
 }

@@ -26,7 +26,7 @@ export function entryHead(arbitration: Arbitration, id: number, path: string, on
   const type = tree.isDirectory(id) ? "directory" : "file";
   const head = `{"name":${JSON.stringify(tree.nameOf(id))},"content_type":"${type}","path":${JSON.stringify(path)}`;
   if (onlyPath) return head;
-  const suspect = arbitration.isSuspect(id);
+  const suspect = arbitration.suspects.has(id);
   const size = finite(tree.sizeOf(id));
   const [modified, created] = [finite(tree.modifiedOf(id)), finite(tree.createdOf(id))];
   return `${head},"size":${size},"modified_time":${modified},"created_time":${created},"integrity_suspect":${suspect}`;

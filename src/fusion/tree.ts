@@ -1,4 +1,6 @@
+import { detached } from "./detached-name.ts";
 import { AUDIT_SKIPPED, DIRECTORY, EntryTable, NONE, ROOT, type TreeReader, UNANNOUNCED } from "./entry-table.ts";
+import { LastDirectory } from "./last-directory.ts";
 import { hashOf } from "./name-hash.ts";
 import { NameIndex } from "./name-index.ts";
 
@@ -16,9 +18,7 @@ export class FileTree {
   #entries = 0;
   #directories = 0;
   #fileBytes = 0;
-  /** Rows come directory by directory, so the next path usually lies in the same directory as the last one. */
-  #lastDirectoryPath = "/";
-  #lastDirectory = ROOT;
+  readonly #lastDirectory = new LastDirectory();
 
   constructor() {
     this.reset();
@@ -95,7 +95,7 @@ export class FileTree {
   reset(): void {
     this.#table.reset();
     this.#index.clear();
-    this.#forgetDirectory();
+    this.#lastDirectory.forget();
     this.#table.allocate(NONE, "", 0, DIRECTORY);
     this.#entries = 1;
     this.#directories = 1;
@@ -131,7 +131,7 @@ export class FileTree {
   remove(id: number): void {
     if (id === ROOT) return;
     this.#unlink(id);
-    this.#forgetDirectory();
+    this.#lastDirectory.forget();
     const { parents, firstChild, next } = this.#table;
     // Children first and without recursion: a path may be thousands of levels deep.
     for (let at = id; ; ) {
@@ -147,6 +147,12 @@ export class FileTree {
       if (sibling === NONE) firstChild[parent] = NONE;
       at = sibling === NONE ? parent : sibling;
     }
+  }
+
+  idsWhere(wanted: (id: number) => boolean): readonly number[] {
+    const ids: number[] = [];
+    for (let id = ROOT; id <= this.highestId; id++) if (wanted(id) && this.isLive(id)) ids.push(id);
+    return ids;
   }
 
   pathOf(id: number): string {
@@ -173,23 +179,9 @@ export class FileTree {
     this.#table.flags[id] = on ? flags | flag : flags & ~flag;
   }
 
-  #isLastDirectory(path: string, slash: number): boolean {
-    if (slash <= 0) return this.#lastDirectory === ROOT;
-    return this.#lastDirectoryPath.length === slash && path.startsWith(this.#lastDirectoryPath);
-  }
-
-  #rememberDirectory(path: string, slash: number, directory: number): void {
-    this.#lastDirectory = directory;
-    this.#lastDirectoryPath = slash <= 0 ? "/" : path.slice(0, slash);
-  }
-
-  #forgetDirectory(): void {
-    this.#lastDirectory = ROOT;
-    this.#lastDirectoryPath = "/";
-  }
-
   #directoryOf(path: string, slash: number): number {
-    if (this.#isLastDirectory(path, slash)) return this.#lastDirectory;
+    const last = this.#lastDirectory.find(path, slash);
+    if (last !== undefined) return last;
     let at = ROOT;
     for (let from = 1; from < slash && at !== NONE; ) {
       const to = path.indexOf("/", from);
@@ -197,19 +189,20 @@ export class FileTree {
       from = to + 1;
     }
     if (at === NONE || !this.isDirectory(at)) return NONE;
-    this.#rememberDirectory(path, slash, at);
+    this.#lastDirectory.remember(path, slash, at);
     return at;
   }
 
   #ensureDirectory(path: string, slash: number): number {
-    if (this.#isLastDirectory(path, slash)) return this.#lastDirectory;
+    const last = this.#lastDirectory.find(path, slash);
+    if (last !== undefined) return last;
     let at = ROOT;
     for (let from = 1; from < slash; ) {
       const to = path.indexOf("/", from);
       at = this.#ensureChild(at, path.slice(from, to), true, true);
       from = to + 1;
     }
-    this.#rememberDirectory(path, slash, at);
+    this.#lastDirectory.remember(path, slash, at);
     return at;
   }
 
@@ -256,9 +249,3 @@ export class FileTree {
     this.#table.free(id);
   }
 }
-
-/** V8 keeps the parent of a long slice alive; short ones are copies already. */
-const SHORTEST_SLICE = 13;
-
-const detached = (name: string): string =>
-  name.length < SHORTEST_SLICE ? name : (JSON.parse(JSON.stringify(name)) as string);

@@ -14,7 +14,7 @@ export function viewStatistics(view: View): object {
     total_directories: tree.directories,
     total_size: tree.fileBytes,
     has_blind_spot: arbitration.blindDeletions.size > 0 || arbitration.unannounced().length > 0,
-    suspect_file_count: arbitration.suspects().length,
+    suspect_file_count: arbitration.suspects.all().length,
     logical_now: arbitration.logicalClock.now(),
     last_audit_finished_at: audit.lastFinishedAt,
     audit_cycle_count: audit.finished,

@@ -205,8 +205,8 @@ const entryList = ({ arbitration }: View, ids: readonly number[]): string =>
 function suspects(c: Ctx): Response {
   const { arbitration } = c.get("view");
   return c.json(
-    arbitration
-      .suspects()
+    arbitration.suspects
+      .all()
       .slice(0, MOST_LISTED)
       .map((id) => ({
         path: arbitration.tree.pathOf(id),

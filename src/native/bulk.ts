@@ -1,6 +1,6 @@
 /** Turns the engine's chunks into RowChunks of the sdk. */
 import type { RowChunk } from "../sdk/index.ts";
-import type { NativeChunk, NativeScan } from "./addon.ts";
+import type { NativeChunk, NativeScan } from "./scan.ts";
 
 function rowChunk(scan: NativeScan, chunk: NativeChunk): RowChunk {
   let released = false;

@@ -1,4 +1,4 @@
-import type { BusBatch } from "../bus/event-bus.ts";
+import type { BusBatch } from "../bus/subscription.ts";
 import { describeError } from "../sdk/index.ts";
 import type { Phase } from "./phase.ts";
 

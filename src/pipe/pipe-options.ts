@@ -1,7 +1,7 @@
 /** What a pipe is made of, handed in by the composition root. */
 
 import type { BusClock } from "../bus/bus-clock.ts";
-import type { BusSubscription } from "../bus/event-bus.ts";
+import type { BusSubscription } from "../bus/subscription.ts";
 import type { FieldRule, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
 import type { Phase } from "./phase.ts";
 import type { CompileMapping } from "./row-program.ts";

@@ -3,8 +3,9 @@ import type { Stats } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { FilterOptions, NativeWatch, ScanSummary } from "../../native/addon.ts";
 import { loadAddon } from "../../native/load.ts";
+import type { FilterOptions, ScanSummary } from "../../native/scan.ts";
+import type { NativeWatch } from "../../native/watch.ts";
 import { type Change, FustorError, hasLostBytes, LOST_BYTES } from "../../sdk/index.ts";
 import { Signal } from "../../sdk/signal.ts";
 

@@ -23,7 +23,8 @@ import { type AuditOptions, type BulkRows, describeError, isFustorError } from "
 import type { AuditCounters } from "../pipe-counters.ts";
 import type { AuditState } from "../pipe-status.ts";
 import { StaleInAudit } from "../receiver/stale-rows.ts";
-import { type Batch, BulkBatch } from "../send/batch.ts";
+import type { Batch } from "../send/batch.ts";
+import { BulkBatch } from "../send/bulk-batch.ts";
 import { type AuditPlan, type AuditSettings, firstAuditPlan, nextAuditPlan, type Predecessor } from "./audit-plan.ts";
 import type { BulkJob, Reading, Retry, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";

@@ -1,8 +1,12 @@
 /** What all jobs in bulk of a session are made of, and what they tell it. */
-import type { BusSubscription } from "../../bus/event-bus.ts";
-import type { SourceDriver } from "../../sdk/index.ts";
+import type { BusSubscription } from "../../bus/subscription.ts";
+import type { Logger, SourceDriver } from "../../sdk/index.ts";
+import type { Signal } from "../../sdk/signal.ts";
+import type { BackoffSettings } from "../backoff.ts";
+import type { Ambience } from "../pipe-options.ts";
+import type { BatchContext } from "../send/batch.ts";
 import type { BatchSize } from "../send/work-item.ts";
-import type { RunnerParts } from "./runner.ts";
+import type { Superseded } from "./superseded.ts";
 
 export type BulkEvent =
   /** The receiver accepted the end of a snapshot of everything. Followed by "snapshot ended". */
@@ -17,6 +21,17 @@ export type BulkEvent =
   | { readonly kind: "snapshot wanted"; readonly askedAt: number }
   /** Changes cannot be told by their directories. */
   | { readonly kind: "changes lost"; readonly reason: string };
+
+/** What the runners of all jobs share. */
+export interface RunnerParts {
+  readonly superseded: Superseded;
+  readonly context: BatchContext;
+  readonly ambience: Ambience;
+  readonly backoff: BackoffSettings;
+  readonly logger: Logger;
+  /** Raised when `next` may have something. */
+  readonly news: Signal;
+}
 
 export interface BulkParts extends RunnerParts {
   readonly source: SourceDriver;

@@ -15,26 +15,15 @@
  *   - The first batch of a gated run goes alone: the source reads the rest after the receiver accepted it.
  *   - A run of which the receiver refused a row for its content gets no end signal.
  */
-import { describeError, type Logger } from "../../sdk/index.ts";
-import type { Signal } from "../../sdk/signal.ts";
-import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
-import type { Ambience } from "../pipe-options.ts";
-import { type Batch, type BatchContext, EndBatch } from "../send/batch.ts";
+import { backoffDelayMs } from "../backoff.ts";
+import type { Batch } from "../send/batch.ts";
+import { EndBatch } from "../send/end-batch.ts";
 import type { WorkItem } from "../send/work-item.ts";
 import type { BulkJob, Ending, Retry, Run } from "./bulk-job.ts";
-import { BulkReader, type Cut, type Progress } from "./bulk-reader.ts";
-import type { Superseded, SupersededView } from "./superseded.ts";
-
-/** What all jobs of a session share. */
-export interface RunnerParts {
-  readonly superseded: Superseded;
-  readonly context: BatchContext;
-  readonly ambience: Ambience;
-  readonly backoff: BackoffSettings;
-  readonly logger: Logger;
-  /** Raised when `next` may have something. */
-  readonly news: Signal;
-}
+import type { RunnerParts } from "./bulk-parts.ts";
+import type { BulkReader, Cut, Progress } from "./bulk-reader.ts";
+import { Passes } from "./passes.ts";
+import type { SupersededView } from "./superseded.ts";
 
 type Work<O> =
   | { readonly kind: "idle" }
@@ -51,8 +40,7 @@ export class BulkRunner<O> {
   readonly #job: BulkJob<O>;
   readonly #parts: RunnerParts;
   readonly #superseded: SupersededView;
-  /** Ends of passes that were dropped; a new one reads after them. */
-  #dropped: Promise<void> = Promise.resolve();
+  readonly #passes: Passes;
   #work: Work<O> = IDLE;
   #failures = 0;
   #lastProgress = NO_PROGRESS;
@@ -61,6 +49,7 @@ export class BulkRunner<O> {
     this.#job = job;
     this.#parts = parts;
     this.#superseded = parts.superseded.view();
+    this.#passes = new Passes(parts.logger);
   }
 
   get state(): Work<O>["kind"] {
@@ -107,8 +96,8 @@ export class BulkRunner<O> {
   }
 
   /** After `cancel`. Resolves when the source is left alone. */
-  async close(): Promise<void> {
-    await this.#dropped;
+  close(): Promise<void> {
+    return this.#passes.settled();
   }
 
   #begin(): void {
@@ -138,17 +127,14 @@ export class BulkRunner<O> {
 
   #reader(order: O, opened: Promise<void>): BulkReader {
     const { limits, tombstones, stale, keepsSuperseded } = this.#job.reading(order);
-    return new BulkReader(
-      {
-        open: ({ signal }) => this.#job.open(order, { signal, opened }),
-        limits,
-        superseded: keepsSuperseded === true ? undefined : this.#superseded,
-        tombstones,
-        stale,
-        onProgress: () => this.#parts.news.raise(),
-      },
-      this.#dropped,
-    );
+    return this.#passes.open({
+      open: ({ signal }) => this.#job.open(order, { signal, opened }),
+      limits,
+      superseded: keepsSuperseded === true ? undefined : this.#superseded,
+      tombstones,
+      stale,
+      onProgress: () => this.#parts.news.raise(),
+    });
   }
 
   #continue(work: Running<O>): WorkItem | undefined {
@@ -256,9 +242,6 @@ export class BulkRunner<O> {
   #drop({ reader }: Run<O>): void {
     this.#lastProgress = reader.progress();
     this.#superseded.end();
-    const dropped = reader.drop().catch((error: unknown) => {
-      this.#parts.logger.error({}, `the source did not take its buffers back: ${describeError(error)}`);
-    });
-    this.#dropped = Promise.all([this.#dropped, dropped]).then(() => undefined);
+    this.#passes.drop(reader);
   }
 }

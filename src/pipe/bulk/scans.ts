@@ -5,7 +5,9 @@
  */
 import { type AuditOptions, type BulkRows, type Command, describeError, excerpt } from "../../sdk/index.ts";
 import type { ScanCounters } from "../pipe-counters.ts";
-import { type Batch, BulkBatch, CompletionBatch } from "../send/batch.ts";
+import type { Batch } from "../send/batch.ts";
+import { BulkBatch } from "../send/bulk-batch.ts";
+import { CompletionBatch } from "../send/end-batch.ts";
 import type { BulkJob, Ending, Reading, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut } from "./bulk-reader.ts";

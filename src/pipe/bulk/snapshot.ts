@@ -9,7 +9,9 @@ import { type AuditOptions, type BulkRows, describeError, isFustorError } from "
 import type { PipeStore } from "../pipe-options.ts";
 import type { SnapshotState } from "../pipe-status.ts";
 import { StaleAfterTakeover } from "../receiver/stale-rows.ts";
-import { type Batch, BulkBatch, EndBatch } from "../send/batch.ts";
+import type { Batch } from "../send/batch.ts";
+import { BulkBatch } from "../send/bulk-batch.ts";
+import { EndBatch } from "../send/end-batch.ts";
 import type { BulkJob, Ending, Reading, Retry, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut, Progress } from "./bulk-reader.ts";

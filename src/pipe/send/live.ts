@@ -1,8 +1,9 @@
 /** Live changes from the bus as work items of the scheduler. Leaders and followers send them alike. */
-import type { BusBatch, BusSubscription } from "../../bus/event-bus.ts";
+import type { BusBatch, BusSubscription } from "../../bus/subscription.ts";
 import { eventsOfRun, type LiveItem, liveRuns } from "../encode/envelope-builder.ts";
 import { isRevivable, type Tombstones } from "../receiver/tombstones.ts";
-import { type BatchContext, LiveBatch } from "./batch.ts";
+import type { BatchContext } from "./batch.ts";
+import { LiveBatch } from "./live-batch.ts";
 import type { BatchSize, WorkItem } from "./work-item.ts";
 
 export type LiveEvent =

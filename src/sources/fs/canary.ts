@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { NativeWatch, WatchStatus } from "../../native/addon.ts";
+import type { NativeWatch, WatchStatus } from "../../native/watch.ts";
 import { describeError, type Logger, omitUndefined } from "../../sdk/index.ts";
 
 export const CANARY_PREFIX = ".fustor-canary-";

@@ -1,5 +1,5 @@
 /** What people should know about how a tree is watched: which engine and why, what has no watch, and the cure. */
-import type { EngineFact, Unanswered, Unreadable, Unwatched, WatchStatus } from "../../native/addon.ts";
+import type { EngineFact, Unanswered, Unreadable, Unwatched, WatchStatus } from "../../native/watch.ts";
 
 type Coverage = Pick<
   WatchStatus,

@@ -3,13 +3,14 @@
  * about what was seen when (see native/src/watch/watch_engine.h).
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { Addon, NativeScan, NativeWatch, WatchStatus } from "../../native/addon.ts";
+import type { Addon } from "../../native/addon.ts";
 import { rowChunks } from "../../native/bulk.ts";
+import type { NativeScan } from "../../native/scan.ts";
+import type { NativeWatch } from "../../native/watch.ts";
 import {
   type AuditOptions,
   type BulkRows,
   type CallOptions,
-  describeError,
   FustorError,
   type MessageStream,
   type RescanOptions,
@@ -21,13 +22,18 @@ import {
   type Verified,
 } from "../../sdk/index.ts";
 import { Signal } from "../../sdk/signal.ts";
-import { CANARY_PREFIX, Canary } from "./canary.ts";
-import { coverageNotes, unansweredNote } from "./coverage-notes.ts";
+import { Availability, availabilityOf } from "./availability.ts";
+import { Canary } from "./canary.ts";
+import { countedRows } from "./counted-rows.ts";
+import { coverageNotes } from "./coverage-notes.ts";
 import type { FsSourceOptions } from "./fs-options.ts";
+import { HangLog } from "./hang-log.ts";
 import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
-import { loadParcel, type ParcelHints, startParcelHints } from "./parcel-hints.ts";
+import { ParcelFollower } from "./parcel-follower.ts";
+import { loadParcel } from "./parcel-hints.ts";
 import { liveBatches } from "./realtime.ts";
 import { sourceKey } from "./source-key.ts";
+import { filterOf, watchOptions } from "./watch-options.ts";
 
 /** Between two attempts of an engine to begin. */
 const RESTART_MS = 5_000;
@@ -45,45 +51,24 @@ export class FsSource implements SourceDriver {
   readonly #looker: Looker;
   readonly #decodes: (key: string) => boolean;
   readonly #readable = new Signal();
-  readonly #listeners = new Set<(availability: SourceAvailability) => void>();
   readonly #closed = new AbortController();
-  #availability: SourceAvailability = { state: "starting" };
-  #hints: ParcelHints | undefined;
+  readonly #hangs: HangLog;
+  readonly #availability: Availability;
+  #hints: ParcelFollower | undefined;
   #canary: Canary | undefined;
-  #hangChanges = 0;
-  #unanswered: ReadonlySet<string> = new Set();
 
   constructor(context: SourceDriverContext, options: FsSourceOptions, addon: Addon) {
     this.#context = context;
     this.#options = options;
     this.uri = options.root;
-    const { root, filePattern, exclude, excludePaths, crossMounts, scanThreads: threads, canaryMs } = options;
-    const { maxPathBytes } = options;
-    const expectedRootIdentity = context.store?.recall();
-    const left = { filePattern, exclude: [...exclude, ...canaryNames(options)], excludePaths };
+    const { root, crossMounts, scanThreads: threads, maxPathBytes } = options;
     const rootIdentity = (): string | null => this.#watch.rootIdentity();
-    this.#looker = { addon, root, options: { ...left, crossMounts, threads, maxPathBytes }, rootIdentity };
+    this.#looker = { addon, root, options: { ...filterOf(options), crossMounts, threads, maxPathBytes }, rootIdentity };
     this.#decodes = (key) => addon.decodeName(key) !== null;
-    this.#watch = addon.createWatch(
-      options.root,
-      {
-        ...left,
-        crossMounts: options.crossMounts,
-        threads: options.scanThreads,
-        throttleMs: options.throttleMs,
-        mode: options.engine === "parcel" ? "poll" : options.engine,
-        maxWatches: options.maxWatches,
-        pollMs: options.pollMs,
-        elsewherePollMs: options.remotePollMs,
-        maxPathBytes,
-        ...(canaryMs > 0 ? { canary: CANARY_PREFIX } : {}),
-        ...(expectedRootIdentity === undefined ? {} : { expectedRootIdentity }),
-        scanNice: options.scanNice,
-        scanIoPriority: options.scanIoPriority,
-        scanEntriesPerSecond: options.scanEntriesPerSecond,
-      },
-      () => this.#onReadable(),
-    );
+    this.#hangs = new HangLog(root, () => this.#watch, context.logger);
+    this.#availability = new Availability(root, context.logger);
+    const settings = watchOptions(options, context.store?.recall());
+    this.#watch = addon.createWatch(root, settings, () => this.#onReadable());
   }
 
   async open(_options?: CallOptions): Promise<void> {
@@ -91,7 +76,7 @@ export class FsSource implements SourceDriver {
     this.#context.logger.info({ root, engine }, "watching");
     if (engine === "parcel") {
       await loadParcel();
-      this.#followParcel(root, excludePaths);
+      this.#hints = this.#followParcel(root, excludePaths);
     }
     this.#begin();
     if (canaryMs > 0) this.#canary = new Canary(root, canaryMs, this.#watch, this.#context.logger);
@@ -103,21 +88,10 @@ export class FsSource implements SourceDriver {
     setTimeout(() => this.#begin(), RESTART_MS).unref();
   }
 
-  /** Without its root the watcher cannot start: it begins anew whenever the root has come back. */
-  #followParcel(root: string, excludePaths: readonly string[]): void {
-    const { logger } = this.#context;
-    const follow = async (): Promise<void> => {
-      await this.#hints?.stop();
-      this.#hints = undefined;
-      if (this.#closed.signal.aborted || this.#availability.state !== "available") return;
-      this.#hints = await startParcelHints(root, excludePaths, this.#watch, logger);
-      // What happened between the first listing and this moment nobody told.
-      this.#watch.resync("@parcel/watcher began");
-    };
-    let turn = Promise.resolve();
-    this.onAvailability(() => {
-      turn = turn.then(follow).catch((error: unknown) => logger.warn({ root }, describeError(error)));
-    });
+  #followParcel(root: string, excludePaths: readonly string[]): ParcelFollower {
+    const follower = new ParcelFollower(root, excludePaths, this.#watch, this.#context.logger);
+    this.onAvailability(({ state }) => follower.turn(state === "available"));
+    return follower;
   }
 
   getMessageIterator(_startPosition: number, { signal }: CallOptions): MessageStream {
@@ -199,7 +173,8 @@ export class FsSource implements SourceDriver {
   }
 
   #assertAvailable(): void {
-    if (this.#availability.state === "unavailable") throw this.#unavailable(this.#availability.reason);
+    const { now } = this.#availability;
+    if (now.state === "unavailable") throw this.#unavailable(now.reason);
   }
 
   /** What a lost mount held is not there to be listed, and yet nothing of it may be taken for deleted. */
@@ -240,13 +215,12 @@ export class FsSource implements SourceDriver {
   }
 
   onAvailability(listener: (availability: SourceAvailability) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#availability.listen(listener);
   }
 
   async close(): Promise<void> {
     this.#closed.abort();
-    this.#listeners.clear();
+    this.#availability.close();
     // Both may wait for a file system that does not answer; a stop does not.
     const stopped = Promise.all([this.#canary?.stop(), this.#hints?.stop()]);
     await Promise.race([stopped, pause(STOP_PATIENCE_MS, undefined, { ref: false })]);
@@ -256,33 +230,11 @@ export class FsSource implements SourceDriver {
   #onReadable(): void {
     this.#readable.raise();
     const { root, reason, hangChanges } = this.#watch.rootState();
-    if (hangChanges !== this.#hangChanges) this.#logHangs(hangChanges);
-    const now = availabilityOf(root, reason);
-    const before = this.#availability;
-    if (now.state === before.state && describe(now) === describe(before)) return;
-    this.#availability = now;
-    if (now.state === "unavailable") this.#context.logger.warn({ root: this.#options.root }, now.reason);
-    else this.#context.logger.info({ root: this.#options.root }, `the source is ${now.state}`);
-    if (now.state === "available") {
+    this.#hangs.note(hangChanges);
+    this.#availability.note(availabilityOf(root, reason), () => {
       this.#rememberRoot();
       this.#logCoverage();
-    }
-    for (const listener of this.#listeners) listener(now);
-  }
-
-  /** A place that does not answer is news for the log when that begins, and when it ends. */
-  #logHangs(changes: number): void {
-    const { root } = this.#options;
-    this.#hangChanges = changes;
-    const { unanswered } = this.#watch.status();
-    const now = new Set(unanswered.map(({ path }) => path));
-    for (const place of unanswered) {
-      if (!this.#unanswered.has(place.path)) this.#context.logger.warn({ root }, unansweredNote(place));
-    }
-    for (const path of this.#unanswered) {
-      if (!now.has(path)) this.#context.logger.info({ root }, `${path} answers again`);
-    }
-    this.#unanswered = now;
+    });
   }
 
   /** A restart must not take what stands there then, for instance an empty mount point, for the tree of today. */
@@ -298,27 +250,8 @@ export class FsSource implements SourceDriver {
   }
 }
 
-const canaryNames = ({ canaryMs }: FsSourceOptions): readonly string[] => (canaryMs > 0 ? [`/${CANARY_PREFIX}*`] : []);
-
-function countedRows(source: AsyncIterable<RowChunk>, expectedRows: number | undefined): BulkRows {
-  let rows = 0;
-  async function* counted(): AsyncGenerator<RowChunk> {
-    for await (const chunk of source) {
-      rows += chunk.rowCount;
-      yield chunk;
-    }
-  }
-  return { chunks: counted(), progress: () => (expectedRows === undefined ? { rows } : { rows, expectedRows }) };
-}
-
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-
-const describe = (availability: SourceAvailability): string =>
-  availability.state === "unavailable" ? availability.reason : "";
-
-const availabilityOf = (root: WatchStatus["root"], reason: string): SourceAvailability =>
-  root === "unavailable" ? { state: "unavailable", reason } : { state: root };

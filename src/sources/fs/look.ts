@@ -1,6 +1,7 @@
 /** A look at parts of the tree beside the watch: what Fusion or a user asks for by path. The system calls run on the scan's own threads. */
-import type { Addon, NativeScan, ScanOptions, ScanSummary } from "../../native/addon.ts";
+import type { Addon } from "../../native/addon.ts";
 import { rowChunks } from "../../native/bulk.ts";
+import type { NativeScan, ScanOptions, ScanSummary } from "../../native/scan.ts";
 import { FustorError, type RowChunk, type Verified } from "../../sdk/index.ts";
 
 export interface Looker {

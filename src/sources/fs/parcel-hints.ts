@@ -4,7 +4,7 @@
  */
 import { relative } from "node:path";
 import type { AsyncSubscription, Event } from "@parcel/watcher";
-import type { NativeWatch } from "../../native/addon.ts";
+import type { NativeWatch } from "../../native/watch.ts";
 import { describeError, FustorError, type Logger } from "../../sdk/index.ts";
 
 export interface ParcelHints {

@@ -23,7 +23,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { WatchStatus } from "../../../src/native/addon.ts";
+import type { WatchStatus } from "../../../src/native/watch.ts";
 import { type BulkRows, type Change, type FsRow, isFustorError } from "../../../src/sdk/index.ts";
 import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
 import { fsSourceAt } from "../../support/fs-source-at.ts";

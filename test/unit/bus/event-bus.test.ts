@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BusBatch, type BusLimits, type BusSubscription, EventBus } from "../../../src/bus/event-bus.ts";
+import { type BusLimits, EventBus } from "../../../src/bus/event-bus.ts";
+import type { BusBatch, BusSubscription } from "../../../src/bus/subscription.ts";
 import type { Change } from "../../../src/sdk/index.ts";
 
 class TestClock {

@@ -5,8 +5,8 @@ import { stringify } from "yaml";
 import { parseConfig } from "../../../src/config/parse.ts";
 import { SAMPLE_CONFIG } from "../../../src/config/sample.ts";
 import { knownDrivers } from "../../../src/drivers/registry.ts";
+import { parseTree } from "../../../src/yaml/parse-tree.ts";
 import { ProblemLog } from "../../../src/yaml/problem.ts";
-import { parseTree } from "../../../src/yaml/tree.ts";
 import { dictForm, errorsOf, read } from "./reading.ts";
 
 const WORDS = [

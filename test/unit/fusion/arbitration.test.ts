@@ -128,12 +128,12 @@ test("what an audit found missing is a blind deletion until the path is told of"
 test("a file is suspect for as long as it counts as being written, and what the agent saw of it prolongs that", () => {
   const { arbitration, say, clock } = made();
   say("realtime", "update", file("/a", { is_atomic_write: false }), file("/whole"));
-  const suspects = (): string[] => arbitration.suspects().map((id) => arbitration.tree.pathOf(id));
+  const suspects = (): string[] => arbitration.suspects.all().map((id) => arbitration.tree.pathOf(id));
   expect(suspects()).toEqual(["/a"]);
   clock.monotonicMs = 9000;
-  expect(arbitration.correctSuspect("/whole", OLD, 1)).toBe(false);
-  expect(arbitration.correctSuspect("/nowhere", OLD, 1)).toBe(false);
-  expect(arbitration.correctSuspect("/a", OLD + 5, 77)).toBe(true);
+  expect(arbitration.suspects.correct("/whole", OLD, 1)).toBe(false);
+  expect(arbitration.suspects.correct("/nowhere", OLD, 1)).toBe(false);
+  expect(arbitration.suspects.correct("/a", OLD + 5, 77)).toBe(true);
   expect(arbitration.tree.sizeOf(arbitration.tree.lookup("/a"))).toBe(77);
   clock.monotonicMs = 18_000;
   expect(suspects()).toEqual(["/a"]);
@@ -216,10 +216,10 @@ test("a suspect that the agent saw unchanged is no suspect for longer than befor
   const { arbitration, say, clock } = made();
   say("realtime", "update", file("/a", { is_atomic_write: false }));
   clock.monotonicMs = 9000;
-  expect(arbitration.correctSuspect("/a", OLD, 77)).toBe(true);
+  expect(arbitration.suspects.correct("/a", OLD, 77)).toBe(true);
   expect(arbitration.tree.sizeOf(arbitration.tree.lookup("/a"))).toBe(1);
   clock.monotonicMs = 11_000;
-  expect(arbitration.suspects()).toEqual([]);
+  expect(arbitration.suspects.all()).toEqual([]);
 });
 
 test("a row may bring along 255 directories that nobody told of, and more only below one that is known", () => {
@@ -257,7 +257,7 @@ test("a row that is as old as the tombstone of its path is refused, a younger on
 
 test("a scan of a young file makes it a suspect for the rest of its time, that of an old one ends no suspicion", () => {
   const { arbitration, say, clock } = made();
-  const suspects = (): string[] => arbitration.suspects().map((id) => arbitration.tree.pathOf(id));
+  const suspects = (): string[] => arbitration.suspects.all().map((id) => arbitration.tree.pathOf(id));
   say("snapshot", "update", file("/young", { modified_time: clock.wall - 4 }));
   say("snapshot", "update", file("/future", { modified_time: clock.wall + 500 }));
   clock.monotonicMs = 5999;
@@ -271,6 +271,6 @@ test("a scan of a young file makes it a suspect for the rest of its time, that o
     again.say("realtime", "update", { path: "/a", size: 1, is_atomic_write: false });
     again.say("snapshot", "update", file("/a", { modified_time: again.clock.wall - age }));
     again.clock.monotonicMs = 9000;
-    expect(again.arbitration.suspects()).toHaveLength(1);
+    expect(again.arbitration.suspects.all()).toHaveLength(1);
   }
 });

@@ -1,8 +1,8 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import type { NativeScan } from "../../../src/native/addon.ts";
 import { loadAddon, loadAddonFrom } from "../../../src/native/load.ts";
+import type { NativeScan } from "../../../src/native/scan.ts";
 import { killChildren, startChild } from "../../support/child-process.ts";
 import { ODD_NAMES } from "../../support/odd-entries.ts";
 import { createTempFolder, removeTempFolders } from "../../support/temp-tree.ts";

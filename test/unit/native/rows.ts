@@ -1,4 +1,4 @@
-import type { NativeChunk, NativeScan } from "../../../src/native/addon.ts";
+import type { NativeChunk, NativeScan } from "../../../src/native/scan.ts";
 import type { FsRow } from "../../../src/sdk/index.ts";
 import type { TreeEntry } from "../../support/disk-tree.ts";
 

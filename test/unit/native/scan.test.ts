@@ -1,9 +1,9 @@
 import { mkdirSync, readlinkSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { NativeChunk, NativeScan, ScanOptions } from "../../../src/native/addon.ts";
 import { rowChunks } from "../../../src/native/bulk.ts";
 import { loadAddon } from "../../../src/native/load.ts";
+import type { NativeChunk, NativeScan, ScanOptions } from "../../../src/native/scan.ts";
 import type { RowChunk } from "../../../src/sdk/index.ts";
 import { readDisk } from "../../support/disk-tree.ts";
 import { makeDevices, makeOddNames, makeSocket } from "../../support/odd-entries.ts";

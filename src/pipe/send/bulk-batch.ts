@@ -1,0 +1,86 @@
+/** Rows in bulk in one POST: ranges of the source's bytes, and rows in the lifting form. */
+import type { Envelope, Row } from "../../sdk/index.ts";
+import { halveRanges, type RowRange, rangeBytes, rangeRows, rowPath, rowText } from "../encode/row-ranges.ts";
+import type { BulkPhase } from "../phase.ts";
+import { type Batch, type BatchContext, jsonBytes } from "./batch.ts";
+
+export class BulkBatch implements Batch {
+  readonly phase: BulkPhase;
+  readonly #ranges: readonly RowRange[];
+  readonly #revived: readonly Row[];
+  readonly #index: number;
+  readonly #context: BatchContext;
+  #envelope: Envelope | undefined;
+
+  constructor(
+    phase: BulkPhase,
+    ranges: readonly RowRange[],
+    revived: readonly Row[],
+    index: number,
+    context: BatchContext,
+  ) {
+    this.phase = phase;
+    this.#ranges = ranges;
+    this.#revived = revived;
+    this.#index = index;
+    this.#context = context;
+  }
+
+  get rowCount(): number {
+    return this.#ranges.reduce((sum, range) => sum + rangeRows(range), this.#revived.length);
+  }
+
+  sizeBytes(): number {
+    const ranges = this.#ranges.reduce((sum, range) => sum + rangeBytes(range), 0);
+    return this.#revived.reduce((sum, row) => sum + jsonBytes(row), ranges);
+  }
+
+  envelope(): Envelope {
+    this.#envelope ??= this.#context.builder.bulk(this.phase, this.#ranges, this.#revived, this.#index);
+    return this.#envelope;
+  }
+
+  halve(): readonly [Batch, Batch] | undefined {
+    if (this.#ranges.length > 0 && this.#revived.length > 0)
+      return [this.#part(this.#ranges, []), this.#part([], this.#revived)];
+    if (this.#revived.length > 1) {
+      const middle = this.#revived.length >>> 1;
+      return [this.#part([], this.#revived.slice(0, middle)), this.#part([], this.#revived.slice(middle))];
+    }
+    const halves = halveRanges(this.#ranges);
+    return halves === undefined ? undefined : [this.#part(halves[0], []), this.#part(halves[1], [])];
+  }
+
+  key(): string {
+    const range = this.#ranges[0];
+    const path = range === undefined ? this.#revived[0]?.path : pathOf(range);
+    return typeof path === "string" ? path : "a row without a path";
+  }
+
+  row(): string | undefined {
+    const range = this.#ranges[0];
+    return range === undefined ? JSON.stringify(this.#revived[0]) : rowText(range.chunk, range.from);
+  }
+
+  sending(): void {
+    // Nothing to note: rows in bulk supersede nothing.
+  }
+
+  accepted(): void {
+    for (const row of this.#revived) if (typeof row.path === "string") this.#context.tombstones.noteRevived(row.path);
+    this.#context.onRows(this.phase, this.rowCount);
+  }
+
+  #part(ranges: readonly RowRange[], revived: readonly Row[]): BulkBatch {
+    return new BulkBatch(this.phase, ranges, revived, this.#index, this.#context);
+  }
+}
+
+/** A refused row may be no JSON at all. */
+function pathOf(range: RowRange): string | undefined {
+  try {
+    return rowPath(range.chunk, range.from);
+  } catch {
+    return undefined;
+  }
+}
