@@ -186,14 +186,9 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     Napi::Object result = Napi::Object::New(env);
     result.Set("root", state_name(status.root));
     result.Set("reason", status.reason);
-    const std::pair<const char*, uint64_t> numbers[] = {
-        {"entries", status.entries},         {"directories", status.directories},     {"tableBytes", status.table_bytes},
-        {"watchesUsed", status.watches_used}, {"watchesLimit", status.watches_limit}, {"unreadable", status.unreadable},
-        {"polledElsewhere", status.polled_elsewhere},
-        {"rawEvents", status.raw_events},    {"changes", status.changes},             {"overflows", status.overflows},
-        {"heldDeletes", status.held_deletes}, {"resyncs", status.resyncs},         {"queueDepth", status.queue_depth},
-    };
-    for (const auto& [key, number] : numbers) result.Set(key, static_cast<double>(number));
+#define FUSTOR_SET(member, name) result.Set(name, static_cast<double>(status.member));
+    FUSTOR_WATCH_NUMBERS(FUSTOR_SET)
+#undef FUSTOR_SET
     Napi::Object unwatched = Napi::Object::New(env);
     for (const auto& [cause, line] : status.unwatched) {
       Napi::Object entry = Napi::Object::New(env);

@@ -102,24 +102,37 @@ struct Unanswered {
   uint64_t for_ms = 0;
 };
 
+/**
+ * The numbers of a status, each once: its member, and its name in JavaScript (src/native/watch.ts says what it means).
+ * The addon hands over every line.
+ */
+#define FUSTOR_WATCH_NUMBERS(NUMBER)         \
+  NUMBER(entries, "entries")                 \
+  NUMBER(directories, "directories")         \
+  NUMBER(table_bytes, "tableBytes")          \
+  NUMBER(watches_used, "watchesUsed")        \
+  NUMBER(watches_limit, "watchesLimit")      \
+  NUMBER(unreadable, "unreadable")           \
+  NUMBER(polled_elsewhere, "polledElsewhere") \
+  NUMBER(held_deletes, "heldDeletes")        \
+  NUMBER(raw_events, "rawEvents")            \
+  NUMBER(changes, "changes")                 \
+  NUMBER(overflows, "overflows")             \
+  NUMBER(resyncs, "resyncs")                 \
+  NUMBER(queue_depth, "queueDepth")
+
 struct WatchStatus {
   RootState root = RootState::starting;
   std::string reason;  // why it is unavailable
-  uint64_t entries = 0;
-  uint64_t directories = 0;
-  uint64_t table_bytes = 0;
-  uint64_t watches_used = 0;
-  uint64_t watches_limit = 0;  // 0 = unknown
+#define FUSTOR_MEMBER(member, name) uint64_t member = 0;
+  FUSTOR_WATCH_NUMBERS(FUSTOR_MEMBER)
+#undef FUSTOR_MEMBER
   std::map<std::string, Unwatched> unwatched;  // by cause
   std::vector<EngineFact> engines;
-  uint64_t unreadable = 0;
-  uint64_t polled_elsewhere = 0;  // directories that are polled because other machines may change them without an event
   std::map<std::string, Unreadable> unreadable_by;  // by reason; no reason is ""
   std::vector<Unanswered> unanswered;               // the longest first, at most kExamples
-  uint64_t held_deletes = 0;  // entries that the last tree walk missed, more than half of all: a second look decides
   static constexpr size_t kExamples = 20;
   std::vector<std::string> lost_mounts;  // wire paths, at most kExamples: a mount there is gone, and its rows are kept
-  uint64_t raw_events = 0;
   std::map<std::string, uint64_t> events_by_kind;
   /**
    * Batches of changes handed out, by the age of their oldest event: at most kLagLimitsMs[i], the last one without
@@ -127,13 +140,9 @@ struct WatchStatus {
    */
   std::array<uint64_t, 11> lag_histogram{};
   static constexpr std::array<uint32_t, 10> kLagLimitsMs{1, 2, 5, 10, 25, 50, 100, 250, 1000, 10'000};
-  uint64_t changes = 0;
-  uint64_t overflows = 0;
-  uint64_t resyncs = 0;
   std::string last_resync_reason;
   uint64_t collapsed_directories = 0;  // how often a directory had too many marked names and was listed instead
   uint64_t collapsed_root = 0;         // how often too many directories were dirty and everything was listed instead
-  uint64_t queue_depth = 0;
   double mark_ms = -1;    // from the start until the root's file system was marked (fanotify); -1 = not yet, or never
   double primed_ms = -1;  // from the start until every directory was watched and known; -1 = not yet
   std::string last_error;
