@@ -8,10 +8,10 @@ import type { DriverRegistry } from "../drivers/registry.ts";
 import { loadAddon } from "../native/load.ts";
 import { Pipe } from "../pipe/pipe.ts";
 import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
-import type { PipeStatus } from "../pipe/pipe-status.ts";
+import { idleStatus, type PipeStatus } from "../pipe/pipe-status.ts";
 import type { CompileMapping } from "../pipe/row-program.ts";
 import { describeError, type Logger, omitUndefined, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
-import { type PipeReport, publicUri, type SourceReport } from "./agent-status.ts";
+import { type PipeReport, publicUri } from "./agent-status.ts";
 import type { DescriptorBudget } from "./descriptor-budget.ts";
 import { excludedPaths } from "./own-files.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
@@ -58,27 +58,6 @@ const pipeSettings = (pipe: PipeConfig, sender: SenderConfig, agentId: string): 
   batchEvents: pipe.batchEvents ?? sender.batchEvents,
   eventRows: sender.eventRows,
   batchBytes: sender.batchBytes,
-});
-
-/** How a pipe without a live object is shown. */
-const deadStatus = (id: string, state: "stopped" | "connecting" | "failed", info: string): PipeStatus => ({
-  id,
-  state,
-  info,
-  snapshot: "none",
-  snapshotRows: 0,
-  audit: { state: "off", runs: 0, cutShort: 0 },
-  sentinel: { rounds: 0, checked: 0, missing: 0, failures: 0 },
-  scans: { done: 0, failed: 0, refused: 0 },
-  rescans: { state: "none", runs: 0, directories: 0, rows: 0, cutShort: 0, pending: 0 },
-  rowsSent: { message: 0, snapshot: 0, audit: 0, on_demand_job: 0 },
-  batchesSent: 0,
-  failures: 0,
-  poisonRows: 0,
-  changesLost: 0,
-  ...(state === "failed" ? { lastError: info } : {}),
-  backlog: 0,
-  committedIndex: -1,
 });
 
 /** On top of the deadline of a stop: closing sessions (2.5 s at most) and sources. */
@@ -234,13 +213,13 @@ export class ManagedPipe {
   #status(): PipeStatus {
     switch (this.#state.kind) {
       case "idle":
-        return deadStatus(this.id, "stopped", "not started");
+        return idleStatus(this.id, "stopped", "not started");
       case "starting":
-        return deadStatus(this.id, "connecting", "opening the source");
+        return idleStatus(this.id, "connecting", "opening the source");
       case "running":
         return this.#state.pipe.status();
       case "failed":
-        return deadStatus(this.id, "failed", this.#state.reason);
+        return { ...idleStatus(this.id, "failed", this.#state.reason), lastError: this.#state.reason };
       case "stopped":
         return this.#state.last;
     }
@@ -255,17 +234,4 @@ export class ManagedPipe {
   sourceStatus(): SourceStatus | undefined {
     return this.#state.kind === "running" ? this.#state.lease.source.status() : undefined;
   }
-}
-
-/** One report per source that is open, with the ids of all entries that share it. */
-export function sourceReports(managed: readonly ManagedPipe[]): readonly SourceReport[] {
-  const reports = new Map<string, SourceReport>();
-  for (const each of managed) {
-    const status = each.sourceStatus();
-    if (status === undefined) continue;
-    const { id, driver, uri } = each.target.source;
-    const ids = new Set([...(reports.get(each.signature)?.ids ?? []), id]);
-    reports.set(each.signature, { ids: [...ids], driver, uri: publicUri(uri), status });
-  }
-  return [...reports.values()];
 }

@@ -4,7 +4,7 @@
  */
 import { html, raw } from "hono/html";
 import type { AgentState, AgentStatus, DescriptorState, PipeReport, SourceReport } from "../agent/agent-status.ts";
-import { auditText } from "../agent/audit-text.ts";
+import { jobsText, troubleCounts } from "../agent/pipe-lines.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 
 export type Markup = ReturnType<typeof html>;
@@ -115,15 +115,14 @@ const bounded = (rows: number, expected: number): Markup =>
 
 function troubles(pipe: PipeReport): readonly string[] {
   return [
-    ...(pipe.poisonRows > 0 ? [`${count(pipe.poisonRows)} rows refused by the receiver`] : []),
-    ...(pipe.changesLost > 0 ? [`fell behind ${count(pipe.changesLost)} times`] : []),
+    ...troubleCounts(pipe).map(({ value, text }) => `${count(value)} ${text}`),
     ...(pipe.lastError === undefined || pipe.info.includes(pipe.lastError) ? [] : [`last error: ${pipe.lastError}`]),
   ];
 }
 
 function pipeRows(pipe: PipeReport): Markup {
-  const audits = auditText(pipe, uptime);
-  const audited = audits === undefined ? "" : html`<br>${audits}`;
+  const jobs = jobsText(pipe, uptime);
+  const worked = jobs === undefined ? "" : html`<br>${jobs}`;
   const failed = troubles(pipe).map((trouble) => html`<br><span class="error">${trouble}</span>`);
   return html`<tbody>
     <tr class="with-detail">
@@ -136,7 +135,7 @@ function pipeRows(pipe: PipeReport): Markup {
       <td class="number">${milliseconds(pipe.lagMs)}</td>
       <td class="number">${count(pipe.failures)}</td>
     </tr>
-    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${audited}${failed}</td></tr>
+    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${worked}${failed}</td></tr>
   </tbody>`;
 }
 

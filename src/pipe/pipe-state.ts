@@ -7,7 +7,8 @@
  *                          v    |                           v
  *                        backing_off                     draining --stopped--> stopped
  */
-import type { FustorErrorCode, Role } from "../sdk/index.ts";
+import type { FeedState } from "../bus/subscription.ts";
+import type { FustorErrorCode, Role, SourceAvailability } from "../sdk/index.ts";
 import type { PipeState } from "./pipe-status.ts";
 
 /** Why nothing can be read at the moment; undefined = nothing to wait for. */
@@ -125,4 +126,11 @@ export function describePhase(phase: PipePhase): DescribedPhase {
     case "failed":
       return { state: "failed", info: phase.reason };
   }
+}
+
+/** What keeps the source from delivering, as far as it says so itself. */
+export function sourceTrouble(availability: SourceAvailability, feed: FeedState): SourceTrouble {
+  if (availability.state === "unavailable") return availability.reason;
+  if (feed.state === "failed") return `the live stream of the source ended: ${feed.reason}`;
+  return availability.state === "starting" ? "the source is starting" : undefined;
 }

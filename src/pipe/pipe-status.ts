@@ -3,6 +3,7 @@
  * is.
  */
 import type { Role } from "../sdk/index.ts";
+import { type Counts, zeroCounts } from "./counters.ts";
 
 export type PipeState =
   | "stopped"
@@ -24,48 +25,22 @@ export type SnapshotState = "none" | "running" | "complete";
 /** `waiting`: for its time; `pausing`: after a failure. */
 export type AuditState = "off" | "waiting" | "running" | "pausing";
 
-export interface AuditStatus {
+export interface AuditStatus extends Counts<"audit"> {
   readonly state: AuditState;
   readonly lastCompleteAgoMs?: number;
-  /** Audits whose end was accepted. */
-  readonly runs: number;
-  /** Audits given up before their end: they ended nothing. */
-  readonly cutShort: number;
-}
-
-export interface SentinelStatus {
-  /** Questions for suspects that were answered. */
-  readonly rounds: number;
-  /** Paths looked at, and how many of them were gone. */
-  readonly checked: number;
-  readonly missing: number;
-  readonly failures: number;
-}
-
-/** Scans that the receiver asked for. */
-export interface ScanStatus {
-  readonly done: number;
-  readonly failed: number;
-  /** Outside the root, or too many at once. */
-  readonly refused: number;
 }
 
 /**
- * Directories told again because the changes in them were too many to be kept for a receiver that is away or too slow.
+ * Directories sent again because the changes in them were too many to be kept for a receiver that is away or too slow.
  */
-export interface RescanStatus {
+export interface RescanStatus extends Counts<"rescans"> {
   readonly state: "none" | "waiting" | "running";
-  /** Rescans that ended, and the directories and rows that they told. */
-  readonly runs: number;
-  readonly directories: number;
-  readonly rows: number;
-  /** Rescans given up before their end; what they were to tell is told by the next one, or by a snapshot. */
-  readonly cutShort: number;
-  /** Directories still to be told. */
+  /** Directories still to be sent. */
   readonly pending: number;
 }
 
-export interface PipeStatus {
+/** With every counter of counters.ts. */
+export interface PipeStatus extends Counts<"pipe"> {
   readonly id: string;
   readonly state: PipeState;
   /** One sentence for people. */
@@ -83,28 +58,14 @@ export interface PipeStatus {
   /** It waits because live changes are late. */
   readonly snapshotPaused?: boolean;
   readonly audit: AuditStatus;
-  readonly sentinel: SentinelStatus;
-  readonly scans: ScanStatus;
+  readonly sentinel: Counts<"sentinel">;
+  /** Scans that Fusion asked for. */
+  readonly scans: Counts<"scans">;
   readonly rescans: RescanStatus;
   /** Rows accepted by the receiver, by phase. */
-  readonly rowsSent: {
-    readonly message: number;
-    readonly snapshot: number;
-    readonly audit: number;
-    readonly on_demand_job: number;
-  };
-  readonly batchesSent: number;
+  readonly rowsSent: Counts<"rowsSent">;
   /** Bytes of bodies with events that were answered, as they were on the wire. */
   readonly bytesSent?: number;
-  /** Calls to the receiver that failed: sessions, heartbeats and pushes. */
-  readonly failures: number;
-  /** Rows that the receiver refuses, left out. */
-  readonly poisonRows: number;
-  /**
-   * Times changes were lost, because the receiver was too slow or the source's stream was interrupted: a snapshot
-   * followed.
-   */
-  readonly changesLost: number;
   readonly lastError?: string;
   /** Live changes not yet accepted. */
   readonly backlog: number;
@@ -115,3 +76,20 @@ export interface PipeStatus {
   /** The receiver's clock minus ours. */
   readonly clockSkewMs?: number;
 }
+
+/** Of a pipe that does not run: nothing happened, and nothing is known. */
+export const idleStatus = (id: string, state: PipeState, info: string): PipeStatus => ({
+  id,
+  state,
+  info,
+  snapshot: "none",
+  snapshotRows: 0,
+  ...zeroCounts("pipe"),
+  audit: { state: "off", ...zeroCounts("audit") },
+  sentinel: zeroCounts("sentinel"),
+  scans: zeroCounts("scans"),
+  rescans: { state: "none", ...zeroCounts("rescans"), pending: 0 },
+  rowsSent: zeroCounts("rowsSent"),
+  backlog: 0,
+  committedIndex: -1,
+});

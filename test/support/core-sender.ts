@@ -58,5 +58,7 @@ export class CoreSender implements SenderDriver {
     this.fusion.closeSession(sessionId);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    // Holds nothing.
+  }
 }

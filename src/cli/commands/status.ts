@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
-import { auditText } from "../../agent/audit-text.ts";
 import { fetchStatus } from "../../agent/control/control-client.ts";
+import { jobsText, troubleCounts } from "../../agent/pipe-lines.ts";
 import { occupancyOf } from "../../agent/process/occupancy.ts";
 import { resolveHome } from "../../config/home.ts";
 import { FustorError, isFustorError } from "../../sdk/index.ts";
@@ -63,13 +63,12 @@ function sourceLine(source: SourceReport): string {
 
 function pipeLines(pipe: PipeReport): string[] {
   const lines = [`  ${pipe.id}: ${printable(pipe.info)} (${pipe.source} -> ${pipe.sender.id}, ${pipe.sender.uri})`];
-  const audits = auditText(pipe, formatDuration);
-  if (audits !== undefined) lines.push(`    ${audits}`);
-  if (pipe.poisonRows > 0)
-    lines.push(
-      `    rows the receiver refuses: ${formatCount(pipe.poisonRows)}, kept in ${printable(pipe.deadLetterFile)}`,
-    );
-  if (pipe.changesLost > 0) lines.push(`    times it fell behind: ${formatCount(pipe.changesLost)}`);
+  const jobs = jobsText(pipe, formatDuration);
+  if (jobs !== undefined) lines.push(`    ${jobs}`);
+  for (const { name, value, text } of troubleCounts(pipe)) {
+    const kept = name === "poisonRows" ? `, kept in ${printable(pipe.deadLetterFile)}` : "";
+    lines.push(`    ${formatCount(value)} ${text}${kept}`);
+  }
   if (pipe.lastError !== undefined && !pipe.info.includes(pipe.lastError))
     lines.push(`    last error: ${printable(pipe.lastError)}`);
   return lines;

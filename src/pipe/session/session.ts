@@ -117,7 +117,7 @@ export class SessionRun {
         store.noteHeartbeat?.(ambience.wallClock());
         return;
       case "batch accepted":
-        counters.batchesSent++;
+        counters.pipe.batchesSent++;
         if (event.batch.phase === "message") pace.noteLive(event.tookMs);
         else pace.noteBulk(event.batch.sizeBytes(), event.tookMs);
         return;
@@ -125,7 +125,7 @@ export class SessionRun {
         counters.fail(event.error);
         return;
       case "row refused":
-        counters.poisonRows++;
+        counters.pipe.poisonRows++;
         pipe.onPoison?.(event.row);
         return;
       case "changes delivered":
@@ -134,7 +134,7 @@ export class SessionRun {
         gate.note(counters.lagMs ?? 0);
         return;
       case "changes lost":
-        counters.changesLost++;
+        counters.pipe.changesLost++;
         logger.warn({}, `changes were lost, a snapshot has to repair it: ${event.reason}`);
         return;
       case "snapshot complete":

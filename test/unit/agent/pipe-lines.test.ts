@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { auditText } from "../../../src/agent/audit-text.ts";
+import { jobsText, troubleCounts } from "../../../src/agent/pipe-lines.ts";
 
 const quiet = {
   audit: { state: "off", runs: 0, cutShort: 0 },
@@ -10,7 +10,7 @@ const quiet = {
 const seconds = (ms: number): string => `${ms / 1000} s`;
 
 test("a pipe without audits, suspects and scans says nothing of them", () => {
-  expect(auditText(quiet, seconds)).toBeUndefined();
+  expect(jobsText(quiet, seconds)).toBeUndefined();
 });
 
 test("what was done and what failed stands in one sentence", () => {
@@ -20,9 +20,15 @@ test("what was done and what failed stands in one sentence", () => {
     scans: { done: 1, failed: 2, refused: 0 },
     rescans: { state: "running", runs: 2, directories: 40, rows: 900, cutShort: 1, pending: 7 },
   } as const;
-  expect(auditText(busy, seconds)).toBe(
-    "audits: waiting, 3 complete, the last one 12 s ago, 1 cut short; " +
+  expect(jobsText(busy, seconds)).toBe(
+    "audits: waiting, 3 complete, 1 cut short, the last one 12 s ago; " +
       "suspects: 5 checked, 1 gone, 0 questions failed; " +
-      "rescans: running, 2 complete with 40 directories, 1 cut short, 7 directories pending; scans asked for: 1 done, 2 failed, 0 refused",
+      "rescans: running, 2 complete, 40 directories, 1 cut short, 7 directories pending; " +
+      "scans asked for: 1 done, 2 failed, 0 refused",
   );
+});
+
+test("of what went wrong only what happened is named", () => {
+  const counts = { batchesSent: 7, failures: 3, poisonRows: 2, changesLost: 0 };
+  expect(troubleCounts(counts)).toEqual([{ name: "poisonRows", value: 2, text: "rows refused" }]);
 });
