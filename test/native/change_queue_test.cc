@@ -1,4 +1,4 @@
-#include "watch/change_queue.h"
+#include "watch/diff/change_queue.h"
 
 #include <sys/inotify.h>
 

@@ -1,4 +1,4 @@
-#include "watch/dirty_set.h"
+#include "watch/schedule/dirty_set.h"
 
 #include <string>
 

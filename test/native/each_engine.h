@@ -19,7 +19,7 @@
 #include "base/unique_fd.h"
 #include "check.h"
 #include "fustor/watch.h"
-#include "watch/fanotify_source.h"
+#include "watch/source/fanotify_source.h"
 
 namespace watching {
 

@@ -1,5 +1,5 @@
 // On the real kernel. Everything that needs a group is skipped, and says so, where fanotify_init refuses (not root).
-#include "watch/fanotify_source.h"
+#include "watch/source/fanotify_source.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -27,7 +27,7 @@
 #include "check.h"
 #include "own_mounts.h"
 #include "temp_tree.h"
-#include "watch/handle_table.h"
+#include "watch/source/handle_table.h"
 
 using namespace fustor;
 namespace fs = std::filesystem;

@@ -299,7 +299,7 @@ EVENT_ENGINES("a mount that hangs idle holds up neither the directory above it n
 TEST("closing waits a moment for threads that hang, not for their file system, and what they bring back touches nothing that is gone") {
   Hanging hanging;
   SKIP_WITHOUT_FUSE(hanging);
-  std::weak_ptr<fustor::WatchEngine> engine;
+  std::weak_ptr<fustor::Watcher> engine;
   {
     Watch watch(hanging.config(fustor::WatchMode::inotify));
     engine = watch.engine;

@@ -1,6 +1,6 @@
 // Which engine watches what, and that the watch engine converges on it. On the real kernel; what needs root or mounts is skipped and
 // says so.
-#include "watch/ladder_source.h"
+#include "watch/source/ladder_source.h"
 
 #include <linux/capability.h>
 #include <poll.h>

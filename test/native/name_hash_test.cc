@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "check.h"
-#include "watch/dirty_set.h"
-#include "watch/tree_table.h"
+#include "watch/schedule/dirty_set.h"
+#include "watch/model/tree_table.h"
 
 namespace {
 

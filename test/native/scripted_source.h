@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "watch/event_source.h"
+#include "watch/source/event_source.h"
 
 namespace watching {
 

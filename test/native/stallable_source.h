@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "watch/event_source.h"
+#include "watch/source/event_source.h"
 
 namespace watching {
 

@@ -1,4 +1,4 @@
-#include "watch/tree_table.h"
+#include "watch/model/tree_table.h"
 
 #include <map>
 #include <random>

@@ -27,9 +27,9 @@
 #include "each_engine.h"
 #include "patience.h"
 #include "fustor/watch.h"
-#include "watch/inotify_source.h"
-#include "watch/ladder_source.h"
-#include "watch/watch_engine.h"
+#include "watch/make_watcher.h"
+#include "watch/source/inotify_source.h"
+#include "watch/source/ladder_source.h"
 
 namespace watching {
 
@@ -326,7 +326,7 @@ class Watch {
   /** With the real event source of the mode, unless one is given. */
   explicit Watch(fustor::WatchConfig config, std::unique_ptr<fustor::EventSource> source = nullptr) : root(config.root) {
     if (source == nullptr) source = source_for(config.mode);
-    engine = std::make_shared<fustor::WatchEngine>(std::move(config), std::move(source), [bell = bell_] {
+    engine = fustor::make_watcher(std::move(config), std::move(source), [bell = bell_] {
       std::lock_guard lock(bell->mutex);
       bell->rung = true;
       bell->changed.notify_all();
@@ -335,7 +335,7 @@ class Watch {
   ~Watch() { engine->close(); }
 
   const std::string root;
-  std::shared_ptr<fustor::WatchEngine> engine;
+  std::shared_ptr<fustor::Watcher> engine;
   View view;
 
   /** Drains what is there, but not for ever when writers are faster; true when there was something. */

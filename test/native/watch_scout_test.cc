@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "scripted_source.h"
-#include "watch/fanotify_source.h"
+#include "watch/source/fanotify_source.h"
 #include "watch_judge.h"
 
 using namespace watching;

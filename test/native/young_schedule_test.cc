@@ -1,4 +1,4 @@
-#include "watch/young_schedule.h"
+#include "watch/schedule/young_schedule.h"
 
 #include <algorithm>
 #include <map>

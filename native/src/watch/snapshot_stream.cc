@@ -30,7 +30,7 @@ SnapshotStream::~SnapshotStream() {
   cancel();
   {
     std::unique_lock<std::mutex> lock(engine_->mutex_);
-    std::erase(engine_->snapshots_, this);
+    engine_->state_.streams.remove(Locked(), this);
   }
   if (thread_.joinable()) thread_.join();
 }

@@ -23,7 +23,7 @@
 
 #include "base/chunk_pool.h"
 #include "fustor/bulk_stream.h"
-#include "watch/tree_table.h"
+#include "watch/model/tree_table.h"
 
 namespace fustor {
 

@@ -1,0 +1,196 @@
+// Directories in the comparison of what was seen with the table: they come, move, and leave with everything below.
+#include "fustor/clock.h"
+#include "watch/diff/diff.h"
+#include "watch/monotonic.h"
+
+namespace fustor {
+
+void Diff::apply_known_directory(const Locked& lock, DirId id, const Sighting& sighting, Entry& entry,
+                                 const LookContext& context) {
+  const DirId child = entry.child;
+  if (table_.at(child).placeholder) has_answered(lock, child, sighting);
+  if (!(table_.at(child).identity == identity_of(sighting.stat))) {  // MountsBelow::keeps
+    // Another file system is mounted there, or the same one under another device number: the task that opens it
+    // decides.
+    if (mounts_.is_mount_point(lock, id, sighting.stat)) schedule_.list(lock, child);
+    return;
+  }
+  // It is back, or another one looks the same.
+  if (mounts_.is_lost_mount(lock, child)) schedule_.list_what_was_hidden(lock, child);
+  if (sighting.sequence > table_.at(child).own_sequence) {
+    table_.at(child).own_sequence = sighting.sequence;
+    const bool changed = !devices_.is_same_file(lock, entry, sighting.stat);
+    entry.assign(sighting.stat);
+    if (changed || context.announce || (sighting.flags & kMarkAnnounce)) {
+      reporter_.directory(lock, id, child, sighting.name, sighting.stat, context.since_ns);
+    }
+  }
+  look_into(lock, id, child, sighting, context);
+}
+
+void Diff::look_into(const Locked& lock, DirId id, DirId child, const Sighting& sighting, const LookContext& context) {
+  const Directory& known = table_.at(child);
+  KnownDirectory facts;
+  facts.lost_watch = known.watch == -1 && !known.watch_refused && !known.barred && known.listed;
+  facts.is_other_device = sighting.stat.dev != table_.at(id).identity.dev && !mounts_.has(lock, child);
+  facts.hides = known.hides;
+  facts.unreadable = known.unreadable;
+  switch (judge_directory(facts, sighting, context)) {
+    case DirectoryVerdict::list_recursively:
+      return schedule_.list(lock, child,
+                            {.recursive = true,
+                             .announce = context.announce,
+                             .quiet = context.quiet,
+                             .pass = context.pass,
+                             .since_ns = context.since_ns});
+    case DirectoryVerdict::list_what_was_hidden: return schedule_.list_what_was_hidden(lock, child);
+    case DirectoryVerdict::list: return schedule_.list(lock, child);
+    case DirectoryVerdict::wake:
+      if (!dirty_.has(child)) return;
+      dirty_.of(child, 0).parked = false;
+      return schedule_.wake_worker_for(lock, child, false);
+  }
+}
+
+void Diff::has_answered(const Locked& lock, DirId child, const Sighting& sighting) {
+  table_.at(child).placeholder = false;
+  if (table_.by_identity(identity_of(sighting.stat)) == kNoDir) {
+    table_.set_identity(child, identity_of(sighting.stat));
+  } else {
+    table_.at(child).identity = identity_of(sighting.stat);
+  }
+  schedule_.list_what_was_hidden(lock, child);
+}
+
+void Diff::apply_new_directory(const Locked& lock, DirId id, const Sighting& sighting, const LookContext& context) {
+  DirId child = table_.by_identity(identity_of(sighting.stat));
+  // The file system was mounted there, and now it is here.
+  if (child != kNoDir && mounts_.is_lost(lock, child)) child = kNoDir;
+  bool alias = false;
+  if (child != kNoDir && table_.at(child).attached) {
+    // The table knows this directory under another name as well: a rename whose first half no thread has looked at yet,
+    // or a bind mount. A thread has to look at the other place first.
+    const bool looked = sighting.contested_since != 0 && table_.at(child).own_sequence > sighting.contested_since;
+    alias = child == kRootDir || looked;
+    if (!alias && waits_for_other_place(lock, id, sighting, child)) return;
+    child = kNoDir;
+  } else if (child != kNoDir && table_.at(child).watch == -1) {  // its inode died and was given out again
+    expire(lock, child);
+    child = kNoDir;
+  }
+  contests_.settle(id, sighting.name);
+
+  const bool moved = child != kNoDir;
+  if (moved) {
+    detached_.forget(child);
+    table_.attach(child, id, sighting.name);
+    table_.at(child).moved_at = next_sequence();
+    reporter_.forget_paths(lock);
+    table_.at(child).own_sequence = sighting.sequence;
+    table_.at(id).insert(sighting.name, sighting.stat).child = child;
+    table_.entry_count++;
+  } else {
+    child = add(lock, id, sighting, alias);
+  }
+  mounts_.note_mount(lock, id, child, sighting);
+  const bool again = reporter_.was_told_gone(lock, id, sighting.name);
+  if (!context.quiet || context.announce || (sighting.flags & kMarkAnnounce) || again) {
+    reporter_.directory(lock, id, child, sighting.name, sighting.stat, context.since_ns);
+  }
+  // A moved directory is listed again, too: it may have changed on the way, and the receiver needs every row under its
+  // new path.
+  const bool made = moved || again || (sighting.flags & (kMarkCreated | kMarkMovedTo));
+  const bool first_look = sighting.flags != 0 && schedule_.is_first_look(lock, id);
+  const bool quiet = !made && (context.quiet || first_look);
+  table_.at(child).appeared = !quiet;
+  schedule_.list(lock, child,
+                 {.recursive = true,
+                  .announce = moved,
+                  .quiet = quiet,
+                  .pass = context.pass,
+                  .since_ns = context.since_ns});
+}
+
+DirId Diff::add(const Locked&, DirId parent, const Sighting& sighting, bool alias) {
+  const DirId child = table_.add(parent, sighting.name, identity_of(sighting.stat), alias);
+  table_.at(child).own_sequence = sighting.sequence;
+  table_.at(parent).insert(sighting.name, sighting.stat).child = child;
+  table_.entry_count++;
+  return child;
+}
+
+DirId Diff::apply_early(const Locked& lock, DirId parent, const Sighting& sighting) {
+  const int64_t now = monotonic_ns();
+  const DirId child = add(lock, parent, sighting, false);
+  mounts_.note_mount(lock, parent, child, sighting);
+  reporter_.directory(lock, parent, child, sighting.name, sighting.stat, now);
+  const bool quiet = schedule_.is_first_look(lock, parent) && !reporter_.was_told_gone(lock, parent, sighting.name);
+  table_.at(child).appeared = !quiet;
+  const uint32_t pass = walk_.is_running() ? walk_.number() : 0;
+  schedule_.list(lock, child, {.recursive = true, .quiet = quiet, .pass = pass, .since_ns = now});
+  schedule_.mark(lock, parent, sighting.name, kMarkVerify);
+  return child;
+}
+
+bool Diff::waits_for_other_place(const Locked& lock, DirId id, const Sighting& sighting, DirId known) {
+  const int64_t retry_ns = contests_.retry_ns(id, sighting.name, monotonic_ns());
+  if (retry_ns == 0) return false;
+  Mark again;
+  again.flags = sighting.flags | kMarkVerify;
+  again.contested_since = sighting.contested_since == 0 ? sighting.sequence : sighting.contested_since;
+  schedule_.mark(lock, table_.at(known).parent, table_.at(known).name, kMarkVerify);
+  schedule_.mark_later(lock, retry_ns, id, sighting.name, again);
+  return true;
+}
+
+void Diff::leave(const Locked& lock, DirId id, Entry& entry, const LookContext& context) {
+  const DirId child = entry.child;
+  const std::string name(table_.at(id).name_of(entry));
+  reporter_.gone(lock, id, name, true, context.since_ns);
+  table_.detach(child);
+  mounts_.forget_lost(lock, child);
+  detached_.add(child, monotonic_ns());
+  table_.at(id).erase(entry);
+  table_.entry_count--;
+  streams_.make_room_in(lock, table_, id);
+  reporter_.forget_paths(lock);
+  crew_.wake_reader();
+}
+
+void Diff::expire(const Locked& lock, DirId top) {
+  detached_.forget(top);
+  std::vector<DirId> pending{top};
+  while (!pending.empty()) {
+    const DirId id = pending.back();
+    pending.pop_back();
+    for (const Entry& entry : table_.at(id).slots()) {
+      if (entry.flags & kDead) continue;
+      if (entry.child != kNoDir) pending.push_back(entry.child);
+      if (entry.flags & kLinked) links_.forget(lock, id, entry);
+    }
+    remove_node(lock, id);
+  }
+  reporter_.forget_paths(lock);  // its ids may be given to other directories
+  passes_.finish_if_done(lock);
+}
+
+void Diff::remove_node(const Locked& lock, DirId id) {
+  watches_.forget_directory(lock, id);
+  regions_.forget(lock, id);
+  if (dirty_.has(id)) {
+    walk_.count_out(dirty_.of(id, 0).pass);
+    dirty_.drop(id);
+  }
+  reporter_.forget_early_deletes(lock, id);
+  mounts_.forget(lock, id);
+  passes_.missing().forget(lock, id);
+  streams_.forget(lock, id);
+  table_.remove(id);
+}
+
+void Diff::run_timers(const Locked& lock, int64_t now_ns) {
+  const bool work_is_left = dirty_.live_queued() || crew_.busy_workers > 0;
+  for (const DirId id : detached_.expired(now_ns, work_is_left)) expire(lock, id);
+}
+
+}  // namespace fustor

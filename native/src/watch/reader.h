@@ -1,0 +1,95 @@
+// The reader thread: events to marks, timers, and what happens to mounts. It never stats and never waits for a worker.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "watch/look/scout.h"
+#include "watch/model/links.h"
+#include "watch/source/event_source.h"
+
+namespace fustor {
+
+/** The MarkFlags for an event with this inotify mask. Any thread. */
+uint16_t flags_of(uint32_t mask);
+
+/** What the kernel sent. */
+struct EventCounts {
+  uint64_t raw_events = 0;
+  std::array<uint64_t, 32> kinds{};  // by bit of their mask
+  uint64_t overflows = 0;
+  uint64_t collapsed_root = 0;  // how often too many directories were dirty and everything was listed instead
+  std::atomic<uint64_t> canary{0};
+};
+
+class Reader {
+ public:
+  Reader(const WatchConfig& config, SpinningMutex& mutex, Life& life, TreeTable& table, DirtySet& dirty, Root& root,
+         Crew& crew, ChangeQueue& changes, Signal& signal, EventSource& source, Strangers& strangers,
+         Schedule& schedule, Devices& devices, MountPlaces& places, Links& links, Watches& watches, Passes& passes,
+         Diff& diff, RootKeeper& root_keeper, Watchdog& watchdog, Workers& workers, WriteThrottle& throttle)
+      : config_(config), mutex_(mutex), life_(life), table_(table), dirty_(dirty), root_(root), crew_(crew),
+        changes_(changes), signal_(signal), source_(source), strangers_(strangers), schedule_(schedule),
+        devices_(devices), places_(places), links_(links), watches_(watches), passes_(passes), diff_(diff),
+        root_keeper_(root_keeper), watchdog_(watchdog), workers_(workers), throttle_(throttle) {}
+
+  /** What it needs of the kernel. 0 or errno. */
+  int open();
+  void close();
+  /** The thread function, until the engine stops. Waits in poll(2) for events, timers and changes of the mounts. */
+  void loop();
+  const EventCounts& counts() const { return counts_; }
+
+ private:
+  /** Reads once without waiting; how many events there were. */
+  size_t read_events();
+  /** The dirty set has grown too large: forgets hints, and one look at everything replaces many looks. */
+  void relieve(const Locked& lock);
+  /** Turns one event into marks. */
+  void digest(const Locked& lock, const KernelEvent& event);
+  /** The same for an event about a watched directory itself. */
+  void digest_own(const Locked& lock, DirId id, uint32_t mask);
+  /** The same for an event about the root itself. */
+  void digest_root(const Locked& lock, uint32_t mask);
+  /** An event of a directory that is not in the table yet. */
+  void digest_unknown(const Locked& lock, const KernelEvent& event);
+  void digest_file(const Locked& lock, const KernelEvent& event);
+  /** Hands a kernel event out as it is. */
+  void hand_out_raw(const Locked& lock, const KernelEvent& event, DirId directory);
+  /** Does everything whose time has come. */
+  void run_timers(const Locked& lock, int64_t now_ns);
+  /** When `run_timers` has something to do; INT64_MAX when never. */
+  int64_t next_deadline_ns(const Locked& lock) const;
+  /** Marks every place where something is or was mounted; how many these are. */
+  size_t mounts_changed(const Locked& lock);
+
+  const WatchConfig& config_;
+  SpinningMutex& mutex_;
+  Life& life_;
+  TreeTable& table_;
+  DirtySet& dirty_;
+  Root& root_;
+  Crew& crew_;
+  ChangeQueue& changes_;
+  Signal& signal_;
+  EventSource& source_;
+  Strangers& strangers_;
+  Schedule& schedule_;
+  Devices& devices_;
+  MountPlaces& places_;
+  Links& links_;
+  Watches& watches_;
+  Passes& passes_;
+  Diff& diff_;
+  RootKeeper& root_keeper_;
+  Watchdog& watchdog_;
+  Workers& workers_;
+  WriteThrottle& throttle_;
+  UniqueFd mounts_fd_;
+  int64_t sweep_ns_ = 0;
+  EventCounts counts_;
+};
+
+}  // namespace fustor
