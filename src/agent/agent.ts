@@ -1,8 +1,8 @@
 /**
  * The composition root: configuration in, running pipes out. Nothing else in the project knows all the rooms.
  *
- * An Agent is an object of this process; that there is one per home, the control socket and the signals are the business of
- * whoever makes it (cli/run-agent.ts).
+ * An Agent is an object of this process; that there is one per home, the control socket and the signals are the
+ * business of whoever makes it (cli/run-agent.ts).
  */
 import { endsWithin } from "../bus/bus-clock.ts";
 import { BusPool } from "../bus/bus-pool.ts";
@@ -92,9 +92,10 @@ export class Agent {
   }
 
   /**
-   * Makes the running pipes those of a new plan. Pipes whose resolved settings are the same keep everything: session, watch, position.
-   * What goes or changes is stopped first (each drained for so long at most), then the rest is started: no task ever has two sessions.
-   * Settings of the process as a whole stay as they are; the report says so. One call at a time.
+   * Makes the running pipes those of a new plan. Pipes whose resolved settings are the same keep everything: session,
+   * watch, position. What goes or changes is stopped first (each drained for so long at most), then the rest is
+   * started: no task ever has two sessions. Settings of the process as a whole stay as they are; the report says so.
+   * One call at a time.
    */
   async reload(plan: AgentPlan, drainMs: number): Promise<ReloadReport> {
     await this.#changing;
@@ -104,7 +105,9 @@ export class Agent {
     return change;
   }
 
-  /** Starts one pipe beside those that run. Why it failed, `running` when it ran already, undefined when it runs now. */
+  /**
+   * Starts one pipe beside those that run. Why it failed, `running` when it ran already, undefined when it runs now.
+   */
   async startPipe(target: PipeTarget): Promise<{ readonly failure: string } | "running" | undefined> {
     await this.#changing;
     if (this.#stopping !== undefined) throw new FustorError("FUSTOR_ABORTED", "the agent is stopping");
@@ -138,8 +141,8 @@ export class Agent {
   }
 
   /**
-   * Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Over within {@link LAST_STEPS_MS} after
-   * the deadline, whatever does not answer. Idempotent, never rejects.
+   * Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Over within {@link
+   * LAST_STEPS_MS} after the deadline, whatever does not answer. Idempotent, never rejects.
    */
   stop(deadlineMs: number): Promise<void> {
     this.#stopping ??= this.#boundedStop(deadlineMs);

@@ -1,6 +1,6 @@
 /**
- * Whether there are file descriptors for one more pipe. One that got none halfway would take those of the other pipes, of the state and of
- * `status` with it; one that is not started says why.
+ * Whether there are file descriptors for one more pipe. One that got none halfway would take those of the other pipes,
+ * of the state and of `status` with it; one that is not started says why.
  */
 import { readdirSync } from "node:fs";
 import { FustorError } from "../sdk/index.ts";

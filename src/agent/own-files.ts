@@ -1,8 +1,8 @@
 /**
  * What every source must leave out, so that the agent never reports its own doings to itself.
  *
- * Exact absolute paths and nothing wider: a log folder such as /var/log may well be part of what is watched, so only our file in it
- * is left out; the home is ours as a whole, unless what is watched lies inside it.
+ * Exact absolute paths and nothing wider: a log folder such as /var/log may well be part of what is watched, so only
+ * our file in it is left out; the home is ours as a whole, unless what is watched lies inside it.
  */
 import { realpath } from "node:fs/promises";
 import { join, relative } from "node:path";
@@ -50,8 +50,8 @@ export function ownPaths(config: OwnPlaces, root: string): readonly string[] {
 }
 
 /**
- * The same paths as the source will meet them: below `root` as it is written, which may be or hold a symbolic link. A root that is
- * not there yet is taken as it is written.
+ * The same paths as the source will meet them: below `root` as it is written, which may be or hold a symbolic link. A
+ * root that is not there yet is taken as it is written.
  */
 export async function excludedPaths(config: OwnPlaces, root: string): Promise<readonly string[]> {
   // Not for ever: the root's file system may not answer.

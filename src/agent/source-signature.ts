@@ -9,7 +9,10 @@ function canonical(value: unknown): unknown {
   return members.map(([key, member]) => [key, canonical(member)]);
 }
 
-/** Sources with equal signatures are one source: opened once, with one bus. A digest, because the credential is part of it. */
+/**
+ * Sources with equal signatures are one source: opened once, with one bus. A digest, because the credential is part of
+ * it.
+ */
 export function sourceSignature(source: SourceConfig): string {
   const { driver, uri, credential, driverParams, maxQueueEvents, maxQueueBytes } = source;
   const facts = [driver, uri, credential ?? null, driverParams, maxQueueEvents, maxQueueBytes].map(canonical);

@@ -16,7 +16,10 @@ const lineOf = ({ id, state, info, lastError }: PipeReport): string => {
   return printable(`${id} does not run yet: ${state.replaceAll("_", " ")}, ${info}${error}`);
 };
 
-/** One line for each pipe that was started and does not run: at once when all are told, otherwise after two and a half seconds. */
+/**
+ * One line for each pipe that was started and does not run: at once when all are told, otherwise after two and a half
+ * seconds.
+ */
 export async function firstStates(home: string, signal: AbortSignal): Promise<readonly string[]> {
   const deadline = performance.now() + PATIENCE_MS;
   let status: AgentStatus | undefined;

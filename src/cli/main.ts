@@ -10,7 +10,10 @@ import { Terminal } from "./terminal.ts";
 
 const verbose = (args: readonly string[]): boolean => args.includes("-V") || args.includes("--verbose");
 
-/** A process that may open too few files to begin with fails wherever it opens the first one too many, as when it loads its own modules. */
+/**
+ * A process that may open too few files to begin with fails wherever it opens the first one too many, as when it loads
+ * its own modules.
+ */
 const cureOf = (error: unknown): string =>
   error instanceof Error && (error as NodeJS.ErrnoException).code === "EMFILE"
     ? ": raise the limit (ulimit -n, LimitNOFILE= of a unit)"
@@ -30,7 +33,10 @@ const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
 
 const terminals = [0, 1, 2].filter(isatty);
 
-/** Node wants to set back the modes of its terminal and crashes when that is gone; the signal that tells of such an end does not. */
+/**
+ * Node wants to set back the modes of its terminal and crashes when that is gone; the signal that tells of such an end
+ * does not.
+ */
 function end(exitCode: number): never {
   if (!terminals.every(isatty)) process.kill(process.pid, "SIGHUP");
   endProcess(exitCode);

@@ -1,4 +1,6 @@
-/** One agent process from lock to unlock: the home's lock, the log, the agent, its control socket and the status page. */
+/**
+ * One agent process from lock to unlock: the home's lock, the log, the agent, its control socket and the status page.
+ */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isatty } from "node:tty";
@@ -27,8 +29,8 @@ import { consoleSettings } from "./console-settings.ts";
 import { EXIT } from "./exit-codes.ts";
 
 /**
- * How long what is queued may still be sent. Closing sessions and sources takes 3 s at most on top: docker kills after 10 s, `stop` after
- * 15 s, and everything has to be over by then.
+ * How long what is queued may still be sent. Closing sessions and sources takes 3 s at most on top: docker kills after
+ * 10 s, `stop` after 15 s, and everything has to be over by then.
  */
 const DRAIN_MS = 6_000;
 /** For the whole end, the agent's included. */
@@ -90,8 +92,9 @@ interface Wishes {
 }
 
 /**
- * SIGHUP has the log opened anew and the configuration read again, unless it tells that the terminal we were started in was closed.
- * SIGUSR1 and SIGUSR2, which programs that rotate logs send out of habit, open the log alone. Until the returned function is called.
+ * SIGHUP has the log opened anew and the configuration read again, unless it tells that the terminal we were started in
+ * was closed. SIGUSR1 and SIGUSR2, which programs that rotate logs send out of habit, open the log alone. Until the
+ * returned function is called.
  */
 function listenForWishes({ onClosed, onReload, onReopenLog }: Wishes): () => void {
   const terminals = [0, 1, 2].filter(isatty);

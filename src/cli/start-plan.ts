@@ -1,4 +1,7 @@
-/** What a start runs, and what the agent that came of it is to run later: after a reload, and with a pipe that was asked for by name. */
+/**
+ * What a start runs, and what the agent that came of it is to run later: after a reload, and with a pipe that was asked
+ * for by name.
+ */
 import { type AgentPlan, startOnly } from "../agent/reload/reload-plan.ts";
 import type { FreshPlan } from "../agent/reload/reloader.ts";
 import { workingFolder } from "../config/home.ts";
@@ -51,9 +54,9 @@ function selectAll(config: AgentConfig, names: readonly string[], asked: Readonl
 }
 
 /**
- * Home and configuration folder stay those of the start: a file that says otherwise by now takes effect with the next start. A
- * configuration without any pipe is refused as at the start, because that is what an editor leaves on a full disk; pipes that are all
- * disabled are a wish.
+ * Home and configuration folder stay those of the start: a file that says otherwise by now takes effect with the next
+ * start. A configuration without any pipe is refused as at the start, because that is what an editor leaves on a full
+ * disk; pipes that are all disabled are a wish.
  */
 export function laterPlans({ home, configDir }: AgentConfig, names: readonly string[]): LaterPlans {
   const cwd = workingFolder();

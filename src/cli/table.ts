@@ -10,7 +10,10 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
   return lines.map(format).join("\n");
 }
 
-/** Text from outside (paths, error messages) made fit for a terminal: control characters and those that turn a line around are shown, never obeyed. */
+/**
+ * Text from outside (paths, error messages) made fit for a terminal: control characters and those that turn a line
+ * around are shown, never obeyed.
+ */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;

@@ -1,6 +1,6 @@
 /**
- * JSON for a terminal: names of files may hold characters that a terminal acts upon (C1 controls) or that turn the line around (marks of
- * the writing direction). As escapes they mean the same to whoever reads JSON.
+ * JSON for a terminal: names of files may hold characters that a terminal acts upon (C1 controls) or that turn the line
+ * around (marks of the writing direction). As escapes they mean the same to whoever reads JSON.
  */
 const ACTIVE = /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu;
 

@@ -1,5 +1,6 @@
 /**
- * The two streams of a command line, written with back-pressure and quiet when the reader goes away (`fustor-agent scan / | head`).
+ * The two streams of a command line, written with back-pressure and quiet when the reader goes away (`fustor-agent scan
+ * / | head`).
  */
 import type { Writable } from "node:stream";
 import { jsonForTerminal } from "./terminal-json.ts";

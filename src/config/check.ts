@@ -6,8 +6,8 @@ import { isNull, originWithin, toPlain } from "../yaml/tree.ts";
 import { type Fields, joinPath } from "./fields.ts";
 
 /**
- * The values, or undefined when at least one does not fit: each of those is then recorded. A null counts as not given, and `presets` stand
- * in for what is not given.
+ * The values, or undefined when at least one does not fit: each of those is then recorded. A null counts as not given,
+ * and `presets` stand in for what is not given.
  */
 export function checkFields<S extends z.ZodType>(
   schema: S,

@@ -1,4 +1,7 @@
-/** `credential`: a key as text, `{key|api_key, user?}` or `{user, passwd|password?}`. Values and unknown names are never told. */
+/**
+ * `credential`: a key as text, `{key|api_key, user?}` or `{user, passwd|password?}`. Values and unknown names are never
+ * told.
+ */
 
 import { nearest } from "../sdk/did-you-mean.ts";
 import type { Credential } from "../sdk/index.ts";

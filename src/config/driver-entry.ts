@@ -1,4 +1,7 @@
-/** What sources and senders have in common: a driver with its address, credential and parameters, and whether the entry is in use. */
+/**
+ * What sources and senders have in common: a driver with its address, credential and parameters, and whether the entry
+ * is in use.
+ */
 
 import { type DriverRegistry, unknownDriver } from "../drivers/registry.ts";
 import type { AnyDriverModule, Credential, DriverEntry, DriverKind, DriverParams, EntryCheck } from "../sdk/index.ts";
@@ -84,7 +87,10 @@ function peekDriver(block: MapNode): string | undefined {
   return undefined;
 }
 
-/** Complains about a driver that is missing or not there. An entry that is switched off may name one that is installed elsewhere. */
+/**
+ * Complains about a driver that is missing or not there. An entry that is switched off may name one that is installed
+ * elsewhere.
+ */
 function checkDriver(
   kind: DriverKind,
   fields: Fields,

@@ -10,9 +10,9 @@ import { isReadableByAll, readRegularFile } from "./trusted-files.ts";
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * The environment with `.env` of the home filled in; values that are set already win. No other folder is asked: whoever may write into the
- * working directory must not choose what the agent reads and where it sends to. `FUSTOR_HOME` is not taken from the file: it says where
- * the file is.
+ * The environment with `.env` of the home filled in; values that are set already win. No other folder is asked: whoever
+ * may write into the working directory must not choose what the agent reads and where it sends to. `FUSTOR_HOME` is not
+ * taken from the file: it says where the file is.
  */
 export function loadEnvironment(env: Environment, home: string, problems: Problems): Environment {
   const own = Object.entries(env).filter(([, value]) => value !== undefined);

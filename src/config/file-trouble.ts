@@ -1,4 +1,7 @@
-/** What a failed system call on one of our files means for whoever runs the agent: which file, whose it is, and what to do. */
+/**
+ * What a failed system call on one of our files means for whoever runs the agent: which file, whose it is, and what to
+ * do.
+ */
 import { lstatSync, readFileSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
 import { FustorError } from "../sdk/errors.ts";

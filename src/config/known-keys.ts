@@ -1,6 +1,6 @@
 /**
- * Every key that may stand in a configuration, and which of them change nothing here. docs/config.md lists the same. The keys of
- * `driver_params` are the drivers' own (driver-keys.ts).
+ * Every key that may stand in a configuration, and which of them change nothing here. docs/config.md lists the same.
+ * The keys of `driver_params` are the drivers' own (driver-keys.ts).
  */
 
 import type { KeyTable } from "./fields.ts";

@@ -25,8 +25,9 @@ export interface LoadOptions {
 /**
  * The whole configuration: `agent-config.yaml` and `agent-config/*.yaml`, in name order, as one.
  *
- * Throws FUSTOR_CONFIG_MISSING when there is no file at all, and FUSTOR_CONFIG_INVALID whose message holds every problem of
- * every file, one per line, with `details.problems` and `details.warnings` of type ConfigProblem[]. Writes nothing.
+ * Throws FUSTOR_CONFIG_MISSING when there is no file at all, and FUSTOR_CONFIG_INVALID whose message holds every
+ * problem of every file, one per line, with `details.problems` and `details.warnings` of type ConfigProblem[]. Writes
+ * nothing.
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig> {
   const problems = new ProblemLog();

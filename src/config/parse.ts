@@ -1,8 +1,8 @@
 /**
  * The texts of a configuration to the model, or to everything that is wrong with it.
  *
- * Pure: nothing is read from the machine but what the caller hands in. All files form one namespace, so sources, senders and
- * pipes may stand in different ones, and an id may be used once only.
+ * Pure: nothing is read from the machine but what the caller hands in. All files form one namespace, so sources,
+ * senders and pipes may stand in different ones, and an id may be used once only.
  */
 
 import type { DriverRegistry } from "../drivers/registry.ts";

@@ -19,9 +19,9 @@ export interface NotStarted {
 }
 
 /**
- * `names` are ids of pipes, or names of configuration files (`x.yaml`) for the enabled pipes in them. An id starts its pipe
- * whether enabled or not. Without names every enabled pipe starts, but of the blocks in the folder `agent-config` that are
- * named by their id only those of `default.yaml`, when there is one.
+ * `names` are ids of pipes, or names of configuration files (`x.yaml`) for the enabled pipes in them. An id starts its
+ * pipe whether enabled or not. Without names every enabled pipe starts, but of the blocks in the folder `agent-config`
+ * that are named by their id only those of `default.yaml`, when there is one.
  *
  * A pipe whose source or sender is disabled never starts. Throws FUSTOR_CONFIG_INVALID for a name that is neither.
  */
@@ -38,8 +38,8 @@ export function selectPipes(config: AgentConfig, names: readonly string[]): Sele
 }
 
 /**
- * The same choice once more, for a configuration that changed under a running agent: a name that is gone chooses nothing, and the
- * loss of all of them is no wish for every pipe.
+ * The same choice once more, for a configuration that changed under a running agent: a name that is gone chooses
+ * nothing, and the loss of all of them is no wish for every pipe.
  */
 export function selectPipesAgain(config: AgentConfig, names: readonly string[]): Selection {
   const known = names.filter((name) => config.pipes.has(name) || config.files.some((file) => isNamed(file, name)));

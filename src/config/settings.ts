@@ -1,4 +1,7 @@
-/** What stands beside the sections: `logging`, `console`, `agent_id` and the keys of drivers. They hold for the whole agent. */
+/**
+ * What stands beside the sections: `logging`, `console`, `agent_id` and the keys of drivers. They hold for the whole
+ * agent.
+ */
 
 import { resolve } from "node:path";
 import { z } from "zod";

@@ -7,8 +7,8 @@ const SETTLED_MS = 200;
 const LONGEST_WAIT_MS = 3_000;
 
 /**
- * Resolves when no configuration file has changed for 200 ms, or after 3 s. Editors and `sed -i` replace a file as a whole, but `cp`, `>` and
- * many scripts empty it first: a reload at that moment would find no pipe and stop them all.
+ * Resolves when no configuration file has changed for 200 ms, or after 3 s. Editors and `sed -i` replace a file as a
+ * whole, but `cp`, `>` and many scripts empty it first: a reload at that moment would find no pipe and stop them all.
  */
 export async function untilConfigSettled(options: LoadOptions = {}): Promise<void> {
   const deadline = performance.now() + LONGEST_WAIT_MS;
@@ -19,7 +19,10 @@ export async function untilConfigSettled(options: LoadOptions = {}): Promise<voi
   }
 }
 
-/** How long until the youngest file counts as settled. A time in the future, of another machine's clock perhaps, tells nothing. */
+/**
+ * How long until the youngest file counts as settled. A time in the future, of another machine's clock perhaps, tells
+ * nothing.
+ */
 async function unsettledFor(options: LoadOptions): Promise<number> {
   const now = Date.now();
   const ages = await Promise.all(

@@ -1,8 +1,8 @@
 /**
- * Who may change what the agent obeys. As OpenSSH's StrictModes: home, configuration folder, configuration files and `.env` have to belong to
- * us or to root, and nobody else may write them. A group may where it has no other member (the private group that many systems give each
- * user), and so may group 0, which is root's. What cannot be written at all, because its file system is read-only, is trusted
- * whatever its mode says: a ConfigMap is 0777.
+ * Who may change what the agent obeys. As OpenSSH's StrictModes: home, configuration folder, configuration files and
+ * `.env` have to belong to us or to root, and nobody else may write them. A group may where it has no other member (the
+ * private group that many systems give each user), and so may group 0, which is root's. What cannot be written at all,
+ * because its file system is read-only, is trusted whatever its mode says: a ConfigMap is 0777.
  */
 import { accessSync, constants, readFileSync, type Stats } from "node:fs";
 import { userText } from "./file-trouble.ts";
@@ -31,7 +31,10 @@ export const systemAccounts = (): Accounts => ({ passwd: textOf("/etc/passwd"), 
 
 const fieldsOf = (text: string): readonly (readonly string[])[] => text.split("\n").map((line) => line.split(":"));
 
-/** Whether nobody but this user is in the group. One that the system's files do not list counts when it has the user's number. */
+/**
+ * Whether nobody but this user is in the group. One that the system's files do not list counts when it has the user's
+ * number.
+ */
 export function isPrivateGroup(gid: number, uid: number, { passwd, group }: Accounts): boolean {
   if (gid === 0) return true;
   const users = fieldsOf(passwd);

@@ -34,7 +34,10 @@ export class DriverRegistry {
     return this.#find("sender", name) as SenderModule | undefined;
   }
 
-  /** For a start: throws FUSTOR_DRIVER_UNKNOWN. A configuration that was loaded with the same registry never gets that far. */
+  /**
+   * For a start: throws FUSTOR_DRIVER_UNKNOWN. A configuration that was loaded with the same registry never gets that
+   * far.
+   */
   requireSource(name: string): SourceModule {
     return this.source(name) ?? this.#unknown("source", name);
   }
@@ -61,7 +64,10 @@ export class DriverRegistry {
   }
 }
 
-/** The drivers that this process knows. Packages that are installed beside the agent are to be looked up here, and nowhere else. */
+/**
+ * The drivers that this process knows. Packages that are installed beside the agent are to be looked up here, and
+ * nowhere else.
+ */
 export const knownDrivers = new DriverRegistry(BUILT_IN);
 
 /** What is wrong with the name, and what to write. */

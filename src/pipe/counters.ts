@@ -1,6 +1,6 @@
 /**
- * Everything that a pipe counts over all its sessions, written down once: the types of the status, its first values, the
- * lines for people in `status` and on the status page, and docs/counters.md come from this table.
+ * Everything that a pipe counts over all its sessions, written down once: the types of the status, its first values,
+ * the lines for people in `status` and on the status page, and docs/counters.md come from this table.
  */
 export interface Counter {
   readonly unit: string;

@@ -1,9 +1,10 @@
 /**
- * A driver as a value: its names, the parameters that it takes, and how one is made. Drivers that come with the agent and installed ones
- * are the same kind of value; src/drivers/registry.ts finds them by name.
+ * A driver as a value: its names, the parameters that it takes, and how one is made. Drivers that come with the agent
+ * and installed ones are the same kind of value; src/drivers/registry.ts finds them by name.
  *
- * The configuration is checked by the module and nowhere else. `schema` checks `driver_params`; `check` checks what needs the address, the
- * credential or the environment. `create` gets what came out of both and does not check it again: what `validate` passes, `start` takes.
+ * The configuration is checked by the module and nowhere else. `schema` checks `driver_params`; `check` checks what
+ * needs the address, the credential or the environment. `create` gets what came out of both and does not check it
+ * again: what `validate` passes, `start` takes.
  */
 import type { z } from "zod";
 import type { Credential } from "./credential.ts";
@@ -37,19 +38,24 @@ export interface EntryCheck {
   variable(name: string): string | undefined;
   /** The text with `${env:NAME}` and `${file:/path}` replaced; undefined when that failed and was reported. */
   expand(text: string, key: EntryKey): string | undefined;
-  /** `what` is half a sentence that begins with a verb, `cure` says what to do. `origin` names another place that the value came from. */
+  /**
+   * `what` is half a sentence that begins with a verb, `cure` says what to do. `origin` names another place that the
+   * value came from.
+   */
   error(key: EntryKey, what: string, cure: string, origin?: string): void;
   warn(key: EntryKey, what: string, cure: string): void;
 }
 
-/** What is wrong with the machine rather than with the text: a path that is not there, a file that holds something else. */
+/**
+ * What is wrong with the machine rather than with the text: a path that is not there, a file that holds something else.
+ */
 export interface PlaceProblem {
   readonly key: EntryKey;
   readonly what: string;
   readonly cure: string;
   /**
-   * `refuse`: the configuration is not taken. `fail`: it is, but the pipes on this entry cannot start. `wait`: they wait until it is
-   * otherwise.
+   * `refuse`: the configuration is not taken. `fail`: it is, but the pipes on this entry cannot start. `wait`: they
+   * wait until it is otherwise.
    */
   readonly outcome: "refuse" | "fail" | "wait";
 }
@@ -68,8 +74,9 @@ interface DriverModule<K extends DriverKind, S extends z.ZodObject> {
   /** The address of an entry that names none. Absent: every entry has to name one. */
   readonly defaultUri?: string;
   /**
-   * The entry as the driver wants it (an address without a trailing slash, say); undefined when something is missing or wrong. Everything
-   * that can be checked is, so that a user sees all problems at once. Absent: whatever fits the schema is right.
+   * The entry as the driver wants it (an address without a trailing slash, say); undefined when something is missing or
+   * wrong. Everything that can be checked is, so that a user sees all problems at once. Absent: whatever fits the
+   * schema is right.
    */
   check?(entry: WrittenEntry<z.output<S>>, check: EntryCheck): DriverEntry<z.output<S>> | undefined;
   /** Looks at what the entry names on this machine; within seconds, also when a file system hangs. */

@@ -1,8 +1,8 @@
 /**
  * What values of a configuration look like, for the schemas of drivers and of the agent itself.
  *
- * Every message reads `what is wrong; what to do`. Values are taken as Python's YAML and its models take them: `yes` and `on` are
- * booleans, a quoted number is a number, so that one file serves both agents.
+ * Every message reads `what is wrong; what to do`. Values are taken as Python's YAML and its models take them: `yes`
+ * and `on` are booleans, a quoted number is a number, so that one file serves both agents.
  */
 import { z } from "zod";
 

@@ -1,8 +1,8 @@
 /**
  * YAML text to a plain tree in which every value knows where it stands.
  *
- * The rest of the configuration sees only this tree: aliases and merge keys (`<<`, which Python's YAML knows as well) are
- * resolved here, and texts that would blow up while being expanded are refused.
+ * The rest of the configuration sees only this tree: aliases and merge keys (`<<`, which Python's YAML knows as well)
+ * are resolved here, and texts that would blow up while being expanded are refused.
  */
 import {
   type Alias,
@@ -24,7 +24,9 @@ const MAX_NODES = 100_000;
 const MAX_DEPTH = 50;
 export const MAX_TEXT_BYTES = 4 * 1024 * 1024;
 
-/** The tree, or undefined when the text is no usable YAML (the problems then say why). An empty text is an empty map. */
+/**
+ * The tree, or undefined when the text is no usable YAML (the problems then say why). An empty text is an empty map.
+ */
 export function parseTree(file: string, text: string, problems: Problems): ConfigNode | undefined {
   const whole = { origin: startOf(file), path: "" };
   const place = placesIn(file, text);
@@ -51,8 +53,8 @@ export function parseTree(file: string, text: string, problems: Problems): Confi
 }
 
 /**
- * Offsets to lines and columns. Counted here: the parser's own counter gets its lines wrong after some syntax errors, as the
- * property test over damaged texts shows.
+ * Offsets to lines and columns. Counted here: the parser's own counter gets its lines wrong after some syntax errors,
+ * as the property test over damaged texts shows.
  */
 function placesIn(file: string, text: string): (offset: number) => Origin {
   const lineStarts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];

@@ -1,4 +1,6 @@
-/** Collects what is wrong with a configuration, so that a user sees all of it at once. Secrets never enter a problem. */
+/**
+ * Collects what is wrong with a configuration, so that a user sees all of it at once. Secrets never enter a problem.
+ */
 
 import { FustorError } from "../sdk/errors.ts";
 

@@ -1,8 +1,8 @@
 import type { YAMLError } from "yaml";
 
 /**
- * What to tell about a syntax error. The parser's own texts quote the file, which may be the line with the key in it, so
- * they are not used.
+ * What to tell about a syntax error. The parser's own texts quote the file, which may be the line with the key in it,
+ * so they are not used.
  */
 export function syntaxProblem(error: YAMLError, text: string): readonly [what: string, cure: string] {
   switch (error.code) {

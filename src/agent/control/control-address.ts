@@ -1,6 +1,6 @@
 /**
- * Where the control socket lies: `$HOME/agent.sock`, or, when that path is longer than a socket address may be or its file system takes
- * no sockets, in a private folder elsewhere that `agent.sock.path` in the home names.
+ * Where the control socket lies: `$HOME/agent.sock`, or, when that path is longer than a socket address may be or its
+ * file system takes no sockets, in a private folder elsewhere that `agent.sock.path` in the home names.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -24,7 +24,10 @@ export interface ControlAddress {
   dispose(): Promise<void>;
 }
 
-/** A socket address beside this one that nobody uses: the socket is made there and moved into its place. No longer than `agent.sock`. */
+/**
+ * A socket address beside this one that nobody uses: the socket is made there and moved into its place. No longer than
+ * `agent.sock`.
+ */
 export const draftOf = (path: string): string => join(dirname(path), `.s${randomBytes(4).toString("hex")}`);
 
 /** A real folder (no link) of ours that nobody else can enter. */
@@ -72,7 +75,10 @@ export async function addressElsewhere(home: string, env: NodeJS.ProcessEnv = pr
   return { path, inHome: false, dispose };
 }
 
-/** Only a socket in a private folder is trusted, and only a pointer that was written for this very folder: a copied home holds a copy. */
+/**
+ * Only a socket in a private folder is trusted, and only a pointer that was written for this very folder: a copied home
+ * holds a copy.
+ */
 async function pointedAt(home: string): Promise<string | undefined> {
   const text = await readOwnFile(pointer(home)).catch(() => "");
   const [path = "", folder = ""] = text.split("\n").map((line) => line.trim());

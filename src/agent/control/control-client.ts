@@ -58,8 +58,8 @@ async function callUntilTaken(
 }
 
 /**
- * Throws FUSTOR_AGENT_STOPPED when nobody listens, FUSTOR_HOME_UNUSABLE when this user may not ask, FUSTOR_INTERNAL when somebody listens
- * who does not answer properly.
+ * Throws FUSTOR_AGENT_STOPPED when nobody listens, FUSTOR_HOME_UNUSABLE when this user may not ask, FUSTOR_INTERNAL
+ * when somebody listens who does not answer properly.
  */
 async function ask(home: string, method: string, path: string, expected: number, timeoutMs: number): Promise<unknown> {
   const socketPath = await findAddress(home);

@@ -1,10 +1,10 @@
 /**
  * The local control interface: HTTP over a Unix socket that only the owner may open.
  *
- * `GET /v1/status` answers the status snapshot, `POST /v1/stop` asks for a clean stop and answers at once, `POST /v1/reload` answers
- * when the reload is over, `POST /v1/pipes/ID/stop` when that pipe has ended, `POST /v1/pipes/NAME/start` when it runs or failed,
- * `POST /v1/sources/ID/confirm` at once. Who may open the socket may do everything; there is no
- * other authentication.
+ * `GET /v1/status` answers the status snapshot, `POST /v1/stop` asks for a clean stop and answers at once, `POST
+ * /v1/reload` answers when the reload is over, `POST /v1/pipes/ID/stop` when that pipe has ended, `POST
+ * /v1/pipes/NAME/start` when it runs or failed, `POST /v1/sources/ID/confirm` at once. Who may open the socket may do
+ * everything; there is no other authentication.
  */
 import { chmod, lstat, rename, rm } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
@@ -20,7 +20,10 @@ export interface ControlHandlers {
   /** Must return at once; the stop itself goes on behind it. */
   requestStop(): void;
   reload(): Promise<ReloadOutcome>;
-  /** One pipe by its name, or those of a configuration file; each with how it went. Throws what the configuration is refused for. */
+  /**
+   * One pipe by its name, or those of a configuration file; each with how it went. Throws what the configuration is
+   * refused for.
+   */
   startPipes(name: string): Promise<readonly StartedPipe[]>;
   /** False when there is no such pipe. */
   stopPipe(id: string): Promise<boolean>;
@@ -128,8 +131,8 @@ interface Listening {
 }
 
 /**
- * Bound beside and moved into place: whoever closes a listening socket also removes the name that it was bound under, whosever socket
- * stands there by then.
+ * Bound beside and moved into place: whoever closes a listening socket also removes the name that it was bound under,
+ * whosever socket stands there by then.
  */
 async function listenAt(address: ControlAddress, handlers: ControlHandlers): Promise<Listening> {
   const draft = draftOf(address.path);

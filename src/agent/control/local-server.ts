@@ -1,4 +1,7 @@
-/** A local HTTP server for this machine's own tools: few connections and short requests, so that no client costs the agent its file descriptors. */
+/**
+ * A local HTTP server for this machine's own tools: few connections and short requests, so that no client costs the
+ * agent its file descriptors.
+ */
 import { createServer, type RequestListener, type Server } from "node:http";
 
 const MOST_CONNECTIONS = 16;

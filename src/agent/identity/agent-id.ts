@@ -8,7 +8,10 @@ const USABLE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 const idFileOf = (home: string): string => join(home, "agent.id");
 
-/** What `agent.id` holds; "" when it is not there or holds nothing usable. One that cannot be read is no reason to become somebody else. */
+/**
+ * What `agent.id` holds; "" when it is not there or holds nothing usable. One that cannot be read is no reason to
+ * become somebody else.
+ */
 export async function storedAgentId(home: string): Promise<string> {
   const path = idFileOf(home);
   const known = await readOwnFile(path).catch((error: NodeJS.ErrnoException) => {
@@ -18,7 +21,10 @@ export async function storedAgentId(home: string): Promise<string> {
   return USABLE.test(known.trim()) ? known.trim() : "";
 }
 
-/** The id of this agent: `$HOME/agent.id`, made at the first start and kept for ever after, unless another one is wanted. */
+/**
+ * The id of this agent: `$HOME/agent.id`, made at the first start and kept for ever after, unless another one is
+ * wanted.
+ */
 export async function loadAgentId(home: string, makeId: () => string = randomUUID, anew = false): Promise<string> {
   const known = anew ? "" : await storedAgentId(home);
   if (known !== "") return known;

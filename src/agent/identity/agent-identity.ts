@@ -1,7 +1,7 @@
 /**
- * Who this agent is: `agent.id`, made at the first start and kept, and `agent.host`, which says where that was. A home that was copied to
- * another machine, or beside the original, gets a new identity with a remark: two agents under one name would take each other's
- * sessions away.
+ * Who this agent is: `agent.id`, made at the first start and kept, and `agent.host`, which says where that was. A home
+ * that was copied to another machine, or beside the original, gets a new identity with a remark: two agents under one
+ * name would take each other's sessions away.
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -57,7 +57,10 @@ async function readBinding(path: string): Promise<Binding | undefined> {
   }
 }
 
-/** The home was elsewhere, and what was there is still there under the same name. A home that moved leaves nothing behind. */
+/**
+ * The home was elsewhere, and what was there is still there under the same name. A home that moved leaves nothing
+ * behind.
+ */
 async function whyCopy(before: Binding, home: string): Promise<string | undefined> {
   if (before.home === home || (await folderIdentity(before.home)) === (await folderIdentity(home))) return undefined;
   const [there, here] = [await storedAgentId(before.home).catch(() => ""), await storedAgentId(home)];

@@ -49,8 +49,8 @@ export const isSameHardware = (before: HostFacts, now: HostFacts): boolean =>
   bothKnown(before.productUuid, now.productUuid) && before.productUuid === now.productUuid;
 
 /**
- * Why the machine must be another one; undefined when nothing says so. A new host name alone is a new host name, and a new network card
- * alone a new card: both together, with hardware that does not say who it is, are another machine.
+ * Why the machine must be another one; undefined when nothing says so. A new host name alone is a new host name, and a
+ * new network card alone a new card: both together, with hardware that does not say who it is, are another machine.
  */
 export function whyOtherHost(before: HostFacts, now: HostFacts): string | undefined {
   if (bothKnown(before.machineId, now.machineId) && before.machineId !== now.machineId)

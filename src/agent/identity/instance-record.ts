@@ -1,6 +1,6 @@
 /**
- * `agent.pid`: who has taken the home, and which folder that home is. A copy of a home holds a copy of it, so it counts only in the folder
- * that it names, and only when nobody else can have written it.
+ * `agent.pid`: who has taken the home, and which folder that home is. A copy of a home holds a copy of it, so it counts
+ * only in the folder that it names, and only when nobody else can have written it.
  */
 import { constants } from "node:fs";
 import { open, rm, stat } from "node:fs/promises";

@@ -1,6 +1,7 @@
 /**
- * A process id is not an identity: Linux gives it out again, and each pid namespace (a container) counts for itself. The start time in clock
- * ticks since boot together with the boot id and the namespace is one, so a stranger is never taken for our agent and never signalled.
+ * A process id is not an identity: Linux gives it out again, and each pid namespace (a container) counts for itself.
+ * The start time in clock ticks since boot together with the boot id and the namespace is one, so a stranger is never
+ * taken for our agent and never signalled.
  */
 import { readFile, readlink } from "node:fs/promises";
 

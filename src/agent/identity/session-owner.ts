@@ -1,6 +1,7 @@
 /**
- * Whose session a remembered one is. It is deleted by a later run only when the run that opened it has ended for certain: the session of
- * an agent that lives, in a clone of this machine perhaps, must not be taken away. Without proof it is left to expire.
+ * Whose session a remembered one is. It is deleted by a later run only when the run that opened it has ended for
+ * certain: the session of an agent that lives, in a clone of this machine perhaps, must not be taken away. Without
+ * proof it is left to expire.
  */
 import type { SessionOwner } from "../state/state-store.ts";
 import { folderIdentity } from "./instance-record.ts";
@@ -17,7 +18,10 @@ function parseOwner(text: string): Owner | undefined {
   return process === undefined ? undefined : { process, folder: words[4] ?? "" };
 }
 
-/** For the holder of the home's lock. `isSameHardware`: this machine is certainly the one where the home was used before. */
+/**
+ * For the holder of the home's lock. `isSameHardware`: this machine is certainly the one where the home was used
+ * before.
+ */
 export async function ownerOf(home: string, isSameHardware: boolean): Promise<SessionOwner> {
   const self = await identityOf(process.pid);
   const folder = (await folderIdentity(home)) ?? "";

@@ -1,8 +1,8 @@
 /**
  * `start -D`: a detached child that outlives the shell, and a parent that waits for its verdict.
  *
- * The child tells over Node's IPC channel how the start went and then hangs up. Should it die before that, its end is the verdict;
- * should the parent die first, the child goes on.
+ * The child tells over Node's IPC channel how the start went and then hangs up. Should it die before that, its end is
+ * the verdict; should the parent die first, the child goes on.
  */
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";

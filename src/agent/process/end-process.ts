@@ -4,8 +4,8 @@ import { loadAddon } from "../../native/load.ts";
 const HELD = /^(GetAddrInfo|GetNameInfo|FSReq)/;
 
 /**
- * Ends the process. Node's own end waits for look-ups and file operations under way, however long a dead server takes; where there are
- * some, the process goes without waiting. Everything that counts has been written by then.
+ * Ends the process. Node's own end waits for look-ups and file operations under way, however long a dead server takes;
+ * where there are some, the process goes without waiting. Everything that counts has been written by then.
  */
 export function endProcess(exitCode: number): never {
   if (process.getActiveResourcesInfo().some((name) => HELD.test(name))) exitNow(exitCode);

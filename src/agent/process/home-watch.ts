@@ -1,4 +1,7 @@
-/** Looks after the home of a running agent: puts back what was removed of it, and tells when the home is somebody else's or gone. */
+/**
+ * Looks after the home of a running agent: puts back what was removed of it, and tells when the home is somebody else's
+ * or gone.
+ */
 import { setTimeout as pause } from "node:timers/promises";
 import { describeError, type Logger } from "../../sdk/index.ts";
 import type { InstanceLock } from "./instance-lock.ts";

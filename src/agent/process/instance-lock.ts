@@ -1,9 +1,9 @@
 /**
  * One agent per home.
  *
- * The truth is a kernel lock (flock) on `agent.lock`: it dies with its holder, however that ends. `agent.pid` beside it is for
- * people and for `stop`. A lock file that was removed keeps nobody out, so a start also looks at the pid file and knocks at the
- * socket, and the holder looks after its lock file (`look`).
+ * The truth is a kernel lock (flock) on `agent.lock`: it dies with its holder, however that ends. `agent.pid` beside it
+ * is for people and for `stop`. A lock file that was removed keeps nobody out, so a start also looks at the pid file
+ * and knocks at the socket, and the holder looks after its lock file (`look`).
  */
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,7 +25,9 @@ export type Holding =
   | "gone";
 
 export interface InstanceLock {
-  /** Looks whether the home is still ours, and repairs what can be. What cannot be seen at the moment counts as ours. */
+  /**
+   * Looks whether the home is still ours, and repairs what can be. What cannot be seen at the moment counts as ours.
+   */
   look(): Promise<Holding>;
   /** Removes the pid file, if it is still ours, and lets the next agent in; idempotent. */
   release(): Promise<void>;
@@ -129,7 +131,10 @@ async function holdingOf(
   };
 }
 
-/** The folder that stands there now. What is only out of reach for the moment (a server that does not answer) is "hidden". */
+/**
+ * The folder that stands there now. What is only out of reach for the moment (a server that does not answer) is
+ * "hidden".
+ */
 async function lookAt(home: string): Promise<string | undefined> {
   try {
     const stats = await stat(home, { bigint: true });

@@ -1,8 +1,8 @@
 /**
  * Signals into one wish to stop.
  *
- * A terminal sends Ctrl-C to the whole group and npm passes it on once more, so the same wish may arrive twice within a moment:
- * everything within `coalesceMs` of the first signal is that first signal. A later one means "now".
+ * A terminal sends Ctrl-C to the whole group and npm passes it on once more, so the same wish may arrive twice within a
+ * moment: everything within `coalesceMs` of the first signal is that first signal. A later one means "now".
  */
 export interface ShutdownOptions {
   /** Called once, with the first signal. */
@@ -39,7 +39,10 @@ export function listenForShutdown(options: ShutdownOptions, source: SignalSource
   };
 }
 
-/** An AbortSignal that fires with the first SIGTERM or SIGINT; the second ends the process at once with the shell's code for it. */
+/**
+ * An AbortSignal that fires with the first SIGTERM or SIGINT; the second ends the process at once with the shell's code
+ * for it.
+ */
 export function shutdownSignal(): { readonly signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   const dispose = listenForShutdown({

@@ -1,7 +1,7 @@
 /**
- * A few file descriptors in reserve. When the process has none left they are given back, so that `status` and `stop` still get an answer on
- * the control socket, and both log and status say what is missing. They are taken again once there has been room for more than them for a
- * while.
+ * A few file descriptors in reserve. When the process has none left they are given back, so that `status` and `stop`
+ * still get an answer on the control socket, and both log and status say what is missing. They are taken again once
+ * there has been room for more than them for a while.
  */
 import { closeSync, openSync } from "node:fs";
 import type { Logger } from "../../sdk/index.ts";

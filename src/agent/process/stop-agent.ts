@@ -1,4 +1,7 @@
-/** Ends the agent of a home: asks, waits, and only then forces, and only what is known beyond doubt to be that agent. Used by `stop`. */
+/**
+ * Ends the agent of a home: asks, waits, and only then forces, and only what is known beyond doubt to be that agent.
+ * Used by `stop`.
+ */
 import { setTimeout as pause } from "node:timers/promises";
 import { isFustorError } from "../../sdk/index.ts";
 import { requestStop } from "../control/control-client.ts";
@@ -11,7 +14,10 @@ export type StopOutcome =
   | { readonly kind: "stopped"; readonly pid: number | undefined }
   | { readonly kind: "killed"; readonly pid: number }
   | { readonly kind: "still_alive"; readonly pid: number }
-  /** It still has the home, and nothing was signalled: which process it is cannot be told from here. `asked`: it took the request. */
+  /**
+   * It still has the home, and nothing was signalled: which process it is cannot be told from here. `asked`: it took
+   * the request.
+   */
   | { readonly kind: "out_of_reach"; readonly asked: boolean };
 
 export interface StopOptions {

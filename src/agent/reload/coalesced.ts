@@ -1,8 +1,8 @@
 /**
  * One run at a time of something that many may ask for.
  *
- * Whoever asks while a run is under way shares the one run that follows it: what they saw before they asked is certain to be part of
- * it, and a burst of requests costs one run more, not one each.
+ * Whoever asks while a run is under way shares the one run that follows it: what they saw before they asked is certain
+ * to be part of it, and a burst of requests costs one run more, not one each.
  */
 export class Coalesced<T> {
   readonly #work: () => Promise<T>;

@@ -1,7 +1,8 @@
 /**
  * What a new configuration means for the pipes that run: pure, and without a word of any secret.
  *
- * Compared are resolved settings, so a default that is written out, another order of keys or a move to another file changes nothing.
+ * Compared are resolved settings, so a default that is written out, another order of keys or a move to another file
+ * changes nothing.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { AgentConfig, PipeConfig, SenderConfig, SourceConfig } from "../../config/model.ts";

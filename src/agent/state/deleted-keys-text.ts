@@ -6,7 +6,8 @@
  *     ["-","/a"]                          these keys were revived
  *     ["=",false,["/d"],["/b"]]           from here on: everything unknown or not, directories, keys
  *
- * A last line without its end was being written when the process died: whatever it was about to say had not been sent yet.
+ * A last line without its end was being written when the process died: whatever it was about to say had not been sent
+ * yet.
  */
 export const JOURNAL_VERSION = 1;
 

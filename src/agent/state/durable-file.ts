@@ -1,8 +1,9 @@
 /**
- * Files of ours. What must be whole after a crash or a power failure is written beside, synced, renamed, and the folder synced.
+ * Files of ours. What must be whole after a crash or a power failure is written beside, synced, renamed, and the folder
+ * synced.
  *
- * Nothing here follows a symbolic link in the place of a file, and temporary files have names that nobody can guess: a home that somebody
- * else can write must not make us write to other places.
+ * Nothing here follows a symbolic link in the place of a file, and temporary files have names that nobody can guess: a
+ * home that somebody else can write must not make us write to other places.
  */
 import { randomBytes } from "node:crypto";
 import { constants, mkdirSync } from "node:fs";
@@ -15,7 +16,10 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = consta
 /** For files that grow. */
 export const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW;
 
-/** A name beside the file that nobody knows; make it exclusively ("wx"). Left behind, {@link sweepTemporaries} takes it away. */
+/**
+ * A name beside the file that nobody knows; make it exclusively ("wx"). Left behind, {@link sweepTemporaries} takes it
+ * away.
+ */
 export const temporaryOf = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`);
 
@@ -49,8 +53,9 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * The present file also becomes `previous`; at every moment there is a whole file under the old name. A second name of the same file where
- * the file system has such, else a copy. The new generation does not wait for it: what fails here leaves an older `previous`.
+ * The present file also becomes `previous`; at every moment there is a whole file under the old name. A second name of
+ * the same file where the file system has such, else a copy. The new generation does not wait for it: what fails here
+ * leaves an older `previous`.
  */
 async function keepPrevious(path: string, previous: string): Promise<void> {
   const second = temporaryOf(previous);
@@ -75,7 +80,10 @@ async function writeWhole(path: string, text: string): Promise<void> {
   }
 }
 
-/** Replaces `path` in one step, mode 0600. With `previous` the last generation stays readable there. Throws FUSTOR_HOME_UNUSABLE. */
+/**
+ * Replaces `path` in one step, mode 0600. With `previous` the last generation stays readable there. Throws
+ * FUSTOR_HOME_UNUSABLE.
+ */
 export async function writeDurably(path: string, text: string, previous?: string): Promise<void> {
   const temporary = temporaryOf(path);
   try {
@@ -106,7 +114,10 @@ function unlessThere(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
 }
 
-/** Removes what writes that were cut off left in our folders. Only for the holder of the home's lock: nobody else writes there now. */
+/**
+ * Removes what writes that were cut off left in our folders. Only for the holder of the home's lock: nobody else writes
+ * there now.
+ */
 export async function sweepTemporaries(folders: readonly string[]): Promise<void> {
   for (const folder of folders) {
     for (const name of await readdir(folder).catch(() => [])) {

@@ -1,12 +1,13 @@
 /**
  * What the agent must know after a crash: `state/` in the home.
  *
- * `pipes.json` holds per pipe the session, the last good heartbeat, whether a take-over's audits are done and the size of the last
- * snapshot, and per source what its root was; the previous generation lies beside it. `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
+ * `pipes.json` holds per pipe the session, the last good heartbeat, whether a take-over's audits are done and the size
+ * of the last snapshot, and per source what its root was; the previous generation lies beside it.
+ * `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
  *
- * What belongs to a session is handed back only on the same host, for the same receiver and the same pipe, and the session itself only
- * when the run that opened it has ended for certain: deleting a session that belongs to somebody else (a home copied to a second
- * machine, a receiver moved) would throw out a healthy agent.
+ * What belongs to a session is handed back only on the same host, for the same receiver and the same pipe, and the
+ * session itself only when the run that opened it has ended for certain: deleting a session that belongs to somebody
+ * else (a home copied to a second machine, a receiver moved) would throw out a healthy agent.
  *
  * Pending changes are not kept: the snapshot after a restart repairs what they would have told.
  */
@@ -32,7 +33,9 @@ async function readState(path: string): Promise<Reading> {
   }
 }
 
-/** The newest generation that can be used. One that cannot is moved to `<name>.bad`, where the next one takes its place. */
+/**
+ * The newest generation that can be used. One that cannot is moved to `<name>.bad`, where the next one takes its place.
+ */
 async function recall(folder: string, logger: Logger): Promise<StoredState> {
   for (const name of ["pipes.json", "pipes.json.bak"]) {
     const file = join(folder, name);

@@ -1,6 +1,6 @@
 /**
- * The main job in one process: an embedded Fusion on loopback and the agent on a directory, with a home that is thrown away.
- * Everything between the two is real: configuration file, HTTP, keys, session.
+ * The main job in one process: an embedded Fusion on loopback and the agent on a directory, with a home that is thrown
+ * away. Everything between the two is real: configuration file, HTTP, keys, session.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
@@ -74,7 +74,9 @@ async function startAgent(home: string, root: string, endpoint: string, key: str
   throw new FustorError("FUSTOR_INTERNAL", `the demo did not start: ${first.reason}`);
 }
 
-/** Throws FUSTOR_SOURCE_UNAVAILABLE when the directory cannot be watched. Ports are 8101 and 8102 or the next free ones. */
+/**
+ * Throws FUSTOR_SOURCE_UNAVAILABLE when the directory cannot be watched. Ports are 8101 and 8102 or the next free ones.
+ */
 export async function startDemo(directory: string, logger: Logger): Promise<Demo> {
   const root = await inspectableRoot(directory);
   const home = await realpath(await mkdtemp(join(tmpdir(), "fustor-demo-")));

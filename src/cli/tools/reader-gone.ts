@@ -1,4 +1,7 @@
-/** Notices that whoever read an output of ours has gone while there is nothing to write: a write is what would tell it otherwise. */
+/**
+ * Notices that whoever read an output of ours has gone while there is nothing to write: a write is what would tell it
+ * otherwise.
+ */
 import { loadAddon } from "../../native/load.ts";
 
 const EVERY_MS = 500;

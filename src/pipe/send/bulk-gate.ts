@@ -1,9 +1,9 @@
 /**
  * Holds rows in bulk back while live changes are late.
  *
- * A POST full of rows keeps the scheduler busy, and whatever changes meanwhile waits. So bulk pauses when a live batch was
- * acknowledged later than `pauseLagMs` after its kernel event, and goes on when the lag is below half of that, or when
- * nothing live was seen for a while. It never starves: after `LONGEST_PAUSE_MS` one item passes.
+ * A POST full of rows keeps the scheduler busy, and whatever changes meanwhile waits. So bulk pauses when a live batch
+ * was acknowledged later than `pauseLagMs` after its kernel event, and goes on when the lag is below half of that, or
+ * when nothing live was seen for a while. It never starves: after `LONGEST_PAUSE_MS` one item passes.
  */
 import type { Ambience } from "../pipe-options.ts";
 

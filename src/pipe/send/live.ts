@@ -23,8 +23,8 @@ export interface LiveParts {
 }
 
 /**
- * Decides which upserts need the lifting form: keys whose delete was sent before, and keys deleted earlier in this very batch.
- * Once a key was lifted in the batch its later upserts are ordinary ones.
+ * Decides which upserts need the lifting form: keys whose delete was sent before, and keys deleted earlier in this very
+ * batch. Once a key was lifted in the batch its later upserts are ordinary ones.
  */
 export function planItems(batch: Pick<BusBatch, "changes" | "indexes">, tombstones: Tombstones): LiveItem[] {
   const within = new Map<string, boolean>();

@@ -40,7 +40,10 @@ function throwIfAborted({ signal }: CallOptions): void {
   if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "the call was cancelled");
 }
 
-/** Logs what it gets instead of sending it: for the first minutes without any server. Never fails, never loses a session. */
+/**
+ * Logs what it gets instead of sending it: for the first minutes without any server. Never fails, never loses a
+ * session.
+ */
 export class EchoSender implements SenderDriver {
   readonly #id: string;
   readonly #logger: Logger;

@@ -2,8 +2,8 @@ const KEPT_BYTES = 16 * 1024 * 1024;
 const GRAIN_BYTES = 64 * 1024;
 
 /**
- * Memory for one body at a time, kept from push to push: fresh megabytes for each POST cost more in page faults than the
- * copying. The taker gives a buffer back when nothing reads it any more, or lets go of it for good.
+ * Memory for one body at a time, kept from push to push: fresh megabytes for each POST cost more in page faults than
+ * the copying. The taker gives a buffer back when nothing reads it any more, or lets go of it for good.
  */
 export class BodyBuffer {
   #spare: Buffer | undefined;

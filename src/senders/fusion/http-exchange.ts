@@ -55,8 +55,8 @@ export class HttpExchange {
 
   /**
    * Resolves with any complete answer, whatever its status. Throws FUSTOR_ABORTED, FUSTOR_SENDER_UNREACHABLE or
-   * FUSTOR_SENDER_BAD_ANSWER (no HTTP, or more than 1 MiB); the connection is gone then. Never later than its time, and at once when
-   * its signal aborts.
+   * FUSTOR_SENDER_BAD_ANSWER (no HTTP, or more than 1 MiB); the connection is gone then. Never later than its time, and
+   * at once when its signal aborts.
    */
   async send(request: ExchangeRequest): Promise<ExchangeAnswer> {
     if (request.signal.aborted || this.#closed) throw abortedFailure(request.name);
@@ -111,7 +111,9 @@ export class HttpExchange {
     };
   }
 
-  /** Whether the kernel has taken every byte of the bulk requests so far, so that nothing reads their bodies any more. */
+  /**
+   * Whether the kernel has taken every byte of the bulk requests so far, so that nothing reads their bodies any more.
+   */
   bulkFlushed(): boolean {
     return this.#lanes.bulk.isFlushed();
   }

@@ -1,13 +1,16 @@
 /**
- * Takes interim answers (1xx) out of what a connection says. HTTP has every client tolerate them in front of the real answer, also when it
- * asked for none; undici drops the connection at a `100 Continue`. A 101 is no interim answer: it would end HTTP on this connection.
+ * Takes interim answers (1xx) out of what a connection says. HTTP has every client tolerate them in front of the real
+ * answer, also when it asked for none; undici drops the connection at a `100 Continue`. A 101 is no interim answer: it
+ * would end HTTP on this connection.
  */
 import type { Socket } from "node:net";
 
 /** The beginning of a status line, as far as it tells an interim answer from a real one. */
 const INTERIM = /^HTTP\/1\.[01] 1(?!01)\d\d$/;
 const HEAD_BYTES = "HTTP/1.1 100".length;
-/** Interim answers longer than this, all together, are no HTTP any more: they are handed on for the parser to refuse. */
+/**
+ * Interim answers longer than this, all together, are no HTTP any more: they are handed on for the parser to refuse.
+ */
 const MAX_BYTES = 16 * 1024;
 
 /** What is left of `bytes` behind interim answers; undefined: more has to come before that is known. */

@@ -1,8 +1,9 @@
 /**
  * One connection and the requests that share it, one after the other.
  *
- * Every request is raced against its deadline here, and whatever fails takes the HTTP client and its connection along: the next request
- * begins with fresh ones. A client that was left with a failed connect or an aborted request may never send anything again.
+ * Every request is raced against its deadline here, and whatever fails takes the HTTP client and its connection along:
+ * the next request begins with fresh ones. A client that was left with a failed connect or an aborted request may never
+ * send anything again.
  */
 import type { Socket } from "node:net";
 import type { Client as UndiciClient } from "undici";

@@ -1,6 +1,6 @@
 /**
- * One request to Fusion's receiver at a time and its answer: which connection it takes, what is logged of it, and what a
- * refusal means. Errors and log lines hold no secret.
+ * One request to Fusion's receiver at a time and its answer: which connection it takes, what is logged of it, and what
+ * a refusal means. Errors and log lines hold no secret.
  */
 import { FustorError, type Logger, omitUndefined, shortId } from "../../sdk/index.ts";
 import { parseMembers } from "./answers.ts";

@@ -1,6 +1,6 @@
 /**
- * The parts of undici that a sender uses, without the other modules (fetch, caches, mocks, web sockets): they would cost
- * every agent about 9 MB. Should a later undici keep them elsewhere, the whole of it is loaded instead.
+ * The parts of undici that a sender uses, without the other modules (fetch, caches, mocks, web sockets): they would
+ * cost every agent about 9 MB. Should a later undici keep them elsewhere, the whole of it is loaded instead.
  */
 import { createRequire } from "node:module";
 

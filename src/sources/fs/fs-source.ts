@@ -22,6 +22,7 @@ import {
   type Verified,
 } from "../../sdk/index.ts";
 import { Signal } from "../../sdk/signal.ts";
+import { aborted } from "./aborted.ts";
 import { Availability, availabilityOf } from "./availability.ts";
 import { Canary } from "./canary.ts";
 import { countedRows } from "./counted-rows.ts";
@@ -249,9 +250,3 @@ export class FsSource implements SourceDriver {
       this.#context.logger.info({ root }, note);
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
