@@ -1,0 +1,99 @@
+// The small owners of the watch engine's state, each alone.
+#include "check.h"
+#include "watch/diff/contests.h"
+#include "watch/model/detached.h"
+#include "watch/passes/tree_walk.h"
+#include "watch/schedule/timed_marks.h"
+#include "watch/schedule/write_throttle.h"
+
+using namespace fustor;
+
+namespace {
+constexpr int64_t kSecond = 1'000'000'000;
+}
+
+TEST("a directory counts once for a tree walk, and not for another one") {
+  TreeWalk walk;
+  uint32_t pass = 0;
+  walk.count_in(pass);
+  CHECK(!walk.has_pending());  // no walk has begun
+  walk.begin(true);
+  CHECK(walk.is_first() && walk.is_running());
+  walk.count_in(pass);
+  walk.count_in(pass);
+  CHECK(walk.has_pending());
+  walk.count_out(0);
+  walk.count_out(7);
+  CHECK(walk.has_pending());
+  walk.count_out(pass);
+  CHECK(!walk.has_pending());
+  walk.end(kSecond);
+  CHECK(walk.has_ended_once() && !walk.is_first() && walk.was_first());
+  walk.begin(false);
+  CHECK(walk.is_running() && !walk.is_first() && !walk.was_first());
+}
+
+TEST("resyncs that follow each other closely come after growing pauses") {
+  ResyncWish wish;
+  CHECK(wish.make("one", 20 * kSecond, 0));
+  CHECK(!wish.make("two", 20 * kSecond, 0));
+  CHECK_EQ(wish.reason(), std::string("two"));
+  const int64_t first = wish.due_ns() - 20 * kSecond;
+  CHECK(!wish.is_due(20 * kSecond) && wish.is_due(21 * kSecond));
+  wish.forget();
+  CHECK_EQ(wish.due_ns(), INT64_MAX);
+  CHECK(wish.make("three", 21 * kSecond, 21 * kSecond));
+  CHECK(wish.due_ns() - 21 * kSecond > first);
+}
+
+TEST("writes to one file are looked at once in the throttle time, and the last one is never lost") {
+  WriteThrottle throttle(1000);
+  using Answer = WriteThrottle::Answer;
+  CHECK(throttle.ask(1, "f", kMarkModified, 1).answer == Answer::now);
+  const auto later = throttle.ask(1, "f", kMarkModified, kSecond / 2);
+  CHECK(later.answer == Answer::later);
+  CHECK_EQ(later.until_ns, kSecond + 1);
+  CHECK(throttle.ask(1, "f", kMarkModified, kSecond / 2).answer == Answer::waits_already);
+  CHECK(throttle.ask(1, "g", kMarkModified, kSecond / 2).answer == Answer::now);
+  CHECK(throttle.ask(1, "f", kMarkDue, kSecond + 1).answer == Answer::now);
+  CHECK(throttle.ask(1, "f", kMarkModified | kMarkClosed, kSecond + 2).answer == Answer::now);
+  CHECK(throttle.ask(1, "f", kMarkModified, kSecond + 3).answer == Answer::now);  // the close ended it
+}
+
+TEST("a directory at two places is looked at in growing pauses, and not for ever") {
+  Contests contests;
+  int64_t now = kSecond;
+  int64_t pause = 0;
+  for (int64_t at; (at = contests.retry_ns(1, "d", now)) != 0; now = at) {
+    CHECK(at - now >= pause && at - now <= kSecond / 4);
+    pause = at - now;
+  }
+  CHECK(now > 4 * kSecond);
+  contests.settle(1, "d");
+  CHECK(contests.retry_ns(1, "d", now) != 0);
+}
+
+TEST("a detached directory waits longer while there is work that may attach it, and not for ever") {
+  DetachedNodes nodes;
+  CHECK_EQ(nodes.next_ns(), INT64_MAX);
+  nodes.add(5, 0);
+  CHECK(nodes.expired(kSecond / 100, true).empty());
+  CHECK(nodes.expired(kSecond, true).empty());
+  CHECK(nodes.next_ns() > kSecond);
+  CHECK_EQ(nodes.expired(kSecond + kSecond / 10, false).size(), 1u);
+  CHECK_EQ(nodes.expired(60 * kSecond, true).size(), 1u);
+  nodes.forget(5);
+  CHECK(nodes.expired(60 * kSecond, true).empty());
+}
+
+TEST("marks come out in the order of their times, and the first one says so") {
+  TimedMarks marks;
+  CHECK(marks.add(200, 1, "later", Mark{kMarkVerify}));
+  CHECK(marks.add(100, 2, "sooner", Mark{kMarkSettle}));
+  CHECK(!marks.add(300, 3, "last", Mark{}));
+  TimedMark mark;
+  CHECK(!marks.take(99, mark));
+  CHECK(marks.take(250, mark) && mark.name == "sooner");
+  CHECK(marks.take(250, mark) && mark.name == "later");
+  CHECK(!marks.take(250, mark));
+}
