@@ -1,12 +1,9 @@
 import { expect, test } from "vitest";
 import { jobsText, troubleCounts } from "../../../src/agent/pipe-lines.ts";
+import { zeroCounts } from "../../../src/pipe/counters.ts";
+import { idleStatus } from "../../../src/pipe/pipe-status.ts";
 
-const quiet = {
-  audit: { state: "off", runs: 0, cutShort: 0 },
-  sentinel: { rounds: 0, checked: 0, missing: 0, failures: 0 },
-  scans: { done: 0, failed: 0, refused: 0 },
-  rescans: { state: "none", runs: 0, directories: 0, rows: 0, cutShort: 0, pending: 0 },
-} as const;
+const quiet = idleStatus("p", "stopped", "not started");
 const seconds = (ms: number): string => `${ms / 1000} s`;
 
 test("a pipe without audits, suspects and scans says nothing of them", () => {
@@ -15,10 +12,18 @@ test("a pipe without audits, suspects and scans says nothing of them", () => {
 
 test("what was done and what failed stands in one sentence", () => {
   const busy = {
-    audit: { state: "waiting", runs: 3, cutShort: 1, lastCompleteAgoMs: 12_000 },
-    sentinel: { rounds: 2, checked: 5, missing: 1, failures: 0 },
-    scans: { done: 1, failed: 2, refused: 0 },
-    rescans: { state: "running", runs: 2, directories: 40, rows: 900, cutShort: 1, pending: 7 },
+    audit: { ...zeroCounts("audit"), state: "waiting", runs: 3, cutShort: 1, lastCompleteAgoMs: 12_000 },
+    sentinel: { ...zeroCounts("sentinel"), rounds: 2, checked: 5, missing: 1 },
+    scans: { ...zeroCounts("scans"), done: 1, failed: 2 },
+    rescans: {
+      ...zeroCounts("rescans"),
+      state: "running",
+      runs: 2,
+      directories: 40,
+      rows: 900,
+      cutShort: 1,
+      pending: 7,
+    },
   } as const;
   expect(jobsText(busy, seconds)).toBe(
     "audits: waiting, 3 complete, 1 cut short, the last one 12 s ago; " +
@@ -29,6 +34,6 @@ test("what was done and what failed stands in one sentence", () => {
 });
 
 test("of what went wrong only what happened is named", () => {
-  const counts = { batchesSent: 7, failures: 3, poisonRows: 2, changesLost: 0 };
+  const counts = { ...zeroCounts("pipe"), batchesSent: 7, failures: 3, poisonRows: 2 };
   expect(troubleCounts(counts)).toEqual([{ name: "poisonRows", value: 2, text: "rows refused" }]);
 });

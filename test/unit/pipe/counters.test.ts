@@ -30,7 +30,7 @@ test("a group begins with zeros, and people see those that have words", () => {
   expect(hasCounted("scans", scans)).toBe(false);
   scans.failed++;
   expect(hasCounted("scans", scans)).toBe(true);
-  expect(shownCounts("sentinel", { rounds: 9, checked: 2, missing: 1, failures: 0 })).toEqual([
+  expect(shownCounts("sentinel", { ...zeroCounts("sentinel"), rounds: 9, checked: 2, missing: 1 })).toEqual([
     { name: "checked", value: 2, text: "checked" },
     { name: "missing", value: 1, text: "gone" },
     { name: "failures", value: 0, text: "questions failed" },
