@@ -1,4 +1,7 @@
-/** The passes of one runner over the source: a new one begins after the source has taken back the buffers of those before it. */
+/**
+ * The passes of one runner over the source: a new one begins after the source has taken back the buffers of those
+ * before it.
+ */
 import { describeError, type Logger } from "../../sdk/index.ts";
 import { BulkReader, type ReaderParts } from "./bulk-reader.ts";
 

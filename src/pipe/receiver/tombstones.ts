@@ -137,9 +137,9 @@ export class Tombstones implements TombstonesInBulk {
   }
 
   /**
-   * For the rows of an audit: without those that need the lifting form only because nothing is known one by one any more. The
-   * snapshot before the audit has lifted them all, and lifting the whole tree again with every audit would make it
-   * three times as large.
+   * For the rows of an audit: without those that need the lifting form only because nothing is known one by one any
+   * more. The snapshot before the audit has lifted them all, and lifting the whole tree again with every audit would
+   * make it three times as large.
    */
   readonly inAudits: TombstonesInBulk = {
     isEmpty: () => this.#deleted.size + this.#collapsed.size === 0,

@@ -1,8 +1,9 @@
 /**
- * Proves from time to time that a write in the root becomes an event: a watch that has gone deaf looks like a tree where nothing happens.
+ * Proves from time to time that a write in the root becomes an event: a watch that has gone deaf looks like a tree
+ * where nothing happens.
  *
- * A file is made in the root and removed again, and the engine counts the events of its name. None in time means that others
- * may be missing, too: the tree is listed again. The root's own modification time moves with it.
+ * A file is made in the root and removed again, and the engine counts the events of its name. None in time means that
+ * others may be missing, too: the tree is listed again. The root's own modification time moves with it.
  */
 import { randomBytes } from "node:crypto";
 import { open, unlink } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * Hints from @parcel/watcher instead of the kernel: its events say where to look, as every hint does, and polling covers what it misses.
- * Its paths are text: names that are not UTF-8 come broken and are found by polling only.
+ * Hints from @parcel/watcher instead of the kernel: its events say where to look, as every hint does, and polling
+ * covers what it misses. Its paths are text: names that are not UTF-8 come broken and are found by polling only.
  */
 import { relative } from "node:path";
 import type { AsyncSubscription, Event } from "@parcel/watcher";

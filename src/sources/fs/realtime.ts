@@ -1,4 +1,6 @@
-/** Live changes out of the watch engine: pulled in batches, woken by the engine, never more than one crossing a batch. */
+/**
+ * Live changes out of the watch engine: pulled in batches, woken by the engine, never more than one crossing a batch.
+ */
 import { setImmediate as turn } from "node:timers/promises";
 import type { NativeWatch } from "../../native/watch.ts";
 import type { Change, ChangeBatch } from "../../sdk/index.ts";

@@ -5,7 +5,10 @@ const refuse = (asked: string, why: string): never => {
   throw new FustorError("FUSTOR_SOURCE_PATH_REFUSED", `${JSON.stringify(asked)} is refused: ${why}`);
 };
 
-/** The key (wire path) of what is asked for, `.` and `..` resolved. Throws FUSTOR_SOURCE_PATH_REFUSED when it lies outside the root. */
+/**
+ * The key (wire path) of what is asked for, `.` and `..` resolved. Throws FUSTOR_SOURCE_PATH_REFUSED when it lies
+ * outside the root.
+ */
 export function sourceKey(root: string, asked: string, decodes: (key: string) => boolean): string {
   const isAbsolute = root !== "/" && (asked === root || asked.startsWith(`${root}/`));
   const relative = isAbsolute ? asked.slice(root.length) : asked;
