@@ -27,6 +27,7 @@ const REPLACED_WORDS = [
   { pattern: /\bpipe slots?\b/i, instead: "managed pipe", folders: EVERYWHERE },
   { pattern: /\bdoubtful\b/i, instead: "stale row", folders: EVERYWHERE },
   { pattern: /\btouched keys?\b/i, instead: "superseded row", folders: EVERYWHERE },
+  { pattern: /politeness/i, instead: "throttling", folders: ["src", "docs"] },
   { pattern: /\b(revivals?|reviving)\b/i, instead: "lifting form", folders: EVERYWHERE },
   {
     pattern: /\b(whoever|somebody)\b/i,

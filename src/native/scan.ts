@@ -15,7 +15,7 @@ export interface FilterOptions {
 }
 
 /** Throttling of scans and tree walks. */
-export interface PolitenessOptions {
+export interface ThrottlingOptions {
   /** Nice value of their threads, 1..19. Default 0 = as the process. */
   readonly scanNice?: number;
   /** Class and level as of ioprio_set(2): class << 13 | level. Default 0 = as the process. */
@@ -41,7 +41,7 @@ export interface BoundOptions {
   readonly hangMs?: number;
 }
 
-export interface ScanOptions extends FilterOptions, BulkOptions, PolitenessOptions, BoundOptions {
+export interface ScanOptions extends FilterOptions, BulkOptions, ThrottlingOptions, BoundOptions {
   /** 0 (default) = number of cores, and more (up to the chunks of the pool, 16 at most) while they wait for storage. */
   readonly threads?: number;
   /** Levels that are listed: 1 = only the root. Default 0 = all. */

@@ -1,8 +1,8 @@
 /** Watches: what crosses between C++ and JavaScript. See addon.ts. */
-import type { BoundOptions, BulkOptions, FilterOptions, NativeScan, PolitenessOptions } from "./scan.ts";
+import type { BoundOptions, BulkOptions, FilterOptions, NativeScan, ThrottlingOptions } from "./scan.ts";
 
 /** Throttling applies to tree walks; realtime changes are never throttled. */
-export interface WatchOptions extends FilterOptions, PolitenessOptions, BoundOptions {
+export interface WatchOptions extends FilterOptions, ThrottlingOptions, BoundOptions {
   readonly threads?: number;
   readonly crossMounts?: boolean;
   /**

@@ -11,7 +11,7 @@ const optionsOf = (params: Record<string, unknown>): FsSourceOptions =>
 const written = (params: Record<string, unknown>): string =>
   dictForm({ source: [`driver_params: ${JSON.stringify(params)}`] });
 
-describe("politeness of passes over the whole tree", () => {
+describe("throttling of passes over the whole tree", () => {
   test("without the keys a pass runs as the process does", () => {
     expect(optionsOf({})).toMatchObject({ scanNice: 0, scanIoPriority: 0, scanEntriesPerSecond: 0 });
   });
