@@ -1,5 +1,5 @@
 /** A pipe between a fake source and the embedded Fusion without HTTP, with the real bus, pump and clock, and everything closed at the end. */
-import { afterEach } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
 import type { BusLimits } from "../../src/bus/event-bus.ts";
 import { Pipe } from "../../src/pipe/pipe.ts";
@@ -10,7 +10,6 @@ import { CoreFusion, type CoreFusionOptions } from "./core-fusion.ts";
 import { CoreSender } from "./core-sender.ts";
 import { FakeSource, type FakeSourceOptions } from "./fake-source.ts";
 import { FaultySender } from "./faulty-sender.ts";
-import { waitFor } from "./wait-for.ts";
 
 export interface HarnessOptions {
   readonly source?: FakeSourceOptions;
@@ -87,9 +86,28 @@ export const testSettings: PipeSettings = {
 
 const open: PipeHarness[] = [];
 
-afterEach(async () => {
-  for (const harness of open.splice(0)) await harness.close();
+/**
+ * Time in these tests is virtual: a timer comes due when `until` or `elapse` moves the clock. So nothing depends on how
+ * busy the machine is, and a pause of ten seconds costs nothing. Only setImmediate, which no fake clock moves, is real.
+ */
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
 });
+
+afterEach(async () => {
+  await during(Promise.all(open.splice(0).map((harness) => harness.close())));
+  vi.useRealTimers();
+});
+
+const STEP_MS = 1;
+
+/** Lets so much virtual time pass. */
+export async function elapse(durationMs: number): Promise<void> {
+  for (let passed = 0; passed < durationMs; passed += STEP_MS) {
+    await vi.advanceTimersByTimeAsync(STEP_MS);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
 
 export class PipeHarness {
   readonly source: FakeSource;
@@ -142,6 +160,11 @@ export class PipeHarness {
     return this.#pipe;
   }
 
+  /** As Pipe.stop, while the clock goes on. */
+  async stop(options: { deadlineMs?: number } = {}): Promise<void> {
+    await during(this.pipe.stop(options));
+  }
+
   async close(): Promise<void> {
     await this.#pipe?.stop({ deadlineMs: 0 });
     await this.#lease?.release();
@@ -173,11 +196,37 @@ export class PipeHarness {
   }
 }
 
-/** Resolves when the condition holds; throws with what `describe` says when it does not in time. */
+/** Moves the clock until the condition holds; throws with what `describe` says when it does not in that much virtual time. */
 export async function until(
   condition: () => boolean,
   describe: () => unknown = () => condition.toString(),
   timeoutMs = 10_000,
 ): Promise<void> {
-  await waitFor(condition, { timeoutMs, intervalMs: 2, what: () => JSON.stringify(describe()) });
+  for (let passed = 0; !condition(); passed += STEP_MS) {
+    if (passed >= timeoutMs) throw new Error(`not within ${timeoutMs} ms: ${JSON.stringify(describe())}`);
+    await elapse(STEP_MS);
+  }
+}
+
+/** Moves the clock until the work is done, and settles as it does. */
+export async function during<T>(work: Promise<T>): Promise<T> {
+  let isDone = false;
+  const done = (): void => {
+    isDone = true;
+  };
+  work.then(done, done);
+  await until(
+    () => isDone,
+    () => "the end of an operation",
+    120_000,
+  );
+  return work;
+}
+
+/** Throws when the condition does not hold all the time while so much virtual time passes. */
+export async function stays(condition: () => boolean, durationMs: number, what: () => string): Promise<void> {
+  for (let passed = 0; passed <= durationMs; passed += STEP_MS) {
+    if (!condition()) throw new Error(`it did not stay so for ${durationMs} ms, only for ${passed} ms: ${what()}`);
+    await elapse(STEP_MS);
+  }
 }

@@ -3,8 +3,7 @@ import type { Ambience } from "../../../src/pipe/pipe-options.ts";
 import { systemAmbience } from "../../../src/pipe/system-ambience.ts";
 import { FustorError } from "../../../src/sdk/index.ts";
 import type { ReceivedEnvelope } from "../../support/faulty-sender.ts";
-import { PipeHarness, until } from "../../support/pipe-harness.ts";
-import { lasting, staysTrue } from "../../support/wait-for.ts";
+import { elapse, PipeHarness, stays, until } from "../../support/pipe-harness.ts";
 
 const HOUR = 3_600_000;
 /** Old enough for no tombstone to be in the way. */
@@ -62,7 +61,11 @@ describe("audits of a leader", () => {
     await until(() => auditsDone(harness) === 1);
     expect(harness.fusion.removedByAudits).toEqual(["/ghost"]);
     // The second one would come a session timeout after the first.
-    await staysTrue(() => ends(harness) === 1, { forMs: 1_500, what: "one audit" });
+    await stays(
+      () => ends(harness) === 1,
+      1_500,
+      () => "one audit",
+    );
     expect(harness.pipe.status().audit).toMatchObject({ state: "waiting", runs: 1 });
     expect(harness.store.hasTakenOver).toBe(true);
   });
@@ -342,7 +345,11 @@ describe("audits of a leader", () => {
       harness.source.write(`/later${i}`, i);
       await until(() => harness.fusion.view.has(`/later${i}`));
     }
-    await staysTrue(() => later() === 0, { forMs: 150, what: () => `${later()} batches of an audit by a follower` });
+    await stays(
+      () => later() === 0,
+      150,
+      () => `${later()} batches of an audit by a follower`,
+    );
     expect(harness.pipe.status().audit.state).toBe("off");
     expect(ends(harness)).toBe(0);
     harness.fusion.appoint(harness.fusion.sessions[0]);
@@ -367,7 +374,7 @@ describe("audits of a leader", () => {
     harness.source.write("/later", 1);
     await until(() => fusion.view.has("/later"));
     const noEnd = (): boolean => sender.accepted.every((push) => !isAudit(push) || !push.isEnd);
-    await staysTrue(noEnd, { forMs: 200, what: "a follower ends no audit" });
+    await stays(noEnd, 200, () => "a follower ends no audit");
     expect(fusion.removedByAudits).toEqual([]);
   });
 
@@ -418,7 +425,7 @@ describe("audits of a leader", () => {
       harness.source.write(`${directory}/w${i % 23}`, i);
       if (i % 5 === 0) harness.source.remove(`${directory}/w${(i + 7) % 23}`);
       if (i % 37 === 0) harness.source.remove(`/new${i % 9}`);
-      await lasting(1, "the pace of the writer");
+      await elapse(1); // the pace of the writer
     }
     await until(
       () => harness.pipe.status().backlog === 0 && harness.differences().length === 0,

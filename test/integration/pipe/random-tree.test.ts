@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PipeHarness, until } from "../../support/pipe-harness.ts";
-import { lasting } from "../../support/wait-for.ts";
+import { elapse, PipeHarness, until } from "../../support/pipe-harness.ts";
 
 /** A small generator with a seed (mulberry32). */
 function dice(seed: number): () => number {
@@ -93,7 +92,7 @@ async function live(harness: PipeHarness, random: () => number, accompanied: boo
     for (let i = 0; i < 8; i++) tree.step();
     const session = harness.fusion.sessions.find((id) => !id.endsWith("other"));
     if (random() < 0.06 && session !== undefined) harness.fusion.expire(session);
-    await lasting(random() * 8, "the pace of the changes");
+    await elapse(random() * 8); // the pace of the changes
   }
   harness.sender.noFaults();
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ReceivedEnvelope } from "../../support/faulty-sender.ts";
-import { PipeHarness, until } from "../../support/pipe-harness.ts";
-import { staysTrue } from "../../support/wait-for.ts";
+import { PipeHarness, stays, until } from "../../support/pipe-harness.ts";
 
 const rowsIn = (push: ReceivedEnvelope | undefined): number =>
   (push?.events ?? []).reduce((sum, event) => sum + event.rows.length, 0);
@@ -116,7 +115,7 @@ describe("a receiver that suddenly refuses everything", () => {
     const pushes = harness.sender.pushes.length;
     await until(() => harness.sender.callsTo("heartbeat").length > 0);
     const slow = (): boolean => harness.sender.pushes.length - pushes < 3 + Math.log2(500);
-    await staysTrue(slow, { forMs: 100, what: () => `${harness.sender.pushes.length - pushes} pushes` });
+    await stays(slow, 100, () => `${harness.sender.pushes.length - pushes} pushes`);
     expect(harness.poison).toHaveLength(100);
   });
 });

@@ -129,7 +129,7 @@ describe("a session", () => {
     expect(third).toBeGreaterThan(390);
     expect(third).toBeLessThan(600);
     const stoppedAt = performance.now();
-    await harness.pipe.stop();
+    await harness.stop();
     expect(performance.now() - stoppedAt).toBeLessThan(150);
     expect(harness.pipe.status().state).toBe("stopped");
   });
@@ -255,7 +255,7 @@ describe("a session", () => {
     const harness = new PipeHarness({ parts: { logger } });
     await harness.start();
     await until(() => harness.isSettled);
-    await harness.pipe.stop();
+    await harness.stop();
     expect(JSON.stringify([logger.entries, harness.pipe.status()])).not.toContain("session-1-of");
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PipeHarness, until } from "../../support/pipe-harness.ts";
+import { during, PipeHarness, until } from "../../support/pipe-harness.ts";
 
 describe("stopping a pipe", () => {
   it("sends what is queued, then closes the session and forgets it", async () => {
@@ -9,7 +9,7 @@ describe("stopping a pipe", () => {
     harness.sender.setFaults((call) => (call === "push" ? { kind: "slow", delayMs: 5 } : undefined));
     for (let i = 0; i < 50; i++) harness.source.write(`/f${i}`, i);
     await until(() => harness.pipe.status().backlog === 50);
-    await harness.pipe.stop();
+    await harness.stop();
     const rows = harness.sender.accepted
       .filter(({ sourceType }) => sourceType === "message")
       .flatMap(({ events }) => events.flatMap((event) => event.rows));
@@ -32,7 +32,7 @@ describe("stopping a pipe", () => {
     });
     for (const path of ["/a", "/b", "/c"]) harness.source.write(path, 1);
     await until(() => harness.pipe.status().backlog === 3);
-    await harness.pipe.stop();
+    await harness.stop();
     const rows = harness.sender.accepted
       .filter(({ sourceType }) => sourceType === "message")
       .flatMap(({ events }) => events.flatMap((event) => event.rows as readonly { path: string; size: number }[]));
@@ -45,7 +45,7 @@ describe("stopping a pipe", () => {
     harness.sender.setFaults((call) => (call === "createSession" ? { kind: "slow", delayMs: 50 } : undefined));
     const started = harness.start();
     await until(() => harness.sender.callsTo("createSession").length === 1);
-    await harness.pipe.stop();
+    await harness.stop();
     await started;
     expect(harness.sender.callsTo("createSession")).toHaveLength(1);
     expect(harness.sender.callsTo("closeSession")).toHaveLength(1);
@@ -64,7 +64,7 @@ describe("stopping a pipe", () => {
     harness.sender.setFaults((call) => (call === "push" ? { kind: "slow", delayMs: 60 } : undefined));
     for (let i = 0; i < 40; i++) harness.source.write(`/f${i}`, i);
     await until(() => harness.pipe.status().backlog === 40);
-    const stopping = harness.pipe.stop();
+    const stopping = harness.stop();
     await until(() => harness.pipe.status().state === "draining");
     const beats = harness.sender.callsTo("heartbeat").length;
     await stopping;
@@ -82,7 +82,7 @@ describe("stopping a pipe", () => {
     harness.source.write("/f", 1);
     await until(() => harness.pipe.status().failures > 0);
     const stoppedAt = performance.now();
-    await harness.pipe.stop({ deadlineMs: 10_000 });
+    await harness.stop({ deadlineMs: 10_000 });
     expect(performance.now() - stoppedAt).toBeLessThan(1_000);
     expect(harness.fusion.sessions).toEqual([]);
   });
@@ -95,7 +95,7 @@ describe("stopping a pipe", () => {
     harness.source.write("/f", 1);
     await until(() => harness.sender.pushes.at(-1)?.sourceType === "message");
     const stoppedAt = performance.now();
-    await harness.pipe.stop({ deadlineMs: 200 });
+    await harness.stop({ deadlineMs: 200 });
     expect(performance.now() - stoppedAt).toBeGreaterThan(190);
     expect(performance.now() - stoppedAt).toBeLessThan(1_000);
   });
@@ -108,7 +108,7 @@ describe("stopping a pipe", () => {
       await harness.start();
       await until(() => (deaf === "closeSession" ? harness.isSettled : harness.sender.callsTo(deaf).length > 0));
       const stoppedAt = performance.now();
-      await harness.pipe.stop({ deadlineMs: 200 });
+      await harness.stop({ deadlineMs: 200 });
       expect(performance.now() - stoppedAt).toBeLessThan(5_000);
       expect(harness.pipe.status().state).toBe("stopped");
     },
@@ -122,7 +122,7 @@ describe("stopping a pipe", () => {
     }
     await harness.start();
     await until(() => harness.sender.accepted.length > 3);
-    await harness.pipe.stop();
+    await harness.stop();
     expect(harness.sender.pushes.some(({ isEnd }) => isEnd)).toBe(false);
     expect(harness.source.chunksOut).toBe(0);
     expect(harness.source.wrongReleases).toBe(0);
@@ -135,7 +135,7 @@ describe("stopping a pipe", () => {
     harness.sender.setFaults((call) =>
       call === "closeSession" ? { kind: "fail", code: "FUSTOR_SENDER_UNREACHABLE" } : undefined,
     );
-    await harness.pipe.stop();
+    await harness.stop();
     expect(harness.store.session).toBe(harness.fusion.sessions[0]);
   });
 
@@ -144,13 +144,13 @@ describe("stopping a pipe", () => {
     const second = new PipeHarness({ beside: first });
     await Promise.all([first.start(), second.start()]);
     await until(() => first.isSettled && second.isSettled);
-    await second.close();
+    await during(second.close());
     expect(first.source.opens).toBe(1);
     expect(first.source.closes).toBe(0);
     first.source.write("/still", 1);
     await until(() => first.fusion.view.has("/still"));
     expect(second.fusion.view.has("/still")).toBe(false);
-    await first.close();
+    await during(first.close());
     expect(first.source.closes).toBe(1);
   });
 });
