@@ -14,6 +14,7 @@ const MAY_USE_TIMERS = {
   "support/tree-compare.ts": "a wait that answers instead of throwing",
   "support/fake-source.ts": "the pace of a source",
   "support/faulty-sender.ts": "the delay of an answer",
+  "support/pipe-harness.ts": "which timers become virtual",
   "support/child-process.ts": "the patience with a child that ends",
   "unit/bus/bus-pool.test.ts": "the clock of the code under test",
   "unit/agent/process/end-process.test.ts": "the code of a child process",

@@ -139,8 +139,12 @@ for (const seed of seeds) {
     }
     await unrest.stop();
     await waitUntilEqual(view, root, { timeoutMs: 60_000 });
-    const running = agent.status().pipes.filter(({ state }) => state === "running");
-    expect(new Set(running.map(({ id }) => id))).toEqual(wanted);
+    // On a busy machine a session may have run out a moment ago, and its pipe is about to open another one.
+    const running = () => agent.status().pipes.flatMap(({ id, state }) => (state === "running" ? [id] : []));
+    await waitFor(() => running().sort().join() === [...wanted].sort().join(), {
+      timeoutMs: 20_000,
+      what: () => `${running()} run instead of ${[...wanted]}`,
+    });
     expect(fusion.summaryOf(KEYS.view)?.sessions).toBe(wanted.size);
   });
 }
