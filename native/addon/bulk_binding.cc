@@ -157,8 +157,11 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     result.Set("buffer", buffer_of(env, chunk));
     result.Set("rowCount", chunk.rows);
     result.Set("rowOffsets", copy_array<Napi::Uint32Array>(env, chunk.row_offsets));
+    result.Set("rowFlags", copy_array<Napi::Uint8Array>(env, chunk.row_flags));
     result.Set("groupFirstRow", copy_array<Napi::Uint32Array>(env, chunk.group_first_row));
     result.Set("groupSequence", copy_array<Napi::Float64Array>(env, chunk.group_sequence));
+    result.Set("groupDirs", Napi::Buffer<char>::Copy(env, chunk.group_dirs.data(), chunk.group_dirs.size()));
+    result.Set("groupDirEnds", copy_array<Napi::Uint32Array>(env, chunk.group_dir_ends));
     return result;
   }
 

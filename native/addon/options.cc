@@ -45,6 +45,15 @@ BulkSize bulk_size_of(const Napi::Object& options) {
   };
 }
 
+RowsOptions rows_options_of(const Napi::Object& options) {
+  const BulkSize size = bulk_size_of(options);
+  // Seconds that a double holds exactly; no file is as young as the last of them.
+  constexpr double kMost = 1ll << 53;
+  const double since = number_or(options, "strongSince", kMost, -kMost, kMost);
+  const int64_t second = since == kMost ? RowsOptions::kNothing : static_cast<int64_t>(std::floor(since));
+  return {size.chunk_bytes, size.pool_chunks, second};
+}
+
 Politeness politeness_of(const Napi::Object& options) {
   return {
       static_cast<int>(number_or(options, "scanNice", 0, 0, 19)),

@@ -9,6 +9,7 @@
 
 #include "base/filter.h"
 #include "base/politeness.h"
+#include "fustor/bulk_stream.h"
 
 namespace fustor {
 
@@ -25,6 +26,7 @@ struct BulkSize {
   uint32_t pool_chunks;
 };
 BulkSize bulk_size_of(const Napi::Object& options);
+RowsOptions rows_options_of(const Napi::Object& options);
 Politeness politeness_of(const Napi::Object& options);
 /** 0 = number of cores. */
 unsigned threads_of(const Napi::Object& options);

@@ -79,6 +79,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
                        {InstanceMethod<&WatchObject::start>("start"), InstanceMethod<&WatchObject::drain>("drain"),
                         InstanceMethod<&WatchObject::drain_raw>("drainRaw"), InstanceMethod<&WatchObject::recheck>("recheck"),
                         InstanceMethod<&WatchObject::resync>("resync"), InstanceMethod<&WatchObject::open_snapshot>("openSnapshot"),
+                        InstanceMethod<&WatchObject::open_changed>("openChanged"),
                         InstanceMethod<&WatchObject::open_audit>("openAudit"),
                         InstanceMethod<&WatchObject::status>("status"), InstanceMethod<&WatchObject::root_state>("rootState"),
                         InstanceMethod<&WatchObject::root_identity>("rootIdentity"),
@@ -154,13 +155,15 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
   }
 
   Napi::Value open_snapshot(const Napi::CallbackInfo& info) {
-    const BulkSize size = bulk_size_of(options_of(info[0]));
-    return wrap_bulk_stream(info.Env(), watcher_->open_snapshot(size.chunk_bytes, size.pool_chunks));
+    return wrap_bulk_stream(info.Env(), watcher_->open_snapshot(rows_options_of(options_of(info[0]))));
+  }
+
+  Napi::Value open_changed(const Napi::CallbackInfo& info) {
+    return wrap_bulk_stream(info.Env(), watcher_->open_changed(rows_options_of(options_of(info[0]))));
   }
 
   Napi::Value open_audit(const Napi::CallbackInfo& info) {
-    const BulkSize size = bulk_size_of(options_of(info[0]));
-    return wrap_bulk_stream(info.Env(), watcher_->open_audit(size.chunk_bytes, size.pool_chunks));
+    return wrap_bulk_stream(info.Env(), watcher_->open_audit(rows_options_of(options_of(info[0]))));
   }
 
   Napi::Value root_state(const Napi::CallbackInfo& info) {

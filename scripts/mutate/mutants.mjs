@@ -28,7 +28,6 @@ export const TARGETS = [
     "bulk/snapshot",
     "bulk/bulk-reader",
     "bulk/superseded",
-    "receiver/stale-rows",
     "session/scheduler",
     "session/session-state",
     "session/perform",

@@ -2,14 +2,23 @@
 import type { RowChunk } from "../sdk/index.ts";
 import type { NativeChunk, NativeScan } from "./scan.ts";
 
+/** The key of a group's directory; decoded when it is asked for, which is seldom. */
+function directoryAt({ groupDirs, groupDirEnds }: NativeChunk, group: number): string {
+  const text = groupDirs.toString("utf8", groupDirEnds[group - 1] ?? 0, groupDirEnds[group]);
+  if (text === "") return "/";
+  return text.includes("\\") ? (JSON.parse(`"${text}"`) as string) : text;
+}
+
 function rowChunk(scan: NativeScan, chunk: NativeChunk): RowChunk {
   let released = false;
   return {
     rowCount: chunk.rowCount,
     buffer: chunk.buffer,
     rowOffsets: chunk.rowOffsets,
+    rowFlags: chunk.rowFlags,
     groupFirstRow: chunk.groupFirstRow,
     groupSequence: chunk.groupSequence,
+    groupContainer: (group) => directoryAt(chunk, group),
     // At a second call the slot may hold another chunk.
     release() {
       if (released) return;

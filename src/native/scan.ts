@@ -31,6 +31,15 @@ export interface BulkOptions {
   readonly poolChunks?: number;
 }
 
+/** For the bulk rows of a watch. */
+export interface RowsOptions extends BulkOptions {
+  /**
+   * Epoch second. Rows carry `RowFlag.strong` (sdk) when the entry, or a directory above it, was changed since by its
+   * ctime. In an audit only a change counts that the modification time does not show.
+   */
+  readonly strongSince?: number;
+}
+
 /** Bounds of scans and watches. */
 export interface BoundOptions {
   /**
@@ -70,8 +79,14 @@ export interface NativeChunk {
   readonly buffer: Buffer;
   readonly rowCount: number;
   readonly rowOffsets: Uint32Array;
+  /** Bits of `RowFlag` (sdk), a byte for each row. */
+  readonly rowFlags: Uint8Array;
   readonly groupFirstRow: Uint32Array;
   readonly groupSequence: Float64Array;
+  /** The wire paths of the groups' directories with JSON escapes, one after the other; "" is the root's. */
+  readonly groupDirs: Buffer;
+  /** Where each of them ends. */
+  readonly groupDirEnds: Uint32Array;
 }
 
 export interface ScanError {

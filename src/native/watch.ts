@@ -1,5 +1,5 @@
 /** Watches: what crosses between C++ and JavaScript. See addon.ts. */
-import type { BoundOptions, BulkOptions, FilterOptions, NativeScan, ThrottlingOptions } from "./scan.ts";
+import type { BoundOptions, FilterOptions, NativeScan, RowsOptions, ThrottlingOptions } from "./scan.ts";
 
 /** Throttling applies to tree walks; realtime changes are never throttled. */
 export interface WatchOptions extends FilterOptions, ThrottlingOptions, BoundOptions {
@@ -158,13 +158,15 @@ export interface NativeWatch {
   /** Lists the whole tree again (differences come out as changes). */
   resync(reason: string): void;
   /** The rows of the whole tree from the table, each directory once this tree walk has listed it. */
-  openSnapshot(options: BulkOptions): NativeScan;
+  openSnapshot(options: RowsOptions): NativeScan;
+  /** As `openSnapshot`, but only the rows with `RowFlag.strong`. */
+  openChanged(options: RowsOptions): NativeScan;
   /**
    * The rows of the whole tree behind a tree walk of its own that lists and stats everything once more: each
    * directory's row before the rows of what lies in it, with `audit_skipped` when it could not be listed to its end;
    * files with `parent_path` and `parent_mtime`.
    */
-  openAudit(options: BulkOptions): NativeScan;
+  openAudit(options: RowsOptions): NativeScan;
   status(): WatchStatus;
   /** Root and reason of the status only: cheap. */
   rootState(): Pick<WatchStatus, "root" | "reason"> & {

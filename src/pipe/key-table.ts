@@ -1,7 +1,7 @@
 import { parentKey } from "../sdk/parent-key.ts";
 
-/** The directory a key lies in; "" for the root and for keys without a directory. */
-export const directoryOf = (key: string): string => parentKey(key) ?? "";
+/** The directory a key lies in; the root lies in itself, and "" stands for keys without a directory. */
+export const directoryOf = (key: string): string => parentKey(key) ?? (key === "/" ? "/" : "");
 
 /** Keys with a number each, grouped by directory so that a whole directory can be asked about at once. */
 export class KeyTable {

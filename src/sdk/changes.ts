@@ -56,6 +56,14 @@ export interface ChangeBatch {
   readonly lagMs: number;
 }
 
+/** Bits of {@link RowChunk.rowFlags}. */
+export const RowFlag = {
+  /** The receiver may hold something of this key that it takes for newer: the row is to be sent in a form that wins. */
+  strong: 1,
+  /** The row of a container that was not read to its end (`audit_skipped`). Never strong. */
+  skipped: 2,
+} as const;
+
 /**
  * Rows in bulk: one buffer of JSON objects separated by single commas. A source that is no native engine makes them
  * with `encodeRows`.
@@ -72,10 +80,17 @@ export interface RowChunk {
    * unused.
    */
   readonly rowOffsets: Uint32Array;
-  /** First row of each group; a group is a run of rows read together from one directory. Ascending, the first is 0. */
+  /** Bits of {@link RowFlag}, a byte for each row. */
+  readonly rowFlags: Uint8Array;
+  /** First row of each group; a group is a run of rows read together from one container. Ascending, the first is 0. */
   readonly groupFirstRow: Uint32Array;
   /** Per group the source's clock just before its first row was read. */
   readonly groupSequence: Float64Array;
+  /**
+   * Key of the container that the rows of a group lie in, for fs the path of a directory; the root lies in itself, and
+   * "" is for keys that lie in none. Undefined when the rows have no `path`.
+   */
+  groupContainer(group: number): string | undefined;
   /** The table that all rows of the chunk belong to; absent: the one of the driver. */
   readonly table?: string;
   release(): void;

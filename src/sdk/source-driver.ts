@@ -6,7 +6,15 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
-export interface AuditOptions extends CallOptions {
+export interface SnapshotOptions extends CallOptions {
+  /**
+   * Epoch second. Rows carry {@link RowFlag.strong} when the entry or a container above it was changed since, by a time
+   * that no program can set back (`ctime`). Absent: none does.
+   */
+  readonly strongSince?: number;
+}
+
+export interface AuditOptions extends SnapshotOptions {
   /** Resolves when the receiver took the first chunk; never, when it does not come to that. */
   readonly opened: Promise<void>;
 }
@@ -88,7 +96,13 @@ export interface SourceDriver {
   getMessageIterator(startPosition: number, options: CallOptions): MessageStream;
 
   /** Everything there is, as rows, concurrent with the live stream. Waits while the source is starting. */
-  getSnapshotIterator(options: CallOptions): BulkRows;
+  getSnapshotIterator(options: SnapshotOptions): BulkRows;
+
+  /**
+   * As {@link getSnapshotIterator}, but only the rows that are strong. Absent: the pipe reads a whole snapshot and
+   * leaves out the others.
+   */
+  changedSince?(second: number, options: CallOptions): BulkRows;
 
   /**
    * Everything there is, for an audit: Fusion removes what it holds in a container of the audit when
@@ -96,6 +110,8 @@ export interface SourceDriver {
    *
    *   - The first chunk holds the root's row alone; everything else is read after `opened` resolved.
    *   - A container's row precedes those of its children. One that could not be read to its end carries `audit_skipped: true`.
+   *   - Strong are only rows of changes that the modification time does not show (a rename, restored times), and what
+   *     lies below a container that was changed so.
    *   - Rows that differ from what was reported last come as live changes, too.
    *   - Unless everything was covered the iteration throws (FUSTOR_SOURCE_UNAVAILABLE, retryable); it never just ends.
    *

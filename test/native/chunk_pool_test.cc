@@ -11,7 +11,7 @@ using namespace fustor;
 TEST("rows are found by their offsets") {
   ChunkPool pool(1, 1);
   Chunk* chunk = pool.acquire();
-  chunk->begin_group(7);
+  chunk->begin_group(7, "/d");
   for (const char* row : {"{}", "{\"a\":1}", "[]"}) chunk->append(row);
   CHECK_EQ(chunk->rows, 3u);
   REQUIRE_EQ(chunk->row_offsets.size(), 4u);
@@ -24,14 +24,17 @@ TEST("rows are found by their offsets") {
 TEST("a group that got no row leaves no trace") {
   ChunkPool pool(1, 1);
   Chunk* chunk = pool.acquire();
-  chunk->begin_group(1);
-  chunk->begin_group(2);
+  chunk->begin_group(1, "/left out");
+  chunk->begin_group(2, "/d");
   chunk->append("a");
-  chunk->append("b");
-  chunk->begin_group(3);
-  chunk->append("c");
+  chunk->append("b", kStrongRow);
+  chunk->begin_group(3, "");
+  chunk->append("c", kSkippedRow);
   CHECK(chunk->group_first_row == (std::vector<uint32_t>{0, 2}));
   CHECK(chunk->group_sequence == (std::vector<double>{2, 3}));
+  CHECK_EQ(chunk->group_dirs, "/d");
+  CHECK(chunk->group_dir_ends == (std::vector<uint32_t>{2, 2}));
+  CHECK(chunk->row_flags == (std::vector<uint8_t>{0, kStrongRow, kSkippedRow}));
 }
 
 TEST("a row fits exactly up to the capacity") {
@@ -49,8 +52,8 @@ TEST("a chunk comes back empty, over the same memory") {
   ChunkPool pool(1, 1);
   Chunk* chunk = pool.acquire();
   const char* memory = chunk->data;
-  chunk->begin_group(1);
-  chunk->append("a");
+  chunk->begin_group(1, "/d");
+  chunk->append("a", kStrongRow);
   pool.release(chunk->slot);
   chunk = pool.acquire();
   CHECK(chunk->data == memory);
@@ -58,6 +61,7 @@ TEST("a chunk comes back empty, over the same memory") {
   CHECK_EQ(chunk->rows, 0u);
   CHECK(chunk->row_offsets == std::vector<uint32_t>{0});
   CHECK(chunk->group_first_row.empty() && chunk->group_sequence.empty());
+  CHECK(chunk->row_flags.empty() && chunk->group_dirs.empty() && chunk->group_dir_ends.empty());
 }
 
 TEST("releasing twice, or what never was, does not make two chunks of one") {

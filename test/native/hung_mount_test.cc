@@ -58,7 +58,7 @@ struct AuditRows {
 
 AuditRows take_audit(Watch& watch, Clock::duration patience = kPatience) {
   AuditRows audit;
-  const auto stream = watch.engine->open_audit(1 << 16, 4);
+  const auto stream = watch.engine->open_audit({1 << 16, 4});
   fustor::Poll last = fustor::Poll::pending;
   watch.until(
       [&] {

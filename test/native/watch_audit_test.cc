@@ -16,7 +16,7 @@ using Rows = std::vector<JsonReader::Members>;
 
 /** All rows in order; empty when the audit does not end well. */
 Rows audit(Watch& watch, size_t chunk_bytes = 1 << 20, uint32_t chunks = 4) {
-  const auto stream = watch.engine->open_audit(chunk_bytes, chunks);
+  const auto stream = watch.engine->open_audit({chunk_bytes, chunks});
   Rows rows;
   fustor::Poll last = fustor::Poll::pending;
   const bool ended = watch.until([&] {
@@ -127,7 +127,7 @@ TEST("an audit asked for while a pass runs lists everything again after it") {
   });
   watch.engine->start();
   REQUIRE(watch.until([&] { return armed >= 3; }));
-  const auto stream = watch.engine->open_audit(1 << 20, 4);
+  const auto stream = watch.engine->open_audit({1 << 20, 4});
   place.write("a/f", "written after a was armed, and nobody told");
   go = true;
   CHECK(watch.take(*stream));

@@ -39,7 +39,7 @@ EACH_ENGINE("a closed engine keeps no descriptor and no table, whoever still hol
   const auto before = open_files();
   Watch watch(place.config(engine));
   REQUIRE(watch.begin());
-  const auto snapshot = watch.engine->open_snapshot(4096, 2);
+  const auto snapshot = watch.engine->open_snapshot({4096, 2});
   place.write("a/b/g");
   CHECK(watch.until([&] { return watch.view.count("update", "/a/b/g") > 0; }));
   const auto entries = watch.engine->status().entries;
@@ -52,7 +52,7 @@ EACH_ENGINE("a closed engine keeps no descriptor and no table, whoever still hol
   watch.engine->resync("after the end");
   watch.engine->confirm_root();
   CHECK(!watch.take_snapshot());
-  CHECK(!watch.take(*watch.engine->open_audit(4096, 2)));
+  CHECK(!watch.take(*watch.engine->open_audit({4096, 2})));
   watch.engine->close();
   CHECK_EQ(listed(open_files()), listed(before));
 }

@@ -246,6 +246,10 @@ class View {
       const std::string_view text(chunk.data + chunk.row_offsets[i], chunk.row_offsets[i + 1] - 1 - chunk.row_offsets[i]);
       const JsonReader::Members members = JsonReader(text).object();
       const std::string key = member(members, "path");
+      if (key.substr(0, key.rfind('/')) != directory_of(chunk, group)) {
+        std::printf("in the wrong group: %s\n", key.c_str());
+        std::abort();
+      }
       if (!superseded(key, static_cast<uint64_t>(chunk.group_sequence.at(group)))) rows[key] = row_of(members, "");
     }
   }
@@ -263,6 +267,11 @@ class View {
   }
 
  private:
+  static std::string directory_of(const fustor::Chunk& chunk, size_t group) {
+    const size_t begin = group == 0 ? 0 : chunk.group_dir_ends.at(group - 1);
+    const std::string text = chunk.group_dirs.substr(begin, chunk.group_dir_ends.at(group) - begin);
+    return member(JsonReader("{\"directory\":\"" + text + "\"}").object(), "directory");
+  }
   void apply(const Change& change) {
     touched_[change.key] = change.sequence;
     if (change.op == "update") {
@@ -377,7 +386,7 @@ class Watch {
 
   /** Takes a whole snapshot into the view beside the changes; false when it does not end well. */
   bool take_snapshot(size_t chunk_bytes = 1 << 20, uint32_t chunks = 4) {
-    const auto stream = engine->open_snapshot(chunk_bytes, chunks);
+    const auto stream = engine->open_snapshot({chunk_bytes, chunks});
     return take(*stream);
   }
   bool take(fustor::BulkStream& stream, Clock::duration patience = kPatience) {

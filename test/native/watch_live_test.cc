@@ -289,7 +289,7 @@ EACH_ENGINE("closing while everything is busy ends at once") {
     });
     const size_t wanted = static_cast<size_t>(round) * 20;
     watch.until([&] { return watch.engine->status().directories > wanted; });
-    const auto snapshot = watch.engine->open_snapshot(1, 1);
+    const auto snapshot = watch.engine->open_snapshot({1, 1});
     watch.engine->resync("test");
     const auto begun = Clock::now();
     watch.engine->close();

@@ -62,7 +62,7 @@ TEST("a limit on entries a second slows the first pass, and a change made meanwh
   Watch watch(config);
   const auto begin = Clock::now();
   watch.engine->start();
-  const auto snapshot = watch.engine->open_snapshot(1 << 20, 4);
+  const auto snapshot = watch.engine->open_snapshot({1 << 20, 4});
   REQUIRE(watch.until([&] { return snapshot->summary().rows > 200; }));
   place.write("made while the pass runs");
   CHECK(watch.until([&] { return watch.view.last("/made while the pass runs") != nullptr; }));

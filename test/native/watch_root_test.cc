@@ -245,7 +245,7 @@ TEST("an audit fails while most of the tree is held as missing, as it would say 
   Unheard place(600'000);
   Watch& watch = *place.watch;
   for (const auto& entry : fs::directory_iterator(place.root)) fs::remove_all(entry.path());
-  CHECK(!watch.take(*watch.engine->open_audit(1 << 20, 4)));
+  CHECK(!watch.take(*watch.engine->open_audit({1 << 20, 4})));
   CHECK(watch.until([&] { return watch.engine->status().held_deletes == 300; }));
   CHECK_EQ(deletes(watch.view), 0u);
 }

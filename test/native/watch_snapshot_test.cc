@@ -58,7 +58,7 @@ TEST("a directory's own row is right although the snapshot copied it before the 
   pass.make("d");
   pass.write("f");
   pass.begin("d");
-  const auto snapshot = pass.watch->engine->open_snapshot(1 << 20, 4);
+  const auto snapshot = pass.watch->engine->open_snapshot({1 << 20, 4});
   REQUIRE(pass.watch->until([&] { return snapshot->summary().rows >= 3; }));  // the root, d and f
   pass.write("d/new");  // d's row is older than this, and d is not listed yet
   pass.release();
@@ -75,7 +75,7 @@ TEST("a directory that takes the place of a deleted one in the table is in the s
   pass.begin("held");
   Watch& watch = *pass.watch;
   REQUIRE(watch.until([&] { return pass.source->watched() == 7; }));
-  const auto snapshot = watch.engine->open_snapshot(1 << 20, 4);
+  const auto snapshot = watch.engine->open_snapshot({1 << 20, 4});
   REQUIRE(watch.until([&] { return snapshot->summary().rows >= 7 && watch.engine->status().queue_depth == 0; }));
   std::vector<ScriptedEvent> events;
   for (int i = 0; i < 5; i++) {
@@ -101,7 +101,7 @@ TEST("what was made during a pass is in a snapshot that joins that pass later") 
   pass.source->tell({{pass.id(""), IN_CREATE | IN_ISDIR, "made"}});
   REQUIRE(watch.until([&] { return watch.view.rows.contains("/made/below/f"); }));
   watch.view = View();  // another consumer, who knows nothing of that
-  const auto snapshot = watch.engine->open_snapshot(1 << 20, 4);
+  const auto snapshot = watch.engine->open_snapshot({1 << 20, 4});
   REQUIRE(watch.until([&] { return snapshot->summary().rows >= 4; }));  // the root and what is in it
   pass.release();
   CHECK(watch.take(*snapshot));
@@ -121,7 +121,7 @@ TEST("a directory that was deleted while the snapshot waited for room leaves no 
   Watch watch(place.config());
   watch.engine->start();
   REQUIRE(watch.until([&] { return watch.available(); }));
-  const auto snapshot = watch.engine->open_snapshot(1, 1);  // one chunk of the least size
+  const auto snapshot = watch.engine->open_snapshot({1, 1});  // one chunk of the least size
   fustor::Chunk* chunk = nullptr;
   REQUIRE(watch.until([&] { return snapshot->poll_next(chunk) == fustor::Poll::chunk; }));
   for (int i = 0; i < 12; i++) place.remove("small" + std::to_string(i));
@@ -144,7 +144,7 @@ TEST("snapshots that are dropped at any moment do not stop the engine") {
   REQUIRE(watch.begin());
   std::atomic<bool> stop{false};
   std::thread opener([&] {
-    while (!stop) watch.engine->open_snapshot(1, 2);
+    while (!stop) watch.engine->open_snapshot({1, 2});
   });
   for (uint64_t wanted = 1; wanted <= 5; wanted++) {
     watch.engine->resync("test");
@@ -168,7 +168,7 @@ TEST("rows and changes end equal to the disk when directories move and vanish un
     Watch watch(place.config());
     watch.engine->start();
     REQUIRE(watch.until([&] { return watch.engine->status().directories > 5; }));
-    const auto snapshot = watch.engine->open_snapshot(1, 2);
+    const auto snapshot = watch.engine->open_snapshot({1, 2});
     for (int i = 0; i < 60; i++) {
       const std::string base = "d" + std::to_string(i % 6) + "/e" + std::to_string(i);
       if (i % 4 == 0) place.remove(base);
@@ -189,7 +189,7 @@ TEST("a snapshot fails when the watch is closed under it") {
   Watch watch(place.config());
   watch.engine->start();
   REQUIRE(watch.until([&] { return watch.available(); }));
-  const auto snapshot = watch.engine->open_snapshot(1, 1);
+  const auto snapshot = watch.engine->open_snapshot({1, 1});
   fustor::Chunk* chunk = nullptr;
   REQUIRE(watch.until([&] { return snapshot->poll_next(chunk) == fustor::Poll::chunk; }));
   watch.engine->close();
@@ -208,7 +208,7 @@ TEST("what comes and goes in a directory while nobody drains a snapshot of it do
   for (int i = 0; i < 3000; i++) place.write("a rather long name that fills the only chunk " + std::to_string(i));
   Watch watch(place.config());
   REQUIRE(watch.begin());
-  const auto stalled = watch.engine->open_snapshot(64 << 10, 1);
+  const auto stalled = watch.engine->open_snapshot({64 << 10, 1});
   fustor::Chunk* first = nullptr;
   REQUIRE(watch.until([&] { return stalled->poll_next(first) == fustor::Poll::chunk; }));
   const std::string name(200, 'x');

@@ -13,7 +13,9 @@ import {
   FustorError,
   type MessageStream,
   type RescanOptions,
+  type Row,
   type RowChunk,
+  type SnapshotOptions,
   type SourceAvailability,
   type SourceDriver,
   type SourceStatus,
@@ -32,11 +34,17 @@ export interface FakeSourceOptions {
   readonly keepsHistory?: boolean;
   /** Directories can be told again. Default false: whatever is lost needs a snapshot. */
   readonly rescans?: boolean;
+  /** It finds what was changed since a second without reading everything. Default false. */
+  readonly findsChanges?: boolean;
+  /** Further columns of rows in bulk, which no part of the agent knows. They come before all others. */
+  readonly furtherColumns?: Row;
 }
 
 const parentOf = (path: string): string => parentKey(path) ?? "";
 const isBelow = (path: string, directory: string): boolean =>
   path !== directory && path.startsWith(directory === "/" ? "/" : `${directory}/`);
+
+type IsStrong = (row: Row) => boolean;
 
 export class FakeSource implements SourceDriver {
   readonly schema = "fs";
@@ -45,6 +53,7 @@ export class FakeSource implements SourceDriver {
   readonly uri = "/fake";
 
   readonly rescan?: NonNullable<SourceDriver["rescan"]>;
+  readonly changedSince?: NonNullable<SourceDriver["changedSince"]>;
   /** The directories of each rescan that was begun. */
   readonly rescanned: (readonly string[])[] = [];
 
@@ -66,6 +75,7 @@ export class FakeSource implements SourceDriver {
   readonly streams: number[] = [];
   snapshots = 0;
   audits = 0;
+  restatements = 0;
   /** Directories that cannot be listed. */
   readonly unlistable = new Set<string>();
   /** Chunks released twice or after the source forgot them: always a defect of the consumer. */
@@ -78,10 +88,13 @@ export class FakeSource implements SourceDriver {
       directoryPauseMs: 0,
       keepsHistory: false,
       rescans: false,
+      findsChanges: false,
+      furtherColumns: {},
       ...options,
     };
     this.#set("/", 0, 1_700_000_000, true);
     if (this.#options.rescans) this.rescan = (directories, call) => this.#rescan(directories, call);
+    if (this.#options.findsChanges) this.changedSince = (second, call) => this.#changedSince(second, call);
   }
 
   /** Path -> row of everything there is, the root included. */
@@ -149,13 +162,25 @@ export class FakeSource implements SourceDriver {
     return { batches: this.#batches(options.signal), positionLost: !this.#options.keepsHistory };
   }
 
-  getSnapshotIterator(options: CallOptions): BulkRows {
+  getSnapshotIterator({ signal, strongSince = Number.POSITIVE_INFINITY }: SnapshotOptions): BulkRows {
     this.snapshots++;
     let rows = 0;
     const count = (added: number): void => {
       rows += added;
     };
-    return { chunks: this.#chunks(options.signal, count), progress: () => ({ rows }) };
+    const isStrong = this.#strong(({ created_time: created }) => created >= strongSince);
+    return { chunks: this.#chunks(signal, count, isStrong), progress: () => ({ rows }) };
+  }
+
+  #changedSince(second: number, { signal }: CallOptions): BulkRows {
+    this.restatements++;
+    const isStrong = this.#strong(({ created_time: created }) => created >= second);
+    let rows = 0;
+    const count = (added: number): void => {
+      rows += added;
+    };
+    const changed = [...this.#tree.values()].filter(isStrong);
+    return { chunks: this.#inChunks(changed, this.#sequence, signal, count, isStrong), progress: () => ({ rows }) };
   }
 
   getAuditIterator(options: AuditOptions): BulkRows {
@@ -239,7 +264,18 @@ export class FakeSource implements SourceDriver {
     });
   }
 
-  async *#chunks(signal: AbortSignal, count: (rows: number) => void): AsyncGenerator<RowChunk> {
+  /** Whether the row or a directory above it was changed so; the root does not count. */
+  #strong(isChanged: (row: FsRow) => boolean): IsStrong {
+    return ({ path }) => {
+      for (let at = String(path); at !== "/"; at = parentOf(at)) {
+        const row = this.#tree.get(at);
+        if (row !== undefined && isChanged(row)) return true;
+      }
+      return false;
+    };
+  }
+
+  async *#chunks(signal: AbortSignal, count: (rows: number) => void, isStrong: IsStrong): AsyncGenerator<RowChunk> {
     let chunks = 0;
     for await (const { rows, sequences } of this.#groups(signal)) {
       for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
@@ -248,7 +284,7 @@ export class FakeSource implements SourceDriver {
         this.#throwIfFaulty(chunks++);
         const part = rows.slice(from, from + this.#options.chunkRows);
         count(part.length);
-        yield this.#chunk(part, sequences);
+        yield this.#chunk(part, sequences, isStrong);
       }
     }
     this.#throwIfFaulty(chunks);
@@ -282,8 +318,12 @@ export class FakeSource implements SourceDriver {
     }
   }
 
-  async *#auditChunks({ signal, opened }: AuditOptions, count: (rows: number) => void): AsyncGenerator<RowChunk> {
+  async *#auditChunks(
+    { signal, opened, strongSince = Number.POSITIVE_INFINITY }: AuditOptions,
+    count: (rows: number) => void,
+  ): AsyncGenerator<RowChunk> {
     let chunks = 0;
+    const isStrong = this.#strong((row) => row.created_time >= strongSince && row.modified_time < row.created_time);
     this.#throwIfFaulty(chunks++);
     count(1);
     yield this.#chunk([this.#tree.get("/") as FsRow], ++this.#sequence);
@@ -305,7 +345,7 @@ export class FakeSource implements SourceDriver {
         this.#throwIfFaulty(chunks++);
         const part = rows.slice(from, from + this.#options.chunkRows);
         count(part.length);
-        yield this.#chunk(part, sequence);
+        yield this.#chunk(part, sequence, isStrong);
       }
       await new Promise((resolve) => setTimeout(resolve, this.#options.directoryPauseMs));
     }
@@ -355,6 +395,7 @@ export class FakeSource implements SourceDriver {
     sequence: number,
     signal: AbortSignal,
     count: (rows: number) => void,
+    isStrong?: IsStrong,
   ): AsyncGenerator<RowChunk> {
     for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
       while (this.#chunksOut >= this.#options.poolChunks && !signal.aborted) await this.#poolFreed(signal);
@@ -362,7 +403,7 @@ export class FakeSource implements SourceDriver {
       this.#throwIfFaulty(from / this.#options.chunkRows);
       const part = rows.slice(from, from + this.#options.chunkRows);
       count(part.length);
-      yield this.#chunk(part, sequence);
+      yield this.#chunk(part, sequence, isStrong);
     }
   }
 
@@ -373,10 +414,14 @@ export class FakeSource implements SourceDriver {
     });
   }
 
-  #chunk(rows: readonly FsRow[], sequence: number): RowChunk {
+  #chunk(rows: readonly FsRow[], sequence: number, isStrong: IsStrong = () => false): RowChunk {
     this.#chunksOut++;
     let released = false;
-    const chunk = encodeRows(rows, { sequence });
+    const { furtherColumns } = this.#options;
+    const chunk = encodeRows(
+      rows.map((row) => ({ ...furtherColumns, ...row })),
+      { sequence, isStrong },
+    );
     const release = (): void => {
       if (released) this.wrongReleases++;
       released = true;

@@ -11,8 +11,10 @@ export function chunkOf(texts: readonly string[]): RowChunk {
     rowCount: texts.length,
     buffer: Buffer.from(`${texts.join(",")}#`),
     rowOffsets,
+    rowFlags: new Uint8Array(texts.length),
     groupFirstRow: Uint32Array.of(0),
     groupSequence: Float64Array.of(1),
+    groupContainer: () => undefined,
     release: () => undefined,
   };
 }

@@ -34,6 +34,21 @@ struct ScanSummary {
   static constexpr size_t kMostErrors = 100;
 };
 
+/** How a watch hands out rows in bulk. */
+struct RowsOptions {
+  static constexpr int64_t kNothing = INT64_MAX;
+
+  size_t chunk_bytes;
+  uint32_t pool_chunks;
+  /**
+   * Epoch second. A row carries kStrongRow when its entry was changed since by its ctime, which no program can set
+   * back, or when a directory above it was: a directory that was moved takes along entries whose own times say nothing
+   * of it. In an audit only a change counts that the mtime does not show, for the receiver takes such a row for an old
+   * one. The root does not count as changed.
+   */
+  int64_t strong_since = kNothing;
+};
+
 enum class Poll { chunk, pending, end, failed };
 
 /**

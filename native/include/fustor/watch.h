@@ -161,7 +161,7 @@ struct LiveBatch {
  * held.
  *
  * Errors are values: an unavailable root is a state, trouble with one directory is counted in `status`.
- * std::system_error comes out of `start`, `open_snapshot` and `open_audit` when the kernel grants no thread.
+ * std::system_error comes out of `start` and of each method that opens a stream when the kernel grants no thread.
  */
 class Watcher {
  public:
@@ -202,7 +202,13 @@ class Watcher {
    * that is running or takes one that ended within the last minute; otherwise it begins a new one. Errors:
    * BulkStream::root_error. The stream keeps the engine alive.
    */
-  virtual std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) = 0;
+  virtual std::shared_ptr<BulkStream> open_snapshot(const RowsOptions& options) = 0;
+
+  /**
+   * As open_snapshot, but only the rows with kStrongRow: what was changed since that second, and what lies below a
+   * directory that was.
+   */
+  virtual std::shared_ptr<BulkStream> open_changed(const RowsOptions& options) = 0;
 
   /**
    * Rows for a comparison with what the receiver holds. A tree walk of its own lists every directory and stats every
@@ -210,7 +216,7 @@ class Watcher {
    * first, with `audit_skipped` when the directory could not be listed to its end; rows of files carry `parent_path`
    * and `parent_mtime`. The walk begins when the one that is running has ended. Errors and life as of `open_snapshot`.
    */
-  virtual std::shared_ptr<BulkStream> open_audit(size_t chunk_bytes, uint32_t pool_chunks) = 0;
+  virtual std::shared_ptr<BulkStream> open_audit(const RowsOptions& options) = 0;
 
   /**
    * Everything there is to know. What takes a walk over the table (`table_bytes`, `unwatched`, `unreadable`) is up to

@@ -10,13 +10,19 @@ namespace {
 constexpr size_t kLongRow = 96 << 10;
 }  // namespace
 
-void Chunk::begin_group(uint64_t sequence) {
-  if (!group_first_row.empty() && group_first_row.back() == rows) {
-    group_sequence.back() = static_cast<double>(sequence);
-    return;
-  }
+void Chunk::begin_group(uint64_t sequence, std::string_view json_dir) {
+  if (!group_first_row.empty() && group_first_row.back() == rows) drop_last_group();
   group_first_row.push_back(rows);
   group_sequence.push_back(static_cast<double>(sequence));
+  group_dirs.append(json_dir);
+  group_dir_ends.push_back(static_cast<uint32_t>(group_dirs.size()));
+}
+
+void Chunk::drop_last_group() {
+  group_first_row.pop_back();
+  group_sequence.pop_back();
+  group_dir_ends.pop_back();
+  group_dirs.resize(group_dir_ends.empty() ? 0 : group_dir_ends.back());
 }
 
 void Chunk::grow(size_t least) {
@@ -28,12 +34,13 @@ void Chunk::grow(size_t least) {
   memory.push_back(std::move(larger));
 }
 
-void Chunk::append(std::string_view row) {
+void Chunk::append(std::string_view row, uint8_t flags) {
   if (!fits(row.size())) grow(used + row.size() + 1);
   std::memcpy(data + used, row.data(), row.size());
   used += row.size();
   data[used++] = ',';
   row_offsets.push_back(static_cast<uint32_t>(used));
+  row_flags.push_back(flags);
   rows++;
 }
 
@@ -41,8 +48,11 @@ void Chunk::clear() {
   used = 0;
   rows = 0;
   row_offsets.assign(1, 0);
+  row_flags.clear();
   group_first_row.clear();
   group_sequence.clear();
+  group_dirs.clear();
+  group_dir_ends.clear();
 }
 
 ChunkPool::ChunkPool(size_t chunk_bytes, uint32_t chunks) {

@@ -129,7 +129,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     Chunk* chunk = nullptr;
     uint64_t sequence = 0;  // of the group being written
     std::string row;
-    std::string json_dir;
+    std::string json_dir;   // in which the rows of the group lie
     ScanSummary counts;
     uint32_t unpaid = 0;  // rows
     SureMeter meter;
@@ -376,6 +376,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     if (cancelled_) return;
     hand.sequence = next_sequence();
     hand.row.clear();
+    hand.json_dir.clear();
     if (path.empty()) {
       append_root_row(hand.row, root_stat_);
       hand.counts.directories++;
@@ -405,9 +406,8 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     if (error != 0) return fail(hand, path, error, "open");
     const bool leaves = !config_.cross_mounts && ask(hand, [&] { return leaves_file_system(root, parent) ? EXDEV : 0; }) != 0;
     if (hand.hangs.is_abandoned() || leaves || !wants_whole(path, stat.kind)) return;
-    std::string json_dir;
-    append_json_dir(parent, json_dir);
-    append_fs_row(hand.row, json_dir, name, stat, AtomicFlag::absent);
+    append_json_dir(parent, hand.json_dir);
+    append_fs_row(hand.row, hand.json_dir, name, stat, AtomicFlag::absent);
     append(hand, true);
     count(hand.counts, stat.kind);
     const bool enter = config_.recursive && stat.kind == EntryKind::directory;
@@ -655,7 +655,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     if (new_chunk) hand.chunk = pool_.acquire(&waited);
     if (waited) hand.meter.restart();
     if (hand.chunk == nullptr) return false;
-    if (new_chunk || new_group) hand.chunk->begin_group(hand.sequence);
+    if (new_chunk || new_group) hand.chunk->begin_group(hand.sequence, hand.json_dir);
     hand.chunk->append(hand.row);
     hand.counts.rows++;
     hand.counts.bytes += hand.row.size() + 1;

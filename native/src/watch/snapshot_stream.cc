@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/json_row.h"
 #include "fustor/clock.h"
@@ -21,10 +22,19 @@ void set(std::vector<bool>& bits, DirId id) {
 void clear(std::vector<bool>& bits, DirId id) {
   if (id < bits.size()) bits[id] = false;
 }
+
+/** As a rename, a restore or a new mode leaves it: a write sets both times to the same moment. */
+bool is_changed_after_mtime(const Entry& entry) {
+  return std::pair(entry.mtime_sec, entry.mtime_nsec) < std::pair(entry.ctime_sec, entry.ctime_nsec);
+}
 }  // namespace
 
-SnapshotStream::SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, size_t chunk_bytes, uint32_t pool_chunks)
-    : engine_(std::move(engine)), purpose_(purpose), pool_(chunk_bytes, pool_chunks), begun_ns_(monotonic_ns()) {}
+SnapshotStream::SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, const RowsOptions& options)
+    : engine_(std::move(engine)),
+      purpose_(purpose),
+      strong_since_(options.strong_since),
+      pool_(options.chunk_bytes, options.pool_chunks),
+      begun_ns_(monotonic_ns()) {}
 
 SnapshotStream::~SnapshotStream() {
   cancel();
@@ -69,6 +79,7 @@ void SnapshotStream::forget(DirId id) {
   clear(offered_, id);
   clear(visited_, id);
   clear(settled_, id);
+  clear(strong_, id);
 }
 
 void SnapshotStream::slots_move(DirId id) {
@@ -130,7 +141,10 @@ bool SnapshotStream::gather(Slice& slice) {
     while (!cancelled_ && pending_.empty() && purpose_ == RowsFor::audit && offer_rest(lock));
   }
   if (cancelled_ || (reading_ == kNoDir && pending_.empty())) return false;
-  while (slice.entries.size() + slice.pieces.size() < kSliceRows && (reading_ != kNoDir || !pending_.empty())) {
+  const auto has_room = [&slice] {
+    return slice.entries.size() + slice.pieces.size() < kSliceRows && slice.looks < kSliceLooks;
+  };
+  while (has_room() && (reading_ != kNoDir || !pending_.empty())) {
     if (reading_ == kNoDir) {
       begin_reading(pending_.front());
       pending_.pop_front();
@@ -170,7 +184,9 @@ void SnapshotStream::begin_reading(DirId id) {
   TreeTable& table = engine_->table_;
   // A directory that waits for the other half of a rename has no path. When it turns up, its rows come as changes.
   if (!table.valid(id) || !table.reachable(id)) return;
-  if (!table.at(id).listed && purpose_ == RowsFor::snapshot) return;
+  if (!table.at(id).listed && purpose_ != RowsFor::audit) return;
+  // It may have come after the directory above it was copied.
+  if (id != kRootDir && test(strong_, table.at(id).parent)) set(strong_, id);
   table.at(id).readers++;
   reading_ = id;
   slot_ = 0;
@@ -186,41 +202,66 @@ void SnapshotStream::copy_piece(Slice& slice) {
   TreeTable& table = engine_->table_;
   const DirId id = reading_;
   if (slot_ > 0 && !(table.valid(id) && table.reachable(id))) return stop_reading();
-  Piece piece{engine_->json_dir(id), next_sequence(), {}, 0, {}};
+  Piece piece{{}, next_sequence(), {}, 0, {}};
   if (slot_ == 0) piece.own = own_row(id);
   if (purpose_ == RowsFor::audit) {
     const FileStat own = engine_->own_entry(id).to_stat();
     piece.listed_at = own.mtime;
   }
-  const Directory& directory = table.at(id);
-  const std::vector<Entry>& slots = directory.slots();
-  for (; slot_ < slots.size() && slice.entries.size() < kSliceRows; slot_++) {
-    if (slots[slot_].flags & kDead) continue;
-    // A directory's row comes before its own children instead. An entry that the walk missed has no row: the second
-    // look will report its delete.
-    if (purpose_ == RowsFor::audit && (slots[slot_].child != kNoDir || (slots[slot_].flags & kMissing))) continue;
-    slice.entries.push_back(slots[slot_]);
-    slice.entries.back().name_offset = slice.names.size() & Entry::kMostOffset;
-    slice.names.append(directory.name_of(slots[slot_]));
+  const std::vector<Entry>& slots = table.at(id).slots();
+  const size_t begin = slice.entries.size();
+  for (; slot_ < slots.size() && slice.entries.size() < kSliceRows && slice.looks < kSliceLooks; slot_++) {
+    copy_entry(slice, id, slots[slot_]);
+    slice.looks++;
   }
+  slice.looks++;
   piece.end = slice.entries.size();
-  slice.pieces.push_back(std::move(piece));
+  if (piece.own.wanted || piece.end > begin) {
+    piece.json_dir = engine_->json_dir(id);
+    slice.pieces.push_back(std::move(piece));
+  }
   if (slot_ < slots.size()) return;
   stop_reading();
   visit_children(id);
 }
 
+void SnapshotStream::copy_entry(Slice& slice, DirId id, const Entry& entry) {
+  if (entry.flags & kDead) return;
+  // A directory's row comes before its own children instead. An entry that the walk missed has no row: the second look
+  // will report its delete.
+  if (purpose_ == RowsFor::audit && (entry.child != kNoDir || (entry.flags & kMissing))) return;
+  const bool strong = is_strong(id, entry);
+  if (purpose_ == RowsFor::restatement && !strong) return;
+  Entry& copy = slice.entries.emplace_back(entry);
+  copy.flags = strong ? kStrongRow : 0;
+  copy.name_offset = slice.names.size() & Entry::kMostOffset;
+  slice.names.append(engine_->table_.at(id).name_of(entry));
+}
+
+bool SnapshotStream::is_strong(DirId id, const Entry& entry) {
+  if (strong_since_ == RowsOptions::kNothing) return false;
+  const bool counts = purpose_ != RowsFor::audit || is_changed_after_mtime(entry);
+  const bool changed = counts && entry.ctime_sec >= strong_since_;
+  const bool moved = entry.child != kNoDir && engine_->table_.at(entry.child).moved_second >= strong_since_;
+  const bool strong = changed || moved || test(strong_, id);
+  if (strong && entry.child != kNoDir) set(strong_, entry.child);
+  return strong;
+}
+
 SnapshotStream::OwnRow SnapshotStream::own_row(DirId id) {
   OwnRow own;
-  own.wanted = purpose_ == RowsFor::audit || id == kRootDir;
+  own.wanted = purpose_ == RowsFor::audit || (purpose_ == RowsFor::snapshot && id == kRootDir);
   if (!own.wanted) return own;
   const Directory& directory = engine_->table_.at(id);
-  own.stat = engine_->own_entry(id).to_stat();
+  const Entry& entry = engine_->own_entry(id);
+  own.stat = entry.to_stat();
+  const bool strong = id != kRootDir && entry.child == id && is_strong(directory.parent, entry);
   if (id != kRootDir) {
     own.json_dir = engine_->json_dir(directory.parent);
     own.name = directory.name;
   }
   own.skipped = purpose_ == RowsFor::audit && (directory.unreadable != 0 || !test(settled_, id));
+  own.flags = own.skipped ? kSkippedRow : strong ? kStrongRow : 0;
   return own;
 }
 
@@ -259,7 +300,6 @@ void SnapshotStream::visit_children(DirId id) {
 bool SnapshotStream::write_rows(Slice& slice) {
   size_t at = 0;
   for (const Piece& piece : slice.pieces) {
-    bool new_group = true;
     if (piece.own.wanted) {
       row_.clear();
       if (piece.own.name.empty()) {
@@ -268,30 +308,31 @@ bool SnapshotStream::write_rows(Slice& slice) {
         append_fs_row(row_, piece.own.json_dir, piece.own.name, piece.own.stat, AtomicFlag::absent);
       }
       if (piece.own.skipped) append_audit_skipped(row_);
-      if (!append_row(slice, piece.sequence, new_group)) return false;
-      new_group = false;
+      if (!append_row(slice, piece.sequence, piece.own.json_dir, piece.own.flags, true)) return false;
     }
+    bool new_group = true;
     for (; at < piece.end; at++) {
       const Entry& entry = slice.entries[at];
       row_.clear();
       append_fs_row(row_, piece.json_dir, {slice.names.data() + entry.name_offset, entry.name_length}, entry.to_stat(), AtomicFlag::absent);
       if (purpose_ == RowsFor::audit) append_listed_in(row_, piece.json_dir, piece.listed_at);
-      if (!append_row(slice, piece.sequence, new_group)) return false;
+      if (!append_row(slice, piece.sequence, piece.json_dir, entry.flags, new_group)) return false;
       new_group = false;
     }
   }
   return !cancelled_;
 }
 
-bool SnapshotStream::append_row(Slice& slice, uint64_t sequence, bool new_group) {
+bool SnapshotStream::append_row(Slice& slice, uint64_t sequence, std::string_view json_dir, uint8_t flags,
+                                bool new_group) {
   if (chunk_ != nullptr && !chunk_->fits(row_.size())) hand_over();
   if (chunk_ == nullptr) {
     chunk_ = pool_.acquire();
     if (chunk_ == nullptr) return false;
     new_group = true;
   }
-  if (new_group) chunk_->begin_group(sequence);
-  chunk_->append(row_);
+  if (new_group) chunk_->begin_group(sequence, json_dir);
+  chunk_->append(row_, flags);
   slice.written_rows++;
   slice.written_bytes += row_.size() + 1;
   return true;

@@ -5,6 +5,9 @@
 // concludes that a child which is missing is gone. Therefore a directory that was not listed to its end says so
 // (`audit_skipped`), and a file's row says from which state of its directory it was read.
 //
+// The stream also knows which rows are strong (RowsOptions::strong_since). It copies a directory after the one above
+// it, so one bit for each directory passes on to everything below what a changed directory means for it.
+//
 // A thread of the stream writes the rows, not the walk itself: a slow consumer (an empty chunk pool) must delay neither
 // the setting of watches nor a resync. The thread copies entries in slices of kSliceRows with the engine's mutex held,
 // a slice of many small directories or of a part of one; each directory's share is a group with a sequence of its own.
@@ -29,7 +32,8 @@ namespace fustor {
 
 class WatchEngine;
 
-enum class RowsFor { snapshot, audit };
+/** `restatement`: as a snapshot, without the rows that are not strong. */
+enum class RowsFor { snapshot, restatement, audit };
 
 /**
  * The public methods of BulkStream are documented there (fustor/bulk_stream.h). `cancel`, `summary` and the destructor
@@ -37,7 +41,7 @@ enum class RowsFor { snapshot, audit };
  */
 class SnapshotStream final : public BulkStream {
  public:
-  SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, size_t chunk_bytes, uint32_t pool_chunks);
+  SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, const RowsOptions& options);
   ~SnapshotStream() override;
 
   // For the engine, with its mutex held. None of them waits; trouble ends the stream by `fail`.
@@ -75,6 +79,7 @@ class SnapshotStream final : public BulkStream {
 
  private:
   static constexpr size_t kSliceRows = 512;
+  static constexpr size_t kSliceLooks = 4096;  // entries and directories: a restatement leaves out nearly all of them
   static constexpr size_t kWorthWaking = 32;  // directories
   static constexpr std::chrono::milliseconds kPatience{10};
   static constexpr std::chrono::milliseconds kLatePause{50};
@@ -84,6 +89,7 @@ class SnapshotStream final : public BulkStream {
   struct OwnRow {
     bool wanted = false;
     bool skipped = false;
+    uint8_t flags = 0;     // RowFlag
     std::string json_dir;  // where it lies, with its name; both empty for the root
     std::string name;
     FileStat stat{};
@@ -99,8 +105,9 @@ class SnapshotStream final : public BulkStream {
   };
   struct Slice {
     std::vector<Piece> pieces;
-    std::vector<Entry> entries;  // name_offset is into `names`
+    std::vector<Entry> entries;  // name_offset is into `names`; flags are those of the row (RowFlag)
     std::string names;
+    size_t looks = 0;
     uint64_t written_rows = 0;
     uint64_t written_bytes = 0;
 
@@ -108,6 +115,7 @@ class SnapshotStream final : public BulkStream {
       pieces.clear();
       entries.clear();
       names.clear();
+      looks = 0;
       written_rows = written_bytes = 0;
     }
   };
@@ -128,14 +136,18 @@ class SnapshotStream final : public BulkStream {
   void stop_reading();
   /** [held] */
   void copy_piece(Slice& slice);
+  /** [held] Copies one entry of the directory, if it gets a row. */
+  void copy_entry(Slice& slice, DirId id, const Entry& entry);
+  /** [held] Whether the row of an entry in this directory is strong. If so, everything below the entry is, too. */
+  bool is_strong(DirId id, const Entry& entry);
   /** [held] */
   OwnRow own_row(DirId id);
   /** [held] Adds what was written to the summary. */
   void count(const Slice& slice);
   /** Writes JSON. Waits while no chunk is free; false when cancelled. */
   bool write_rows(Slice& slice);
-  /** As write_rows, for one row. */
-  bool append_row(Slice& slice, uint64_t sequence, bool new_group);
+  /** As write_rows, for one row, in the group of this sequence and directory. */
+  bool append_row(Slice& slice, uint64_t sequence, std::string_view json_dir, uint8_t flags, bool new_group);
   /** Queues the chunk and calls on_ready. */
   void hand_over();
   /** [held] Offers the children of a directory that are listed already. */
@@ -145,6 +157,7 @@ class SnapshotStream final : public BulkStream {
 
   const std::shared_ptr<WatchEngine> engine_;
   const RowsFor purpose_;
+  const int64_t strong_since_;
   ChunkPool pool_;
   std::thread thread_;
 
@@ -154,6 +167,7 @@ class SnapshotStream final : public BulkStream {
   std::vector<bool> offered_;
   std::vector<bool> visited_;
   std::vector<bool> settled_;  // audit: listed since it began, or known as unreadable
+  std::vector<bool> strong_;   // every row in the directory is strong
   int64_t waited_for_late_ns_ = 0;
   uint32_t pass_ = 0;
   bool begun_ = false;

@@ -165,8 +165,16 @@ void WatchEngine::resync(const std::string& reason) {
   rooms_.passes.want_resync(lock, reason);
 }
 
-std::shared_ptr<BulkStream> WatchEngine::open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) {
-  auto snapshot = std::make_shared<SnapshotStream>(shared_from_this(), RowsFor::snapshot, chunk_bytes, pool_chunks);
+std::shared_ptr<BulkStream> WatchEngine::open_snapshot(const RowsOptions& options) {
+  return open_beside_walk(RowsFor::snapshot, options);
+}
+
+std::shared_ptr<BulkStream> WatchEngine::open_changed(const RowsOptions& options) {
+  return open_beside_walk(RowsFor::restatement, options);
+}
+
+std::shared_ptr<BulkStream> WatchEngine::open_beside_walk(RowsFor purpose, const RowsOptions& options) {
+  auto snapshot = std::make_shared<SnapshotStream>(shared_from_this(), purpose, options);
   Locked lock(mutex_);
   if (!may_stream()) {
     snapshot->fail(ENOENT);
@@ -183,8 +191,8 @@ std::shared_ptr<BulkStream> WatchEngine::open_snapshot(size_t chunk_bytes, uint3
   return snapshot;
 }
 
-std::shared_ptr<BulkStream> WatchEngine::open_audit(size_t chunk_bytes, uint32_t pool_chunks) {
-  auto audit = std::make_shared<SnapshotStream>(shared_from_this(), RowsFor::audit, chunk_bytes, pool_chunks);
+std::shared_ptr<BulkStream> WatchEngine::open_audit(const RowsOptions& options) {
+  auto audit = std::make_shared<SnapshotStream>(shared_from_this(), RowsFor::audit, options);
   Locked lock(mutex_);
   if (!may_stream()) {
     audit->fail(ENOENT);

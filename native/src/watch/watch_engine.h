@@ -60,6 +60,7 @@
 namespace fustor {
 
 class SnapshotStream;
+enum class RowsFor;
 
 /**
  * The engine behind Watcher (fustor/watch.h, which documents the public methods). It has to be owned by a shared_ptr:
@@ -75,8 +76,9 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::string drain_raw() override;
   void recheck(const std::string& path, bool recursive, bool announce) override;
   void resync(const std::string& reason) override;
-  std::shared_ptr<BulkStream> open_snapshot(size_t chunk_bytes, uint32_t pool_chunks) override;
-  std::shared_ptr<BulkStream> open_audit(size_t chunk_bytes, uint32_t pool_chunks) override;
+  std::shared_ptr<BulkStream> open_snapshot(const RowsOptions& options) override;
+  std::shared_ptr<BulkStream> open_changed(const RowsOptions& options) override;
+  std::shared_ptr<BulkStream> open_audit(const RowsOptions& options) override;
   WatchStatus status() const override;
   RootState root_state(std::string& reason) const override;
   uint64_t canary_events() const override { return rooms_.reader.counts().canary; }
@@ -92,6 +94,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void mount_answered(const std::string& place);
   /** The nearest known directory above a path marks the name in it that leads there. */
   void mark_nearest(const Locked& lock, const std::string& path, uint16_t flags);
+  /** A stream that follows the tree walk which is running, or a new one. Takes the mutex. */
+  std::shared_ptr<BulkStream> open_beside_walk(RowsFor purpose, const RowsOptions& options);
   /** A stream that may begin, null when the root is unavailable. */
   bool may_stream() const { return !state_.root.is_unavailable() && !state_.life.stopping; }
   /**

@@ -14,15 +14,15 @@
  *         read /d/a ............................ dropped, the live row is newer
  *                     live row of /d/a sent      it must not come before the beginning: /d/a would count as not seen
  *
- *   - What an audit says of modification times that were lowered the receiver does not believe: see {@link
- *     StaleInAudit}.
+ *   - The receiver believes no row that lowers a modification time. So rows of what was changed since the last complete
+ *     audit, without showing it in that time, go out in the lifting form as well: several agents may report the same
+ *     tree, and one may die after it sent an old reading of a path and before it sent the newer one.
  *   - A directory's row precedes those of its children, retries included: if the receiver forgets what it has seen in
  *     between (any new session makes it), an unseen directory costs coverage, never files.
  */
-import { type AuditOptions, type BulkRows, describeError, isFustorError } from "../../sdk/index.ts";
+import { type AuditOptions, type BulkRows, describeError, isFustorError, omitUndefined } from "../../sdk/index.ts";
 import type { AuditCounters } from "../pipe-counters.ts";
 import type { AuditState } from "../pipe-status.ts";
-import { StaleInAudit } from "../receiver/stale-rows.ts";
 import type { Batch } from "../send/batch.ts";
 import { BulkBatch } from "../send/bulk-batch.ts";
 import { type AuditPlan, type AuditSettings, firstAuditPlan, nextAuditPlan, type Predecessor } from "./audit-plan.ts";
@@ -43,9 +43,10 @@ export interface AuditParts extends BulkParts {
   readonly openAudit: OpenAudit;
 }
 
-/** `begunAt`: epoch second. */
+/** Epoch seconds. `strongSince`: see {@link AuditOptions}. */
 interface AuditOrder {
   readonly begunAt: number;
+  readonly strongSince: number | undefined;
 }
 
 /** When the next audit begins; an audit that runs or pauses is the runner's affair. */
@@ -106,20 +107,21 @@ export class AuditJob implements BulkJob<AuditOrder> {
     if (this.#schedule.kind !== "due") return undefined;
     this.#schedule = OFF;
     this.#parts.logger.debug({ owed: this.#plan.owed }, "an audit begins");
-    return { begunAt: this.#parts.ambience.wallClock() / 1000 };
+    const { ambience, revives, settings } = this.#parts;
+    const strongSince = revives ? Math.floor(this.#coveredUntil - settings.lateSeconds) : undefined;
+    return { begunAt: ambience.wallClock() / 1000, strongSince };
   }
 
-  open(_: AuditOrder, call: AuditOptions): BulkRows {
+  open({ strongSince }: AuditOrder, call: AuditOptions): BulkRows {
     const { source } = this.#parts;
     if (source.getAuditIterator === undefined) throw new Error("the source knows no audits");
-    return source.getAuditIterator(call);
+    return source.getAuditIterator(omitUndefined({ ...call, strongSince }));
   }
 
-  reading({ begunAt }: AuditOrder): Reading {
-    const { pace, context, revives, settings } = this.#parts;
+  reading(): Reading {
+    const { pace, context, revives } = this.#parts;
     if (!revives) return { limits: pace };
-    const stale = new StaleInAudit(this.#coveredUntil - settings.lateSeconds, begunAt);
-    return { limits: pace, tombstones: context.tombstones.inAudits, stale };
+    return { limits: pace, tombstones: context.tombstones.inAudits, strongRows: "lifted as well" };
   }
 
   gate(): "first batch" {

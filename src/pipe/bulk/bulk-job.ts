@@ -1,10 +1,9 @@
 /** What a job in bulk has to say to the runner that carries it out. */
 import type { AuditOptions, BulkRows } from "../../sdk/index.ts";
-import type { StaleRows } from "../receiver/stale-rows.ts";
 import type { TombstonesInBulk } from "../receiver/tombstones.ts";
 import type { Batch } from "../send/batch.ts";
 import type { BatchSize } from "../send/work-item.ts";
-import type { BulkReader, Cut } from "./bulk-reader.ts";
+import type { BulkReader, Cut, StrongRows } from "./bulk-reader.ts";
 import type { SupersededView } from "./superseded.ts";
 
 /** One pass of a job, from its beginning to its end. */
@@ -23,7 +22,7 @@ export interface Run<O> {
 export interface Reading {
   readonly limits: BatchSize;
   readonly tombstones?: TombstonesInBulk | undefined;
-  readonly stale?: StaleRows | undefined;
+  readonly strongRows?: StrongRows | undefined;
   /** The job filters what was superseded itself. */
   readonly keepsSuperseded?: boolean;
 }

@@ -5,19 +5,17 @@
  * Chunks belong to a small pool of the source. Each is released exactly once: when the item that held its last row was
  * settled, or when the pass is dropped, but never while a batch with rows of it is in flight.
  */
-
-import type { BulkRows, CallOptions, Row, RowChunk } from "../../sdk/index.ts";
+import { type BulkRows, type CallOptions, type Row, type RowChunk, RowFlag } from "../../sdk/index.ts";
 import { Signal } from "../../sdk/signal.ts";
-import { fitRows, parseRow, type RowRange, rangeBytes, rowPath } from "../encode/row-ranges.ts";
-import { directoryOf } from "../key-table.ts";
-import type { StaleRows } from "../receiver/stale-rows.ts";
+import { fitRows, parseRange, parseRow, type RowRange, rangeBytes } from "../encode/row-ranges.ts";
 import type { TombstonesInBulk } from "../receiver/tombstones.ts";
 import type { BatchSize } from "../send/work-item.ts";
 import type { SupersededView } from "./superseded.ts";
 
 /** Pulled and not yet sent; the rest of the pool is the source's. */
 const CHUNKS_AHEAD = 3;
-const NONE: ReadonlyMap<number, Row> = new Map();
+
+type ChunkRange = RowRange<RowChunk>;
 
 /** How far a pass is. */
 export interface Progress {
@@ -27,11 +25,17 @@ export interface Progress {
 
 /** Rows to be sent together. */
 export interface Cut {
-  readonly ranges: readonly RowRange[];
+  readonly ranges: readonly ChunkRange[];
   /** Rows whose path has a tombstone at the receiver, or may have, or a younger time. */
   readonly revived: readonly Row[];
   /** To be called once when nothing of the cut is in flight any more. */
   readonly settle: () => void;
+}
+
+/** What a cut is made of. */
+interface Picked {
+  readonly ranges: ChunkRange[];
+  readonly revived: Row[];
 }
 
 export type ReadingState =
@@ -46,14 +50,20 @@ interface Opened {
   group: number;
 }
 
+/**
+ * What becomes of a row that the source calls strong: it is sent in the lifting form, or in that form and as it is. An
+ * audit needs both, for it counts only what it was sent as it is.
+ */
+export type StrongRows = "lifted" | "lifted as well";
+
 export interface ReaderParts {
   readonly open: (options: CallOptions) => BulkRows;
   readonly limits: BatchSize;
   /** Rows to be left out; undefined = none. */
   readonly superseded: SupersededView | undefined;
   readonly tombstones: TombstonesInBulk | undefined;
-  /** Rows that have to be sent in the lifting form, whatever `tombstones` knows. */
-  readonly stale: StaleRows | undefined;
+  /** undefined = no row is strong. */
+  readonly strongRows: StrongRows | undefined;
   /** Something changed that `cut` or `reading` show. */
   readonly onProgress: () => void;
 }
@@ -132,7 +142,7 @@ export class BulkReader {
 
   #cutOnce(): Cut {
     const { limits } = this.#parts;
-    const ranges: RowRange[] = [];
+    const ranges: ChunkRange[] = [];
     const revived: Row[] = [];
     const emptied: RowChunk[] = [];
     let rows = limits.events * limits.eventRows;
@@ -142,7 +152,7 @@ export class BulkReader {
       const to = fitRows(chunk, from, chunk.rowCount, rows, bytes);
       const size = rangeBytes({ chunk, from, to });
       if (size > bytes && rows < limits.events * limits.eventRows) break;
-      this.#pick(opened, to, ranges, revived);
+      this.#pick(opened, to, { ranges, revived });
       opened.row = to;
       rows -= to - from;
       bytes -= size;
@@ -154,53 +164,62 @@ export class BulkReader {
   }
 
   /** The rows from the cursor to `to` that are still worth sending, group by group. */
-  #pick(opened: Opened, to: number, ranges: RowRange[], revived: Row[]): void {
+  #pick(opened: Opened, to: number, picked: Picked): void {
     const { chunk } = opened;
     for (let row = opened.row; row < to; ) {
       const groupEnd = chunk.groupFirstRow[opened.group + 1] ?? chunk.rowCount;
       const end = Math.min(to, groupEnd);
-      const stale = this.#parts.stale?.within(chunk, row, end) ?? NONE;
-      if (stale.size === 0 && this.#isUntouched(chunk, row, end)) addRange(ranges, chunk, row, end);
-      else this.#pickRows(opened, row, end, stale, { ranges, revived });
+      if (this.#isTouched(chunk, opened.group)) this.#pickTouched(opened, row, end, picked);
+      else this.#pickUntouched(chunk, row, end, picked);
       row = end;
       if (end === groupEnd) opened.group++;
     }
   }
 
-  /** A group holds one directory's rows, perhaps led by the directory's own: its first and its last row tell which. */
-  #isUntouched(chunk: RowChunk, from: number, to: number): boolean {
-    if (!this.#concerns(chunk, from)) return to - from < 2 || !this.#concerns(chunk, to - 1);
-    return false;
-  }
-
-  #concerns(chunk: RowChunk, row: number): boolean {
+  /** Whether any row of the group may be superseded or have a tombstone. */
+  #isTouched(chunk: RowChunk, group: number): boolean {
     const { superseded, tombstones } = this.#parts;
     if (superseded?.isEmpty !== false && tombstones?.isEmpty() !== false) return false;
-    const path = rowPath(chunk, row);
-    if (path === undefined) return false;
-    const directory = directoryOf(path);
-    return superseded?.concerns(directory) === true || tombstones?.concerns(directory) === true;
+    const container = chunk.groupContainer(group);
+    if (container === undefined) return false;
+    return superseded?.concerns(container) === true || tombstones?.concerns(container) === true;
   }
 
-  #pickRows(
-    { chunk, group }: Opened,
-    from: number,
-    to: number,
-    staleRows: ReadonlyMap<number, Row>,
-    { ranges, revived }: { readonly ranges: RowRange[]; readonly revived: Row[] },
-  ): void {
-    const { superseded, tombstones, stale } = this.#parts;
-    const sequence = chunk.groupSequence[group] ?? 0;
-    const isUntouched = this.#isUntouched(chunk, from, to);
-    for (let row = from; row < to; row++) {
-      const known = staleRows.get(row);
-      const path = isUntouched && known === undefined ? undefined : rowPath(chunk, row);
-      if (path !== undefined && superseded?.supersedes(path, sequence) === true) continue;
-      const isDeleted = path !== undefined && tombstones?.needsInBulk(path, sequence) === true;
-      const lifted = known ?? (isDeleted ? revivable(parseRow(chunk, row)) : undefined);
-      if (lifted !== undefined) revived.push(lifted);
-      if (lifted === undefined || stale?.plainToo === true) addRange(ranges, chunk, row, row + 1);
+  #pickUntouched(chunk: RowChunk, from: number, to: number, picked: Picked): void {
+    let begin = from;
+    for (let row = from; row < to && this.#parts.strongRows !== undefined; row++) {
+      if (!this.#isStrong(chunk, row)) continue;
+      addRange(picked.ranges, chunk, begin, row);
+      begin = row + 1;
+      this.#addStrong(chunk, row, parseRow(chunk, row), picked);
     }
+    addRange(picked.ranges, chunk, begin, to);
+  }
+
+  #pickTouched({ chunk, group }: Opened, from: number, to: number, picked: Picked): void {
+    const { superseded, tombstones } = this.#parts;
+    const sequence = chunk.groupSequence[group] ?? 0;
+    for (const [i, parsed] of parseRange({ chunk, from, to }).entries()) {
+      const row = from + i;
+      const path = String(parsed.path);
+      if (superseded?.supersedes(path, sequence) === true) continue;
+      const isStrong = this.#isStrong(chunk, row) || tombstones?.needsInBulk(path, sequence) === true;
+      if (isStrong && !hasFlag(chunk, row, RowFlag.skipped)) this.#addStrong(chunk, row, parsed, picked);
+      else addRange(picked.ranges, chunk, row, row + 1);
+    }
+  }
+
+  #isStrong(chunk: RowChunk, row: number): boolean {
+    return this.#parts.strongRows !== undefined && hasFlag(chunk, row, RowFlag.strong);
+  }
+
+  /**
+   * Not for a directory that could not be listed: the realtime row of the lifting form would take that back, and what
+   * lies in the directory would count as gone.
+   */
+  #addStrong(chunk: RowChunk, row: number, parsed: Row, { ranges, revived }: Picked): void {
+    revived.push(parsed);
+    if (this.#parts.strongRows === "lifted as well") addRange(ranges, chunk, row, row + 1);
   }
 
   #settle(emptied: readonly RowChunk[]): void {
@@ -215,11 +234,12 @@ export class BulkReader {
   }
 }
 
-/** A live row would take back that the directory could not be listed, and what lies in it would count as gone. */
-const revivable = (row: Row): Row | undefined => (row.audit_skipped === true ? undefined : row);
+const hasFlag = ({ rowFlags }: RowChunk, row: number, flag: number): boolean =>
+  ((rowFlags[row] as number) & flag) !== 0;
 
 /** Appends rows, joined to the range before when they follow it. */
-function addRange(ranges: RowRange[], chunk: RowChunk, from: number, to: number): void {
+function addRange(ranges: ChunkRange[], chunk: RowChunk, from: number, to: number): void {
+  if (from === to) return;
   const last = ranges.at(-1);
   if (last !== undefined && last.chunk === chunk && last.to === from)
     ranges[ranges.length - 1] = { chunk, from: last.from, to };

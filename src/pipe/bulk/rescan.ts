@@ -18,7 +18,15 @@
  */
 
 import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
-import { type AuditOptions, type BulkRows, type Change, describeError, type Role, type Row } from "../../sdk/index.ts";
+import {
+  type AuditOptions,
+  type BulkRows,
+  type Change,
+  describeError,
+  type Role,
+  type Row,
+  type RowChunk,
+} from "../../sdk/index.ts";
 import { parseRow, type RowRange } from "../encode/row-ranges.ts";
 import type { RescanCounters } from "../pipe-counters.ts";
 import type { Batch } from "../send/batch.ts";
@@ -212,7 +220,7 @@ export class RescanJob implements BulkJob<RescanOrder> {
 }
 
 /** Of the group that the row is in. */
-function sequenceOf({ groupFirstRow, groupSequence }: RowRange["chunk"], row: number): number {
+function sequenceOf({ groupFirstRow, groupSequence }: RowChunk, row: number): number {
   let low = 0;
   let high = groupFirstRow.length - 1;
   while (low < high) {

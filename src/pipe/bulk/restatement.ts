@@ -7,7 +7,6 @@
  */
 import { type AuditOptions, type BulkRows, type Change, describeError, type Row } from "../../sdk/index.ts";
 import type { LiveItem } from "../encode/envelope-builder.ts";
-import { StaleAfterTakeover } from "../receiver/stale-rows.ts";
 import type { Batch } from "../send/batch.ts";
 import { liveBatches } from "../send/live.ts";
 import type { BulkJob, Reading, Retry, Run } from "./bulk-job.ts";
@@ -55,14 +54,16 @@ export class RestatementJob implements BulkJob<RestatementOrder> {
     return this.#owed;
   }
 
-  open(_: RestatementOrder, { signal }: AuditOptions): BulkRows {
-    return this.#parts.source.getSnapshotIterator({ signal });
+  open({ since }: RestatementOrder, { signal }: AuditOptions): BulkRows {
+    const { source } = this.#parts;
+    return source.changedSince?.(since, { signal }) ?? source.getSnapshotIterator({ signal, strongSince: since });
   }
 
-  reading({ since }: RestatementOrder): Reading {
-    return { limits: this.#parts.pace, stale: new StaleAfterTakeover(since) };
+  reading(): Reading {
+    return { limits: this.#parts.pace, strongRows: "lifted" };
   }
 
+  /** Rows that are not strong are left out. */
   frame(_: Run<RestatementOrder>, { revived }: Cut): readonly Batch[] {
     const { pace, context } = this.#parts;
     this.#rows += revived.length;

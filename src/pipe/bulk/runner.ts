@@ -126,13 +126,13 @@ export class BulkRunner<O> {
   }
 
   #reader(order: O, opened: Promise<void>): BulkReader {
-    const { limits, tombstones, stale, keepsSuperseded } = this.#job.reading(order);
+    const { limits, tombstones, strongRows, keepsSuperseded } = this.#job.reading(order);
     return this.#passes.open({
       open: ({ signal }) => this.#job.open(order, { signal, opened }),
       limits,
       superseded: keepsSuperseded === true ? undefined : this.#superseded,
       tombstones,
-      stale,
+      strongRows,
       onProgress: () => this.#parts.news.raise(),
     });
   }

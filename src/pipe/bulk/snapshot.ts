@@ -5,10 +5,9 @@
  * A source that fails in the middle means a new pass after a pause, never an end. Losing the leadership drops the pass:
  * nothing more is sent, the next promotion starts anew.
  */
-import { type AuditOptions, type BulkRows, describeError, isFustorError } from "../../sdk/index.ts";
+import { type AuditOptions, type BulkRows, describeError, isFustorError, omitUndefined } from "../../sdk/index.ts";
 import type { PipeStore } from "../pipe-options.ts";
 import type { SnapshotState } from "../pipe-status.ts";
-import { StaleAfterTakeover } from "../receiver/stale-rows.ts";
 import type { Batch } from "../send/batch.ts";
 import { BulkBatch } from "../send/bulk-batch.ts";
 import { EndBatch } from "../send/end-batch.ts";
@@ -18,11 +17,14 @@ import type { Cut, Progress } from "./bulk-reader.ts";
 import { BulkRunner } from "./runner.ts";
 import { SnapshotMeter, type SnapshotPace } from "./snapshot-meter.ts";
 
-/** `staleFrom`: epoch second, see {@link StaleAfterTakeover}. */
+/** `strongSince`: epoch second; rows of what was changed since are sent in the lifting form. */
 type SnapshotOrder =
-  | { readonly kind: "everything"; readonly staleFrom: number | undefined }
+  | { readonly kind: "everything"; readonly strongSince: number | undefined }
   /** The receiver holds the history: only the end is owed. */
   | { readonly kind: "end only" };
+
+const strongSinceOf = (order: SnapshotOrder | undefined): number | undefined =>
+  order?.kind === "everything" ? order.strongSince : undefined;
 
 export interface SnapshotParts extends BulkParts {
   /** The shortest time between the beginnings of two that the receiver asks for. */
@@ -74,9 +76,8 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
    * Begins a snapshot of everything. One that runs is dropped, but the rows that it was to revive are still to be
    * revived.
    */
-  begin(staleFrom?: number): void {
-    const before = this.#owed?.kind === "everything" ? this.#owed.staleFrom : undefined;
-    this.#owe({ kind: "everything", staleFrom: staleFrom ?? before });
+  begin(strongSince?: number): void {
+    this.#owe({ kind: "everything", strongSince: strongSince ?? strongSinceOf(this.#owed) });
   }
 
   /** Owes the end signal alone. */
@@ -129,17 +130,16 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
     return { batch: new EndBatch("snapshot", end, () => undefined), delivered: () => this.#ended() };
   }
 
-  open(_: SnapshotOrder, { signal }: AuditOptions): BulkRows {
-    return this.#parts.source.getSnapshotIterator({ signal });
+  open(order: SnapshotOrder, { signal }: AuditOptions): BulkRows {
+    return this.#parts.source.getSnapshotIterator(omitUndefined({ signal, strongSince: strongSinceOf(order) }));
   }
 
   reading(order: SnapshotOrder): Reading {
     const { pace, context, revives } = this.#parts;
-    const staleFrom = order.kind === "everything" ? order.staleFrom : undefined;
     return {
       limits: pace,
       tombstones: revives ? context.tombstones : undefined,
-      stale: staleFrom === undefined ? undefined : new StaleAfterTakeover(staleFrom),
+      strongRows: strongSinceOf(order) === undefined ? undefined : "lifted",
     };
   }
 

@@ -5,25 +5,16 @@
  * The chunks are shared and stay as they are: the mapped rows are new chunks in memory of their own. What came before
  * (superseding, halving, the lifting form) works on the rows of the source.
  */
-import type { RowChunk } from "../../sdk/index.ts";
 import type { CompileMapping, MappingStep, RowProgram } from "../row-program.ts";
 import type { FieldMapper } from "./field-mapper.ts";
-import { parseRow, type RowRange } from "./row-ranges.ts";
+import { parseRow, type RowRange, type RowTexts } from "./row-ranges.ts";
 
 const encoder = new TextEncoder();
 
-function mappedRange({ table }: RowChunk, buffer: Uint8Array, rowOffsets: Uint32Array): RowRange {
+function mappedRange({ table }: RowTexts, buffer: Uint8Array, rowOffsets: Uint32Array): RowRange {
   const rowCount = rowOffsets.length - 1;
-  const chunk: RowChunk = {
-    rowCount,
-    buffer,
-    rowOffsets,
-    groupFirstRow: Uint32Array.of(0),
-    groupSequence: Float64Array.of(0),
-    ...(table === undefined ? {} : { table }),
-    release: () => undefined,
-  };
-  return { chunk, from: 0, to: rowCount };
+  const texts = { rowCount, buffer, rowOffsets, ...(table === undefined ? {} : { table }) };
+  return { chunk: texts, from: 0, to: rowCount };
 }
 
 export class BulkMapper {
@@ -54,7 +45,7 @@ export class BulkMapper {
     return mapped;
   }
 
-  #parsed(chunk: RowChunk, row: number): RowRange[] {
+  #parsed(chunk: RowTexts, row: number): RowRange[] {
     const mapped = this.#mapper.map(parseRow(chunk, row));
     if (Object.keys(mapped).length === 0) return [];
     const text = encoder.encode(JSON.stringify(mapped));

@@ -1,6 +1,6 @@
 /** Rows in bulk in one POST: ranges of the source's bytes, and rows in the lifting form. */
 import type { Envelope, Row } from "../../sdk/index.ts";
-import { halveRanges, type RowRange, rangeBytes, rangeRows, rowPath, rowText } from "../encode/row-ranges.ts";
+import { halveRanges, parseRow, type RowRange, rangeBytes, rangeRows, rowText } from "../encode/row-ranges.ts";
 import type { BulkPhase } from "../phase.ts";
 import { type Batch, type BatchContext, jsonBytes } from "./batch.ts";
 
@@ -77,9 +77,9 @@ export class BulkBatch implements Batch {
 }
 
 /** A refused row may be no JSON at all. */
-function pathOf(range: RowRange): string | undefined {
+function pathOf(range: RowRange): unknown {
   try {
-    return rowPath(range.chunk, range.from);
+    return parseRow(range.chunk, range.from).path;
   } catch {
     return undefined;
   }

@@ -15,6 +15,7 @@ import {
   type MessageStream,
   type RescanOptions,
   type RowChunk,
+  type SnapshotOptions,
   type SourceAvailability,
   type SourceDriver,
   type SourceDriverContext,
@@ -101,14 +102,21 @@ export class FsSource implements SourceDriver {
     return { batches: liveBatches(this.#watch, this.#readable, ended), positionLost: true };
   }
 
-  getSnapshotIterator({ signal }: CallOptions): BulkRows {
+  getSnapshotIterator({ signal, ...rows }: SnapshotOptions): BulkRows {
     if (this.#options.startupMode === "message-only") return countedRows(this.#noRows(), 0);
-    const chunks = this.#snapshotChunks(() => this.#watch.openSnapshot({}), this.#ended(signal));
+    const chunks = this.#snapshotChunks(() => this.#watch.openSnapshot(rows), this.#ended(signal));
     return countedRows(chunks, this.#expectedRows);
   }
 
-  getAuditIterator({ signal, opened }: AuditOptions): BulkRows {
-    return countedRows(this.#auditChunks(opened, this.#ended(signal)), this.#expectedRows);
+  changedSince(second: number, { signal }: CallOptions): BulkRows {
+    if (this.#options.startupMode === "message-only") return countedRows(this.#noRows(), 0);
+    const open = (): NativeScan => this.#watch.openChanged({ strongSince: second });
+    return countedRows(this.#snapshotChunks(open, this.#ended(signal)), undefined);
+  }
+
+  getAuditIterator({ signal, opened, ...rows }: AuditOptions): BulkRows {
+    const open = (): NativeScan => this.#watch.openAudit(rows);
+    return countedRows(this.#auditChunks(open, opened, this.#ended(signal)), this.#expectedRows);
   }
 
   scan(asked: string, recursive: boolean, { signal }: CallOptions): BulkRows {
@@ -143,10 +151,10 @@ export class FsSource implements SourceDriver {
     return this.#watch.rootState().root === "available" ? this.#watch.status().entries : undefined;
   }
 
-  async *#auditChunks(opened: Promise<void>, signal: AbortSignal): AsyncGenerator<RowChunk> {
+  async *#auditChunks(open: () => NativeScan, opened: Promise<void>, signal: AbortSignal): AsyncGenerator<RowChunk> {
     yield* this.#scanChunks("/", false, signal);
     await Promise.race([opened, aborted(signal)]);
-    yield* this.#snapshotChunks(() => this.#watch.openAudit({}), signal);
+    yield* this.#snapshotChunks(open, signal);
   }
 
   async *#scanChunks(asked: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<RowChunk> {

@@ -88,34 +88,41 @@ describe("a run that follows one that died", () => {
     expect(live).toEqual(["/d", "/d/e", "/d/e/f"]);
   });
 
-  it("as a follower tells again what changed around the crash, by live rows, and once", async () => {
-    const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
-    const { source, fusion } = harness;
-    source.write("/old", 1, OLD, true);
-    restore(source, "/young");
-    withTombstone(harness, "/young");
-    fusion.appoint(fusion.sessions[0]);
-    harness.store.session = "session of the run that died";
-    harness.store.aliveAt = Date.now() - 100;
-    await harness.start();
-    await until(() => fusion.view.get("/young")?.modifiedTime === OLD);
-    expect(harness.pipe.status().role).toBe("follower");
-    const forms = (): unknown[] =>
-      harness.sender.accepted.flatMap(({ sourceType, events }) =>
-        events.flatMap((event) => event.rows.map(({ path }) => [sourceType, event.messageSource, path])),
-      );
-    const told = [
-      ["message", "snapshot", "/young"],
-      ["message", "realtime", "/young"],
-    ];
-    expect(forms()).toEqual(told);
-    const [mine] = fusion.sessions.filter((id) => !id.endsWith("other"));
-    fusion.expire(mine ?? "");
-    await until(() => fusion.sessions.some((id) => id !== mine && !id.endsWith("other")));
-    await until(() => harness.pipe.status().role === "follower");
-    expect(forms()).toEqual(told);
-    expect(source.chunksOut).toBe(0);
-  });
+  it.each([
+    ["reads everything for that", false],
+    ["finds what was changed", true],
+  ])(
+    "as a follower tells again what changed around the crash, by live rows, and once, from a source that %s",
+    async (_, findsChanges) => {
+      const harness = new PipeHarness({ source: { findsChanges }, fusion: { sessionTimeoutMs: 5_000 } });
+      const { source, fusion } = harness;
+      source.write("/old", 1, OLD, true);
+      restore(source, "/young");
+      withTombstone(harness, "/young");
+      fusion.appoint(fusion.sessions[0]);
+      harness.store.session = "session of the run that died";
+      harness.store.aliveAt = Date.now() - 100;
+      await harness.start();
+      await until(() => fusion.view.get("/young")?.modifiedTime === OLD);
+      expect(harness.pipe.status().role).toBe("follower");
+      const forms = (): unknown[] =>
+        harness.sender.accepted.flatMap(({ sourceType, events }) =>
+          events.flatMap((event) => event.rows.map(({ path }) => [sourceType, event.messageSource, path])),
+        );
+      const told = [
+        ["message", "snapshot", "/young"],
+        ["message", "realtime", "/young"],
+      ];
+      expect(forms()).toEqual(told);
+      const [mine] = fusion.sessions.filter((id) => !id.endsWith("other"));
+      fusion.expire(mine ?? "");
+      await until(() => fusion.sessions.some((id) => id !== mine && !id.endsWith("other")));
+      await until(() => harness.pipe.status().role === "follower");
+      expect(forms()).toEqual(told);
+      expect(source.chunksOut).toBe(0);
+      expect([source.snapshots, source.restatements]).toEqual(findsChanges ? [0, 1] : [1, 0]);
+    },
+  );
 
   it("knows the paths that an earlier run deleted", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });

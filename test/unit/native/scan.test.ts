@@ -72,6 +72,30 @@ describe("rows", () => {
     expect(chunks).toBeGreaterThan(4);
   });
 
+  test("come in groups that know their directory, whatever its name", async () => {
+    const root = createTempFolder("scan-groups");
+    makeOddNames(root);
+    mkdirSync(join(root, 'a "quoted" \\ name', "below"), { recursive: true });
+    writeFileSync(join(root, 'a "quoted" \\ name', "below", "file"), "");
+    const scan = addon.createScan(root, {});
+    const misplaced: string[] = [];
+    let containers = 0;
+    for await (const chunk of rowChunks(scan, AbortSignal.timeout(10_000))) {
+      const rows = rowsOf({ ...chunk, buffer: Buffer.from(chunk.buffer) });
+      for (const [group, first] of chunk.groupFirstRow.entries()) {
+        containers++;
+        for (const { path } of rows.slice(first, chunk.groupFirstRow[group + 1])) {
+          const directory = path.slice(0, path.lastIndexOf("/")) || "/";
+          if (chunk.groupContainer(group) !== directory) misplaced.push(path);
+        }
+      }
+      expect(chunk.rowFlags).toEqual(new Uint8Array(chunk.rowCount));
+      chunk.release();
+    }
+    expect(misplaced).toEqual([]);
+    expect(containers).toBeGreaterThan(3);
+  });
+
   test("are counted in the summary, which says when the tree was covered", async () => {
     const scan = addon.createScan(large, SMALL);
     const rows = await readScan(scan);

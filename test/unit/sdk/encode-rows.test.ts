@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { encodeRows, type Row, type RowChunk } from "../../../src/sdk/index.ts";
+import { encodeRows, type Row, type RowChunk, RowFlag } from "../../../src/sdk/index.ts";
 
 const rowAt = ({ buffer, rowOffsets }: RowChunk, row: number): Row => {
   const bytes = buffer.subarray(rowOffsets[row], (rowOffsets[row + 1] as number) - 1);
@@ -26,6 +26,29 @@ test("the rows are one group, read at the sequence given, of the table given", (
   expect([...chunk.groupSequence]).toEqual([7]);
   expect(chunk).toMatchObject({ rowCount: 2, table: "users" });
   expect(encodeRows([{ id: 1 }], { sequence: 1 })).not.toHaveProperty("table");
+});
+
+test("neighbouring rows of one directory are a group, which knows the directory", () => {
+  const paths = ["/", "/a", "/b/c", "/b/d", "/b", "plain"];
+  const chunk = encodeRows([...paths.map((path) => ({ path })), { id: 1 }], { sequence: 7 });
+  expect([...chunk.groupFirstRow]).toEqual([0, 2, 4, 5, 6]);
+  expect([...chunk.groupSequence]).toEqual([7, 7, 7, 7, 7]);
+  expect([0, 1, 2, 3, 4, 5].map((group) => chunk.groupContainer(group))).toEqual([
+    "/",
+    "/b",
+    "/",
+    "",
+    undefined,
+    undefined,
+  ]);
+});
+
+test("the source says which rows are strong; a row of what was not read to its end says so itself", () => {
+  const rows = [{ path: "/a" }, { path: "/b" }, { path: "/c", audit_skipped: true }];
+  const { strong, skipped } = RowFlag;
+  expect([...encodeRows(rows, { sequence: 1 }).rowFlags]).toEqual([0, 0, skipped]);
+  const isStrong = ({ path }: Row): boolean => path !== "/a";
+  expect([...encodeRows(rows, { sequence: 1, isStrong }).rowFlags]).toEqual([0, strong, skipped]);
 });
 
 test("the source hears once that a chunk came back", () => {

@@ -85,6 +85,7 @@ void Diff::apply_new_directory(const Locked& lock, DirId id, const Sighting& sig
     detached_.forget(child);
     table_.attach(child, id, sighting.name);
     table_.at(child).moved_at = next_sequence();
+    table_.at(child).moved_second = wall_seconds();
     reporter_.forget_paths(lock);
     table_.at(child).own_sequence = sighting.sequence;
     table_.at(id).insert(sighting.name, sighting.stat).child = child;

@@ -81,6 +81,7 @@ class Directory {
   uint32_t pass = 0;            // the last tree walk that listed it
   uint64_t own_sequence = 0;    // when its own row was read last
   uint64_t moved_at = 0;        // sequence of its last rename: everything below it needs new rows
+  int64_t moved_second = INT64_MIN;  // the same by the wall clock: not every file system changes the ctime at a rename
   uint64_t told_at = 0;         // sequence of the last report of its own row
   int unreadable = 0;           // errno of the last attempt to read it, 0 = fine
   uint32_t last_active = 0;     // monotonic seconds of the last change in it

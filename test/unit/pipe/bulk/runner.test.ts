@@ -124,8 +124,10 @@ class TestJob implements BulkJob<string> {
       rowCount: 1,
       buffer: Buffer.from(`${text},`),
       rowOffsets: Uint32Array.of(0, text.length + 1),
+      rowFlags: Uint8Array.of(0),
       groupFirstRow: Uint32Array.of(0),
       groupSequence: Float64Array.of(1),
+      groupContainer: () => "/",
       release: () => {
         this.chunksOut--;
       },

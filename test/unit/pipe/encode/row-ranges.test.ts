@@ -3,35 +3,13 @@ import { describe, expect, it } from "vitest";
 import {
   fitRows,
   halveRanges,
+  parseRange,
   parseRow,
   rangeBytes,
   rangeRows,
   rangeSlice,
-  rowPath,
 } from "../../../../src/pipe/encode/row-ranges.ts";
 import { chunkOf } from "../../../support/row-chunks.ts";
-
-describe("the path of a row", () => {
-  it.each([
-    ['{"path":"/a","size":1}', "/a"],
-    ['{"path":"/ünï/‛FF","size":1}', "/ünï/‛FF"],
-    ['{"path":"/with \\"quote\\" and \\\\","size":1}', '/with "quote" and \\'],
-    ['{"size":1,"path":"/last"}', "/last"],
-    ['{"path":"/line\\nend"}', "/line\nend"],
-    ['{"size":1}', undefined],
-    ['{"path":7}', undefined],
-  ])("of %s is %j", (text, path) => {
-    expect(rowPath(chunkOf(["{}", text, "{}"]), 1)).toBe(path);
-  });
-
-  it("is what JSON says, whatever the path", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "grapheme" }), (path) => {
-        expect(rowPath(chunkOf([JSON.stringify({ path })]), 0)).toBe(path);
-      }),
-    );
-  });
-});
 
 describe("a range of rows", () => {
   const chunk = chunkOf(['{"n":0}', '{"n":11}', '{"n":222}', '{"n":3}']);
@@ -42,6 +20,7 @@ describe("a range of rows", () => {
     expect(rangeBytes(range)).toBe(rangeSlice(range).byteLength);
     expect(rangeSlice(range).buffer).toBe(chunk.buffer.buffer);
     expect(parseRow(chunk, 2)).toEqual({ n: 222 });
+    expect(parseRange(range)).toEqual([{ n: 11 }, { n: 222 }]);
   });
 
   it("fits as many rows as rows and bytes allow, but at least one", () => {
