@@ -141,8 +141,8 @@ export class Agent {
   }
 
   /**
-   * Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Over within {@link
-   * LAST_STEPS_MS} after the deadline, whatever does not answer. Idempotent, never rejects.
+   * Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Over within
+   * {@link LAST_STEPS_MS} after the deadline, whatever does not answer. Idempotent, never rejects.
    */
   stop(deadlineMs: number): Promise<void> {
     this.#stopping ??= this.#boundedStop(deadlineMs);

@@ -52,8 +52,8 @@ export interface CallBound {
 }
 
 /**
- * Hands a signal to the call that aborts after `boundMs` or with `signal`, and rejects no later than that: with {@link
- * LateCall} when it was the bound.
+ * Hands a signal to the call that aborts after `boundMs` or with `signal`, and rejects no later than that: with
+ * {@link LateCall} when it was the bound.
  */
 export async function boundedCall<T>(
   clock: Pick<BusClock, "setTimer">,

@@ -87,7 +87,7 @@ export interface DeletedStore {
 
 /** A change or row that the receiver refuses whatever is done. */
 export interface PoisonRow {
-  /** Its key, or where it was when the key cannot be told. */
+  /** Its key, or where it was when the row has no key. */
   readonly key: string;
   readonly phase: Phase;
   readonly reason: string;
@@ -105,6 +105,6 @@ export interface PipeParts {
   readonly ambience: Ambience;
   /** Turns a `fields_mapping` into a program for rows in bulk; without it each of them is parsed. */
   readonly compileMapping?: CompileMapping;
-  /** Told of each row that was set aside. */
+  /** Gets each row that was set aside. */
   readonly onPoison?: (row: PoisonRow) => void;
 }

@@ -29,7 +29,7 @@ export interface SenderDriver {
   /** Bytes of the bodies of `push` that were answered so far, as they were on the wire. */
   readonly bytesSent?: number;
   createSession(request: SessionRequest, options: CallOptions): Promise<Session>;
-  /** The index that the receiver holds for this task, or undefined when it holds none or cannot tell. */
+  /** The index that the receiver holds for this task, or undefined when it holds none or does not say. */
   getLatestCommittedIndex(sessionId: string, options: CallOptions): Promise<number | undefined>;
   heartbeat(sessionId: string, request: HeartbeatRequest, options: CallOptions): Promise<HeartbeatAnswer>;
   push(sessionId: string, envelope: Envelope, options: CallOptions): Promise<Acknowledgement>;

@@ -42,6 +42,6 @@ export interface HeartbeatAnswer {
   readonly role: Role;
   readonly commands: readonly Command[];
   readonly snapshotNeeded: boolean;
-  /** The receiver's wall clock minus ours in milliseconds, when the answer told it (the Date header, so +-1 s). */
+  /** The receiver's wall clock minus ours in milliseconds, when the answer shows it (the Date header, so +-1 s). */
   readonly clockSkewMs?: number;
 }

@@ -1,4 +1,7 @@
-/** A pipe between a fake source and the embedded Fusion without HTTP, with the real bus, pump and clock, and everything closed at the end. */
+/**
+ * A pipe between a fake source and the embedded Fusion without HTTP, with the real bus and pump, and everything closed at
+ * the end.
+ */
 import { afterEach, beforeEach, vi } from "vitest";
 import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
 import type { BusLimits } from "../../src/bus/event-bus.ts";

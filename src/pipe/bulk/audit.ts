@@ -1,8 +1,8 @@
 /**
- * Audits: all there is, told again, so that the receiver can remove what it holds beyond that.
+ * Audits: all rows of the source once more, so that Fusion can remove what it holds beyond them.
  *
- * An end signal makes the receiver delete every child of a directory it was told about when that child was neither told
- * about nor touched by a live row since the audit began. Hence:
+ * Upon the end signal Fusion deletes every child of a directory whose row it got, unless a row of the audit or a live
+ * row named that child since the audit began. Hence:
  *
  *   - The end goes out only after the source finished and every row was accepted. Otherwise nothing more is sent, which
  *     is safe, and the audit starts anew. A row that the receiver refuses for its content costs the audit its end, too,

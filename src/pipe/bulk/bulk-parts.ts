@@ -1,4 +1,4 @@
-/** What all jobs in bulk of a session are made of, and what they tell it. */
+/** What all jobs in bulk of a session are made of, and the events that they report to it. */
 import type { BusSubscription } from "../../bus/subscription.ts";
 import type { Logger, SourceDriver } from "../../sdk/index.ts";
 import type { Signal } from "../../sdk/signal.ts";
@@ -15,11 +15,11 @@ export type BulkEvent =
   | { readonly kind: "snapshot ended" }
   /** Every audit that the take-over asked for is complete. */
   | { readonly kind: "took over" }
-  /** What changed around the end of the run before was told again. */
+  /** The receiver got once more what changed around the end of the run before. */
   | { readonly kind: "restated" }
   /** The receiver asked for a snapshot at that moment, and it was too soon for one. */
   | { readonly kind: "snapshot wanted"; readonly askedAt: number }
-  /** Changes cannot be told by their directories. */
+  /** Changes were lost that no rescan of their directories can bring back. */
   | { readonly kind: "changes lost"; readonly reason: string };
 
 /** What the runners of all jobs share. */

@@ -115,7 +115,7 @@ export class FieldMapper {
     return mapped;
   }
 
-  /** A target lies below a plain value. Told once for each target. */
+  /** A target lies below a plain value. Called once for each target. */
   reportConflict(step: MappingStep): void {
     const target = step.target.join(".");
     if (this.#reported.has(target)) return;

@@ -2,8 +2,8 @@
  * Whether the receiver holds everything before the stream, so that the stream alone keeps it true.
  *
  * That needs both: we know that its picture was once complete up to our stream (a full snapshot of ours was ended, or
- * the source could start at the receiver's own position), and the receiver says that it still has all we were told it
- * took. A receiver that tells no index, as Fusion 0.8.17, always gets a full snapshot.
+ * the source could start at the receiver's own position), and the receiver says that it still has everything that it
+ * acknowledged. A receiver that names no index, as Fusion 0.8.17, always gets a full snapshot.
  */
 export class Completeness {
   #isComplete = false;

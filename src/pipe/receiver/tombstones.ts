@@ -1,7 +1,7 @@
 /**
  * Paths that were deleted and exist again.
  *
- * Fusion keeps a tombstone for every path it was told to delete and refuses later upserts of that path unless their
+ * Fusion keeps a tombstone for every path whose delete it got, and refuses later upserts of that path unless their
  * modification time lies after the moment it processed the delete: a restored file, a file created a moment after the
  * delete and many others would stay invisible. What lifts a tombstone is a snapshot row dated far ahead, and what puts
  * the true values in its place is a realtime row, which always wins. Both have to be in one POST, in this order.

@@ -28,7 +28,7 @@ export interface Batch {
 export interface BatchContext {
   readonly builder: EnvelopeBuilder;
   readonly tombstones: Tombstones;
-  /** Told of every live change right before it is sent. */
+  /** Gets every live change right before it is sent. */
   readonly superseded: { note(change: Change): void };
   readonly onRows: (phase: Phase, rows: number) => void;
 }

@@ -65,7 +65,7 @@ export class BulkPace implements BatchSize {
 
   /** One of rows in bulk. */
   noteBulk(bytes: number, tookMs: number): void {
-    if (bytes < LEAST_BYTES / 2) return; // tells of the round trip only
+    if (bytes < LEAST_BYTES / 2) return; // shows the round trip alone
     this.#bytesPerMs = blend(this.#bytesPerMs, bytes / Math.max(tookMs, 0.1));
   }
 }

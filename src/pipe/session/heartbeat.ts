@@ -1,4 +1,4 @@
-/** Keeps a session alive by its own clock, whatever the pushes do, and tells what comes back. */
+/** Keeps a session alive by its own clock, whatever the pushes do, and reports the answers. */
 
 import { sleep } from "../../bus/bus-clock.ts";
 import { FustorError, type HeartbeatAnswer, isFustorError, type SenderDriver, type Session } from "../../sdk/index.ts";

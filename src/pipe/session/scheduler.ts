@@ -2,9 +2,9 @@
  * What a session sends next: live changes and rows in bulk, one work item at a time.
  *
  * Live changes go first. Rows in bulk (a scan that the receiver asked for, else the snapshot, else an audit or a
- * rescan) fill the capacity that is left: after an item of live changes that emptied the bus, or after {@link
- * LIVE_IN_A_ROW} full ones, so that a stream that never pauses delays a snapshot but cannot starve it. An item that
- * fails is repeated before anything else is sent.
+ * rescan) fill the capacity that is left: after an item of live changes that emptied the bus, or after
+ * {@link LIVE_IN_A_ROW} full ones, so that a stream that never pauses delays a snapshot but cannot starve it. An item
+ * that fails is repeated before anything else is sent.
  */
 
 import type { BusSubscription } from "../../bus/subscription.ts";

@@ -1,7 +1,7 @@
 /**
- * Files that the receiver suspects to be half written: a leader asks which ones, looks at each again and tells what it
- * saw. One that is gone is not told here (the receiver would keep it, with a time of 0): the source reports its delete
- * as a live change. Any failure means that there is no task this time.
+ * Files that Fusion suspects to be half written: a leader asks which ones, looks at each again and sends what it saw.
+ * Of one that is gone it sends nothing (Fusion would keep it, with a time of 0): the source reports its delete as a
+ * live change. Any failure means that there is no task this time.
  */
 import { sleep } from "../../bus/bus-clock.ts";
 import {

@@ -34,7 +34,7 @@ export interface SessionMakings {
   readonly limits: BatchLimits;
   readonly context: BatchContext;
   readonly superseded: Superseded;
-  /** To be told again. */
+  /** Their rows have to be sent again. */
   readonly dirty: DirtyDirectories;
   readonly history: Completeness;
   readonly counters: PipeCounters;

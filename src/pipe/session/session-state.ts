@@ -87,8 +87,8 @@ export function nextStep(state: SessionState, event: SessionEvent): Step {
     case "directories lost":
       return { state, actions: [{ kind: "rescan", directories: event.directories }] };
     case "row refused": {
-      // An audit leaves out what a live row tells, and a rescan tells by live rows: an end would delete what the
-      // refused one stands for.
+      // An audit leaves a row out when a live row of that path goes out, and a rescan sends live rows: after an end
+      // Fusion would delete the path of the refused one.
       const { phase } = event.row;
       return { state, actions: phase === "audit" || phase === "message" ? [{ kind: "spoil" }] : [] };
     }

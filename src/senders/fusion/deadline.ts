@@ -1,8 +1,9 @@
 import { abortedFailure } from "./network-failure.ts";
 
 /**
- * The time of one call. `reached` rejects when the time is over, when the caller's signal aborts, or when {@link
- * cancel} is called, whatever the network does: a call is raced against it and never waits for a library to notice.
+ * The time of one call. `reached` rejects when the time is over, when the caller's signal aborts, or when
+ * {@link cancel} is called, whatever the network does: a call is raced against it and never waits for a library to
+ * notice.
  */
 export class Deadline {
   readonly reached: Promise<never>;
