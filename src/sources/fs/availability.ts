@@ -1,5 +1,5 @@
 import type { WatchStatus } from "../../native/watch.ts";
-import type { Logger, SourceAvailability } from "../../sdk/index.ts";
+import { FustorError, type Logger, type SourceAvailability } from "../../sdk/index.ts";
 
 type Listener = (availability: SourceAvailability) => void;
 
@@ -8,6 +8,10 @@ export const availabilityOf = (root: WatchStatus["root"], reason: string): Sourc
 
 const reasonOf = (availability: SourceAvailability): string =>
   availability.state === "unavailable" ? availability.reason : "";
+
+/** What a source cannot do while its root is away, or while it is in doubt. */
+export const unavailable = (root: string, reason: string, cause?: unknown): FustorError =>
+  new FustorError("FUSTOR_SOURCE_UNAVAILABLE", `${root}: ${reason}`, { retryable: true, cause });
 
 /** Whether the root can be read, who wants to hear of a change, and the log lines of it. */
 export class Availability {
@@ -23,6 +27,11 @@ export class Availability {
 
   get now(): SourceAvailability {
     return this.#now;
+  }
+
+  /** Throws FUSTOR_SOURCE_UNAVAILABLE while the root is away. */
+  assert(): void {
+    if (this.#now.state === "unavailable") throw unavailable(this.#root, this.#now.reason);
   }
 
   listen(listener: Listener): () => void {

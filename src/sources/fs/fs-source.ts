@@ -24,7 +24,7 @@ import {
 } from "../../sdk/index.ts";
 import { Signal } from "../../sdk/signal.ts";
 import { aborted } from "./aborted.ts";
-import { Availability, availabilityOf } from "./availability.ts";
+import { Availability, availabilityOf, unavailable } from "./availability.ts";
 import { Canary } from "./canary.ts";
 import { countedRows } from "./counted-rows.ts";
 import { coverageNotes } from "./coverage-notes.ts";
@@ -128,7 +128,7 @@ export class FsSource implements SourceDriver {
   }
 
   async verify(asked: readonly string[], { signal }: CallOptions): Promise<readonly Verified[]> {
-    this.#assertAvailable();
+    this.#availability.assert();
     const keys = asked.filter((key) => this.#isKey(key));
     const verified = await verifyKeys(this.#looker, keys, this.#ended(signal));
     for (const { key } of verified) this.#watch.recheck(key, false, false);
@@ -159,7 +159,7 @@ export class FsSource implements SourceDriver {
 
   async *#scanChunks(asked: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<RowChunk> {
     const key = sourceKey(this.#options.root, asked, this.#decodes);
-    this.#assertAvailable();
+    this.#availability.assert();
     yield* rowsAt(this.#looker, key, recursive, signal);
   }
 
@@ -178,37 +178,27 @@ export class FsSource implements SourceDriver {
 
   // biome-ignore lint/correctness/useYield: a snapshot without rows, which fails as any other while the root is away
   async *#noRows(): AsyncGenerator<RowChunk> {
-    this.#assertAvailable();
-  }
-
-  #assertAvailable(): void {
-    const { now } = this.#availability;
-    if (now.state === "unavailable") throw this.#unavailable(now.reason);
+    this.#availability.assert();
   }
 
   /** What a lost mount held is not there to be listed, and yet nothing of it may be taken for deleted. */
   #assertWhole(): void {
-    this.#assertAvailable();
+    this.#availability.assert();
     const { lostMounts, heldDeletes } = this.#watch.status();
-    if (lostMounts.length > 0) throw this.#unavailable(`what was mounted at ${lostMounts[0]} is gone`);
-    if (heldDeletes > 0) throw this.#unavailable("most of the tree is missing");
+    if (lostMounts.length > 0) throw unavailable(this.uri, `what was mounted at ${lostMounts[0]} is gone`);
+    if (heldDeletes > 0) throw unavailable(this.uri, "most of the tree is missing");
   }
 
   async *#snapshotChunks(open: () => NativeScan, signal: AbortSignal): AsyncGenerator<RowChunk> {
-    this.#assertAvailable();
+    this.#availability.assert();
     const stream = open();
     try {
       yield* rowChunks(stream, signal);
     } catch (error) {
-      throw this.#unavailable("the root went away during the snapshot", error);
+      throw unavailable(this.uri, "the root went away during the snapshot", error);
     }
     if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "the snapshot was cancelled");
-    if (!stream.summary().complete) throw this.#unavailable("the tree could not be read to its end");
-  }
-
-  #unavailable(reason: string, cause?: unknown): FustorError {
-    const message = `${this.#options.root}: ${reason}`;
-    return new FustorError("FUSTOR_SOURCE_UNAVAILABLE", message, { retryable: true, cause });
+    if (!stream.summary().complete) throw unavailable(this.uri, "the tree could not be read to its end");
   }
 
   status(): SourceStatus {
