@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/chunk_pool.h"
+#include "fustor/chunk_pool.h"
 #include "base/name_codec.h"
 #include "each_engine.h"
 #include "patience.h"

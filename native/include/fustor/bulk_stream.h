@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/chunk_pool.h"
+#include "fustor/chunk_pool.h"
 
 namespace fustor {
 

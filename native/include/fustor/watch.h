@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "base/filter.h"
-#include "base/politeness.h"
 #include "fustor/bulk_stream.h"
+#include "fustor/filter_spec.h"
+#include "fustor/politeness.h"
 
 namespace fustor {
 

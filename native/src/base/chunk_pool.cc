@@ -1,4 +1,4 @@
-#include "base/chunk_pool.h"
+#include "fustor/chunk_pool.h"
 
 #include <algorithm>
 #include <cstring>

@@ -24,7 +24,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/chunk_pool.h"
+#include "fustor/chunk_pool.h"
 #include "fustor/bulk_stream.h"
 #include "watch/model/tree_table.h"
 

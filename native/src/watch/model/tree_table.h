@@ -16,67 +16,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/file_stat.h"
-#include "base/name_hash.h"
+#include "watch/model/directory_facts.h"
 
 namespace fustor {
 
-using DirId = uint32_t;
-constexpr DirId kNoDir = UINT32_MAX;
-constexpr DirId kRootDir = 0;
-
-/** By this a directory is recognised under another name. */
-struct Identity {
-  uint64_t dev = 0;
-  uint64_t ino = 0;
-  bool operator==(const Identity&) const = default;
-};
-
-inline Identity identity_of(const FileStat& stat) { return {stat.dev, stat.ino}; }
-
-struct IdentityHash {
-  size_t operator()(const Identity& id) const { return static_cast<size_t>(keyed_hash(id.ino, id.dev)); }
-};
-
-enum EntryFlag : uint8_t {
-  kSeenBit = 1,     // toggles with each listing of the directory
-  kWriting = 2,     // modified and not closed since
-  kUnsettled = 4,   // reported as not complete until it has been quiet for a while
-  kLinked = 8,      // one of several hard links
-  kMissing = 32,    // a tree walk missed it, or found another entry there: a second look decides whether it is deleted
-  kYoung = 64,      // a look at it is planned: YoungFiles
-  kDead = 16,       // removed; its slot waits for `compact`
-};
-
-struct Entry {
-  static constexpr uint64_t kMostOffset = (1ull << 48) - 1;
-
-  uint64_t ino;
-  uint64_t size;
-  int64_t mtime_sec;
-  int64_t ctime_sec;
-  uint32_t mtime_nsec;
-  uint32_t ctime_nsec;
-  uint64_t name_offset : 48;  // 32 bits would be too few beyond 17 million of the longest names in one directory
-  uint64_t name_length : 16;
-  DirId child;  // kNoDir unless a directory
-  EntryKind kind;
-  uint8_t flags;
-
-  bool same_content(const FileStat& stat) const {
-    return size == stat.size && mtime_sec == stat.mtime.sec && mtime_nsec == stat.mtime.nsec &&
-           ctime_sec == stat.ctime.sec && ctime_nsec == stat.ctime.nsec && ino == stat.ino;
-  }
-  void assign(const FileStat& stat);
-  FileStat to_stat() const;
-};
-static_assert(sizeof(Entry) == 56);
-
-class Directory {
- public:
-  DirId parent = kNoDir;
-  std::string name;
-  Identity identity;
+/** What the engine does with a directory in this run. */
+struct DirectoryState {
   int32_t watch = -1;
   uint32_t pass = 0;            // the last tree walk that listed it
   uint64_t own_sequence = 0;    // when its own row was read last
@@ -101,42 +46,25 @@ class Directory {
   bool barred = false;          // on a file system that is never entered
   bool placeholder = false;     // a mount that has never answered: its row is made up
   bool appeared = false;        // it came during the first tree walk, so what is in it is a change
+};
 
-  /** null when no live entry has that name. */
-  Entry* find(std::string_view name);
+class Directory final : public DirectoryFacts, public DirectoryState {
+ public:
   /** The name must not be in the directory. The caller sets `child`, and counts the entry (TreeTable::entry_count). */
-  Entry& insert(std::string_view name, const FileStat& stat);
+  Entry& insert(std::string_view new_name, const FileStat& stat) {
+    return append(new_name, stat, seen_phase ? kSeenBit : 0);
+  }
   /** The slot stays until `compact`, which happens here when many are dead and no stream reads. */
   void erase(Entry& entry);
-  std::string_view name_of(const Entry& entry) const { return {names_.data() + entry.name_offset, entry.name_length}; }
-
-  std::vector<Entry>& slots() { return entries_; }
-  const std::vector<Entry>& slots() const { return entries_; }
-  uint32_t live_entries() const { return static_cast<uint32_t>(entries_.size()) - dead_; }
   /** Memory of the directory and its entries. */
-  size_t bytes() const;
+  size_t bytes() const { return heap_bytes() + sizeof(Directory); }
   /** Releases memory that growth left over; call it after a first listing. */
   void shrink();
-  /**
-   * While streams read, removed entries pile up. True when there are too many: call SnapshotStream::slots_move, then
-   * `compact`.
-   */
-  bool is_crowded() const;
-  /** Drops removed entries; the others get other slots. */
-  void compact();
-  void clear();
+  /** While streams read, removed entries pile up. True when there are too many: call Streams::make_room_in. */
+  bool is_crowded() const { return dead_entries() > kMostDead && dead_entries() > slots().size() / 2; }
 
  private:
-  static constexpr uint32_t kIndexFrom = 12;
   static constexpr uint32_t kMostDead = 4096;
-  void rebuild_index();
-  void index_put(uint32_t slot);
-  uint32_t index_find(std::string_view name) const;
-
-  std::vector<Entry> entries_;
-  std::string names_;
-  std::vector<uint32_t> index_;  // slot + 1, 0 = free; removed slots stay until the next rebuild
-  uint32_t dead_ = 0;
 };
 
 class TreeTable {
