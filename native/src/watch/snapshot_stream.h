@@ -24,8 +24,10 @@
 #include <thread>
 #include <vector>
 
-#include "fustor/chunk_pool.h"
+#include "base/chunk_queue.h"
 #include "fustor/bulk_stream.h"
+#include "fustor/chunk_pool.h"
+#include "watch/locked.h"
 #include "watch/model/tree_table.h"
 
 namespace fustor {
@@ -44,25 +46,25 @@ class SnapshotStream final : public BulkStream {
   SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, const RowsOptions& options);
   ~SnapshotStream() override;
 
-  // For the engine, with its mutex held. None of them waits; trouble ends the stream by `fail`.
+  // For the engine. None of them waits; trouble ends the stream by `fail`.
 
   /** The walk to follow; `pass_has_ended`: everything is listed already. */
-  void begin(uint32_t pass, bool pass_has_ended);
+  void begin(const Locked& lock, uint32_t pass, bool pass_has_ended);
   bool is_audit() const { return purpose_ == RowsFor::audit; }
   /** True also when the stream was cancelled and needs no walk any more. */
   bool has_begun() const { return begun_ || cancelled_; }
   /** The walk has listed this directory, or has found that it cannot be listed. */
-  void directory_listed(DirId id);
+  void directory_listed(const Locked& lock, DirId id);
   /** The directory leaves the table; its id may be given to another one. */
-  void forget(DirId id);
+  void forget(const Locked& lock, DirId id);
   /** The directory is about to drop its removed entries, so the others get other slots. */
-  void slots_move(DirId id);
+  void slots_move(const Locked& lock, DirId id);
   /** Everything is listed. */
-  void pass_ended();
+  void pass_ended(const Locked& lock);
   /** The rows are useless: `poll_next` will answer `failed`, with this errno. The first error counts. */
-  void fail(int error);
+  void fail(const Locked& lock, int error);
   /** The table is about to be destroyed; `fail` came before. */
-  void leave_table();
+  void leave_table(const Locked& lock);
 
   /** Starts the copying thread; once, without the mutex. Throws std::system_error when the kernel grants no thread. */
   void run();
@@ -120,40 +122,36 @@ class SnapshotStream final : public BulkStream {
     }
   };
 
-  // Only in the copying thread. [lock]: takes the engine's mutex; [held]: called with it; the others without it.
+  // Only in the copying thread.
 
   /** The thread function. */
   void produce();
-  /** [lock] Waits for listed directories and copies their entries; false at the end of the rows. */
+  /** Takes the mutex. Waits for listed directories and copies their entries; false at the end of the rows. */
   bool gather(Slice& slice);
-  /** [held] Releases the mutex while it waits. */
-  void wait_for_directories(std::unique_lock<std::mutex>& lock);
-  /** [held] Releases the mutex while it waits for directories that appeared during the walk, 2 s in all. */
-  bool offer_rest(std::unique_lock<std::mutex>& lock);
-  /** [held] */
-  void begin_reading(DirId id);
-  /** [held] */
-  void stop_reading();
-  /** [held] */
-  void copy_piece(Slice& slice);
-  /** [held] Copies one entry of the directory, if it gets a row. */
-  void copy_entry(Slice& slice, DirId id, const Entry& entry);
-  /** [held] Whether the row of an entry in this directory is strong. If so, everything below the entry is, too. */
-  bool is_strong(DirId id, const Entry& entry);
-  /** [held] */
-  OwnRow own_row(DirId id);
-  /** [held] Adds what was written to the summary. */
-  void count(const Slice& slice);
+  /** Releases the mutex while it waits. */
+  void wait_for_directories(Locked& lock);
+  /** Releases the mutex while it waits for directories that appeared during the walk, 2 s in all. */
+  bool offer_rest(Locked& lock);
+  void begin_reading(const Locked& lock, DirId id);
+  void stop_reading(const Locked& lock);
+  void copy_piece(const Locked& lock, Slice& slice);
+  /** Copies one entry of the directory, if it gets a row. */
+  void copy_entry(const Locked& lock, Slice& slice, DirId id, const Entry& entry);
+  /** Whether the row of an entry in this directory is strong. If so, everything below the entry is, too. */
+  bool is_strong(const Locked& lock, DirId id, const Entry& entry);
+  OwnRow own_row(const Locked& lock, DirId id);
+  /** Adds what was written to the summary. */
+  void count(const Locked& lock, const Slice& slice);
   /** Writes JSON. Waits while no chunk is free; false when cancelled. */
   bool write_rows(Slice& slice);
   /** As write_rows, for one row, in the group of this sequence and directory. */
   bool append_row(Slice& slice, uint64_t sequence, std::string_view json_dir, uint8_t flags, bool new_group);
   /** Queues the chunk and calls on_ready. */
   void hand_over();
-  /** [held] Offers the children of a directory that are listed already. */
-  void visit_children(DirId id);
-  /** [held] Also by the engine. Queues a directory for copying, once. */
-  void offer(DirId id);
+  /** Offers the children of a directory that are listed already. */
+  void visit_children(const Locked& lock, DirId id);
+  /** Also by the engine. Queues a directory for copying, once. */
+  void offer(const Locked& lock, DirId id);
 
   const std::shared_ptr<WatchEngine> engine_;
   const RowsFor purpose_;
@@ -183,11 +181,7 @@ class SnapshotStream final : public BulkStream {
   Chunk* chunk_ = nullptr;  // being filled
   std::string row_;
 
-  // Guarded by chunks_mutex_.
-  mutable std::mutex chunks_mutex_;
-  std::deque<Chunk*> chunks_;
-  std::function<void()> on_ready_;
-  bool finished_ = false;
+  ChunkQueue queue_;
   std::atomic<bool> cancelled_{false};
   std::atomic<int> failure_{0};  // error_, for readers without the engine's mutex
 };

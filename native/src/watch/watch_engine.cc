@@ -109,7 +109,7 @@ void WatchEngine::let_go() {
 
 void WatchEngine::mount_answered(const std::string& place) {
   const Locked lock(mutex_);
-  if (!may_stream()) return;
+  if (!may_look()) return;
   rooms_.schedule.mark_path(lock, place, kMarkVerify);
   rooms_.watchdog.note_hangs(lock, monotonic_ns());
 }
@@ -141,7 +141,7 @@ std::string WatchEngine::drain_raw() {
 
 void WatchEngine::recheck(const std::string& path, bool recursive, bool announce) {
   const Locked lock(mutex_);
-  if (!may_stream()) return;
+  if (!may_look()) return;
   const DirId directory = table_.resolve(path);
   if (directory != kNoDir && (recursive || path.empty())) {
     rooms_.schedule.list(lock, directory, {.recursive = recursive, .announce = announce});
@@ -176,15 +176,15 @@ std::shared_ptr<BulkStream> WatchEngine::open_changed(const RowsOptions& options
 std::shared_ptr<BulkStream> WatchEngine::open_beside_walk(RowsFor purpose, const RowsOptions& options) {
   auto snapshot = std::make_shared<SnapshotStream>(shared_from_this(), purpose, options);
   Locked lock(mutex_);
-  if (!may_stream()) {
-    snapshot->fail(ENOENT);
+  if (!may_look()) {
+    snapshot->fail(lock, ENOENT);
   } else {
     // Joins the tree walk that is running, or uses one that ended a moment ago; otherwise begins a new one.
     const TreeWalk& walk = state_.walk;
     const bool stale = walk.has_ended_once() && monotonic_ns() - walk.ended_ns() > kFreshPassNs;
     if (stale) rooms_.passes.begin(lock, false, "a snapshot was asked for");
     state_.streams.add(lock, snapshot.get());
-    snapshot->begin(std::max(walk.number(), 1u), walk.has_ended_once());
+    snapshot->begin(lock, std::max(walk.number(), 1u), walk.has_ended_once());
   }
   lock.unlock();
   snapshot->run();
@@ -194,8 +194,8 @@ std::shared_ptr<BulkStream> WatchEngine::open_beside_walk(RowsFor purpose, const
 std::shared_ptr<BulkStream> WatchEngine::open_audit(const RowsOptions& options) {
   auto audit = std::make_shared<SnapshotStream>(shared_from_this(), RowsFor::audit, options);
   Locked lock(mutex_);
-  if (!may_stream()) {
-    audit->fail(ENOENT);
+  if (!may_look()) {
+    audit->fail(lock, ENOENT);
   } else {
     state_.streams.add(lock, audit.get());
     if (state_.walk.has_ended_once()) rooms_.passes.begin_audits(lock);
@@ -233,9 +233,9 @@ WatchStatus WatchEngine::status() const {
 
 // ---- for streams --------------------------------------------------------------------------------------------------
 
-const std::string& WatchEngine::json_dir(DirId id) { return rooms_.reporter.json_dir(Locked(), id); }
+const std::string& WatchEngine::json_dir(const Locked& lock, DirId id) { return rooms_.reporter.json_dir(lock, id); }
 
-const Entry& WatchEngine::own_entry(DirId id) {
+const Entry& WatchEngine::own_entry(const Locked&, DirId id) {
   const Directory& directory = table_.at(id);
   const Entry* entry = id == kRootDir ? nullptr : table_.at(directory.parent).find(directory.name);
   return entry == nullptr ? table_.root_entry() : *entry;

@@ -96,19 +96,19 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void mark_nearest(const Locked& lock, const std::string& path, uint16_t flags);
   /** A stream that follows the tree walk which is running, or a new one. Takes the mutex. */
   std::shared_ptr<BulkStream> open_beside_walk(RowsFor purpose, const RowsOptions& options);
-  /** A stream that may begin, null when the root is unavailable. */
-  bool may_stream() const { return !state_.root.is_unavailable() && !state_.life.stopping; }
+  /** False while the root is unavailable, and when the engine stops. */
+  bool may_look() const { return !state_.root.is_unavailable() && !state_.life.stopping; }
   /**
    * Releases the event source, the table and every descriptor. Only when no thread of the engine runs any more.
    */
   void let_go();
 
-  // For SnapshotStream, with the mutex held
+  // For SnapshotStream
 
   /** Valid until the next call, or until the table changes. */
-  const std::string& json_dir(DirId id);
+  const std::string& json_dir(const Locked& lock, DirId id);
   /** The entry of a reachable directory in its parent. */
-  const Entry& own_entry(DirId id);
+  const Entry& own_entry(const Locked& lock, DirId id);
 
   State state_;
   SpinningMutex& mutex_;

@@ -6,36 +6,36 @@
 
 namespace fustor {
 
-void Streams::directory_listed(const Locked&, DirId id) {
-  for (SnapshotStream* stream : streams_) stream->directory_listed(id);
+void Streams::directory_listed(const Locked& lock, DirId id) {
+  for (SnapshotStream* stream : streams_) stream->directory_listed(lock, id);
 }
 
-void Streams::forget(const Locked&, DirId id) {
-  for (SnapshotStream* stream : streams_) stream->forget(id);
+void Streams::forget(const Locked& lock, DirId id) {
+  for (SnapshotStream* stream : streams_) stream->forget(lock, id);
 }
 
-void Streams::make_room_in(const Locked&, TreeTable& table, DirId id) {
+void Streams::make_room_in(const Locked& lock, TreeTable& table, DirId id) {
   if (!table.at(id).is_crowded()) return;
-  for (SnapshotStream* stream : streams_) stream->slots_move(id);
+  for (SnapshotStream* stream : streams_) stream->slots_move(lock, id);
   table.at(id).compact();
 }
 
-void Streams::pass_ended(const Locked&) {
-  for (SnapshotStream* stream : streams_) stream->pass_ended();
+void Streams::pass_ended(const Locked& lock) {
+  for (SnapshotStream* stream : streams_) stream->pass_ended(lock);
 }
 
-void Streams::fail(const Locked&, int error) {
-  for (SnapshotStream* stream : streams_) stream->fail(error);
+void Streams::fail(const Locked& lock, int error) {
+  for (SnapshotStream* stream : streams_) stream->fail(lock, error);
 }
 
-void Streams::fail_audits(const Locked&, int error) {
+void Streams::fail_audits(const Locked& lock, int error) {
   for (SnapshotStream* stream : streams_) {
-    if (stream->is_audit()) stream->fail(error);
+    if (stream->is_audit()) stream->fail(lock, error);
   }
 }
 
-void Streams::leave_table(const Locked&) {
-  for (SnapshotStream* stream : streams_) stream->leave_table();
+void Streams::leave_table(const Locked& lock) {
+  for (SnapshotStream* stream : streams_) stream->leave_table(lock);
 }
 
 bool Streams::wants_walk(const Locked&) const {
@@ -43,9 +43,9 @@ bool Streams::wants_walk(const Locked&) const {
   return std::any_of(streams_.begin(), streams_.end(), waits);
 }
 
-void Streams::begin_waiting(const Locked&, uint32_t pass) {
+void Streams::begin_waiting(const Locked& lock, uint32_t pass) {
   for (SnapshotStream* stream : streams_) {
-    if (!stream->has_begun()) stream->begin(pass, false);
+    if (!stream->has_begun()) stream->begin(lock, pass, false);
   }
 }
 
