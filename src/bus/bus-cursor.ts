@@ -22,6 +22,12 @@ export class BusCursor implements BusSubscription {
   #loss: BusLoss | undefined;
   /** Directories of changes that were not kept. */
   readonly #dirty: DirtyDirectories;
+  /**
+   * What has to be accepted before the pipe reads those directories: the deletes that were kept beside them. They wait
+   * in the backlog, or the last of them is in the batch with this ticket. A row that was read from the disk before such
+   * a delete went out would be deleted by it.
+   */
+  #deletesBefore: "waiting" | number | undefined;
   /** Handed out and not committed yet. */
   #outstanding: BusBatch[] = [];
   /** Rewound: `take` hands these out again before anything else. */
@@ -52,7 +58,7 @@ export class BusCursor implements BusSubscription {
       this.#loss = undefined;
       return loss;
     }
-    if (this.#dirty.size > 0) return { kind: "dirty", directories: this.#dirty.takeAll() };
+    if (this.#hasDirtyToTell) return { kind: "dirty", directories: this.#dirty.takeAll() };
     const batch =
       this.#place.kind === "attached"
         ? this.#takeShared(maxChanges, maxBytes)
@@ -68,6 +74,9 @@ export class BusCursor implements BusSubscription {
   commit(batch: BusBatch): void {
     this.#outstanding = this.#outstanding.filter((other) => other.ticket > batch.ticket);
     this.#committedIndex = Math.max(this.#committedIndex, batch.indexes.at(-1) ?? 0);
+    if (typeof this.#deletesBefore !== "number" || this.#deletesBefore > batch.ticket) return;
+    this.#deletesBefore = undefined;
+    this.#news.raise();
   }
 
   rewind(): void {
@@ -82,7 +91,7 @@ export class BusCursor implements BusSubscription {
   }
 
   get isEmpty(): boolean {
-    if (this.#again.length > 0 || this.#loss !== undefined || this.#dirty.size > 0) return false;
+    if (this.#again.length > 0 || this.#loss !== undefined || this.#hasDirtyToTell) return false;
     if (this.#place.kind === "coalesced") return this.#place.backlog.size === 0;
     return this.position >= this.#bus.endPosition;
   }
@@ -131,8 +140,14 @@ export class BusCursor implements BusSubscription {
     this.#news.raise();
   }
 
+  get #hasDirtyToTell(): boolean {
+    return this.#dirty.size > 0 && this.#deletesBefore === undefined;
+  }
+
   onLost(reason: string): void {
     this.#bus.countLoss();
+    this.#dirty.takeAll();
+    this.#deletesBefore = undefined;
     this.#loss = { kind: "lost", reason };
     this.#news.raise();
   }
@@ -157,26 +172,25 @@ export class BusCursor implements BusSubscription {
     }
   }
 
-  /** False when the backlog is full; then the cursor has dropped it. */
+  /** False when the backlog is full of what cannot collapse; then the cursor has dropped it. */
   #merge(backlog: CoalescedBacklog, segment: Segment, from: number): boolean {
     const size = bytesPerChange(segment);
     for (let i = from; i < segment.changes.length; i++) {
-      if (backlog.add(segment.changes[i] as Change, size)) continue;
+      const change = segment.changes[i] as Change;
+      if (backlog.add(change, size) || (this.#collapse(backlog) && backlog.add(change, size))) continue;
       this.#attachAtEnd();
-      if (this.#collapse(backlog, segment, i)) this.#bus.countCollapse();
-      else this.onLost("more distinct changes were waiting than the queue may hold");
+      this.onLost("more distinct changes were waiting than the queue may hold");
       return false;
     }
     this.#bus.countCoalesced(segment.changes.length - from);
     return true;
   }
 
-  /** Turns the backlog and everything in the chain from there on into directories; false when they are too many. */
-  #collapse(backlog: CoalescedBacklog, segment: Segment, from: number): boolean {
-    for (const change of backlog.changes()) if (!this.#dirty.mark(change)) return false;
-    for (let link: Segment | undefined = segment, i = from; link !== undefined; link = link.next, i = 0) {
-      for (; i < link.changes.length; i++) if (!this.#dirty.mark(link.changes[i] as Change)) return false;
-    }
+  /** Turns the backlog into directories and the deletes of containers; false when the directories are too many. */
+  #collapse(backlog: CoalescedBacklog): boolean {
+    if (!backlog.collapse((change) => this.#dirty.mark(change))) return false;
+    if (backlog.hasDeletes) this.#deletesBefore = "waiting";
+    this.#bus.countCollapse();
     return true;
   }
 
@@ -223,11 +237,17 @@ export class BusCursor implements BusSubscription {
     const place = this.#place;
     if (place.kind !== "coalesced") return undefined;
     const changes = place.backlog.take(maxChanges, maxBytes);
+    const ticket = this.#tickets + 1;
+    if (this.#deletesBefore === "waiting" && !place.backlog.hasDeletes) this.#deletesBefore = ticket;
     if (place.backlog.size === 0) this.#attachAtEnd();
-    if (changes.length === 0) return undefined;
+    if (changes.length === 0) {
+      if (this.#deletesBefore === ticket) this.#deletesBefore = undefined;
+      return undefined;
+    }
+    this.#tickets = ticket;
     // Changes leave a backlog in another order than they came, so they get new indexes: indexes on the wire strictly
     // increase.
     const indexes = changes.map(() => this.#bus.nextIndex());
-    return { kind: "batch", changes, indexes, ticket: ++this.#tickets, lagMs: place.lagMs, enteredAt: place.enteredAt };
+    return { kind: "batch", changes, indexes, ticket, lagMs: place.lagMs, enteredAt: place.enteredAt };
   }
 }

@@ -16,7 +16,9 @@
  * inserted again is an update, where its delete is replaced.
  *
  * The bound counts keys and bytes. At the bound the outdated keys are swept out; if that does not help, `add` says no
- * and the backlog can only be kept as directories any more ({@link DirtyDirectories}).
+ * and the cursor keeps most of it as directories ({@link DirtyDirectories}): everything but the deletes of containers.
+ * A container that is made anew under a deleted name must not come before that delete, or the receiver keeps what lay in
+ * the old one; no directory's rows can say that.
  */
 import type { Change } from "../sdk/index.ts";
 import { parentKey } from "../sdk/parent-key.ts";
@@ -56,12 +58,6 @@ export class CoalescedBacklog {
     return this.#bytes;
   }
 
-  /** Every change in it, in no order, outdated ones included. */
-  *changes(): Iterable<Change> {
-    for (const map of [this.#deletes, this.#containers, this.#leaves])
-      for (const { change } of map.values()) yield change;
-  }
-
   /** False when the bound is reached: the change was not taken, and the caller must not add another one. */
   add(change: Change, sizeBytes: number): boolean {
     if (this.#isFull(sizeBytes)) this.#sweep();
@@ -69,6 +65,23 @@ export class CoalescedBacklog {
     const entry: Entry = { change, sizeBytes, stamp: ++this.#stamp };
     if (change.op === "delete") this.#addDelete(entry);
     else this.#addUpsert(entry);
+    return true;
+  }
+
+  get hasDeletes(): boolean {
+    return this.#deletes.size > 0;
+  }
+
+  /** Hands over everything but the deletes of containers; false when `take` refuses a change. */
+  collapse(take: (change: Change) => boolean): boolean {
+    this.#sweep();
+    for (const map of [this.#deletes, this.#containers, this.#leaves]) {
+      for (const [key, { change }] of map) {
+        if (map === this.#deletes && change.isContainer) continue;
+        if (!take(change)) return false;
+        this.#remove(map, key);
+      }
+    }
     return true;
   }
 

@@ -10,8 +10,8 @@
  *     below it.
  *
  * So a directory that was made meanwhile is marked, and so is every directory in it, because each came with a change of
- * its own. A directory that is gone needs no mark: its delete, or that of a directory around it, has marked the next
- * directory above.
+ * its own. The delete of a directory needs no mark: the backlog keeps it ({@link CoalescedBacklog}), and it goes out
+ * before these directories are read.
  *
  * The bound counts directories. Beyond it nothing is kept, and the pipe has to send everything again.
  */

@@ -8,8 +8,8 @@
  * **When full** (changes or bytes): the writer never waits, and a slow pipe never slows another. The bus cuts off the
  * cursor that lags most: its changes become the last state of each key ({@link CoalescedBacklog}), which the cursor
  * empties before it joins the chain again. Beyond the bound of that form they collapse into the directories to be read
- * again ({@link DirtyDirectories}), and beyond the bound of those the cursor reports a loss, upon which the pipe sends
- * a snapshot.
+ * again ({@link DirtyDirectories}) and the deletes of directories, and beyond the bound of those the cursor reports a
+ * loss, upon which the pipe sends a snapshot.
  *
  * A cursor keeps what it handed out until that is committed. This survives the cut, and after `rewind` the cursor hands
  * it out again first.

@@ -115,7 +115,7 @@ describe("random changes, faults and lost sessions", () => {
       const harness = new PipeHarness({
         source: { directoryPauseMs: 1, chunkRows: 7, poolChunks: 5, rescans: tiny },
         settings: { batchEvents: 4, eventRows: 5 },
-        ...(small ? { bus: { maxChanges: 20, maxBytes: 1e6, maxCoalesced: tiny ? 30 : 10_000 } } : {}),
+        ...(small ? { bus: { maxChanges: 20, maxBytes: 1e6, maxCoalesced: tiny ? 80 : 10_000 } } : {}),
       });
       await live(harness, random, accompanied);
       await until(
