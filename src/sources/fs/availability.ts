@@ -25,15 +25,6 @@ export class Availability {
     this.#logger = logger;
   }
 
-  get now(): SourceAvailability {
-    return this.#now;
-  }
-
-  /** Throws FUSTOR_SOURCE_UNAVAILABLE while the root is away. */
-  assert(): void {
-    if (this.#now.state === "unavailable") throw unavailable(this.#root, this.#now.reason);
-  }
-
   listen(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

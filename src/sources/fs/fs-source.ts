@@ -128,7 +128,7 @@ export class FsSource implements SourceDriver {
   }
 
   async verify(asked: readonly string[], { signal }: CallOptions): Promise<readonly Verified[]> {
-    this.#availability.assert();
+    this.#assertAvailable();
     const keys = asked.filter((key) => this.#isKey(key));
     const verified = await verifyKeys(this.#looker, keys, this.#ended(signal));
     for (const { key } of verified) this.#watch.recheck(key, false, false);
@@ -159,7 +159,7 @@ export class FsSource implements SourceDriver {
 
   async *#scanChunks(asked: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<RowChunk> {
     const key = sourceKey(this.#options.root, asked, this.#decodes);
-    this.#availability.assert();
+    this.#assertAvailable();
     yield* rowsAt(this.#looker, key, recursive, signal);
   }
 
@@ -178,19 +178,19 @@ export class FsSource implements SourceDriver {
 
   // biome-ignore lint/correctness/useYield: a snapshot without rows, which fails as any other while the root is away
   async *#noRows(): AsyncGenerator<RowChunk> {
-    this.#availability.assert();
+    this.#assertAvailable();
   }
 
   /** What a lost mount held is not there to be listed, and yet nothing of it may be taken for deleted. */
   #assertWhole(): void {
-    this.#availability.assert();
+    this.#assertAvailable();
     const { lostMounts, heldDeletes } = this.#watch.status();
     if (lostMounts.length > 0) throw unavailable(this.uri, `what was mounted at ${lostMounts[0]} is gone`);
     if (heldDeletes > 0) throw unavailable(this.uri, "most of the tree is missing");
   }
 
   async *#snapshotChunks(open: () => NativeScan, signal: AbortSignal): AsyncGenerator<RowChunk> {
-    this.#availability.assert();
+    this.#assertAvailable();
     const stream = open();
     try {
       yield* rowChunks(stream, signal);
@@ -224,6 +224,12 @@ export class FsSource implements SourceDriver {
     const stopped = Promise.all([this.#canary?.stop(), this.#hints?.stop()]);
     await Promise.race([stopped, pause(STOP_PATIENCE_MS, undefined, { ref: false })]);
     await this.#watch.close();
+  }
+
+  /** Asks the engine, whose news of the root may still be on its way to `#onReadable`. */
+  #assertAvailable(): void {
+    const { root, reason } = this.#watch.rootState();
+    if (root === "unavailable") throw unavailable(this.uri, reason);
   }
 
   #onReadable(): void {
