@@ -13,10 +13,12 @@ import {
   type CrashPoint,
   crashRule,
 } from "../../support/crash-points.ts";
+import type { SeenRequest } from "../../support/fault-rules.ts";
 import { type FaultStage, type Placed, withFaults } from "../../support/fault-stage.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { keepViewAlive } from "../../support/stranger.ts";
 import { growTree, seededRandom } from "../../support/temp-tree.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 const CRASHES = process.env.FUSTOR_CRASHES === undefined ? undefined : Number(process.env.FUSTOR_CRASHES);
 /** Seconds for each constellation. */
@@ -30,21 +32,44 @@ const TRASH = `mkdir -p trash; for i in 1 2 3 4; do echo $i > trash/$i; touch -d
 type Dice = () => number;
 const pick = <T>(values: readonly T[], random: Dice): T => values[Math.floor(random() * values.length)] as T;
 
+/** The last request before the agent was started. */
+const lastBefore = new WeakMap<Placed, SeenRequest | undefined>();
+
+function start(placed: Placed): void {
+  lastBefore.set(placed, placed.receiver.seen.at(-1));
+  placed.agent.start();
+}
+
+/** Resolves when this run of the agent has a session, which a start after it has to delete. */
+async function inSession(placed: Placed): Promise<void> {
+  const { receiver } = placed;
+  const last = lastBefore.get(placed);
+  const requests = () => receiver.seen.slice(last === undefined ? 0 : receiver.seen.indexOf(last) + 1);
+  await waitFor(() => requests().some(({ kind }) => kind === "position"), {
+    timeoutMs: 30_000,
+    what: () => `no session among ${requests().map(({ kind }) => kind)}`,
+  });
+}
+
 /** Kills, starts again, compares. Resolves with what it did. */
-async function crash(stage: FaultStage, { agent, receiver }: Placed, point: CrashPoint, random: Dice): Promise<string> {
+async function crash(stage: FaultStage, placed: Placed, point: CrashPoint, random: Dice): Promise<string> {
+  const { agent, receiver } = placed;
   const moment = pick(CRASH_MOMENTS, random);
   const nth = Math.floor(random() * point.among);
   const what = `killed ${point.name} (number ${nth + 1}), ${moment}`;
   const unrest = startUnrest({ ...stage, seed: Math.floor(random() * 1e9) });
-  if (point.during === "start") await agent.kill();
+  if (point.during === "start") {
+    await inSession(placed);
+    await agent.kill();
+  }
   receiver.rule(crashRule(point, moment, nth, () => agent.kill()));
-  if (point.during === "start") agent.start();
+  if (point.during === "start") start(placed);
   const deadline = performance.now() + 30_000;
   while (agent.alive() && performance.now() < deadline) await stage.shell(TRASH);
   receiver.calm();
   expect(agent.exit(), `${what}: the moment never came`).toEqual({ code: null, signal: "SIGKILL" });
   if (random() < 0.5) await unrest.stop();
-  agent.start();
+  start(placed);
   if (random() < 0.5) await stage.fusion.view.waitUntilOpen(20_000);
   await unrest.stop();
   await stage.settle(30_000).catch((error: Error) => {
@@ -80,7 +105,7 @@ function play({ points, agents, auditSeconds, keepsView, tombstoneSeconds }: Mat
     const placed: Placed[] = [stage];
     while (placed.length < agents) {
       const next = await stage.place();
-      next.agent.start();
+      start(next);
       placed.push(next);
     }
     const end = performance.now() + SECONDS * 1000;
