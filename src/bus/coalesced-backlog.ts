@@ -72,7 +72,10 @@ export class CoalescedBacklog {
     return this.#deletes.size > 0;
   }
 
-  /** Hands over everything but the deletes of containers; false when `take` refuses a change. */
+  /**
+   * Hands over everything but the deletes of containers. False when `take` refuses a change, or when those deletes leave
+   * too little room: each collapse looks at all of them, so it has to make room for as many changes.
+   */
   collapse(take: (change: Change) => boolean): boolean {
     this.#sweep();
     for (const map of [this.#deletes, this.#containers, this.#leaves]) {
@@ -82,7 +85,7 @@ export class CoalescedBacklog {
         this.#remove(map, key);
       }
     }
-    return true;
+    return this.#keys * 2 <= this.#limits.maxChanges && this.#bytes * 2 <= this.#limits.maxBytes;
   }
 
   /** As many changes as fit, and at least one when there is any. */
@@ -158,9 +161,12 @@ export class CoalescedBacklog {
     return false;
   }
 
+  get #keys(): number {
+    return this.size + this.#deletedContainers.size;
+  }
+
   #isFull(moreBytes: number): boolean {
-    const keys = this.size + this.#deletedContainers.size;
-    return keys >= this.#limits.maxChanges || this.#bytes + moreBytes > this.#limits.maxBytes;
+    return this.#keys >= this.#limits.maxChanges || this.#bytes + moreBytes > this.#limits.maxBytes;
   }
 
   #sweep(): void {

@@ -1,6 +1,7 @@
 // Chunks on their way from the threads that write rows to the consumer who polls.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -13,8 +14,11 @@ namespace fustor {
 /** Any thread. No method waits but for the queue's own mutex, which is never held while `on_ready` runs. */
 class ChunkQueue {
  public:
-  /** `error`: why the rows are useless, 0 = they are not. As BulkStream::poll_next. */
-  Poll poll_next(Chunk*& out, int error) {
+  /**
+   * `error`: why the rows are useless, 0 = they are not. The producer sets it before `finish`, so it is read after the
+   * end was seen. As BulkStream::poll_next.
+   */
+  Poll poll_next(Chunk*& out, const std::atomic<int>& error) {
     const std::lock_guard lock(mutex_);
     if (!chunks_.empty()) {
       out = chunks_.front();
