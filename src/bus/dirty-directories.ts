@@ -6,8 +6,7 @@
  *
  *   - the directory itself, when the change is that of a directory which exists: it may be new, and the receiver may
  *     hold another directory's children there;
- *   - otherwise the directory that its key lies in: a file that exists, anything that was deleted, with all that was
- *     below it.
+ *   - otherwise the directory that its key lies in: a file that exists or was deleted.
  *
  * So a directory that was made meanwhile is marked, and so is every directory in it, because each came with a change of
  * its own. The delete of a directory needs no mark: the backlog keeps it ({@link CoalescedBacklog}), and it goes out

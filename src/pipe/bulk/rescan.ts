@@ -3,8 +3,8 @@
  *
  * Each directory's row goes out as a row of an audit and, as those of its children, as a live row: only live rows win
  * over whatever Fusion holds, lower modification times and lift tombstones. The end of the audit then makes it
- * remove the children of these directories that were not told, which is all that is left to do: a directory that is
- * gone was a child of one of them.
+ * remove the children of these directories that were not told, which is all that is left to do: the deletes of
+ * directories were sent before (see CoalescedBacklog).
  *
  *   - One such audit at a time, be it a full one or this: an end answers for everything that the receiver has seen
  *     since the last one. After a full audit that got no end, a rescan sends live rows only and leaves the removing to
@@ -27,7 +27,7 @@ import {
   type Row,
   type RowChunk,
 } from "../../sdk/index.ts";
-import { parseRow, type RowRange } from "../encode/row-ranges.ts";
+import { parseRange, type RowRange } from "../encode/row-ranges.ts";
 import type { RescanCounters } from "../pipe-counters.ts";
 import type { Batch } from "../send/batch.ts";
 import { BulkBatch } from "../send/bulk-batch.ts";
@@ -186,8 +186,8 @@ export class RescanJob implements BulkJob<RescanOrder> {
     const told: RowRange[] = [];
     const changes: Change[] = [];
     for (const { chunk, from, to } of ranges) {
-      for (let at = from; at < to; at++) {
-        const row = parseRow(chunk, at);
+      for (const [i, row] of parseRange({ chunk, from, to }).entries()) {
+        const at = from + i;
         const key = String(row.path);
         const sequence = sequenceOf(chunk, at);
         const isTold = order.audits && order.directories.has(key);
