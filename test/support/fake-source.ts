@@ -180,7 +180,7 @@ export class FakeSource implements SourceDriver {
       rows += added;
     };
     const changed = [...this.#tree.values()].filter(isStrong);
-    return { chunks: this.#inChunks(changed, this.#sequence, signal, count, isStrong), progress: () => ({ rows }) };
+    return { chunks: this.#inChunks(changed, this.#sequence, { signal, count, isStrong }), progress: () => ({ rows }) };
   }
 
   getAuditIterator(options: AuditOptions): BulkRows {
@@ -278,14 +278,9 @@ export class FakeSource implements SourceDriver {
   async *#chunks(signal: AbortSignal, count: (rows: number) => void, isStrong: IsStrong): AsyncGenerator<RowChunk> {
     let chunks = 0;
     for await (const { rows, sequences } of this.#groups(signal)) {
-      for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
-        while (this.#chunksOut >= this.#options.poolChunks && !signal.aborted) await this.#poolFreed(signal);
-        if (signal.aborted) return;
-        this.#throwIfFaulty(chunks++);
-        const part = rows.slice(from, from + this.#options.chunkRows);
-        count(part.length);
-        yield this.#chunk(part, sequences, isStrong);
-      }
+      yield* this.#inChunks(rows, sequences, { signal, count, isStrong, before: chunks });
+      if (signal.aborted) return;
+      chunks += Math.ceil(rows.length / this.#options.chunkRows);
     }
     this.#throwIfFaulty(chunks);
   }
@@ -338,15 +333,9 @@ export class FakeSource implements SourceDriver {
       const files = children.filter(({ is_directory }) => !is_directory);
       const listed = files.map((row) => ({ ...row, parent_path: directory, parent_mtime: own.modified_time }));
       const rows = [skipped ? { ...own, audit_skipped: true } : own, ...listed];
-      const sequence = ++this.#sequence;
-      for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
-        while (this.#chunksOut >= this.#options.poolChunks && !signal.aborted) await this.#poolFreed(signal);
-        if (signal.aborted) return;
-        this.#throwIfFaulty(chunks++);
-        const part = rows.slice(from, from + this.#options.chunkRows);
-        count(part.length);
-        yield this.#chunk(part, sequence, isStrong);
-      }
+      yield* this.#inChunks(rows, ++this.#sequence, { signal, count, isStrong, before: chunks });
+      if (signal.aborted) return;
+      chunks += Math.ceil(rows.length / this.#options.chunkRows);
       await new Promise((resolve) => setTimeout(resolve, this.#options.directoryPauseMs));
     }
   }
@@ -374,7 +363,7 @@ export class FakeSource implements SourceDriver {
       if (this.unlistable.has(directory)) throw new FustorError("FUSTOR_SOURCE_UNAVAILABLE", "no", { retryable: true });
       const own = this.#tree.get(directory);
       const children = [...this.#tree.values()].filter(({ path }) => parentOf(path) === directory);
-      if (own !== undefined) yield* this.#inChunks([own, ...children], ++this.#sequence, signal, count);
+      if (own !== undefined) yield* this.#inChunks([own, ...children], ++this.#sequence, { signal, count });
       await new Promise((resolve) => setTimeout(resolve, this.#options.directoryPauseMs));
     }
   }
@@ -387,20 +376,18 @@ export class FakeSource implements SourceDriver {
   ): AsyncGenerator<RowChunk> {
     if (key.includes("..")) throw new FustorError("FUSTOR_SOURCE_PATH_REFUSED", `${key} is refused`);
     const rows = [...this.#tree.values()].filter(({ path }) => path === key || (recursive && isBelow(path, key)));
-    yield* this.#inChunks(rows, ++this.#sequence, signal, count);
+    yield* this.#inChunks(rows, ++this.#sequence, { signal, count });
   }
 
   async *#inChunks(
     rows: readonly FsRow[],
     sequence: number,
-    signal: AbortSignal,
-    count: (rows: number) => void,
-    isStrong?: IsStrong,
+    { signal, count, isStrong, before = 0 }: ChunkStream,
   ): AsyncGenerator<RowChunk> {
     for (let from = 0; from < rows.length; from += this.#options.chunkRows) {
       while (this.#chunksOut >= this.#options.poolChunks && !signal.aborted) await this.#poolFreed(signal);
       if (signal.aborted) return;
-      this.#throwIfFaulty(from / this.#options.chunkRows);
+      this.#throwIfFaulty(before + from / this.#options.chunkRows);
       const part = rows.slice(from, from + this.#options.chunkRows);
       count(part.length);
       yield this.#chunk(part, sequence, isStrong);
@@ -432,6 +419,15 @@ export class FakeSource implements SourceDriver {
     };
     return { ...chunk, release };
   }
+}
+
+/** What the chunks of rows belong to. */
+interface ChunkStream {
+  readonly signal: AbortSignal;
+  readonly count: (rows: number) => void;
+  readonly isStrong?: IsStrong;
+  /** How many chunks came before these, for a fault that is to come after a number of them. */
+  readonly before?: number;
 }
 
 class EndOfStream extends Error {}

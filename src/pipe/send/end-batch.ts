@@ -1,20 +1,19 @@
 /** Batches without rows: the end of a phase, and the completion of a scan. */
 import type { Envelope } from "../../sdk/index.ts";
-import type { BulkPhase } from "../phase.ts";
+import type { BulkPhase, Phase } from "../phase.ts";
 import type { Batch } from "./batch.ts";
 
-/** The end signal of a phase. */
-export class EndBatch implements Batch {
-  readonly phase: BulkPhase;
+abstract class RowlessBatch implements Batch {
+  abstract readonly phase: Phase;
   readonly rowCount = 0;
-  readonly sizeBytes = (): number => 0;
   readonly #envelope: Envelope;
-  readonly #onAccepted: () => void;
 
-  constructor(phase: BulkPhase, envelope: Envelope, onAccepted: () => void) {
-    this.phase = phase;
+  constructor(envelope: Envelope) {
     this.#envelope = envelope;
-    this.#onAccepted = onAccepted;
+  }
+
+  sizeBytes(): number {
+    return 0;
   }
 
   envelope(): Envelope {
@@ -25,9 +24,7 @@ export class EndBatch implements Batch {
     return undefined;
   }
 
-  key(): string {
-    return `the end (${this.phase})`;
-  }
+  abstract key(): string;
 
   row(): undefined {
     return undefined;
@@ -35,6 +32,24 @@ export class EndBatch implements Batch {
 
   sending(): void {
     // Holds no rows.
+  }
+
+  abstract accepted(): void;
+}
+
+/** The end signal of a phase. */
+export class EndBatch extends RowlessBatch {
+  readonly phase: BulkPhase;
+  readonly #onAccepted: () => void;
+
+  constructor(phase: BulkPhase, envelope: Envelope, onAccepted: () => void) {
+    super(envelope);
+    this.phase = phase;
+    this.#onAccepted = onAccepted;
+  }
+
+  key(): string {
+    return `the end (${this.phase})`;
   }
 
   accepted(): void {
@@ -43,37 +58,18 @@ export class EndBatch implements Batch {
 }
 
 /** That a scan is over. Without rows, but not worth blocking the scheduler for when the receiver does not like it. */
-export class CompletionBatch implements Batch {
+export class CompletionBatch extends RowlessBatch {
   readonly phase = "on_demand_job";
-  readonly rowCount = 0;
-  readonly sizeBytes = (): number => 0;
   readonly isExpendable = true;
-  readonly #envelope: Envelope;
   readonly #path: string;
 
   constructor(envelope: Envelope, path: string) {
-    this.#envelope = envelope;
+    super(envelope);
     this.#path = path;
-  }
-
-  envelope(): Envelope {
-    return this.#envelope;
-  }
-
-  halve(): undefined {
-    return undefined;
   }
 
   key(): string {
     return `the completion of the scan of ${this.#path}`;
-  }
-
-  row(): undefined {
-    return undefined;
-  }
-
-  sending(): void {
-    // Holds no rows.
   }
 
   accepted(): void {
