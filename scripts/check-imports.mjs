@@ -30,7 +30,7 @@ const ALLOWED = {
   agent: ["sdk", "config", "pipe"],
   "agent/state": ["sdk", "config", "pipe", "agent"],
   "agent/identity": ["sdk", "config", "agent", "agent/state"],
-  "agent/reload": ["sdk", "config", "agent"],
+  "agent/reload": ["sdk", "config", "drivers", "agent"],
   "agent/control": ["sdk", "config", "agent", "agent/state", "agent/identity", "agent/reload"],
   "agent/process": ["sdk", "native", "config", "agent", "agent/state", "agent/identity", "agent/control"],
   "agent/managed-pipe.ts": [...BELOW_THE_AGENT, "agent", "agent/state", "agent/reload"],
@@ -41,8 +41,8 @@ const ALLOWED = {
   console: ["sdk", "agent", "agent/state", "agent/control", "telemetry"],
   "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts"],
   cli: [
-    ...["sdk", "config", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload", "agent/control"],
-    ...["agent/process", "console", "fusion", "telemetry", "yaml", "cli/tools"],
+    ...["sdk", "config", "drivers", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload"],
+    ...["agent/control", "agent/process", "console", "fusion", "telemetry", "yaml", "cli/tools"],
   ],
   "": ["sdk", "config", "yaml", "drivers", "agent", "agent/agent.ts"],
 };

@@ -10,7 +10,6 @@ export type {
   SourceReport,
 } from "./agent/agent-status.ts";
 export type { FailedPipe, StartReport } from "./agent/start-report.ts";
-export { agentVersion } from "./agent/version.ts";
 export { ensureHome, resolveConfigDir, resolveHome } from "./config/home.ts";
 export { type LoadOptions, loadConfig } from "./config/load.ts";
 export type {
@@ -23,4 +22,5 @@ export type {
 export { type NotStarted, type Selection, selectPipes } from "./config/select.ts";
 export { DriverRegistry, knownDrivers } from "./drivers/registry.ts";
 export * from "./sdk/index.ts";
+export { agentVersion } from "./sdk/version.ts";
 export type { ConfigProblem, Origin } from "./yaml/problem.ts";

@@ -7,10 +7,10 @@
 import { endsWithin } from "../bus/bus-clock.ts";
 import { BusPool } from "../bus/bus-pool.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
-import { type DriverRegistry, knownDrivers } from "../drivers/registry.ts";
 import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
 import { FustorError, type Logger } from "../sdk/index.ts";
+import { agentVersion } from "../sdk/version.ts";
 import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
 import { DescriptorBudget } from "./descriptor-budget.ts";
 import { loadIdentity } from "./identity/agent-identity.ts";
@@ -29,7 +29,6 @@ import type { ReloadedPipe, ReloadReport } from "./reload/reload-report.ts";
 import { sourceReports } from "./source-reports.ts";
 import type { StartReport } from "./start-report.ts";
 import { StateStore } from "./state/state-store.ts";
-import { agentVersion } from "./version.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -41,8 +40,6 @@ export interface AgentOptions {
   /** Told in the status. Default: all is well. */
   readonly descriptors?: () => DescriptorState;
   readonly ambience?: Ambience;
-  /** Those that the configuration was checked with. Default: those that the agent knows. */
-  readonly drivers?: DriverRegistry;
 }
 
 export class Agent {
@@ -71,10 +68,9 @@ export class Agent {
     this.#startedOn = new Date(this.#ambience.wallClock());
     this.#cpu = cpuMeter(this.#ambience.now);
     this.#pool = new BusPool(this.#ambience, logger);
-    const { drivers = knownDrivers } = options;
     const descriptors = new DescriptorBudget();
     const pool = this.#pool;
-    this.#context = { config, drivers, agentId, pool, state, logger, ambience: this.#ambience, descriptors };
+    this.#context = { config, agentId, pool, state, logger, ambience: this.#ambience, descriptors };
     this.#pipes = options.pipes.map((pipe) => new ManagedPipe(resolveTarget(pipe, config), this.#context));
   }
 

@@ -22,7 +22,6 @@ import type { OpenPipeStore, StateStore } from "./state/state-store.ts";
 
 export interface ManagedPipeContext {
   readonly config: AgentConfig;
-  readonly drivers: DriverRegistry;
   readonly agentId: string;
   readonly pool: BusPool;
   readonly state: StateStore;
@@ -120,7 +119,7 @@ export class ManagedPipe {
 
   async #build(logger: Logger): Promise<Running> {
     const { config, agentId, pool, state, ambience } = this.#context;
-    const { drivers } = this.#context;
+    const { drivers } = this.target;
     const { id, driver, uri, credential, driverParams: params, maxQueueEvents, maxQueueBytes } = this.target.source;
     const far = this.target.sender;
     const settings = pipeSettings(this.target.pipe, far, agentId);

@@ -1,6 +1,6 @@
 /** Every command, its arguments and options in one place. The work is loaded only when a command is called. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { agentVersion } from "../agent/version.ts";
+import { agentVersion } from "../sdk/version.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 

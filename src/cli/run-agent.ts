@@ -18,14 +18,15 @@ import type { StartedPipe } from "../agent/reload/reload-report.ts";
 import { createReloader, type FreshPlan } from "../agent/reload/reloader.ts";
 import type { StartReport } from "../agent/start-report.ts";
 import { sweepTemporaries } from "../agent/state/durable-file.ts";
-import { agentVersion } from "../agent/version.ts";
 import { ensureHome, homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
 import { type ConsoleOptions, type ConsoleServer, startConsole } from "../console/console-server.ts";
 import { makeConsoleToken } from "../console/console-token.ts";
 import { describeError } from "../sdk/index.ts";
+import { agentVersion } from "../sdk/version.ts";
 import { type AgentLogger, createLogger } from "../telemetry/logger.ts";
 import { consoleSettings } from "./console-settings.ts";
+import { DriverFaults } from "./driver-faults.ts";
 import { EXIT } from "./exit-codes.ts";
 
 /**
@@ -141,6 +142,13 @@ async function live(agent: Agent, options: RunOptions, logger: AgentLogger, wish
   return EXIT.done;
 }
 
+/** Drivers that a later configuration names are loaded by then. */
+async function noted<P extends AgentPlan>(plan: Promise<P>, faults: DriverFaults): Promise<P> {
+  const { config } = await plan;
+  faults.note(config);
+  return plan;
+}
+
 /** The page with a token of its own; a home that takes no files costs the page and nothing else. */
 async function openConsole(home: string, options: Omit<ConsoleOptions, "token">): Promise<ConsoleServer> {
   try {
@@ -163,6 +171,8 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const { stateDir } = homePaths(config.home);
   await sweepTemporaries([config.home, stateDir, join(stateDir, "deleted")]);
   const logger = await openLog(options);
+  const faults = new DriverFaults(logger);
+  faults.note(config);
   const stopper = stopWish(logger);
   let reload = (): void => logger.warn({}, "too early to reload: the agent is not up yet");
   const stopListening = listenForWishes({
@@ -184,7 +194,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
       consoleState: () => page?.state ?? { state: "off" },
       descriptors: spares.state,
     });
-    const reloader = createReloader({ agent, load: options.replan, drainMs: DRAIN_MS, logger });
+    const reloader = createReloader({ agent, load: () => noted(options.replan(), faults), drainMs: DRAIN_MS, logger });
     reload = () => void reloader.request();
     const handlers: ControlHandlers = {
       status: () => agent.status(),
@@ -194,7 +204,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
         return reloader.request();
       },
       confirmSource: (id) => agent.confirmSource(id),
-      startPipes: async (name) => startPipes(agent, await options.planOf(name)),
+      startPipes: async (name) => startPipes(agent, await noted(options.planOf(name), faults)),
       stopPipe: (id) => agent.stopPipe(id, DRAIN_MS),
     };
     const control = await startControlServer(config.home, handlers);
@@ -223,6 +233,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
     clearTimeout(late);
     stopListening();
     stopper.dispose();
+    faults.dispose();
     logger.info({}, "stopped");
     logger.close();
   }

@@ -8,10 +8,11 @@ import type { AnyDriverModule, Credential, DriverEntry, DriverKind, DriverParams
 import { omitUndefined } from "../sdk/omit-undefined.ts";
 import { text } from "../sdk/values.ts";
 import type { Place, Problems } from "../yaml/problem.ts";
-import { isNull, type MapNode, toPlain } from "../yaml/tree.ts";
+import { isNull, toPlain } from "../yaml/tree.ts";
 import { checkFields } from "./check.ts";
 import { readCredential } from "./credential.ts";
 import { paramKeys, presetsOf } from "./driver-keys.ts";
+import { peekDriver } from "./driver-name.ts";
 import type { RawEntry } from "./entries.ts";
 import { entryCheck } from "./entry-check.ts";
 import { type Fields, type KeyTable, placeOf, readFields } from "./fields.ts";
@@ -71,20 +72,6 @@ export function readDriverEntry<M extends AnyDriverModule>(
   const check = entryCheck({ entry, fields, paramFields }, secrets, problems);
   const checked = checkEntry(module, omitUndefined({ uri, credential, params }), check);
   return { fields, paramFields, enabled, driver, module, checked };
-}
-
-/** Looks for the driver before the keys are checked: what is known depends on it. */
-function peekDriver(block: MapNode): string | undefined {
-  for (const { key, value } of block.entries) {
-    if (key === "config" && value.kind === "map") {
-      const inner = peekDriver(value);
-      if (inner !== undefined) return inner;
-    }
-    if (["driver", "type", "driver_type"].includes(key) && value.kind === "scalar" && typeof value.value === "string") {
-      return value.value.trim() === "" ? undefined : value.value;
-    }
-  }
-  return undefined;
 }
 
 /**

@@ -7,18 +7,19 @@ import { type DriverRegistry, knownDrivers } from "../drivers/registry.ts";
 import { FustorError } from "../sdk/errors.ts";
 import { MAX_TEXT_BYTES } from "../yaml/parse-tree.ts";
 import { byPosition, invalidConfig, ProblemLog, type Problems, startOf } from "../yaml/problem.ts";
+import { driversNamed } from "./driver-name.ts";
 import { loadEnvironment } from "./environment.ts";
 import { type Environment, homePaths, resolveConfigDir, resolveHome } from "./home.ts";
 import type { AgentConfig } from "./model.ts";
-import { type ConfigText, parseConfig } from "./parse.ts";
+import { type ConfigText, type ConfigTree, parseTrees, readTrees } from "./parse.ts";
 import { inspectPlaces } from "./places.ts";
 import type { SecretFile, SecretReader } from "./secrets.ts";
-import { checkFolder, isReadableByAll, readRegularFile, remarkFoldersAbove } from "./trusted-files.ts";
+import { checkFolder, distrustOfPath, isReadableByAll, readRegularFile, remarkFoldersAbove } from "./trusted-files.ts";
 
 export interface LoadOptions {
   readonly env?: Environment;
   readonly cwd?: string;
-  /** Default: those that the agent knows. */
+  /** Default: those that come with the agent, and those of installed packages that the configuration names. */
   readonly drivers?: DriverRegistry;
 }
 
@@ -31,20 +32,31 @@ export interface LoadOptions {
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig> {
   const problems = new ProblemLog();
-  const { drivers = knownDrivers } = options;
   const { home, environment, configDir } = placesOf(options, problems);
   if (configDir !== home) checkFolder(configDir, problems);
   const files = await configFiles(configDir, problems);
   if (files.length === 0 && problems.errors.length === 0) throw missingConfig(configDir);
   const texts = files.flatMap((file) => readConfig(file, problems));
+  const trees = parseTrees(texts, problems);
+  const drivers = options.drivers ?? (await driversFor(trees, home, problems));
   const logDir = canWrite(configDir) ? configDir : home;
   const context = { home, configDir, logDir, secrets: secretsOf(environment), drivers };
-  const { config, errors, warnings } = parseConfig(texts, context, problems);
+  const { config, errors, warnings } = readTrees(trees, context, problems);
   if (config === undefined) throw invalidConfig(errors, warnings);
   const places = await inspectPlaces(config, drivers);
   const allWarnings = [...warnings, ...places.warnings].toSorted(byPosition);
   if (places.errors.length > 0) throw invalidConfig(places.errors, allWarnings);
   return { ...config, warnings: allWarnings, unusable: places.unusable };
+}
+
+/** Loads code of installed packages only for a driver that does not come with the agent. */
+async function driversFor(trees: readonly ConfigTree[], home: string, problems: Problems): Promise<DriverRegistry> {
+  const named = driversNamed(trees.flatMap(({ tree }) => tree ?? []));
+  if (named.every(({ kind, name }) => knownDrivers.names(kind).includes(name))) return knownDrivers;
+  const { withInstalled } = await import("../drivers/installed-drivers.ts");
+  const { registry, remarks } = await withInstalled(named, { home, distrust: distrustOfPath });
+  for (const { what, cure } of remarks) problems.warn({ origin: startOf(home), path: "drivers" }, what, cure);
+  return registry;
 }
 
 /** The files that `loadConfig` would read now. */

@@ -1,5 +1,6 @@
 /** The configuration as the agent uses it: parsed once at the edge, camelCase, every default filled in. */
 
+import type { DriverRegistry } from "../drivers/registry.ts";
 import type { Credential, FieldRule } from "../sdk/index.ts";
 import type { ConfigProblem, Origin } from "../yaml/problem.ts";
 
@@ -107,6 +108,8 @@ export interface AgentConfig {
   readonly sources: ReadonlyMap<string, SourceConfig>;
   readonly senders: ReadonlyMap<string, SenderConfig>;
   readonly pipes: ReadonlyMap<string, PipeConfig>;
+  /** Those that it was checked with: what comes with the agent, and what it names of what is installed. */
+  readonly drivers: DriverRegistry;
   readonly warnings: readonly ConfigProblem[];
   /** What keeps single pipes from starting, such as certificates that are not there. */
   readonly unusable: readonly ConfigProblem[];

@@ -10,6 +10,7 @@ import { omitUndefined } from "../sdk/index.ts";
 import { parseTree } from "../yaml/parse-tree.ts";
 import type { ConfigProblem } from "../yaml/problem.ts";
 import { byPosition, formatOrigin, ProblemLog, type Problems, quoted, startOf } from "../yaml/problem.ts";
+import type { ConfigNode } from "../yaml/tree.ts";
 import { agentWideSchemas } from "./driver-keys.ts";
 import { type RawEntry, readSection } from "./entries.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";
@@ -50,20 +51,34 @@ interface Gathered {
   readonly settings: Map<string, Field>;
 }
 
+/** A file as a tree; none when it is no YAML, which is recorded. */
+export interface ConfigTree {
+  readonly file: string;
+  readonly tree: ConfigNode | undefined;
+}
+
+export const parseTrees = (texts: readonly ConfigText[], problems: Problems): readonly ConfigTree[] =>
+  texts.map(({ file, text }) => ({ file, tree: parseTree(file, text, problems) }));
+
 /** `problems` may bring what went wrong while the files were read. */
 export function parseConfig(
   texts: readonly ConfigText[],
   context: ParseContext,
   problems: ProblemLog = new ProblemLog(),
 ): ParseResult {
+  return readTrees(parseTrees(texts, problems), context, problems);
+}
+
+/** The second half of {@link parseConfig}, for a loader that looks into the trees before. */
+export function readTrees(trees: readonly ConfigTree[], context: ParseContext, problems: ProblemLog): ParseResult {
   const gathered: Gathered = {
     sections: { sources: new Map(), senders: new Map(), pipes: new Map() },
     settings: new Map(),
   };
   const agentWide = agentWideSchemas(context.drivers);
-  for (const text of texts) gatherFile(text, Object.keys(agentWide), gathered, problems);
+  for (const { tree } of trees) gatherTree(tree, Object.keys(agentWide), gathered, problems);
   const config = assemble(
-    texts.map(({ file }) => file),
+    trees.map(({ file }) => file),
     gathered,
     context,
     problems,
@@ -73,13 +88,12 @@ export function parseConfig(
   return errors.length > 0 ? { errors, warnings } : { config: { ...config, warnings }, errors, warnings };
 }
 
-function gatherFile(
-  { file, text }: ConfigText,
+function gatherTree(
+  tree: ConfigNode | undefined,
   agentWide: readonly string[],
   gathered: Gathered,
   problems: Problems,
 ): void {
-  const tree = parseTree(file, text, problems);
   if (tree === undefined) return;
   if (tree.kind !== "map") {
     problems.error({ origin: tree.origin, path: "" }, "holds no keys", "begin with sources:, senders: and pipes:");
@@ -124,7 +138,7 @@ function assemble(
   const pipes = readEach(sections.pipes, (entry) => readPipe(entry, declared, readContext));
   warnOfIdleness(files, sections, problems);
   const { agentId, logging, console } = settings;
-  const parts = { home, configDir, files, agentId, logging, console, sources, senders, pipes };
+  const parts = { home, configDir, files, agentId, logging, console, sources, senders, pipes, drivers };
   return omitUndefined({ ...parts, warnings: [], unusable: [] });
 }
 

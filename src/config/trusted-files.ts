@@ -42,6 +42,9 @@ export function checkFolder(folder: string, problems: Problems): boolean {
   return false;
 }
 
+/** Why a file or folder cannot be trusted. One that is not there can. */
+export const distrustOfPath = (path: string): Distrust | undefined => judge(path, statsOf(path));
+
 /** Throws FUSTOR_CONFIG_INVALID. */
 export function requireTrusted(paths: readonly string[]): void {
   for (const path of paths) {

@@ -11,15 +11,34 @@ import {
 import { echoDriver } from "../senders/echo/echo-driver.ts";
 import { fusionDriver } from "../senders/fusion/fusion-driver.ts";
 import { fsDriver } from "../sources/fs/fs-driver.ts";
+import type { DriverName } from "./manifest.ts";
+import type { ShapeDefect } from "./module-shape.ts";
+import type { DriverOrigin } from "./origin.ts";
 
 /** A module of some schema is a module of any: who calls it hands over what its own schema let through. */
 const BUILT_IN = [fsDriver, fusionDriver, echoDriver] as readonly AnyDriverModule[];
 
+export const driverKey = (kind: DriverKind, name: string): string => `${kind}:${name}`;
+
+/** What is known of installed packages beside the drivers that were loaded from them. */
+export interface InstalledFacts {
+  /** What packages say that they hold, loaded or not. */
+  readonly offered: readonly DriverName[];
+  /** Why drivers that were named cannot be used, by {@link driverKey}. */
+  readonly troubles: ReadonlyMap<string, ShapeDefect>;
+  /** Where the installed drivers among the modules come from. */
+  readonly origins: readonly DriverOrigin[];
+}
+
+const NOTHING_INSTALLED: InstalledFacts = { offered: [], troubles: new Map(), origins: [] };
+
 export class DriverRegistry {
   readonly #modules: readonly AnyDriverModule[];
+  readonly installed: InstalledFacts;
 
-  constructor(modules: readonly AnyDriverModule[]) {
+  constructor(modules: readonly AnyDriverModule[], installed: InstalledFacts = NOTHING_INSTALLED) {
     this.#modules = modules;
+    this.installed = installed;
   }
 
   get modules(): readonly AnyDriverModule[] {
@@ -64,10 +83,7 @@ export class DriverRegistry {
   }
 }
 
-/**
- * The drivers that this process knows. Packages that are installed beside the agent are to be looked up here, and
- * nowhere else.
- */
+/** The drivers that come with the agent; installed-drivers.ts adds those that a configuration names. */
 export const knownDrivers = new DriverRegistry(BUILT_IN);
 
 /** What is wrong with the name, and what to write. */
@@ -76,7 +92,10 @@ export function unknownDriver(
   kind: DriverKind,
   name: string,
 ): readonly [what: string, cure: string] {
-  const similar = nearest(name, drivers.names(kind));
+  const trouble = drivers.installed.troubles.get(driverKey(kind, name));
+  if (trouble !== undefined) return [trouble.what, trouble.cure];
+  const offered = drivers.installed.offered.filter((each) => each.kind === kind).map((each) => each.name);
+  const similar = nearest(name, [...drivers.names(kind), ...offered]);
   const cure = similar === undefined ? `write one of ${drivers.names(kind).join(", ")}` : `did you mean "${similar}"?`;
   return [`there is no ${kind} driver "${excerpt(name, 80)}"`, cure];
 }

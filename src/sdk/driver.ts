@@ -1,6 +1,6 @@
 /**
  * A driver as a value: its names, the parameters that it takes, and how one is made. Drivers that come with the agent
- * and installed ones are the same kind of value; src/drivers/registry.ts finds them by name.
+ * and installed ones are the same kind of value; src/drivers finds them by name.
  *
  * The configuration is checked by the module and nowhere else. `schema` checks `driver_params`; `check` checks what
  * needs the address, the credential or the environment. `create` gets what came out of both and does not check it
@@ -69,7 +69,10 @@ interface DriverModule<K extends DriverKind, S extends z.ZodObject> {
   readonly schema: S;
   /** Parameters of other programs that change nothing here, each with what does the work instead. */
   readonly withoutEffect?: Readonly<Record<string, string>>;
-  /** Parameters that a key beside the sections stands in for where they are not written: parameter -> key. */
+  /**
+   * Parameters that a key beside the sections stands in for where they are not written: parameter -> key. Only for
+   * drivers that come with the agent.
+   */
   readonly agentWide?: Readonly<Record<string, string>>;
   /** The address of an entry that names none. Absent: every entry has to name one. */
   readonly defaultUri?: string;

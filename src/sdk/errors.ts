@@ -26,6 +26,8 @@ export type FustorErrorCode =
   | "FUSTOR_SOURCE_PATH_REFUSED"
   /** No driver of that name is known. */
   | "FUSTOR_DRIVER_UNKNOWN"
+  /** An installed driver broke its contract: it threw, never answered, or handed over what is none. Retryable. */
+  | "FUSTOR_DRIVER_DEFECT"
   /** The receiver cannot be reached or answered 5xx. Retryable. */
   | "FUSTOR_SENDER_UNREACHABLE"
   /** The receiver asks to slow down (429, 503 with Retry-After). Retryable. */

@@ -2,7 +2,7 @@
 import { appendFile, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { agentVersion } from "../../src/agent/version.ts";
+import { agentVersion } from "../../src/sdk/version.ts";
 import { agentHome, cli, eventually, folder, run } from "./cli-process.ts";
 
 const logOf = (home: string): string => join(home, "fustor_agent.log");

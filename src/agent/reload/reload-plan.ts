@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AgentConfig, PipeConfig, SenderConfig, SourceConfig } from "../../config/model.ts";
 import type { NotStarted } from "../../config/select.ts";
+import type { DriverRegistry } from "../../drivers/registry.ts";
 import { FustorError } from "../../sdk/index.ts";
 
 /** A configuration and the choice of its pipes that are to run. */
@@ -22,6 +23,8 @@ export interface PipeTarget {
   readonly pipe: PipeConfig;
   readonly source: SourceConfig;
   readonly sender: SenderConfig;
+  /** Those of the configuration. */
+  readonly drivers: DriverRegistry;
 }
 
 /** Throws FUSTOR_CONFIG_INVALID when the pipe names a source or sender that is not there. */
@@ -31,7 +34,7 @@ export function resolveTarget(pipe: PipeConfig, config: AgentConfig): PipeTarget
   if (source === undefined || sender === undefined) {
     throw new FustorError("FUSTOR_CONFIG_INVALID", `the pipe ${pipe.id} names a source or sender that is not there`);
   }
-  return { pipe, source, sender };
+  return { pipe, source, sender, drivers: config.drivers };
 }
 
 export interface ReloadPlan {

@@ -1,0 +1,194 @@
+/**
+ * An installed source behind a guard: the pipe sees a source that keeps the contract, or an error that says how the
+ * driver broke it.
+ */
+import {
+  type BulkRows,
+  type CallOptions,
+  type ChangeBatch,
+  describeError,
+  type Logger,
+  type MessageStream,
+  omitUndefined,
+  type RowChunk,
+  type SourceAvailability,
+  type SourceDriver,
+  type SourceStatus,
+  type Verified,
+} from "../../sdk/index.ts";
+import type { GuardBounds } from "./bounds.ts";
+import { type DriverCalls, isAsyncIterable, membersOf, missingMethod } from "./driver-calls.ts";
+import { batchDefect, chunkDefect } from "./row-checks.ts";
+
+interface Guard {
+  readonly driver: SourceDriver;
+  readonly calls: DriverCalls;
+  readonly bounds: GuardBounds;
+  readonly logger: Logger;
+}
+
+const NEEDED = ["open", "getMessageIterator", "getSnapshotIterator", "status", "onAvailability", "close"];
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+
+/** Half a sentence about what `create` handed over. */
+export function sourceDefect(driver: unknown): string | undefined {
+  const { schema, table, uri, fields } = membersOf(driver);
+  const missing = missingMethod(driver, NEEDED);
+  if (missing !== undefined) return `a source without the method "${missing}"`;
+  const wrong = Object.entries({ schema, table, uri }).find(([, value]) => !isText(value));
+  if (wrong !== undefined) return `a source whose "${wrong[0]}" is no text`;
+  return Array.isArray(fields) && fields.every(isText) ? undefined : `a source whose "fields" is no list of names`;
+}
+
+const STATES: ReadonlySet<unknown> = new Set(["starting", "available", "unavailable"]);
+
+function availabilityDefect(availability: unknown): string | undefined {
+  const { state, reason } = membersOf(availability);
+  if (!STATES.has(state)) return "an availability that is none";
+  return state === "unavailable" && typeof reason !== "string" ? "an unavailability without a reason" : undefined;
+}
+
+/** A chunk whose own methods cannot throw past us. One object a chunk, none a row. */
+function guardedChunk({ calls, logger }: Guard, method: string, chunk: RowChunk): RowChunk {
+  const { rowCount, buffer, rowOffsets, rowFlags, groupFirstRow, groupSequence, table } = chunk;
+  const release = (): void => {
+    try {
+      chunk.release();
+    } catch (error) {
+      logger.error({ err: calls.failure(`release of a chunk of ${method}`, error) }, "a driver failed");
+    }
+  };
+  const groupContainer = (group: number): string | undefined =>
+    calls.now(`groupContainer of ${method}`, () => chunk.groupContainer(group));
+  const facts = { rowCount, buffer, rowOffsets, rowFlags, groupFirstRow, groupSequence, table };
+  return omitUndefined({ ...facts, groupContainer, release });
+}
+
+function guardedBulk(guard: Guard, method: string, begin: () => BulkRows, signal: AbortSignal): BulkRows {
+  const { calls, bounds } = guard;
+  const rows = calls.now(method, begin, (value) =>
+    isAsyncIterable(membersOf(value).chunks) ? undefined : `no rows ("chunks" is no async iterable)`,
+  );
+  let handedOver = 0;
+  const take = (chunk: RowChunk): RowChunk => {
+    calls.checked(method, chunk, chunkDefect);
+    handedOver += chunk.rowCount;
+    return guardedChunk(guard, method, chunk);
+  };
+  const rules = { boundMs: bounds.chunkMs, closeMs: bounds.closeMs, signal, mayEnd: true, take };
+  return {
+    chunks: calls.steps(method, rows.chunks, rules),
+    progress: () => {
+      try {
+        const { expectedRows } = membersOf(rows.progress());
+        return typeof expectedRows === "number" ? { rows: handedOver, expectedRows } : { rows: handedOver };
+      } catch {
+        return { rows: handedOver };
+      }
+    },
+  };
+}
+
+function guardedStream(
+  { driver, calls, bounds }: Guard,
+  startPosition: number,
+  { signal }: CallOptions,
+): MessageStream {
+  const method = "getMessageIterator";
+  const stream = calls.now(
+    method,
+    () => driver.getMessageIterator(startPosition, { signal }),
+    (value) => {
+      const { batches, positionLost } = membersOf(value);
+      if (!isAsyncIterable(batches)) return `no stream ("batches" is no async iterable)`;
+      return typeof positionLost === "boolean" ? undefined : `a stream whose "positionLost" is neither true nor false`;
+    },
+  );
+  const take = (batch: ChangeBatch): ChangeBatch => calls.checked(method, batch, batchDefect);
+  const rules = { boundMs: Number.POSITIVE_INFINITY, closeMs: bounds.closeMs, signal, mayEnd: false, take };
+  return { batches: calls.steps(method, stream.batches, rules), positionLost: stream.positionLost };
+}
+
+/** Facts that `status` can print; a driver that has none keeps its availability. */
+function guardedStatus({ driver, calls }: Guard): SourceStatus {
+  try {
+    const status: unknown = JSON.parse(JSON.stringify(driver.status()));
+    const wrong = availabilityDefect(membersOf(status).availability);
+    if (wrong !== undefined) throw calls.defect("status", `handed over ${wrong}`);
+    const { notes } = membersOf(status);
+    const areNotes = notes === undefined || (Array.isArray(notes) && notes.every((note) => typeof note === "string"));
+    if (!areNotes) throw calls.defect("status", `handed over "notes" that are no texts`);
+    return status as SourceStatus;
+  } catch (error) {
+    return { availability: { state: "starting" }, notes: [describeError(calls.failure("status", error))] };
+  }
+}
+
+function listenGuarded({ driver, calls, logger }: Guard, listener: (value: SourceAvailability) => void): () => void {
+  const heard = (availability: SourceAvailability): void => {
+    const wrong = availabilityDefect(availability);
+    if (wrong === undefined) listener(availability);
+    else logger.error({ err: calls.defect("onAvailability", `handed over ${wrong}`) }, "a driver failed");
+  };
+  const stop: unknown = calls.now("onAvailability", () => driver.onAvailability(heard));
+  return () => {
+    if (typeof stop !== "function") return;
+    try {
+      stop();
+    } catch (error) {
+      logger.error({ err: calls.failure("the end of onAvailability", error) }, "a driver failed");
+    }
+  };
+}
+
+const verifiedDefect = (answer: unknown): string | undefined =>
+  Array.isArray(answer) && answer.every((each) => typeof membersOf(each).key === "string")
+    ? undefined
+    : "no list of keys that were looked at";
+
+function guardedClose({ driver, calls, bounds }: Guard): Promise<void> {
+  return calls.later("close", () => driver.close(), { boundMs: bounds.closeMs });
+}
+
+export function guardedSource(guard: Guard): SourceDriver {
+  const { driver, calls, bounds } = guard;
+  const { changedSince, getAuditIterator, verify, scan, rescan, confirm, lastStateIsEnough } = driver;
+  const bulk = (method: string, { signal }: CallOptions, begin: () => BulkRows): BulkRows =>
+    guardedBulk(guard, method, begin, signal);
+  let closing: Promise<void> | undefined;
+  return omitUndefined({
+    schema: driver.schema,
+    table: driver.table,
+    fields: [...driver.fields],
+    uri: driver.uri,
+    lastStateIsEnough: typeof lastStateIsEnough === "boolean" ? lastStateIsEnough : undefined,
+    open: (options: CallOptions) =>
+      calls.later("open", () => driver.open(options), { boundMs: bounds.callMs, signal: options.signal }),
+    getMessageIterator: (startPosition: number, options: CallOptions) => guardedStream(guard, startPosition, options),
+    getSnapshotIterator: (options) => bulk("getSnapshotIterator", options, () => driver.getSnapshotIterator(options)),
+    changedSince:
+      changedSince &&
+      ((second, options) => bulk("changedSince", options, () => changedSince.call(driver, second, options))),
+    getAuditIterator:
+      getAuditIterator &&
+      ((options) => bulk("getAuditIterator", options, () => getAuditIterator.call(driver, options))),
+    verify:
+      verify &&
+      ((keys, { signal }) => {
+        const rules = { boundMs: bounds.callMs, signal, check: verifiedDefect };
+        return calls.later<readonly Verified[]>("verify", () => verify.call(driver, keys, { signal }), rules);
+      }),
+    scan:
+      scan && ((key, recursive, options) => bulk("scan", options, () => scan.call(driver, key, recursive, options))),
+    rescan:
+      rescan && ((containers, options) => bulk("rescan", options, () => rescan.call(driver, containers, options))),
+    status: () => guardedStatus(guard),
+    confirm: confirm && (() => calls.now("confirm", () => confirm.call(driver)) === true),
+    onAvailability: (listener) => listenGuarded(guard, listener),
+    close: () => {
+      closing ??= guardedClose(guard);
+      return closing;
+    },
+  } satisfies { [K in keyof SourceDriver]: SourceDriver[K] | undefined }) as SourceDriver;
+}

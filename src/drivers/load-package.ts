@@ -1,0 +1,110 @@
+/** Imports a package of drivers and looks at what it exports. The only place where code of others gets into the process. */
+import { dirname, join, relative, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type AnyDriverModule, describeError, excerpt } from "../sdk/index.ts";
+import type { FoundPackage } from "./find-packages.ts";
+import { guardedModule } from "./guard/guarded-module.ts";
+import { exportedDrivers, moduleShape, type ShapeDefect } from "./module-shape.ts";
+import type { DriverOrigin } from "./origin.ts";
+
+/** Modules may wait while they are imported, but not for ever. */
+const IMPORT_MS = 10_000;
+
+export interface LoadedPackage {
+  readonly modules: readonly AnyDriverModule[];
+  readonly origins: readonly DriverOrigin[];
+  /** What is wrong with the package or with a driver in it: whole sentences but for the full stop. */
+  readonly troubles: readonly ShapeDefect[];
+}
+
+/** What has to be looked at before code is loaded. */
+export interface LoadRules {
+  readonly agentVersion: string;
+  /** Why a path cannot be trusted, as half a sentence about it; undefined when it can. */
+  readonly distrust: (path: string) => ShapeDefect | undefined;
+}
+
+const broken = (what: string, cure: string): LoadedPackage => ({
+  modules: [],
+  origins: [],
+  troubles: [{ what, cure }],
+});
+
+const byName = ({ name, version }: FoundPackage): string => `the package ${name} ${version}`;
+
+export async function loadPackage(found: FoundPackage, rules: LoadRules): Promise<LoadedPackage> {
+  const who = byName(found);
+  const { entry, folder, sdkRange } = found;
+  if (entry === undefined) {
+    const cure = `name a file of the package in its package.json, as "fustor": {"drivers": "./index.js"}`;
+    return broken(`${who} in ${folder} does not say which file holds its drivers`, cure);
+  }
+  const untrusted = found.origin === "home" ? distrustOf(found, entry, rules) : undefined;
+  if (untrusted !== undefined) return broken(`${who} is not loaded: ${untrusted.what}`, untrusted.cure);
+  if (sdkRange !== undefined) {
+    const { rangeDefect } = await import("./sdk-range.ts");
+    const wrong = rangeDefect(sdkRange, rules.agentVersion);
+    if (wrong !== undefined) return broken(`${who} ${wrong}`, "install a version of it that is made for this one");
+  }
+  try {
+    return shapesOf(found, await importBounded(entry));
+  } catch (error) {
+    return broken(`${who} cannot be loaded from ${entry}: ${excerpt(describeError(error), 300)}`, importCure(error));
+  }
+}
+
+/** As of the configuration: other users may write neither the module nor a folder on the way to it. */
+function distrustOf({ folder, place, name }: FoundPackage, entry: string, rules: LoadRules): ShapeDefect | undefined {
+  const scope = name.startsWith("@") ? [join(place, dirname(name))] : [];
+  const between = relative(folder, dirname(entry)).split(sep).filter(Boolean);
+  const inner = between.map((_, depth) => join(folder, ...between.slice(0, depth + 1)));
+  for (const path of [dirname(place), place, ...scope, folder, ...inner, join(folder, "package.json"), entry]) {
+    const distrust = rules.distrust(path);
+    if (distrust !== undefined) return { what: `${path} ${distrust.what}`, cure: distrust.cure };
+  }
+  return undefined;
+}
+
+function importCure(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ERR_MODULE_NOT_FOUND"
+    ? "install it again with `fustor-agent drivers add`"
+    : "ask the author of the driver, or install another version";
+}
+
+async function importBounded(entry: string): Promise<Readonly<Record<string, unknown>>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`it did not load within ${IMPORT_MS / 1000} s`);
+    timer = setTimeout(() => reject(error), IMPORT_MS);
+  });
+  try {
+    return await Promise.race([import(pathToFileURL(entry).href), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function shapesOf(found: FoundPackage, namespace: Readonly<Record<string, unknown>>): LoadedPackage {
+  const exported = exportedDrivers(namespace);
+  const where = `${byName(found)} (${found.entry})`;
+  if (exported.length === 0) {
+    return broken(`${where} exports no driver`, `export one as default, or a list of them as "drivers"`);
+  }
+  const modules: AnyDriverModule[] = [];
+  const origins: DriverOrigin[] = [];
+  const troubles: ShapeDefect[] = [];
+  for (const value of exported) {
+    const shape = moduleShape(value);
+    if (shape.kind === "defect") {
+      troubles.push(...shape.defects.map(({ what, cure }) => ({ what: `${where}: a driver of it: ${what}`, cure })));
+      continue;
+    }
+    const { kind, name } = shape.module;
+    const { name: from, version, folder, origin: installedIn } = found;
+    const origin: DriverOrigin = { kind, name, package: from, version, folder, installedIn };
+    modules.push(guardedModule(shape.module, origin));
+    origins.push(origin);
+  }
+  return { modules, origins, troubles };
+}

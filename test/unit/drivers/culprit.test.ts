@@ -1,0 +1,44 @@
+import { expect, it } from "vitest";
+import { culpritOf } from "../../../src/drivers/culprit.ts";
+import type { DriverOrigin } from "../../../src/drivers/origin.ts";
+
+const HOME = "/h/drivers/node_modules";
+const driver = (name: string): DriverOrigin => ({
+  kind: "source",
+  name,
+  package: `@x/fustor-source-${name}`,
+  version: "1.0.0",
+  folder: `${HOME}/@x/fustor-source-${name}`,
+  installedIn: "home",
+});
+const A = "the source driver a (@x/fustor-source-a 1.0.0)";
+
+const errorAt = (...files: string[]): Error => {
+  const error = new Error("no luck");
+  error.stack = ["Error: no luck", ...files.map((file) => `    at f (${file}:3:7)`)].join("\n");
+  return error;
+};
+const own = `file://${HOME}/@x/fustor-source-a/index.js`;
+
+it.each([
+  ["code of a driver", [own], A],
+  ["code of a driver behind Node's", ["node:events", own, "/agent/dist/pipe.js"], A],
+  ["a package that a driver called", [`${HOME}/pg/lib.js`, own], A],
+  [
+    "a package that any driver may have called",
+    [`${HOME}/pg/lib.js`],
+    `${A} or the source driver b (@x/fustor-source-b 1.0.0)`,
+  ],
+  ["our code", ["/agent/dist/pipe.js"], undefined],
+  ["our code, called by a driver", ["/agent/dist/pipe.js", own], undefined],
+  ["a folder whose name only begins alike", [`${HOME}2/x.js`], undefined],
+])("an error of %s is found to be of %j", (_, files, culprit) => {
+  expect(culpritOf(errorAt(...files), [driver("a"), driver("b")])).toBe(culprit);
+});
+
+it("an error of the system that names no file is of the drivers, when there are some", () => {
+  const error = Object.assign(errorAt("node:net"), { syscall: "connect" });
+  expect(culpritOf(error, [driver("a")])).toBe(A);
+  expect(culpritOf(error, [])).toBeUndefined();
+  expect(culpritOf("text", [driver("a")])).toBeUndefined();
+});
