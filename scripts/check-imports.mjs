@@ -9,6 +9,7 @@ const BELOW_THE_AGENT = ["sdk", "native", "bus", "config", "drivers", "pipe", "p
 /** folder or file -> those it may import besides itself; the most specific prefix wins */
 const ALLOWED = {
   sdk: [],
+  "sdk/testing": ["sdk"],
   native: ["sdk"],
   bus: ["sdk"],
   drivers: ["sdk", "sources", "senders"],

@@ -16,6 +16,7 @@ const MAY_USE_TIMERS = {
   "support/faulty-sender.ts": "the delay of an answer",
   "support/pipe-harness.ts": "which timers become virtual",
   "support/child-process.ts": "the patience with a child that ends",
+  "e2e/drivers.test.ts": "the code of a driver",
   "unit/bus/bus-pool.test.ts": "the clock of the code under test",
   "unit/agent/process/end-process.test.ts": "the code of a child process",
   "unit/native/process.test.ts": "the code of child processes",

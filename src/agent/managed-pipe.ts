@@ -4,19 +4,26 @@ import { endsWithin } from "../bus/bus-clock.ts";
 import type { BusLease, BusPool } from "../bus/bus-pool.ts";
 import { homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig, SenderConfig } from "../config/model.ts";
-import type { DriverRegistry } from "../drivers/registry.ts";
 import { loadAddon } from "../native/load.ts";
 import { Pipe } from "../pipe/pipe.ts";
 import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
 import { idleStatus, type PipeStatus } from "../pipe/pipe-status.ts";
 import type { CompileMapping } from "../pipe/row-program.ts";
-import { describeError, type Logger, omitUndefined, type SenderDriver, type SourceStatus } from "../sdk/index.ts";
+import {
+  describeError,
+  type Logger,
+  omitUndefined,
+  type SenderDriver,
+  type SenderDriverContext,
+  type SourceStatus,
+} from "../sdk/index.ts";
 import { type PipeReport, publicUri } from "./agent-status.ts";
 import type { DescriptorBudget } from "./descriptor-budget.ts";
 import { excludedPaths } from "./own-files.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
 import { sourceSignature } from "./source-signature.ts";
 import { DeadLetterFile } from "./state/dead-letter-file.ts";
+import { driverFiles } from "./state/driver-folder.ts";
 import { fileNameOf } from "./state/file-name.ts";
 import type { OpenPipeStore, StateStore } from "./state/state-store.ts";
 
@@ -45,9 +52,13 @@ type Stage =
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "stopped"; readonly last: PipeStatus };
 
-function createSender(drivers: DriverRegistry, sender: SenderConfig, logger: Logger): Promise<SenderDriver> {
+function createSender(
+  { drivers, sender }: PipeTarget,
+  context: Omit<SenderDriverContext, "id">,
+): Promise<SenderDriver> {
   const { id, driver, uri, credential, timeoutMs, driverParams: params } = sender;
-  return drivers.requireSender(driver).create({ id, logger }, omitUndefined({ uri, credential, timeoutMs, params }));
+  const settings = omitUndefined({ uri, credential, timeoutMs, params });
+  return drivers.requireSender(driver).create({ id, ...context }, settings);
 }
 
 /** What a pipe says itself goes as it is; the rest is the sender's. */
@@ -123,15 +134,17 @@ export class ManagedPipe {
     const { id, driver, uri, credential, driverParams: params, maxQueueEvents, maxQueueBytes } = this.target.source;
     const far = this.target.sender;
     const settings = pipeSettings(this.target.pipe, far, agentId);
-    const sender = await createSender(drivers, far, logger);
+    const files = driverFiles(config.home, { driver: `sender-${far.driver}`, address: `${this.id}:${far.uri}` });
+    const sender = await createSender(this.target, { logger, files });
     const compileMapping: CompileMapping = (steps) => loadAddon().createRowMapper(steps);
     try {
       const sourceLogger = this.#context.logger.child({ source: id });
       const excludePaths = await excludedPaths(config, uri);
       const sourceStore = state.sourceStoreOf(`${driver}:${uri}`);
       const sourceSettings = omitUndefined({ uri, credential, params, excludePaths });
-      const create = () =>
-        drivers.requireSource(driver).create({ id, logger: sourceLogger, store: sourceStore }, sourceSettings);
+      const sourceFiles = driverFiles(config.home, { driver: `source-${driver}`, address: uri });
+      const sourceContext = { id, logger: sourceLogger, store: sourceStore, files: sourceFiles };
+      const create = () => drivers.requireSource(driver).create(sourceContext, sourceSettings);
       const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
       const lease = await pool.acquire(this.signature, create, limits);
       const store = state.pipeStoreOf(this.id, far.uri);

@@ -1,5 +1,6 @@
 /** Every command, its arguments and options in one place. The work is loaded only when a command is called. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { DriverKind } from "../sdk/driver.ts";
 import { agentVersion } from "../sdk/version.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
@@ -94,6 +95,42 @@ function addConfigCommands(program: Command, terminal: Terminal, finish: Finish)
     .action(async () => finish(await (await import("./commands/init.ts")).init(terminal)));
 }
 
+function addDriverCommands(program: Command, terminal: Terminal, finish: Finish): void {
+  const drivers = program
+    .command("drivers")
+    .description("the drivers there are: list, add and remove them, or begin one of your own");
+  drivers
+    .command("list")
+    .description("every driver with its version, where it comes from and whether it can be used")
+    .option("--json", "as JSON")
+    .action(async (options) =>
+      finish(await (await import("./commands/drivers-list.ts")).listOfDrivers(options, terminal)),
+    );
+  drivers
+    .command("add")
+    .description("install a package of drivers into the home, with npm")
+    .argument("<package>", "its name, a tarball or a folder")
+    .action(async (what: string) => {
+      finish(await (await import("./commands/drivers-change.ts")).addDriver(what, terminal));
+    });
+  drivers
+    .command("remove")
+    .description("remove a package that was added")
+    .argument("<name>", "of the package, or of a driver in it")
+    .action(async (name: string) => {
+      finish(await (await import("./commands/drivers-change.ts")).removeDriver(name, terminal));
+    });
+  drivers
+    .command("new")
+    .description("write a package with a driver that works, and its test")
+    .addArgument(new Argument("<kind>", "source or sender").choices(["source", "sender"]))
+    .argument("<name>", "of the driver, or of the package, such as @me/fustor-source-demo")
+    .argument("[dir]", "where to; by default a new folder of that name")
+    .action(async (kind: DriverKind, name: string, folder: string | undefined) => {
+      finish(await (await import("./commands/drivers-new.ts")).newDriver(kind, name, folder, terminal));
+    });
+}
+
 function addFusionCommands(program: Command, terminal: Terminal, finish: Finish): void {
   program
     .command("demo")
@@ -159,6 +196,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
     });
   addAgentCommands(program, terminal, finish);
   addConfigCommands(program, terminal, finish);
+  addDriverCommands(program, terminal, finish);
   addFusionCommands(program, terminal, finish);
   addEngineCommands(program, terminal, finish);
   for (const command of program.commands) command.copyInheritedSettings(program);

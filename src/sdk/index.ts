@@ -1,6 +1,7 @@
 export * from "./changes.ts";
 export * from "./credential.ts";
 export * from "./driver.ts";
+export * from "./driver-files.ts";
 export * from "./encode-rows.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";

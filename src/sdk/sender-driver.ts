@@ -1,3 +1,4 @@
+import type { DriverFiles } from "./driver-files.ts";
 import type { Acknowledgement, Envelope } from "./envelope.ts";
 import type { Logger } from "./observer.ts";
 import type { HeartbeatAnswer, HeartbeatRequest, Session, SessionRequest } from "./session.ts";
@@ -46,4 +47,6 @@ export interface SenderDriver {
 export interface SenderDriverContext {
   readonly id: string;
   readonly logger: Logger;
+  /** A folder of the driver's own; absent where nothing is kept. */
+  readonly files?: DriverFiles;
 }

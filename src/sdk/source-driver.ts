@@ -1,4 +1,5 @@
 import type { ChangeBatch, Row, RowChunk } from "./changes.ts";
+import type { DriverFiles } from "./driver-files.ts";
 import type { Logger } from "./observer.ts";
 
 export interface CallOptions {
@@ -171,4 +172,6 @@ export interface SourceDriverContext {
   readonly logger: Logger;
   /** Absent where nothing is kept. */
   readonly store?: SourceStore;
+  /** A folder of the driver's own; absent where nothing is kept. */
+  readonly files?: DriverFiles;
 }

@@ -4,6 +4,7 @@
  */
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { describeError, FustorError, type FustorErrorCode } from "../../sdk/index.ts";
+import { membersOf } from "../../sdk/members-of.ts";
 import { type DriverOrigin, originText } from "../origin.ts";
 
 /** Half a sentence that says what is wrong with a value, undefined when nothing is. */
@@ -159,12 +160,6 @@ export const isAsyncIterable = (value: unknown): boolean =>
   typeof value === "object" &&
   value !== null &&
   typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === "function";
-
-/** Members of what a driver handed over; none for what has no members. */
-export const membersOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  (typeof value === "object" && value !== null) || typeof value === "function"
-    ? (value as Readonly<Record<string, unknown>>)
-    : {};
 
 /** The first of these methods that is missing. */
 export const missingMethod = (value: unknown, names: readonly string[]): string | undefined =>

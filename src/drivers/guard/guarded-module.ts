@@ -14,9 +14,10 @@ import {
   type SourceModule,
   type WrittenEntry,
 } from "../../sdk/index.ts";
+import { membersOf } from "../../sdk/members-of.ts";
 import type { DriverOrigin } from "../origin.ts";
 import { GUARD_BOUNDS, type GuardBounds } from "./bounds.ts";
-import { DriverCalls, membersOf } from "./driver-calls.ts";
+import { DriverCalls } from "./driver-calls.ts";
 import { guardedSender, senderDefect } from "./guarded-sender.ts";
 import { guardedSource, sourceDefect } from "./guarded-source.ts";
 

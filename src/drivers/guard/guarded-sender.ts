@@ -12,8 +12,9 @@ import {
   type Session,
   type SessionRequest,
 } from "../../sdk/index.ts";
+import { membersOf } from "../../sdk/members-of.ts";
 import type { GuardBounds } from "./bounds.ts";
-import { type Check, type DriverCalls, membersOf, missingMethod } from "./driver-calls.ts";
+import { type Check, type DriverCalls, missingMethod } from "./driver-calls.ts";
 
 const NEEDED = ["createSession", "getLatestCommittedIndex", "heartbeat", "push", "closeSession", "close"];
 

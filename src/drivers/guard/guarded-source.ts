@@ -16,9 +16,10 @@ import {
   type SourceStatus,
   type Verified,
 } from "../../sdk/index.ts";
+import { membersOf } from "../../sdk/members-of.ts";
+import { batchDefect, chunkDefect } from "../../sdk/row-checks.ts";
 import type { GuardBounds } from "./bounds.ts";
-import { type DriverCalls, isAsyncIterable, membersOf, missingMethod } from "./driver-calls.ts";
-import { batchDefect, chunkDefect } from "./row-checks.ts";
+import { type DriverCalls, isAsyncIterable, missingMethod } from "./driver-calls.ts";
 
 interface Guard {
   readonly driver: SourceDriver;

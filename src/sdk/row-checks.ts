@@ -1,6 +1,6 @@
 /** What changes and chunks of rows have to look like. Whole batches and chunks: no row is parsed and nothing is copied. */
-import type { Change, ChangeBatch, RowChunk } from "../../sdk/index.ts";
-import { membersOf } from "./driver-calls.ts";
+import type { Change, ChangeBatch, RowChunk } from "./changes.ts";
+import { membersOf } from "./members-of.ts";
 
 const isCount = (value: unknown): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0;

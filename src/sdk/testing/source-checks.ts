@@ -1,0 +1,320 @@
+/** The contract of a source, rule by rule, tried on a world that the author of the driver hands over. */
+import type { Change, Row } from "../changes.ts";
+import { silentLogger } from "../observer.ts";
+import { batchDefect, chunkDefect } from "../row-checks.ts";
+import type { BulkRows, SourceDriver, SourceDriverContext } from "../source-driver.ts";
+import { type ContractCheck, demand, demandEqual, failureCode, SOON_MS, soon } from "./contract-check.ts";
+
+/** What a source watches, in the hands of the test. It holds at least one entry when a check begins. */
+export interface SourceWorld {
+  /** Keys of everything that is there. */
+  keys(): Promise<readonly string[]> | readonly string[];
+  /** The key of a row of the source. */
+  keyOf(row: Row): string;
+  /** Makes a new entry; resolves with its key. */
+  add(): Promise<string> | string;
+  /** Changes an entry so that its row changes. Absent: entries never change. */
+  change?(key: string): Promise<void> | void;
+  remove(key: string): Promise<void> | void;
+  /** A key that leads out of the source, for drivers with `scan`. */
+  readonly keyOutside?: string;
+  /** Frees what the world holds. */
+  close?(): Promise<void> | void;
+}
+
+/** Makes the driver over a world; neither opened nor closed. */
+export type MakeSource<W extends SourceWorld> = (
+  world: W,
+  context: SourceDriverContext,
+) => Promise<SourceDriver> | SourceDriver;
+
+export type MakeWorld<W> = () => Promise<W> | W;
+
+interface Scene<W extends SourceWorld> {
+  readonly world: W;
+  readonly source: SourceDriver;
+  readonly signal: AbortSignal;
+  readonly abort: () => void;
+}
+
+type Play = (scene: Scene<SourceWorld>) => Promise<void>;
+
+async function staged<W extends SourceWorld>(make: MakeSource<W>, makeWorld: MakeWorld<W>, play: Play): Promise<void> {
+  const world = await makeWorld();
+  const controller = new AbortController();
+  let source: SourceDriver | undefined;
+  try {
+    source = await make(world, { id: "contract", logger: silentLogger });
+    await soon(source.open({ signal: controller.signal }), "open");
+    await untilStarted(source);
+    await play({ world, source, signal: controller.signal, abort: () => controller.abort() });
+  } finally {
+    controller.abort();
+    if (source !== undefined) await soon(source.close(), "close");
+    await world.close?.();
+  }
+}
+
+/** What changes while a source is starting need not come as a change: the snapshot waits for the start and shows it. */
+async function untilStarted(source: SourceDriver): Promise<void> {
+  const deadline = performance.now() + SOON_MS;
+  while (source.status().availability.state === "starting") {
+    demand(performance.now() < deadline, `the source is still starting ${SOON_MS / 1000} s after open`);
+    await moment();
+  }
+}
+
+const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
+
+interface ReadRows {
+  readonly rows: readonly Row[];
+  /** Rows of each chunk. */
+  readonly counts: readonly number[];
+}
+
+/** Everything that an iteration of rows holds, each chunk checked and given back. */
+async function readAll(bulk: BulkRows, what: string): Promise<ReadRows> {
+  const rows: Row[] = [];
+  const counts: number[] = [];
+  for await (const chunk of bulk.chunks) {
+    const wrong = chunkDefect(chunk);
+    demand(wrong === undefined, `${what} handed over ${wrong}`);
+    const text = new TextDecoder().decode(chunk.buffer.subarray(0, (chunk.rowOffsets[chunk.rowCount] ?? 1) - 1));
+    rows.push(...(JSON.parse(`[${text}]`) as Row[]));
+    counts.push(chunk.rowCount);
+    chunk.release();
+  }
+  return { rows, counts };
+}
+
+const sortedKeys = (keys: readonly string[]): readonly string[] => [...keys].sort();
+
+async function snapshotKeys({ source, world, signal }: Scene<SourceWorld>): Promise<readonly string[]> {
+  const { rows } = await soon(readAll(source.getSnapshotIterator({ signal }), "the snapshot"), "the snapshot");
+  return sortedKeys(rows.map((row) => world.keyOf(row)));
+}
+
+/** The live changes of a source, until the play is over. */
+class Listener {
+  readonly changes: Change[] = [];
+  readonly over: Promise<void>;
+  #defect: string | undefined;
+  #isOver = false;
+
+  constructor(source: SourceDriver, signal: AbortSignal) {
+    const { batches } = source.getMessageIterator(-1, { signal });
+    this.over = this.#run(batches).finally(() => {
+      this.#isOver = true;
+    });
+    this.over.catch(() => undefined);
+  }
+
+  async #run(batches: AsyncIterable<Parameters<typeof batchDefect>[0]>): Promise<void> {
+    for await (const batch of batches) {
+      this.#defect ??= batchDefect(batch);
+      this.changes.push(...(this.#defect === undefined ? batch.changes : []));
+    }
+  }
+
+  /** The first change from `from` on that will do. */
+  async until(what: string, holds: (change: Change) => boolean, from = 0): Promise<Change> {
+    const deadline = performance.now() + SOON_MS;
+    for (;;) {
+      demand(this.#defect === undefined, `the stream handed over ${this.#defect}`);
+      const found = this.changes.slice(from).find(holds);
+      if (found !== undefined) return found;
+      demand(!this.#isOver, `the stream ended before ${what} came`);
+      demand(performance.now() < deadline, `${what} did not come within ${SOON_MS / 1000} s`);
+      await moment();
+    }
+  }
+}
+
+const NAMED: Play = async ({ source }) => {
+  const { schema, table, uri, fields } = source;
+  for (const [name, value] of Object.entries({ schema, table, uri })) {
+    demand(typeof value === "string" && value !== "", `"${name}" is no text`);
+  }
+  demand(fields.length > 0 && new Set(fields).size === fields.length, `"fields" is empty or names one twice`);
+};
+
+const STATUS: Play = async ({ source }) => {
+  const status = JSON.parse(JSON.stringify(source.status()));
+  const { state } = status.availability ?? {};
+  demand(["starting", "available", "unavailable"].includes(state), `"availability" is none of the three states`);
+  const stop = source.onAvailability(() => undefined);
+  demand(typeof stop === "function", "onAvailability returned no function that ends it");
+  stop();
+};
+
+const SNAPSHOT: Play = async (scene) => {
+  const { world, source, signal } = scene;
+  const { rows } = await soon(readAll(source.getSnapshotIterator({ signal }), "the snapshot"), "the snapshot");
+  demandEqual(sortedKeys(rows.map((row) => world.keyOf(row))), sortedKeys(await world.keys()), "keys of the snapshot");
+  for (const row of rows) demandEqual(Object.keys(row), [...source.fields], "the members of a row");
+};
+
+const PARENTS_FIRST: Play = async ({ source, world, signal }) => {
+  const { rows } = await soon(readAll(source.getSnapshotIterator({ signal }), "the snapshot"), "the snapshot");
+  const keys = rows.map((row) => world.keyOf(row));
+  for (const [at, key] of keys.entries()) {
+    const parent = key.startsWith("/") ? key.slice(0, key.lastIndexOf("/")) || "/" : undefined;
+    const parentAt = parent === undefined || parent === key ? -1 : keys.indexOf(parent);
+    demand(parentAt < at, `${key} comes before ${parent}, which it lies in`);
+  }
+};
+
+const LIVE: Play = async ({ source, world, signal }) => {
+  const listener = new Listener(source, signal);
+  const key = await world.add();
+  const added = await listener.until(`the new entry ${key}`, (change) => change.key === key);
+  demand(added.op !== "delete", `the new entry ${key} came as a delete`);
+  demandEqual(world.keyOf(added.row), key, "the key of the new entry's row");
+  if (world.change !== undefined) {
+    const from = listener.changes.length;
+    await world.change(key);
+    const changed = await listener.until(`the change of ${key}`, (change) => change.key === key, from);
+    demand(changed.op === "update", `the change of ${key} came as ${changed.op}`);
+  }
+  await world.remove(key);
+  const removed = await listener.until(
+    `the delete of ${key}`,
+    (change) => change.key === key && change.op === "delete",
+  );
+  demandEqual(world.keyOf(removed.row), key, "the key in the row of the delete");
+  const sequences = listener.changes.filter((change) => change.key === key).map(({ sequence }) => sequence);
+  const grows = sequences.every((sequence, at) => at === 0 || sequence > (sequences[at - 1] ?? 0));
+  demand(grows, `the sequences of ${key} do not grow: ${sequences.join(", ")}`);
+};
+
+const SNAPSHOT_FOLLOWS: Play = async (scene) => {
+  const listener = new Listener(scene.source, scene.signal);
+  const key = await scene.world.add();
+  await listener.until(`the new entry ${key}`, (change) => change.key === key);
+  demand((await snapshotKeys(scene)).includes(key), `a snapshot after the change lacks ${key}`);
+  await scene.world.remove(key);
+  await listener.until(`the delete of ${key}`, (change) => change.key === key && change.op === "delete");
+  demand(!(await snapshotKeys(scene)).includes(key), `a snapshot after the delete holds ${key}`);
+};
+
+const TWO_SNAPSHOTS: Play = async (scene) => {
+  const [first, second] = await Promise.all([snapshotKeys(scene), snapshotKeys(scene)]);
+  demandEqual(second, first, "the second of two snapshots at once");
+};
+
+const ABORT_STREAM: Play = async ({ source, world }) => {
+  const first = new AbortController();
+  const listener = new Listener(source, first.signal);
+  first.abort();
+  await soon(
+    listener.over.catch(() => undefined),
+    "the end of an aborted stream",
+  );
+  const again = new AbortController();
+  const second = new Listener(source, again.signal);
+  const key = await world.add();
+  await second.until(`a new entry in the stream that was opened again`, (change) => change.key === key);
+  again.abort();
+  await soon(
+    second.over.catch(() => undefined),
+    "the end of the second stream",
+  );
+};
+
+const ABORT_SNAPSHOT: Play = async ({ source }) => {
+  const controller = new AbortController();
+  controller.abort();
+  const read = async () => readAll(source.getSnapshotIterator({ signal: controller.signal }), "the snapshot");
+  const code = await failureCode(read, "the end of an aborted snapshot");
+  demand(code === undefined || code === "FUSTOR_ABORTED", `an aborted snapshot failed with ${code}`);
+};
+
+const PROGRESS: Play = async ({ source, signal }) => {
+  const bulk = source.getSnapshotIterator({ signal });
+  const { rows } = await soon(readAll(bulk, "the snapshot"), "the snapshot");
+  demandEqual(bulk.progress().rows, rows.length, "the rows of progress() after the last chunk");
+};
+
+const AUDIT: Play = async ({ source, world, signal }) => {
+  if (source.getAuditIterator === undefined) return;
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const bulk = source.getAuditIterator({ signal, opened });
+  const counts: number[] = [];
+  const keys: string[] = [];
+  const read = async (): Promise<void> => {
+    for await (const chunk of bulk.chunks) {
+      const wrong = chunkDefect(chunk);
+      demand(wrong === undefined, `the audit handed over ${wrong}`);
+      counts.push(chunk.rowCount);
+      const text = new TextDecoder().decode(chunk.buffer.subarray(0, (chunk.rowOffsets[chunk.rowCount] ?? 1) - 1));
+      keys.push(...(JSON.parse(`[${text}]`) as Row[]).map((row) => world.keyOf(row)));
+      chunk.release();
+      open();
+    }
+  };
+  await soon(read(), "the audit");
+  demandEqual(counts[0], 1, "rows of the first chunk of an audit");
+  // The root may come once more, with what lies in it.
+  demandEqual(sortedKeys([...new Set(keys)]), sortedKeys(await world.keys()), "keys of the audit");
+};
+
+const VERIFY: Play = async ({ source, world, signal }) => {
+  if (source.verify === undefined) return;
+  const key = await world.add();
+  const [found] = await soon(source.verify([key], { signal }), "verify");
+  demand(found === undefined || found.exists, `verify says that ${key} is not there`);
+  await world.remove(key);
+  const [gone] = await soon(source.verify([key], { signal }), "verify");
+  demand(gone === undefined || !gone.exists, `verify says that ${key} is there after it was removed`);
+};
+
+const SCAN: Play = async ({ source, world, signal }) => {
+  if (source.scan === undefined) return;
+  const key = await world.add();
+  const { rows } = await soon(readAll(source.scan(key, false, { signal }), "scan"), "scan");
+  demandEqual(
+    rows.map((row) => world.keyOf(row)),
+    [key],
+    `the scan of ${key}`,
+  );
+  const { keyOutside } = world;
+  if (keyOutside === undefined) return;
+  const read = async () => readAll(source.scan?.(keyOutside, false, { signal }) as BulkRows, "scan");
+  demandEqual(await failureCode(read, "scan"), "FUSTOR_SOURCE_PATH_REFUSED", `the scan of ${keyOutside}`);
+};
+
+const CLOSE: Play = async ({ source, signal }) => {
+  const listener = new Listener(source, signal);
+  await soon(source.close(), "close");
+  await soon(source.close(), "a second close");
+  await soon(
+    listener.over.catch(() => undefined),
+    "the end of the stream of a closed source",
+  );
+};
+
+const PLAYS: readonly (readonly [name: string, play: Play])[] = [
+  ["names its schema, its table, its address and its fields", NAMED],
+  ["says how it is, in a form that can be printed", STATUS],
+  ["hands over every entry once in a snapshot, with all fields in order", SNAPSHOT],
+  ["hands over a container before what lies in it", PARENTS_FIRST],
+  ["counts the rows of a snapshot", PROGRESS],
+  ["tells of an entry that appears, changes and goes, in order", LIVE],
+  ["has told nothing that a snapshot afterwards does not show", SNAPSHOT_FOLLOWS],
+  ["reads two snapshots at once", TWO_SNAPSHOTS],
+  ["ends a stream whose signal aborts, and begins another", ABORT_STREAM],
+  ["ends a snapshot whose signal aborts", ABORT_SNAPSHOT],
+  ["covers everything in an audit, whose first chunk is one row (if it knows audits)", AUDIT],
+  ["finds what is there and misses what is not (if it verifies keys)", VERIFY],
+  ["scans a key and refuses one outside (if it scans)", SCAN],
+  ["closes within its time, twice, and ends its stream by it", CLOSE],
+];
+
+/** Every rule that a source has to keep; each makes a world and a driver of its own. */
+export const sourceChecks = <W extends SourceWorld>(
+  make: MakeSource<W>,
+  makeWorld: MakeWorld<W>,
+): readonly ContractCheck[] => PLAYS.map(([name, play]) => ({ name, run: () => staged(make, makeWorld, play) }));

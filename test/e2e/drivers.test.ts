@@ -1,0 +1,140 @@
+/** The story of an author and of a user: from an empty folder to rows at Fusion, with the packed agent and real npm. */
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+import { startEmbeddedFusion } from "../../src/fusion/embedded-fusion.ts";
+import { demoFusionConfig } from "../../src/fusion/fusion-config.ts";
+import { silentLogger } from "../../src/sdk/index.ts";
+import { sourceCode, writePackage } from "../support/driver-package.ts";
+import { agentHome, cli, eventually, folder, run } from "./cli-process.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const exec = promisify(execFile);
+
+/** Nothing is asked of a registry, and nothing of the runner's own npm settings is seen. */
+async function npm(cwd: string, ...args: readonly string[]): Promise<string> {
+  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|NODE_ENV$)/i.test(name));
+  const rules = ["--offline", "--no-audit", "--no-fund", "--loglevel=error"];
+  const env = { ...Object.fromEntries(own), NO_COLOR: "1" };
+  const { stdout } = await exec("npm", [...args, ...rules], { cwd, env, timeout: 110_000, maxBuffer: 16 << 20 }).catch(
+    (error: { readonly stdout?: string; readonly stderr?: string }) => {
+      throw new Error(`npm ${args.join(" ")} failed:\n${error.stdout ?? ""}\n${error.stderr ?? String(error)}`);
+    },
+  );
+  return stdout;
+}
+
+async function fusion() {
+  const keys = { pushKey: "push-key", readKey: "read-key", pipe: "p", view: "unified" };
+  const config = demoFusionConfig({ ...keys, viewPort: 0, receiverPort: 0 });
+  const server = await startEmbeddedFusion({ config, logger: silentLogger });
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+/** Paths that the view shows. */
+async function pathsIn(url: string): Promise<readonly string[]> {
+  const answer = await fetch(`${url}/api/v1/views/unified/tree?path=/&recursive=true`, {
+    headers: { "X-API-Key": "read-key" },
+  });
+  const paths: string[] = [];
+  JSON.stringify(await answer.json(), (key, value: unknown) => {
+    if (key === "path" && typeof value === "string") paths.push(value);
+    return value;
+  });
+  return paths.sort();
+}
+
+test("a driver is begun, tested, packed, added, named in a configuration, and its rows are at Fusion", async () => {
+  const [work, home] = [await folder(), await agentHome()];
+  const demo = join(work, "demo");
+  expect(await run(["drivers", "new", "source", "demo"], { cwd: work, home })).toMatchObject({ code: 0, stderr: "" });
+  const agent = (await npm(ROOT, "pack", "--ignore-scripts", "--silent", `--pack-destination=${work}`)).trim();
+  // Both would come from a registry.
+  const manifest = JSON.parse(readFileSync(join(demo, "package.json"), "utf8"));
+  manifest.devDependencies = { "fustor-agent": `file:${join(work, agent)}` };
+  writeFileSync(join(demo, "package.json"), JSON.stringify(manifest));
+  await npm(demo, "install", "--omit=optional", "--ignore-scripts");
+  symlinkSync(join(ROOT, "node_modules/vitest"), join(demo, "node_modules/vitest"));
+  mkdirSync(join(demo, "node_modules/.bin"), { recursive: true });
+  symlinkSync("../vitest/vitest.mjs", join(demo, "node_modules/.bin/vitest"));
+  expect(await npm(demo, "test")).toContain("14 passed");
+  expect(await npm(demo, "pack", "--silent")).toContain("demo-1.0.0.tgz");
+
+  const added = await run(["drivers", "add", "./demo-1.0.0.tgz"], { cwd: demo, home });
+  expect(added).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("driver: demo") });
+  const { viewUrl: url, receiverUrls } = await fusion();
+  const [receiverUrl] = receiverUrls.values();
+  const file = join(work, "entries.json");
+  writeFileSync(file, `{"/first": "1"}`);
+  const config = {
+    sources: { s: { driver: "demo", uri: file, driver_params: { interval_sec: 0.05 } } },
+    senders: { f: { driver: "fusion", uri: receiverUrl, credential: { key: "push-key" } } },
+    pipes: { p: { source: "s", sender: "f" } },
+  };
+  writeFileSync(join(home, "agent-config.yaml"), JSON.stringify(config));
+  expect(await run(["start", "-D"], { home })).toMatchObject({ code: 0 });
+  await eventually("the snapshot", async () => (await pathsIn(url)).includes("/first"));
+  writeFileSync(file, `{"/first": "1", "/second": "2"}`);
+  await eventually("a new entry", async () => (await pathsIn(url)).includes("/second"));
+  writeFileSync(file, `{"/second": "2"}`);
+  await eventually("a deleted entry", async () => !(await pathsIn(url)).includes("/first"));
+
+  expect(await run(["drivers", "remove", "demo"], { home })).toMatchObject({ code: 0 });
+  const refused = await run(["validate"], { home });
+  expect(refused).toMatchObject({ code: 78, stderr: expect.stringContaining('there is no source driver "demo"') });
+});
+
+test("drivers that cannot be used are listed with the reason, and adding one fails", async () => {
+  const [work, home] = [await folder(), await agentHome()];
+  const broken = writePackage(work, { name: "fustor-source-broken", code: sourceCode("broken", "create: undefined,") });
+  const added = await run(["drivers", "add", broken], { home });
+  expect(added).toMatchObject({ code: 1, stderr: expect.stringContaining(`"create" is missing`) });
+  const listed = JSON.parse((await run(["drivers", "list", "--json"], { home })).stdout) as {
+    name: string;
+    state: string;
+  }[];
+  expect(listed.map(({ name, state }) => `${name}: ${state}`)).toEqual([
+    "fs: built in",
+    "fusion: built in",
+    "echo: built in",
+    "broken: broken",
+  ]);
+  const plain = writePackage(work, { name: "plain", code: "" });
+  expect(await run(["drivers", "add", plain], { home })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("holds no drivers"),
+  });
+  const missing = await run(["drivers", "add", "./nothing-here.tgz"], { home, cwd: work });
+  expect(missing).toMatchObject({ code: 78, stderr: expect.stringContaining("npm install failed") });
+  expect(await run(["drivers", "remove", "nobody"], { home })).toMatchObject({ code: 1 });
+});
+
+test("an error that a driver leaves to nobody is logged with its name, and the agent goes on", async () => {
+  const [home, root] = [await agentHome(), await folder()];
+  const faulty = `open: async () => { setTimeout(() => { throw new Error("in a timer"); }, 50); void Promise.reject(new Error("in a promise")); },`;
+  writePackage(join(home, "drivers/node_modules"), {
+    name: "fustor-source-faulty",
+    code: sourceCode("faulty", "", faulty),
+  });
+  const config = {
+    sources: { s: { driver: "fs", uri: root }, bad: { driver: "faulty", uri: "x" } },
+    senders: { e: { driver: "echo" } },
+    pipes: { good: { source: "s", sender: "e" }, bad: { source: "bad", sender: "e" } },
+  };
+  writeFileSync(join(home, "agent-config.yaml"), JSON.stringify(config));
+  const agent = cli(["start"], { home });
+  const log = (): string => readFileSync(join(home, "fustor_agent.log"), "utf8");
+  await eventually("both errors", async () => /in a timer/.test(log()) && /in a promise/.test(log()));
+  expect(log()).toContain("the source driver faulty (fustor-source-faulty 1.2.3) left an error to nobody");
+  writeFileSync(join(root, "new"), "");
+  await eventually("the other pipe goes on", async () => {
+    const { pipes } = JSON.parse((await run(["status", "--json"], { home })).stdout) as {
+      pipes: { id: string; rowsSent: { message: number } }[];
+    };
+    return (pipes.find(({ id }) => id === "good")?.rowsSent.message ?? 0) > 0;
+  });
+  expect(agent.child.exitCode).toBeNull();
+});
