@@ -1,5 +1,5 @@
 /** Looks for packages with drivers. Reads names of folders and package.json files; runs nothing of what it finds. */
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type DriverPackage, driverPackage } from "./manifest.ts";
@@ -50,8 +50,10 @@ const MAX_MANIFEST_BYTES = 1024 * 1024;
 
 function packageIn(folder: string): DriverPackage | undefined {
   try {
-    const text = readFileSync(join(folder, "package.json"), "utf8");
-    return text.length > MAX_MANIFEST_BYTES ? undefined : driverPackage(JSON.parse(text), realpathSync(folder));
+    const file = join(folder, "package.json");
+    const stats = statSync(file);
+    if (!stats.isFile() || stats.size > MAX_MANIFEST_BYTES) return undefined;
+    return driverPackage(JSON.parse(readFileSync(file, "utf8")), realpathSync(folder));
   } catch {
     return undefined;
   }

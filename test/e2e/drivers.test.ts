@@ -138,3 +138,39 @@ test("an error that a driver leaves to nobody is logged with its name, and the a
   });
   expect(agent.child.exitCode).toBeNull();
 });
+
+test("a reload takes a driver that was added while the agent ran, and start takes its pipe", async () => {
+  const [home, root] = [await agentHome(), await folder()];
+  const configure = (sources: object, pipes: object): void => {
+    const config = {
+      sources: { s: { driver: "fs", uri: root }, ...sources },
+      senders: { e: { driver: "echo" } },
+      pipes,
+    };
+    writeFileSync(join(home, "agent-config.yaml"), JSON.stringify(config));
+  };
+  const good = { source: "s", sender: "e" };
+  configure({}, { good });
+  expect(await run(["start", "-D"], { home })).toMatchObject({ code: 0 });
+  writePackage(join(home, "drivers/node_modules"), { name: "fustor-source-late", code: sourceCode("late") });
+  writePackage(join(home, "drivers/node_modules"), { name: "fustor-source-later", code: sourceCode("later") });
+  const late = { late: { driver: "late", uri: "x" } };
+  configure(late, { good, late: { source: "late", sender: "e" } });
+  expect(await run(["reload"], { home })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/unchanged {2}good\nstarted +late/),
+  });
+  const later = { later: { driver: "later", uri: "x" } };
+  configure(
+    { ...late, ...later },
+    { good, late: { source: "late", sender: "e" }, two: { source: "later", sender: "e", enabled: false } },
+  );
+  expect(await run(["start", "two"], { home })).toMatchObject({
+    code: 0,
+    stdout: "Started two in the running agent.\n",
+  });
+  await eventually("all run", async () => {
+    const { pipes } = JSON.parse((await run(["status", "--json"], { home })).stdout) as { pipes: { state: string }[] };
+    return pipes.length === 3 && pipes.every(({ state }) => state === "running");
+  });
+});

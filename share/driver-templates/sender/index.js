@@ -6,6 +6,10 @@ import { randomUUID } from "node:crypto";
 import { appendFile } from "node:fs/promises";
 import { describeError, FustorError, rowsOf, senderModule, z } from "fustor-agent/sdk";
 
+/** @import { Role, SenderDriver } from "fustor-agent/sdk" */
+
+/** A receiver without roles: the agent leads. @type {Role} */
+const ROLE = "leader";
 const SESSION_SECONDS = 30;
 
 /** @param {AbortSignal} signal */
@@ -13,7 +17,7 @@ function throwIfAborted(signal) {
   if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "the call was cancelled");
 }
 
-/** @implements {import("fustor-agent/sdk").SenderDriver} */
+/** @implements {SenderDriver} */
 export class Sender {
   #file;
   #asksForSnapshot = true;
@@ -23,10 +27,10 @@ export class Sender {
     this.#file = file;
   }
 
-  /** A receiver without sessions and roles: the agent leads. */
+  /** A receiver without sessions: each is as good as another. */
   async createSession({ sessionTimeoutSeconds = SESSION_SECONDS }, { signal }) {
     throwIfAborted(signal);
-    return { sessionId: randomUUID(), role: "leader", sessionTimeoutMs: sessionTimeoutSeconds * 1000 };
+    return { sessionId: randomUUID(), role: ROLE, sessionTimeoutMs: sessionTimeoutSeconds * 1000 };
   }
 
   /** The receiver does not remember how far it is. */
@@ -37,7 +41,7 @@ export class Sender {
 
   async heartbeat(_sessionId, _request, { signal }) {
     throwIfAborted(signal);
-    return { role: "leader", commands: [], snapshotNeeded: false };
+    return { role: ROLE, commands: [], snapshotNeeded: false };
   }
 
   /** Resolves when the receiver has the rows: the bytes of the envelope are used again afterwards. */

@@ -14,6 +14,8 @@ import {
   z,
 } from "fustor-agent/sdk";
 
+/** @import { Logger, SourceDriver } from "fustor-agent/sdk" */
+
 const ROOT = { path: "/", file_name: "", size: 0, modified_time: 0, created_time: 0, is_directory: true };
 
 /** @param {string} file @returns {Promise<Map<string, string>>} */
@@ -32,7 +34,7 @@ const rowOf = (path, text, seconds) => ({
   is_directory: false,
 });
 
-/** @implements {import("fustor-agent/sdk").SourceDriver} */
+/** @implements {SourceDriver} */
 export class Source {
   schema = "fs";
   table = "files";
@@ -50,7 +52,7 @@ export class Source {
   #looking = Promise.resolve();
   #isClosed = false;
 
-  /** @param {{uri: string, intervalMs: number, logger: import("fustor-agent/sdk").Logger}} options */
+  /** @param {{uri: string, intervalMs: number, logger: Logger}} options */
   constructor({ uri, intervalMs, logger }) {
     this.uri = uri;
     this.#intervalMs = intervalMs;

@@ -5,7 +5,7 @@ import { loadConfig } from "../../../src/config/load.ts";
 import { distrustOfPath } from "../../../src/config/trusted-files.ts";
 import { listDrivers, withInstalled } from "../../../src/drivers/installed-drivers.ts";
 import type { DriverName } from "../../../src/drivers/manifest.ts";
-import { unknownDriver } from "../../../src/drivers/registry.ts";
+import { knownDrivers, unknownDriver } from "../../../src/drivers/registry.ts";
 import { silentLogger } from "../../../src/sdk/index.ts";
 import { type PackageText, sourceCode, writeFiles, writePackage } from "../../support/driver-package.ts";
 import { createTempFolder, removeTempFolders } from "../../support/temp-tree.ts";
@@ -87,6 +87,16 @@ it("takes a driver in CommonJS", async () => {
     .replace("export default", "return")
     .replace("z.object({})", "{ shape: {}, safeParse: (data) => ({ success: true, data }) }")} })()];`;
   expect(await complaintOfDemo({ manifest: { type: "commonjs" }, code })).toBe("it is there");
+});
+
+it("a configuration with the agent's own drivers loads nothing that is installed", async () => {
+  writePackage(modules, { name: "fustor-source-demo", code: "throw new Error();" });
+  const config = `sources: {s: {driver: fs, uri: ${JSON.stringify(home)}}}
+senders: {e: {driver: echo}}
+pipes: {p: {source: s, sender: e}}
+`;
+  writeFiles(home, { "agent-config.yaml": config });
+  expect((await loadConfig({ env: { FUSTOR_HOME: home }, cwd: home })).drivers).toBe(knownDrivers);
 });
 
 it("runs no code of a package whose drivers nobody names", async () => {
