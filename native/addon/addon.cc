@@ -6,6 +6,7 @@
 #include "mapper_binding.h"
 #include "process_binding.h"
 #include "scan_binding.h"
+#include "sweep_binding.h"
 #include "watch_binding.h"
 #include "wire_names.h"
 
@@ -20,6 +21,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_lock(env, exports);
   init_mapper(env, exports);
   init_process(env, exports);
+  init_sweep(env, exports);
   init_wire_names(env, exports);
   exports.Set("engineVersion", FUSTOR_VERSION);
   return exports;

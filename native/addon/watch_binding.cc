@@ -9,6 +9,7 @@
 #include "detached.h"
 #include "fustor/watch.h"
 #include "options.h"
+#include "sweep_binding.h"
 #include "wire_names.h"
 
 namespace fustor {
@@ -81,6 +82,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
                         InstanceMethod<&WatchObject::resync>("resync"), InstanceMethod<&WatchObject::open_snapshot>("openSnapshot"),
                         InstanceMethod<&WatchObject::open_changed>("openChanged"),
                         InstanceMethod<&WatchObject::open_audit>("openAudit"),
+                        InstanceMethod<&WatchObject::open_sweep>("openSweep"),
                         InstanceMethod<&WatchObject::status>("status"), InstanceMethod<&WatchObject::root_state>("rootState"),
                         InstanceMethod<&WatchObject::root_identity>("rootIdentity"),
                         InstanceMethod<&WatchObject::confirm_root>("confirmRoot"), InstanceMethod<&WatchObject::close>("close")});
@@ -164,6 +166,10 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
 
   Napi::Value open_audit(const Napi::CallbackInfo& info) {
     return wrap_bulk_stream(info.Env(), watcher_->open_audit(rows_options_of(options_of(info[0]))));
+  }
+
+  Napi::Value open_sweep(const Napi::CallbackInfo& info) {
+    return fustor::open_sweep(info.Env(), *watcher_, options_of(info[0]));
   }
 
   Napi::Value root_state(const Napi::CallbackInfo& info) {

@@ -15,6 +15,7 @@
 #include "fustor/bulk_stream.h"
 #include "fustor/filter_spec.h"
 #include "fustor/politeness.h"
+#include "fustor/sweep.h"
 
 namespace fustor {
 
@@ -217,6 +218,12 @@ class Watcher {
    * and `parent_mtime`. The walk begins when the one that is running has ended. Errors and life as of `open_snapshot`.
    */
   virtual std::shared_ptr<BulkStream> open_audit(const RowsOptions& options) = 0;
+
+  /**
+   * A sweep over everything that is known now, directory by directory. Shares are made when they are asked for, so what
+   * changes meanwhile is compared with what it changed to.
+   */
+  virtual std::shared_ptr<Sweep> open_sweep(const SweepRules& rules) = 0;
 
   /**
    * Everything there is to know. What takes a walk over the table (`table_bytes`, `unwatched`, `unreadable`) is up to

@@ -10,6 +10,7 @@
 #include "watch/snapshot_stream.h"
 #include "watch/source/inotify_source.h"
 #include "watch/source/ladder_source.h"
+#include "watch/sweep/tree_sweep.h"
 
 namespace fustor {
 
@@ -203,6 +204,10 @@ std::shared_ptr<BulkStream> WatchEngine::open_audit(const RowsOptions& options) 
   lock.unlock();
   audit->run();
   return audit;
+}
+
+std::shared_ptr<Sweep> WatchEngine::open_sweep(const SweepRules& rules) {
+  return std::make_shared<TreeSweep>(shared_from_this(), rules);
 }
 
 RootState WatchEngine::root_state(std::string& reason) const {

@@ -19,6 +19,7 @@
 //   schedule/  what is to be looked at, by which  passes/    tree walks, what they missed, streams of rows
 //              threads, and what hangs            diff/      what was seen against the table: effects
 //   look/      opens, stats and lists             reader.h   events and timers to marks
+//   sweep/     shares of audit sweeps, and what workers elsewhere found out about them
 //
 // state.h holds what they share, engine_rooms.h binds them together, and this class is their face. locked.h says how
 // functions say what they do with the mutex.
@@ -56,6 +57,7 @@
 #include "watch/engine_rooms.h"
 #include "watch/state.h"
 #include "watch/status.h"
+#include "watch/sweep/digest_table.h"
 
 namespace fustor {
 
@@ -79,6 +81,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   std::shared_ptr<BulkStream> open_snapshot(const RowsOptions& options) override;
   std::shared_ptr<BulkStream> open_changed(const RowsOptions& options) override;
   std::shared_ptr<BulkStream> open_audit(const RowsOptions& options) override;
+  std::shared_ptr<Sweep> open_sweep(const SweepRules& rules) override;
   WatchStatus status() const override;
   RootState root_state(std::string& reason) const override;
   uint64_t canary_events() const override { return rooms_.reader.counts().canary; }
@@ -89,6 +92,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
 
  private:
   friend class SnapshotStream;
+  friend class TreeSweep;
 
   /** From a thread of the prober: a mount answered after the thread that asked had stopped waiting. */
   void mount_answered(const std::string& place);
@@ -103,7 +107,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
    */
   void let_go();
 
-  // For SnapshotStream
+  // For SnapshotStream and TreeSweep
 
   /** Valid until the next call, or until the table changes. */
   const std::string& json_dir(const Locked& lock, DirId id);
@@ -118,6 +122,7 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   mutable StatusBoard board_;
   WatchStatus last_status_;  // after `close`
   std::thread reader_;
+  DigestTable digests_;
 };
 
 }  // namespace fustor

@@ -1,0 +1,4 @@
+// BLAKE3 for arm64.
+#if defined(__aarch64__)
+#include "../../../vendor/blake3/blake3_neon.c"
+#endif

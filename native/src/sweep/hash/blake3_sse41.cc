@@ -1,0 +1,22 @@
+// BLAKE3 for processors with sse4.1: one flag for this file alone, in the source because three build files share one list.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <cstring>
+
+#include "../../../vendor/blake3/blake3_impl.h"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("sse4.1"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("sse4.1")
+#endif
+
+#include "../../../vendor/blake3/blake3_sse41.c"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

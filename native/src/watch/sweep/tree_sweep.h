@@ -1,0 +1,54 @@
+// A sweep over the tree table: directory by directory in the order of their ids, so that a directory that moves is
+// neither missed nor taken twice. One that comes meanwhile was listed a moment ago and may be left out.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fustor/sweep.h"
+#include "sweep/share.h"
+#include "watch/locked.h"
+#include "watch/model/tree_table.h"
+
+namespace fustor {
+
+class WatchEngine;
+
+class TreeSweep final : public Sweep {
+ public:
+  TreeSweep(std::shared_ptr<WatchEngine> engine, const SweepRules& rules) : engine_(std::move(engine)), rules_(rules) {}
+
+  bool next(SweepOrder& out) override;
+  SweepReport apply(std::string_view share, std::string_view result) override;
+  void complete() override;
+  uint64_t digests() const override;
+  uint64_t digest_table_bytes() const override;
+
+ private:
+  static constexpr size_t kLooks = 1024;  // of a share
+  static constexpr size_t kIds = 4096;    // looked at with the mutex held once
+
+  /** False when the share is full, or the directory lies on another file system than the share. */
+  bool add(const Locked& lock, DirId id, SweepShare& share);
+  /** Goes on where the last share stopped; from its first entry on when slots moved meanwhile. */
+  void resume_in(const Directory& directory);
+  void add_entries(const Directory& directory, SweepPiece& piece, size_t room);
+  /** Its times may not show the last change in it: what happened within a tick of the clock before it was listed. */
+  static bool is_racy(const Directory& directory, const Entry& own);
+  std::string_view keep(std::string text);
+  void apply_finding(const Locked& lock, const SweepPiece& piece, const SweepFinding& finding);
+  void mark_own(const Locked& lock, DirId id, SweepVerdict verdict);
+  void compare_digest(const SweepPiece& piece, const SweepFinding& finding, SweepReport& report);
+
+  const std::shared_ptr<WatchEngine> engine_;
+  const SweepRules rules_;
+  // Guarded by the engine's mutex.
+  DirId next_ = kRootDir;
+  size_t slot_ = 0;
+  std::string before_slot_;                         // name of the entry ahead of it
+  std::vector<std::unique_ptr<std::string>> kept_;  // texts of the share that is being made
+  size_t looks_ = 0;
+};
+
+}  // namespace fustor
