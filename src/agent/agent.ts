@@ -9,7 +9,7 @@ import { BusPool } from "../bus/bus-pool.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
 import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
-import { FustorError, type Logger } from "../sdk/index.ts";
+import { FustorError, type Logger, type SweepCommand } from "../sdk/index.ts";
 import { agentVersion } from "../sdk/version.ts";
 import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
 import { DescriptorBudget } from "./descriptor-budget.ts";
@@ -134,6 +134,11 @@ export class Agent {
   confirmSource(id: string): boolean | undefined {
     const pipe = this.#pipes.find(({ target, isActive }) => target.source.id === id && isActive);
     return pipe?.confirmSource();
+  }
+
+  /** Begins, pauses, resumes or cancels a sweep of a pipe's source. Undefined when no such pipe runs. */
+  sweepSource(id: string, command: SweepCommand): boolean | undefined {
+    return this.#pipes.find((pipe) => pipe.id === id && pipe.isActive)?.sweepSource(command);
   }
 
   /**

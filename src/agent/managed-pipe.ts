@@ -16,6 +16,7 @@ import {
   type SenderDriver,
   type SenderDriverContext,
   type SourceStatus,
+  type SweepCommand,
 } from "../sdk/index.ts";
 import { type PipeReport, publicUri } from "./agent-status.ts";
 import type { DescriptorBudget } from "./descriptor-budget.ts";
@@ -240,6 +241,11 @@ export class ManagedPipe {
   /** Undefined while the source is not open. */
   confirmSource(): boolean | undefined {
     return this.#state.kind === "running" ? (this.#state.lease.source.confirm?.() ?? false) : undefined;
+  }
+
+  /** Undefined while the source is not open; false also for one that knows no sweeps. */
+  sweepSource(command: SweepCommand): boolean | undefined {
+    return this.#state.kind === "running" ? (this.#state.lease.source.sweep?.(command) ?? false) : undefined;
   }
 
   /** Undefined while the source is not open. */

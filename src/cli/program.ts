@@ -78,6 +78,23 @@ function addAgentCommands(program: Command, terminal: Terminal, finish: Finish):
     .action(async (source: string) => {
       finish(await (await import("./commands/confirm.ts")).confirm(source, terminal));
     });
+  program
+    .command("audit")
+    .description("compare what is there with what the agent knows of it (a sweep); what differs is sent")
+    .argument("<pipe>", "id of a pipe that runs")
+    .addOption(
+      new Option("--mode <mode>", "how thoroughly (default: as configured)").choices(["names", "stat", "hash"]),
+    )
+    .option(
+      "--wait",
+      "return when the sweep is over; exit code 1 unless it looked at everything and found no corruption",
+    )
+    .addOption(new Option("--pause", "pause the sweep that runs").conflicts(["mode", "wait", "resume", "cancel"]))
+    .addOption(new Option("--resume", "go on with it").conflicts(["mode", "wait", "cancel"]))
+    .addOption(new Option("--cancel", "end it").conflicts(["mode", "wait"]))
+    .action(async (pipe: string, options) => {
+      finish(await (await import("./commands/audit.ts")).audit(pipe, options, terminal));
+    });
 }
 
 function addConfigCommands(program: Command, terminal: Terminal, finish: Finish): void {

@@ -204,6 +204,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
         return reloader.request();
       },
       confirmSource: (id) => agent.confirmSource(id),
+      sweepSource: (pipe, command) => agent.sweepSource(pipe, command),
       startPipes: async (name) => startPipes(agent, await noted(options.planOf(name), faults)),
       stopPipe: (id) => agent.stopPipe(id, DRAIN_MS),
     };

@@ -6,6 +6,7 @@
  * root itself is given as an absolute path of the file system.
  */
 import type { NativeScan, ScanOptions } from "./scan.ts";
+import type { SweepTask } from "./sweep.ts";
 import type { NativeWatch, WatchOptions } from "./watch.ts";
 
 /** One rule of `fields_mapping`: a constant (JSON text), or a member of the row and what it becomes. */
@@ -36,6 +37,11 @@ export interface Addon {
   readonly engineVersion: string;
   createScan(root: string, options: ScanOptions): NativeScan;
   createWatch(root: string, options: WatchOptions, onReadable: () => void): NativeWatch;
+  /**
+   * One task of a sweep; throws when the share is none. Worker threads call it. A file system that does not answer holds
+   * it up.
+   */
+  sweepTask(task: SweepTask): Uint8Array;
   createRowMapper(steps: readonly NativeMappingStep[]): NativeRowMapper;
   /**
    * Locks a file (flock), without following a link. `unlock` closes it; `isCurrent` is true while the path still leads

@@ -1,5 +1,6 @@
 /** Watches: what crosses between C++ and JavaScript. See addon.ts. */
 import type { BoundOptions, FilterOptions, NativeScan, RowsOptions, ThrottlingOptions } from "./scan.ts";
+import type { NativeSweep, SweepRules } from "./sweep.ts";
 
 /** Throttling applies to tree walks; realtime changes are never throttled. */
 export interface WatchOptions extends FilterOptions, ThrottlingOptions, BoundOptions {
@@ -167,6 +168,8 @@ export interface NativeWatch {
    * files with `parent_path` and `parent_mtime`.
    */
   openAudit(options: RowsOptions): NativeScan;
+  /** A sweep over everything that is known now. Any number of them may run at once. */
+  openSweep(rules: SweepRules): NativeSweep;
   status(): WatchStatus;
   /** Root and reason of the status only: cheap. */
   rootState(): Pick<WatchStatus, "root" | "reason"> & {

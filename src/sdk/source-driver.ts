@@ -153,11 +153,56 @@ export interface SourceDriver {
    */
   confirm?(): boolean;
 
+  /**
+   * Begins, pauses, resumes or cancels a sweep: what is there is compared with what was reported last, in the background,
+   * and what differs comes as live changes. False when one runs already, or none does. How far it is, `status` says, as
+   * {@link SweepFacts} in the member `sweep`. Absent: the source knows no sweeps.
+   */
+  sweep?(command: SweepCommand): boolean;
+
   /** Calls back after each change of availability, until the returned function is called. */
   onAvailability(listener: (availability: SourceAvailability) => void): () => void;
 
   /** Ends every stream and frees everything; idempotent. No callback after it resolved. */
   close(): Promise<void>;
+}
+
+/** How thoroughly a sweep looks: at containers, at every entry, at the contents of entries, too. */
+export type SweepMode = "names" | "stat" | "hash";
+
+export type SweepCommand =
+  /** Without a mode: as the source is configured. */
+  | { readonly kind: "start"; readonly mode?: SweepMode }
+  | { readonly kind: "pause" }
+  | { readonly kind: "resume" }
+  | { readonly kind: "cancel" };
+
+/** What every source with sweeps says of them; it may add members. */
+export interface SweepFacts {
+  readonly state: "idle" | "running" | "paused";
+  /** Counts the sweeps that have begun. */
+  readonly number: number;
+  readonly progress?: {
+    readonly mode: SweepMode;
+    readonly looked: number;
+    readonly expected: number;
+    readonly readBytes: number;
+    readonly entriesPerSecond: number;
+    readonly bytesPerSecond: number;
+    readonly etaMs?: number;
+  };
+  /** The last one that ended. */
+  readonly last?: {
+    readonly mode: SweepMode;
+    readonly outcome: "complete" | "cancelled" | "cut short";
+    readonly looked: number;
+    readonly readBytes: number;
+    readonly skipped: number;
+    readonly elapsedMs: number;
+    readonly verdicts: Readonly<Record<string, number>>;
+  };
+  readonly corrupted: number;
+  readonly corruptedPaths: readonly string[];
 }
 
 /** One short text that a driver has again after a restart, for as long as the source stays the same. */

@@ -377,6 +377,25 @@ describe("confirm", () => {
   });
 });
 
+describe("audit", () => {
+  test("sweeps the source of a pipe, waits for the end, and says what no sweep or pipe there is", async () => {
+    const [home, server, root] = [await agentHome(), await receiver(), await folder()];
+    await writeFile(join(root, "one"), "1");
+    await writeFile(join(root, "two"), "22");
+    await configure(home, { sources: { s: root }, senders: { f: [server.url] }, pipes: { p: ["s", "f"] } });
+    await startDaemon(home);
+    await complete(home, "p");
+    const { code, stdout, stderr } = await run(["audit", "p", "--mode", "hash", "--wait"], { home });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^sweep \(hash\) complete: 3 entries in .*; 2 too young\n$/);
+    expect((await run(["status"], { home })).stdout).toContain("last sweep (hash) complete: 3 entries");
+    expect(await run(["audit", "p", "--cancel"], { home })).toMatchObject({ code: 1, stdout: "" });
+    expect(await run(["audit", "nobody"], { home })).toMatchObject({ code: 1, stdout: "" });
+    expect(await run(["audit", "p"], { home })).toMatchObject({ code: 0, stdout: "A sweep has begun.\n" });
+    expect((await run(["audit", "p", "--pause", "--cancel"], { home })).code).toBe(64);
+  });
+});
+
 describe("stop", () => {
   test("of one pipe leaves the other on its source delivering, and a reload brings it back", async () => {
     const [home, server, root] = [await agentHome(), await receiver(), await tree()];

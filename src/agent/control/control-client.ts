@@ -2,7 +2,7 @@
 import { request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileTrouble } from "../../config/file-trouble.ts";
-import { describeError, FustorError } from "../../sdk/index.ts";
+import { describeError, FustorError, type SweepCommand } from "../../sdk/index.ts";
 import type { AgentStatus } from "../agent-status.ts";
 import type { ReloadOutcome, StartOutcome } from "../reload/reload-report.ts";
 import { findAddress } from "./control-address.ts";
@@ -114,4 +114,22 @@ export interface Confirmation {
 export async function requestConfirm(home: string, source: string, timeoutMs = 5000): Promise<Confirmation> {
   const path = `/v1/sources/${encodeURIComponent(source)}/confirm`;
   return (await ask(home, "POST", path, 200, timeoutMs)) as Confirmation;
+}
+
+export interface SweepAnswer {
+  /** A pipe of that name runs. */
+  readonly known: boolean;
+  /** False when a sweep runs already, or none does. */
+  readonly done: boolean;
+}
+
+export async function requestSweep(
+  home: string,
+  pipe: string,
+  command: SweepCommand,
+  timeoutMs = 5000,
+): Promise<SweepAnswer> {
+  const mode = command.kind === "start" && command.mode !== undefined ? `?mode=${command.mode}` : "";
+  const path = `/v1/pipes/${encodeURIComponent(pipe)}/audit/${command.kind}${mode}`;
+  return (await ask(home, "POST", path, 200, timeoutMs)) as SweepAnswer;
 }

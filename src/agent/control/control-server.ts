@@ -3,13 +3,14 @@
  *
  * `GET /v1/status` answers the status snapshot, `POST /v1/stop` asks for a clean stop and answers at once, `POST
  * /v1/reload` answers when the reload is over, `POST /v1/pipes/ID/stop` when that pipe has ended, `POST
- * /v1/pipes/NAME/start` when it runs or failed, `POST /v1/sources/ID/confirm` at once. Who may open the socket may do
+ * /v1/pipes/NAME/start` when it runs or failed, `POST /v1/sources/ID/confirm` and `POST /v1/pipes/ID/audit/COMMAND` (a
+ * {@link SweepCommand}, `start` with `?mode=` or without) at once. Who may open the socket may do
  * everything; there is no other authentication.
  */
 import { chmod, lstat, rename, rm } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { fileTrouble } from "../../config/file-trouble.ts";
-import { describeError, isFustorError } from "../../sdk/index.ts";
+import { describeError, isFustorError, omitUndefined, type SweepCommand } from "../../sdk/index.ts";
 import type { AgentStatus } from "../agent-status.ts";
 import type { ReloadOutcome, StartedPipe, StartOutcome } from "../reload/reload-report.ts";
 import { addressElsewhere, addressInHome, type ControlAddress, draftOf } from "./control-address.ts";
@@ -29,6 +30,8 @@ export interface ControlHandlers {
   stopPipe(id: string): Promise<boolean>;
   /** Undefined when no such source is open, false when there was nothing to confirm. */
   confirmSource(id: string): boolean | undefined;
+  /** Undefined when no such pipe runs, false when there was nothing to do. */
+  sweepSource(pipe: string, command: SweepCommand): boolean | undefined;
 }
 
 export interface ControlServer {
@@ -52,6 +55,17 @@ interface Answer {
 const ONE_SOURCE = /^POST \/v1\/sources\/([^/]+)\/confirm$/;
 const ONE_PIPE = /^POST \/v1\/pipes\/([^/]+)\/stop$/;
 const NEW_PIPES = /^POST \/v1\/pipes\/([^/]+)\/start$/;
+
+const SWEEP = /^POST \/v1\/pipes\/([^/]+)\/audit\/(start|pause|resume|cancel)(?:\?mode=(names|stat|hash))?$/;
+
+/** Undefined when the route is none of these. */
+function sweepAnswer(route: string, handlers: ControlHandlers): Answer | undefined {
+  const [, encoded = "", kind, mode] = SWEEP.exec(route) ?? [];
+  const pipe = decoded(encoded);
+  if (pipe === undefined || pipe === "") return undefined;
+  const done = handlers.sweepSource(pipe, omitUndefined({ kind, mode }) as SweepCommand);
+  return { code: 200, body: { known: done !== undefined, done: done ?? false } };
+}
 
 /** A name from a path; undefined when it is no encoding of anything. */
 function decoded(text: string): string | undefined {
@@ -86,7 +100,7 @@ async function answerTo(route: string, handlers: ControlHandlers): Promise<Answe
     const confirmed = handlers.confirmSource(source);
     return { code: 200, body: { known: confirmed !== undefined, confirmed: confirmed ?? false } };
   }
-  return { code: 404, body: { error: `no such call: ${route}` } };
+  return sweepAnswer(route, handlers) ?? { code: 404, body: { error: `no such call: ${route}` } };
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse, handlers: ControlHandlers): Promise<void> {

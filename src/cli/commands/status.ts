@@ -4,8 +4,9 @@ import { fetchStatus } from "../../agent/control/control-client.ts";
 import { jobsText, troubleCounts } from "../../agent/pipe-lines.ts";
 import { occupancyOf } from "../../agent/process/occupancy.ts";
 import { resolveHome } from "../../config/home.ts";
-import { FustorError, isFustorError } from "../../sdk/index.ts";
+import { FustorError, isFustorError, type SweepFacts } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";
+import { endedText, progressText } from "../sweep-text.ts";
 import { formatBytes, formatCount, formatDuration, formatTable, printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -79,6 +80,18 @@ const descriptorLines = ({ exhausted, limit }: AgentStatus["descriptors"]): read
     ? [`Trouble  no file descriptor is left (limit ${limit ?? "unknown"}): raise ulimit -n, LimitNOFILE= of a unit`]
     : [];
 
+function sweepLines({ status }: SourceReport): readonly string[] {
+  const sweep = status.sweep as SweepFacts | undefined;
+  if (sweep?.progress !== undefined) return [`    ${progressText(sweep.state, sweep.progress)}`];
+  return sweep?.last === undefined ? [] : [`    last ${endedText(sweep.last)}`];
+}
+
+const sourceLines = (source: SourceReport): readonly string[] => [
+  sourceLine(source),
+  ...(source.status.notes ?? []).map(noteLine),
+  ...sweepLines(source),
+];
+
 /** The readable form of a status snapshot. */
 export function formatStatus(status: AgentStatus): string {
   const process = `PID ${status.pid}, up ${formatDuration(status.uptimeMs)}, version ${status.version}`;
@@ -93,7 +106,7 @@ export function formatStatus(status: AgentStatus): string {
     ...status.pipes.flatMap(pipeLines),
     "",
     "Sources",
-    ...status.sources.flatMap((source) => [sourceLine(source), ...(source.status.notes ?? []).map(noteLine)]),
+    ...status.sources.flatMap(sourceLines),
   ].join("\n");
 }
 

@@ -154,7 +154,7 @@ function guardedClose({ driver, calls, bounds }: Guard): Promise<void> {
 
 export function guardedSource(guard: Guard): SourceDriver {
   const { driver, calls, bounds } = guard;
-  const { changedSince, getAuditIterator, verify, scan, rescan, confirm, lastStateIsEnough } = driver;
+  const { changedSince, getAuditIterator, verify, scan, rescan, confirm, sweep, lastStateIsEnough } = driver;
   const bulk = (method: string, { signal }: CallOptions, begin: () => BulkRows): BulkRows =>
     guardedBulk(guard, method, begin, signal);
   let closing: Promise<void> | undefined;
@@ -186,6 +186,7 @@ export function guardedSource(guard: Guard): SourceDriver {
       rescan && ((containers, options) => bulk("rescan", options, () => rescan.call(driver, containers, options))),
     status: () => guardedStatus(guard),
     confirm: confirm && (() => calls.now("confirm", () => confirm.call(driver)) === true),
+    sweep: sweep && ((command) => calls.now("sweep", () => sweep.call(driver, command)) === true),
     onAvailability: (listener) => listenGuarded(guard, listener),
     close: () => {
       closing ??= guardedClose(guard);

@@ -1,6 +1,7 @@
 /** The parameters of an fs source in the units that the engine takes. Nothing is checked here: fs-params.ts did. */
 import type { SourceSettings } from "../../sdk/index.ts";
 import type { FsEngine, FsParams, StartupMode } from "./fs-params.ts";
+import { type SweepOptions, sweepOptions } from "./sweep/sweep-options.ts";
 
 export interface FsSourceOptions {
   /** Absolute path of the tree. */
@@ -32,6 +33,7 @@ export interface FsSourceOptions {
   readonly scanIoPriority: number;
   /** 0 = no limit. */
   readonly scanEntriesPerSecond: number;
+  readonly sweep: SweepOptions;
 }
 
 export function fsOptions({ uri, params, excludePaths }: SourceSettings<FsParams>): FsSourceOptions {
@@ -53,6 +55,7 @@ export function fsOptions({ uri, params, excludePaths }: SourceSettings<FsParams
     scanNice: params.scan_nice,
     scanIoPriority: ioPriority(params.scan_ionice),
     scanEntriesPerSecond: params.scan_entries_per_second,
+    sweep: sweepOptions(params.audit),
   };
 }
 

@@ -1,6 +1,7 @@
 /** `driver_params` of the fs source: docs/config.md lists them with their defaults. */
 import { z } from "zod";
 import { flag, interval, text, texts, wholeNumber } from "../../sdk/values.ts";
+import { auditParams } from "./sweep/sweep-options.ts";
 
 /** What tells of changes. `parcel` is @parcel/watcher, for file systems and machines where neither kernel way works. */
 const ENGINES = ["auto", "fanotify", "inotify", "parcel", "poll"] as const;
@@ -36,6 +37,7 @@ export const fsParams = z
       })
       .optional(),
     scan_entries_per_second: wholeNumber(0).default(0),
+    audit: auditParams.prefault({}),
   })
   .refine(({ engine, canary_interval_sec: canary }) => canary === 0 || !WITHOUT_EVENTS.has(engine), {
     path: ["canary_interval_sec"],

@@ -20,6 +20,7 @@ import {
   type SourceDriver,
   type SourceDriverContext,
   type SourceStatus,
+  type SweepCommand,
   type Verified,
 } from "../../sdk/index.ts";
 import { Signal } from "../../sdk/signal.ts";
@@ -35,6 +36,7 @@ import { ParcelFollower } from "./parcel-follower.ts";
 import { loadParcel } from "./parcel-hints.ts";
 import { liveBatches } from "./realtime.ts";
 import { sourceKey } from "./source-key.ts";
+import { Sweeper } from "./sweep/sweeper.ts";
 import { filterOf, watchOptions } from "./watch-options.ts";
 
 /** Between two attempts of an engine to begin. */
@@ -56,6 +58,7 @@ export class FsSource implements SourceDriver {
   readonly #closed = new AbortController();
   readonly #hangs: HangLog;
   readonly #availability: Availability;
+  readonly #sweeper: Sweeper;
   #hints: ParcelFollower | undefined;
   #canary: Canary | undefined;
 
@@ -71,6 +74,7 @@ export class FsSource implements SourceDriver {
     this.#availability = new Availability(root, context.logger);
     const settings = watchOptions(options, context.store?.recall());
     this.#watch = addon.createWatch(root, settings, () => this.#onReadable());
+    this.#sweeper = new Sweeper(root, this.#watch, options.sweep, context.logger);
   }
 
   async open(_options?: CallOptions): Promise<void> {
@@ -81,6 +85,7 @@ export class FsSource implements SourceDriver {
       this.#hints = this.#followParcel(root, excludePaths);
     }
     this.#begin();
+    this.#sweeper.begin();
     if (canaryMs > 0) this.#canary = new Canary(root, canaryMs, this.#watch, this.#context.logger);
   }
 
@@ -204,13 +209,19 @@ export class FsSource implements SourceDriver {
   status(): SourceStatus {
     const status = this.#watch.status();
     const { root, reason, ...facts } = status;
-    const notes = coverageNotes(status, this.#options.maxWatches);
+    const notes = [...coverageNotes(status, this.#options.maxWatches), ...this.#sweeper.notes()];
+    const sweep = this.#sweeper.status();
     const canary = this.#canary === undefined ? {} : { canary: this.#canary.status() };
-    return { ...facts, ...canary, notes, engine: this.#options.engine, availability: availabilityOf(root, reason) };
+    const availability = availabilityOf(root, reason);
+    return { ...facts, ...canary, sweep, notes, engine: this.#options.engine, availability };
   }
 
   confirm(): boolean {
     return this.#watch.confirmRoot();
+  }
+
+  sweep(command: SweepCommand): boolean {
+    return this.#sweeper.command(command);
   }
 
   onAvailability(listener: (availability: SourceAvailability) => void): () => void {
@@ -221,7 +232,7 @@ export class FsSource implements SourceDriver {
     this.#closed.abort();
     this.#availability.close();
     // Both may wait for a file system that does not answer; a stop does not.
-    const stopped = Promise.all([this.#canary?.stop(), this.#hints?.stop()]);
+    const stopped = Promise.all([this.#canary?.stop(), this.#hints?.stop(), this.#sweeper.close()]);
     await Promise.race([stopped, pause(STOP_PATIENCE_MS, undefined, { ref: false })]);
     await this.#watch.close();
   }

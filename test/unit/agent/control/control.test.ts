@@ -11,6 +11,7 @@ import {
   requestPipeStop,
   requestReload,
   requestStop,
+  requestSweep,
 } from "../../../../src/agent/control/control-client.ts";
 import { startControlServer } from "../../../../src/agent/control/control-server.ts";
 import { FustorError } from "../../../../src/sdk/index.ts";
@@ -25,6 +26,7 @@ async function serve(home: string) {
     status: () => someStatus,
     requestStop: () => stops++,
     reload: async () => ({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged", reasons: [] }], notes: [] }),
+    sweepSource: (pipe, command) => (pipe === "p1" ? command.kind === "start" : undefined),
     confirmSource: (id) => (id === "s1" ? true : id === "s2" ? false : undefined),
     startPipes: async (name) => {
       if (name === "p?") throw new FustorError("FUSTOR_CONFIG_INVALID", "there is no such pipe");
@@ -72,6 +74,14 @@ test("what came of a confirmation comes back through the socket", async () => {
   expect(await requestConfirm(home, "s1")).toEqual({ known: true, confirmed: true });
   expect(await requestConfirm(home, "s2")).toEqual({ known: true, confirmed: false });
   expect(await requestConfirm(home, "nobody")).toEqual({ known: false, confirmed: false });
+});
+
+test("a sweep is asked for through the socket", async () => {
+  const home = await freshFolder();
+  await serve(home);
+  expect(await requestSweep(home, "p1", { kind: "start", mode: "hash" })).toEqual({ known: true, done: true });
+  expect(await requestSweep(home, "p1", { kind: "pause" })).toEqual({ known: true, done: false });
+  expect(await requestSweep(home, "nobody", { kind: "cancel" })).toEqual({ known: false, done: false });
 });
 
 test("a reload asked of nobody says that no agent runs", async () => {

@@ -38,6 +38,27 @@ describe("throttling of passes over the whole tree", () => {
   });
 });
 
+describe("audit: of a source", () => {
+  test("without keys sweeps run on demand alone, and once a week in the mode hash", () => {
+    expect(optionsOf({}).sweep).toMatchObject({ mode: "stat", intervalMs: 0, workers: 1, digest: "xxh3" });
+    expect(optionsOf({ audit: { mode: "hash" } }).sweep.intervalMs).toBe(7 * 24 * 3_600_000);
+    expect(optionsOf({ audit: { mode: "hash", full_sweep_interval_sec: 0 } }).sweep.intervalMs).toBe(0);
+  });
+
+  test.each([
+    [{ mode: "all" }, ".mode", "write names, stat or hash"],
+    [{ hash: "md5" }, ".hash", "write xxh3, sha256 or blake3"],
+    [{ workers: 0 }, ".workers", "1 to 16"],
+    [{ min_age_sec: -1 }, ".min_age_sec", "write seconds"],
+    [{ modde: "hash" }, "", 'has the unknown key "modde"'],
+    ["hash", "", "is no set of keys"],
+  ])("%j is refused at its key with what would do", (audit, key, text) => {
+    const errors = errorsOf(written({ audit }));
+    expect(errors).toEqual([expect.stringContaining(text)]);
+    expect(errors[0]).toContain(`sources.src-1.driver_params.audit${key}: `);
+  });
+});
+
 describe("what validate takes start takes, and what start cannot run validate refuses", () => {
   test.each(["poll", "parcel"])("a canary with the engine %s is refused at its key", (engine) => {
     const [error, ...more] = errorsOf(

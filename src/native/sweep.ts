@@ -1,0 +1,72 @@
+/** Sweeps: what crosses between C++ and JavaScript. See addon.ts. */
+
+export type SweepMode = "names" | "stat" | "hash";
+export type DigestName = "xxh3" | "sha256" | "blake3";
+
+export interface SweepRules {
+  /** `names`: directories alone. `stat`: every entry. `hash`: the contents of files, too. */
+  readonly mode: SweepMode;
+  readonly digest: DigestName;
+  /** The thread of a task has the lowest priority from then on. Default true. */
+  readonly polite?: boolean;
+  /** Files whose contents are not on the disk are read all the same. Default false. */
+  readonly recall?: boolean;
+  /** Larger files are not hashed; 0 = no limit. */
+  readonly maxFileBytes: number;
+  /** Younger files are not hashed. */
+  readonly minAgeSec: number;
+  /** A task stops after so long. Default 50. */
+  readonly taskMs?: number;
+}
+
+/** What is to be looked at, and what is known of it: opaque bytes for a task. */
+export interface NativeShare {
+  readonly share: Uint8Array;
+  /** The one file system that it lies on, by its device number. */
+  readonly device: number;
+  /** Entries and directories. */
+  readonly looks: number;
+  /** Wire path of its first directory. */
+  readonly path: string;
+}
+
+/** The argument of `sweepTask`, which a worker thread runs. */
+export interface SweepTask {
+  readonly share: Uint8Array;
+  /** The result of the task before for the same share. */
+  readonly before: Uint8Array | null;
+  /** In shared memory: other than 0 ends the task soon. */
+  readonly cancel: Int32Array;
+}
+
+/** Entries and directories by what was found out about them: see `SweepVerdict` (native/include/fustor/sweep.h). */
+export type SweepVerdicts = Readonly<
+  Record<
+    "same" | "differs" | "gone" | "unreadable" | "hashed" | "changed" | "tooLarge" | "tooYoung" | "offline",
+    number
+  >
+>;
+
+export interface NativeSweepReport {
+  /** The share is done; otherwise its result goes into the next task. */
+  readonly done: boolean;
+  /** The root was not there: nothing was looked at. */
+  readonly rootGone: boolean;
+  readonly looks: number;
+  readonly readBytes: number;
+  readonly verdicts: SweepVerdicts;
+  /** Files with other contents under the same inode, size and times. */
+  readonly corrupted: number;
+  /** Wire paths of at most 20 of them. */
+  readonly corruptedPaths: readonly string[];
+}
+
+export interface NativeSweep {
+  /** The next share, or null at the end and while the root is unavailable. */
+  next(): NativeShare | null;
+  /** Takes what a task said of a share: what differs is looked at again and comes as changes. */
+  apply(share: Uint8Array, result: Uint8Array): NativeSweepReport;
+  /** Every share was looked at: digests of files that are not there any more are forgotten. */
+  complete(): void;
+  digests(): { readonly count: number; readonly bytes: number };
+}

@@ -1,0 +1,114 @@
+/** What a sweep has done so far, in numbers. */
+import type { NativeSweepReport, SweepMode, SweepVerdicts } from "../../../native/sweep.ts";
+
+export type SweepOutcome = "complete" | "cancelled" | "cut short";
+
+/** Of a sweep that is over. */
+export interface EndedSweep {
+  readonly mode: SweepMode;
+  /** `cut short`: the root went away, or a worker failed. */
+  readonly outcome: SweepOutcome;
+  readonly looked: number;
+  readonly readBytes: number;
+  readonly verdicts: SweepVerdicts;
+  /** Entries on file systems that did not answer. */
+  readonly skipped: number;
+  readonly elapsedMs: number;
+}
+
+export interface SweepProgress {
+  readonly mode: SweepMode;
+  readonly looked: number;
+  /** As many entries as there were at the beginning. */
+  readonly expected: number;
+  readonly readBytes: number;
+  readonly entriesPerSecond: number;
+  readonly bytesPerSecond: number;
+  readonly verdicts: SweepVerdicts;
+  readonly etaMs?: number;
+}
+
+const NOTHING: SweepVerdicts = {
+  same: 0,
+  differs: 0,
+  gone: 0,
+  unreadable: 0,
+  hashed: 0,
+  changed: 0,
+  tooLarge: 0,
+  tooYoung: 0,
+  offline: 0,
+};
+const NAMES = Object.keys(NOTHING) as readonly (keyof SweepVerdicts)[];
+
+export class SweepTally {
+  readonly mode: SweepMode;
+  readonly #expected: number;
+  readonly #now: () => number;
+  readonly #begunAt: number;
+  #pausedMs = 0;
+  #pausedAt: number | undefined;
+  #looked = 0;
+  #readBytes = 0;
+  #skipped = 0;
+  #verdicts = NOTHING;
+
+  constructor(mode: SweepMode, expected: number, now: () => number) {
+    this.mode = mode;
+    this.#expected = expected;
+    this.#now = now;
+    this.#begunAt = now();
+  }
+
+  get hasSkipped(): boolean {
+    return this.#skipped > 0;
+  }
+
+  add({ looks, readBytes, verdicts }: NativeSweepReport): void {
+    this.#looked += looks;
+    this.#readBytes += readBytes;
+    const sums = NAMES.map((name) => [name, this.#verdicts[name] + verdicts[name]]);
+    this.#verdicts = Object.fromEntries(sums) as SweepVerdicts;
+  }
+
+  skip(looks: number): void {
+    this.#skipped += looks;
+  }
+
+  pause(paused: boolean): void {
+    if (this.#pausedAt !== undefined) this.#pausedMs += this.#now() - this.#pausedAt;
+    this.#pausedAt = paused ? this.#now() : undefined;
+  }
+
+  get #workedMs(): number {
+    return (this.#pausedAt ?? this.#now()) - this.#begunAt - this.#pausedMs;
+  }
+
+  progress(): SweepProgress {
+    const seconds = Math.max(this.#workedMs, 1) / 1000;
+    const rate = this.#looked / seconds;
+    const left = this.#expected - this.#looked - this.#skipped;
+    return {
+      mode: this.mode,
+      looked: this.#looked,
+      expected: this.#expected,
+      readBytes: this.#readBytes,
+      entriesPerSecond: Math.round(rate),
+      bytesPerSecond: Math.round(this.#readBytes / seconds),
+      verdicts: this.#verdicts,
+      ...(rate > 0 && left > 0 ? { etaMs: Math.round((left / rate) * 1000) } : {}),
+    };
+  }
+
+  ended(outcome: SweepOutcome): EndedSweep {
+    return {
+      mode: this.mode,
+      outcome,
+      looked: this.#looked,
+      readBytes: this.#readBytes,
+      verdicts: this.#verdicts,
+      skipped: this.#skipped,
+      elapsedMs: Math.round(this.#now() - this.#begunAt),
+    };
+  }
+}
