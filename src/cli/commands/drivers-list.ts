@@ -6,7 +6,7 @@ import { formatTable, printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
 const stateOf = ({ trouble, origin }: ListedDriver): string => {
-  if (trouble !== undefined) return `broken: ${printable(trouble)}`;
+  if (trouble !== undefined) return "broken";
   return origin === "built in" ? "built in" : "ok";
 };
 
@@ -14,10 +14,7 @@ const stateOf = ({ trouble, origin }: ListedDriver): string => {
 export async function listOfDrivers({ json }: { readonly json?: boolean }, terminal: Terminal): Promise<number> {
   const listed = await new DriversProject(resolveHome(process.env)).list();
   if (json === true) {
-    const drivers = listed.map((driver) => ({
-      ...driver,
-      state: driver.trouble !== undefined ? "broken" : driver.origin === "built in" ? "built in" : "ok",
-    }));
+    const drivers = listed.map((driver) => ({ ...driver, state: stateOf(driver) }));
     await terminal.json(`${JSON.stringify(drivers, null, 2)}\n`);
     return EXIT.done;
   }
@@ -26,5 +23,8 @@ export async function listOfDrivers({ json }: { readonly json?: boolean }, termi
     return [driver.kind, printable(driver.name), printable(driver.version), stateOf(driver), origin];
   });
   await terminal.line(formatTable(["KIND", "NAME", "VERSION", "STATE", "FROM"], rows));
+  for (const { kind, name, trouble } of listed) {
+    if (trouble !== undefined) await terminal.line(`\n${kind} ${printable(name)}: ${printable(trouble)}`);
+  }
   return EXIT.done;
 }

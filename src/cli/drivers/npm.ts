@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { FustorError } from "../../sdk/index.ts";
 
 /** The first npm that is there. */
 export function findNpm(execPath: string, path: string | undefined): string | undefined {
@@ -14,8 +13,7 @@ export function findNpm(execPath: string, path: string | undefined): string | un
 function npmOrCure(): string {
   const npm = findNpm(process.execPath, process.env.PATH);
   if (npm !== undefined) return npm;
-  throw new FustorError(
-    "FUSTOR_CONFIG_INVALID",
+  throw new Error(
     "npm is neither beside this Node nor in PATH: install npm, or unpack the package into <home>/drivers/node_modules yourself",
   );
 }
@@ -32,9 +30,11 @@ export async function runNpm(folder: string, args: readonly string[]): Promise<v
   const [code] = (await once(child, "close")) as [number | null];
   if (code === 0) return;
   const lines = printed.trim().split("\n").slice(-12).join("\n");
-  throw new FustorError("FUSTOR_CONFIG_INVALID", `npm ${args[0]} failed:\n${lines}`);
+  throw new Error(`npm ${args[0]} failed:\n${lines}`);
 }
 
+/** Also when we run in a script of npm's that works globally or on workspaces. */
+const HERE = ["--location=project", "--no-workspaces"];
 const QUIET = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
 
 /**
@@ -43,5 +43,5 @@ const QUIET = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=er
  */
 export const changeDrivers = (folder: string, command: "install" | "uninstall", what: string): Promise<void> => {
   const rules = ["--ignore-scripts", "--omit=dev", "--legacy-peer-deps", "--install-links", "--save"];
-  return runNpm(folder, [command, `--prefix=${folder}`, ...rules, ...QUIET, "--", what]);
+  return runNpm(folder, [command, `--prefix=${folder}`, ...HERE, ...rules, ...QUIET, "--", what]);
 };
