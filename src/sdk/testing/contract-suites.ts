@@ -5,11 +5,13 @@
 import { describe, test } from "vitest";
 import type { ContractCheck } from "./contract-check.ts";
 import { type MakeSender, type SenderWorld, senderChecks } from "./sender-checks.ts";
-import { type MakeSource, type MakeWorld, type SourceWorld, sourceChecks } from "./source-checks.ts";
+import { sourceChecks } from "./source-checks.ts";
+import type { MakeSource, MakeWorld, SourceWorld } from "./source-scene.ts";
 
 export { ContractBroken, type ContractCheck } from "./contract-check.ts";
 export { type MakeSender, type SenderWorld, senderChecks } from "./sender-checks.ts";
-export { type MakeSource, type MakeWorld, type SourceWorld, sourceChecks } from "./source-checks.ts";
+export { sourceChecks } from "./source-checks.ts";
+export type { MakeSource, MakeWorld, SourceWorld } from "./source-scene.ts";
 
 /** For one check: several waits of ten seconds at most. */
 const CHECK_MS = 60_000;

@@ -5,7 +5,7 @@ import { silentLogger } from "../observer.ts";
 import type { SenderDriver, SenderDriverContext } from "../sender-driver.ts";
 import type { CallOptions } from "../source-driver.ts";
 import { type ContractCheck, demand, demandEqual, failureCode, soon } from "./contract-check.ts";
-import type { MakeWorld } from "./source-checks.ts";
+import type { MakeWorld } from "./source-scene.ts";
 
 /** What a sender sends to, in the hands of the test. */
 export interface SenderWorld {
