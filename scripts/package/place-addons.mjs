@@ -5,6 +5,9 @@ import { dirname, join, relative } from "node:path";
 import { inputsHash, isFresh } from "./freshness.mjs";
 import { ownBuild, ownPlatform, PLATFORMS, packageFolder, packedAddon, ROOT, readManifest } from "./platforms.mjs";
 
+/** Licences of what the addon holds, which go wherever it goes. */
+const NOTICES = "THIRD-PARTY.md";
+
 const present = (path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
 function link(name) {
@@ -21,6 +24,7 @@ export function placeAddons() {
   const own = ownPlatform();
   const placed = PLATFORMS.map(({ name }) => {
     link(name);
+    copyFileSync(join(ROOT, NOTICES), join(packageFolder(name), NOTICES));
     if (isFresh(name, inputs)) return [name, "prebuilt"];
     const target = packedAddon(name);
     if (name !== own || !existsSync(ownBuild)) {

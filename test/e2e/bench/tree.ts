@@ -50,6 +50,20 @@ describe("the benchmarks that read a tree", { timeout: 120_000 }, () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
+  test("the hash suite hashes small files and a large one, ours beside whichever rivals are there", async () => {
+    const dir = createTempFolder("bench-dir");
+    const small = ["--files", "50", "--large-mb", "2", "--runs", "1", "--dir", dir];
+    const { result, page } = await bench("hash", ...small);
+    const trees = result.trees as { samples: { name: string; samples: { files?: number; bytes?: number }[] }[] }[];
+    const ours = trees.map(({ samples }) => samples.find(({ name }) => name === "fustor sweep, sha256")?.samples[0]);
+    expect(ours).toMatchObject([
+      { files: 50, bytes: 50 * 4096 },
+      { files: 1, bytes: 2_000_000 },
+    ]);
+    expect(page).toContain("fustor sweep, xxh3");
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
   test("a tree of the user's own is measured and left as it was", async () => {
     const tree = createTempFolder("bench-own");
     mkdirSync(join(tree, "d"));
