@@ -122,12 +122,12 @@ void SnapshotStream::count(const Locked&, const Slice& slice) {
 void SnapshotStream::visit_children(const Locked& lock, DirId id) {
   set(visited_, id);
   const TreeTable& table = engine_->table_;
-  for (const Entry& entry : table.at(id).slots()) {
-    if ((entry.flags & kDead) || entry.child == kNoDir || !table.valid(entry.child)) continue;
+  table.at(id).each([&](const Entry& entry, std::string_view) {
+    if (entry.child == kNoDir || !table.valid(entry.child)) return;
     const Directory& child = table.at(entry.child);
     const bool listed = child.listed && (pass_ended_ || child.pass >= pass_ || child.barred || child.unreadable != 0);
     if (purpose_ == RowsFor::audit ? test(settled_, entry.child) : listed) offer(lock, entry.child);
-  }
+  });
 }
 
 // ---- rows ---------------------------------------------------------------------------------------------------------

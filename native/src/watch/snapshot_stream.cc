@@ -129,6 +129,7 @@ bool SnapshotStream::gather(Slice& slice) {
       pending_.pop_front();
     }
     if (reading_ != kNoDir) copy_piece(lock, slice);
+    engine_->table_.pack_idle();
   }
   return true;
 }

@@ -25,7 +25,7 @@ namespace fustor {
 
 struct State {
   State(WatchConfig from, std::function<void()> on_readable)
-      : config(std::move(from)), signal(std::move(on_readable)), dirty(config.pressure),
+      : config(std::move(from)), signal(std::move(on_readable)), table(config.open_entries), dirty(config.pressure),
         crew(config.politeness.asks_for_anything()), throttle(config.throttle_ms), looker(config) {}
 
   const WatchConfig config;

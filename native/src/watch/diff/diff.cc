@@ -227,9 +227,7 @@ void Diff::apply_own(const Locked& lock, DirId id, const OwnSighting& own, const
 void Diff::apply_too_deep(const Locked& lock, DirId id, const LookContext& context) {
   Directory& directory = table_.at(id);
   std::vector<std::string> names;  // what is known in it: its path was shorter before
-  for (const Entry& entry : directory.slots()) {
-    if (!(entry.flags & kDead)) names.emplace_back(directory.name_of(entry));
-  }
+  directory.each([&](const Entry&, std::string_view name) { names.emplace_back(name); });
   for (const std::string& name : names) {
     Entry* entry = directory.find(name);
     if (entry->child != kNoDir) {

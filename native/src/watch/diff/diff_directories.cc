@@ -164,11 +164,12 @@ void Diff::expire(const Locked& lock, DirId top) {
   while (!pending.empty()) {
     const DirId id = pending.back();
     pending.pop_back();
-    for (const Entry& entry : table_.at(id).slots()) {
-      if (entry.flags & kDead) continue;
+    std::vector<std::string> linked;
+    table_.at(id).each([&](const Entry& entry, std::string_view name) {
       if (entry.child != kNoDir) pending.push_back(entry.child);
-      if (entry.flags & kLinked) links_.forget(lock, id, entry);
-    }
+      if (entry.flags & kLinked) linked.emplace_back(name);
+    });
+    for (const std::string& name : linked) links_.forget(lock, id, *table_.at(id).find(name));
     remove_node(lock, id);
   }
   reporter_.forget_paths(lock);  // its ids may be given to other directories

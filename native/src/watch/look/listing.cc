@@ -105,11 +105,9 @@ std::vector<std::string> DirectoryTasks::missing_names(const Locked&, DirId id) 
   std::vector<std::string> missing;
   if (life_.stopping || !table_.valid(id)) return missing;
   const Directory& directory = table_.at(id);
-  for (const Entry& entry : directory.slots()) {
-    if (!(entry.flags & kDead) && static_cast<bool>(entry.flags & kSeenBit) != directory.seen_phase) {
-      missing.emplace_back(directory.name_of(entry));
-    }
-  }
+  directory.each([&](const Entry& entry, std::string_view name) {
+    if (static_cast<bool>(entry.flags & kSeenBit) != directory.seen_phase) missing.emplace_back(name);
+  });
   return missing;
 }
 
@@ -132,7 +130,6 @@ void DirectoryTasks::has_listed(const Locked& lock, DirId id, int error, uint32_
   if (error == 0) directory.listed_at = monotonic_seconds();
   directory.open_failures = 0;
   if (error != 0) schedule_.mark_later(lock, monotonic_ns() + kRetryNs, id, "", Mark{});
-  if (!directory.listed) directory.shrink();
   directory.listed = true;
   reporter_.forget_early_deletes(lock, id);
   directory.pass = std::max(directory.pass, pass);

@@ -56,11 +56,10 @@ std::vector<std::pair<std::string, uint16_t>> Respelling::spelled_otherwise(DirI
   const Locked lock(mutex_);
   if (!table_.valid(id)) return others;
   const Directory& directory = table_.at(id);
-  for (const Entry& entry : directory.slots()) {
-    const std::string_view name = directory.name_of(entry);
-    if ((entry.flags & kDead) || !lengths[name.size() & 0xff] || names.contains(name)) continue;
+  directory.each([&](const Entry&, std::string_view name) {
+    if (!lengths[name.size() & 0xff] || names.contains(name)) return;
     if (const auto found = told.find(folded(name)); found != told.end()) others.emplace_back(name, found->second);
-  }
+  });
   return others;
 }
 

@@ -1,129 +1,161 @@
 #include "watch/model/directory_facts.h"
 
+#include <utility>
+
+#include "watch/model/open_directories.h"
+
 namespace fustor {
 
 namespace {
 size_t hash_name(std::string_view name) { return static_cast<size_t>(keyed_hash(name)); }
 }  // namespace
 
-void Entry::assign(const FileStat& stat) {
-  ino = stat.ino;
-  size = stat.size;
-  mtime_sec = stat.mtime.sec;
-  mtime_nsec = stat.mtime.nsec;
-  ctime_sec = stat.ctime.sec;
-  ctime_nsec = stat.ctime.nsec;
-  kind = stat.kind;
+// ---- open and packed ------------------------------------------------------------------------------------------------
+
+void DirectoryFacts::unpack() {
+  const uint32_t count = packed_.count();
+  open_ = std::make_unique<Open>();
+  open_->entries.reserve(count);
+  open_->names.reserve(packed_.name_bytes());
+  PackedEntries::Reader reader(packed_);
+  Entry entry;
+  std::string_view entry_name;
+  while (reader.next(entry, entry_name)) {
+    entry.name_offset = open_->names.size() & Entry::kMostOffset;
+    open_->names.append(entry_name);
+    open_->entries.push_back(entry);
+  }
+  packed_ = {};
+  rebuild_index();
+  if (directories_ == nullptr) return;
+  reports_ = true;
+  directories_->push(*this);
+  directories_->count_in(count);
 }
 
-FileStat Entry::to_stat() const {
-  FileStat stat{};
-  stat.ino = ino;
-  stat.size = size;
-  stat.mtime = {mtime_sec, mtime_nsec};
-  stat.ctime = {ctime_sec, ctime_nsec};
-  stat.kind = kind;
-  return stat;
+void DirectoryFacts::pack() {
+  if (open_ == nullptr) return;
+  packed_ = PackedEntries(open_->entries, open_->names);
+  stop_reporting();
+  open_.reset();
 }
+
+bool DirectoryFacts::was_used() { return open_ != nullptr && std::exchange(open_->is_used, false); }
+
+void DirectoryFacts::stop_reporting() {
+  count_out(open_->entries.size());
+  reports_ = false;
+}
+
+void DirectoryFacts::count_out(size_t entries) {
+  if (reports_) directories_->count_out(entries);
+}
+
+// ---- entries --------------------------------------------------------------------------------------------------------
 
 uint32_t DirectoryFacts::index_find(std::string_view wanted) const {
-  const size_t mask = index_.size() - 1;
-  for (size_t at = hash_name(wanted) & mask; index_[at] != 0; at = (at + 1) & mask) {
-    const Entry& entry = entries_[index_[at] - 1];
-    if (!(entry.flags & kDead) && name_of(entry) == wanted) return index_[at] - 1;
+  const std::vector<uint32_t>& index = open_->index;
+  const size_t mask = index.size() - 1;
+  for (size_t at = hash_name(wanted) & mask; index[at] != 0; at = (at + 1) & mask) {
+    const Entry& entry = open_->entries[index[at] - 1];
+    if (!(entry.flags & kDead) && name_of(entry) == wanted) return index[at] - 1;
   }
   return UINT32_MAX;
 }
 
 Entry* DirectoryFacts::find(std::string_view wanted) {
-  if (!index_.empty()) {
+  if (live_entries() == 0) return nullptr;
+  Open& open = this->open();
+  if (!open.index.empty()) {
     const uint32_t slot = index_find(wanted);
-    return slot == UINT32_MAX ? nullptr : &entries_[slot];
+    return slot == UINT32_MAX ? nullptr : &open.entries[slot];
   }
-  for (Entry& entry : entries_) {
+  for (Entry& entry : open.entries) {
     if (!(entry.flags & kDead) && name_of(entry) == wanted) return &entry;
   }
   return nullptr;
 }
 
 void DirectoryFacts::index_put(uint32_t slot) {
-  const size_t mask = index_.size() - 1;
-  size_t at = hash_name(name_of(entries_[slot])) & mask;
-  while (index_[at] != 0) at = (at + 1) & mask;
-  index_[at] = slot + 1;
+  std::vector<uint32_t>& index = open_->index;
+  const size_t mask = index.size() - 1;
+  size_t at = hash_name(name_of(open_->entries[slot])) & mask;
+  while (index[at] != 0) at = (at + 1) & mask;
+  index[at] = slot + 1;
 }
 
 void DirectoryFacts::rebuild_index() {
-  if (entries_.size() <= kIndexFrom) {
-    index_ = {};
+  const std::vector<Entry>& entries = open_->entries;
+  if (entries.size() <= kIndexFrom) {
+    open_->index = {};
     return;
   }
   size_t size = 32;
-  while (size < entries_.size() + entries_.size() / 2) size *= 2;
-  index_.assign(size, 0);
-  for (uint32_t slot = 0; slot < entries_.size(); slot++) {
-    if (!(entries_[slot].flags & kDead)) index_put(slot);
+  while (size < entries.size() + entries.size() / 2) size *= 2;
+  open_->index.assign(size, 0);
+  for (uint32_t slot = 0; slot < entries.size(); slot++) {
+    if (!(entries[slot].flags & kDead)) index_put(slot);
   }
 }
 
 Entry& DirectoryFacts::append(std::string_view new_name, const FileStat& stat, uint8_t flags) {
+  Open& open = this->open();
   Entry entry{};
   entry.assign(stat);
-  entry.name_offset = names_.size() & Entry::kMostOffset;
+  entry.name_offset = open.names.size() & Entry::kMostOffset;
   entry.name_length = static_cast<uint16_t>(new_name.size());
   entry.child = kNoDir;
   entry.flags = flags;
-  names_.append(new_name);
-  entries_.push_back(entry);
-  if (entries_.size() > kIndexFrom) {
-    if (index_.size() < entries_.size() + entries_.size() / 4) {
+  open.names.append(new_name);
+  open.entries.push_back(entry);
+  if (reports_) directories_->count_in(1);
+  const size_t count = open.entries.size();
+  if (count > kIndexFrom) {
+    if (open.index.size() < count + count / 4) {
       rebuild_index();
     } else {
-      index_put(static_cast<uint32_t>(entries_.size() - 1));
+      index_put(static_cast<uint32_t>(count - 1));
     }
   }
-  return entries_.back();
+  return open.entries.back();
 }
 
 void DirectoryFacts::bury(Entry& entry) {
   entry.flags = kDead;
   entry.child = kNoDir;
-  dead_++;
+  open_->dead++;
 }
 
 void DirectoryFacts::compact() {
+  if (dead_entries() == 0) return;
   std::vector<Entry> entries;
   std::string names;
-  entries.reserve(entries_.size() - dead_);
-  for (const Entry& old : entries_) {
+  entries.reserve(live_entries());
+  for (const Entry& old : open_->entries) {
     if (old.flags & kDead) continue;
     Entry entry = old;
     entry.name_offset = names.size() & Entry::kMostOffset;
     names.append(name_of(old));
     entries.push_back(entry);
   }
-  entries_ = std::move(entries);
-  names_ = std::move(names);
-  dead_ = 0;
+  count_out(open_->dead);
+  open_->entries = std::move(entries);
+  open_->names = std::move(names);
+  open_->dead = 0;
   rebuild_index();
 }
 
-void DirectoryFacts::shrink_to_fit() {
-  if (dead_ > 0) compact();
-  entries_.shrink_to_fit();
-  names_.shrink_to_fit();
-}
-
 void DirectoryFacts::clear() {
-  entries_ = {};
-  names_ = {};
-  index_ = {};
-  dead_ = 0;
+  if (open_ != nullptr) stop_reporting();
+  open_.reset();
+  packed_ = {};
 }
 
 size_t DirectoryFacts::heap_bytes() const {
-  return entries_.capacity() * sizeof(Entry) + names_.capacity() + index_.capacity() * sizeof(uint32_t) +
-         (name.capacity() > 15 ? name.capacity() : 0);
+  size_t sum = name.capacity() > 15 ? name.capacity() : 0;
+  if (open_ == nullptr) return sum + packed_.bytes();
+  return sum + sizeof(Open) + open_->entries.capacity() * sizeof(Entry) + open_->names.capacity() +
+         open_->index.capacity() * sizeof(uint32_t);
 }
 
 }  // namespace fustor

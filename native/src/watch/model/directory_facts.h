@@ -2,72 +2,28 @@
 //
 // These are the facts that outlive a run: names, kinds, inodes, sizes and times, by ids and not by pointers. A store
 // on disk can hold them. Nothing here depends on a watch, a thread or a tree walk (DirectoryState, tree_table.h).
+//
+// The entries of a directory are *open* (an array with their names in one string beside it, and a hash index once there
+// are more than kIndexFrom) or *packed* (packed_entries.h). What changes or looks up entries opens them; TreeTable
+// packs those that nothing looked at for a while.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/file_stat.h"
-#include "base/name_hash.h"
+#include "watch/model/entry.h"
+#include "watch/model/packed_entries.h"
 
 namespace fustor {
 
-using DirId = uint32_t;
-constexpr DirId kNoDir = UINT32_MAX;
-constexpr DirId kRootDir = 0;
-
-/** By this a directory is recognised under another name. */
-struct Identity {
-  uint64_t dev = 0;
-  uint64_t ino = 0;
-  bool operator==(const Identity&) const = default;
-};
-
-inline Identity identity_of(const FileStat& stat) { return {stat.dev, stat.ino}; }
-
-struct IdentityHash {
-  size_t operator()(const Identity& id) const { return static_cast<size_t>(keyed_hash(id.ino, id.dev)); }
-};
-
-enum EntryFlag : uint8_t {
-  kSeenBit = 1,     // toggles with each listing of the directory
-  kWriting = 2,     // modified and not closed since
-  kUnsettled = 4,   // reported as not complete until it has been quiet for a while
-  kLinked = 8,      // one of several hard links
-  kMissing = 32,    // a tree walk missed it, or found another entry there: a second look decides whether it is deleted
-  kYoung = 64,      // a look at it is planned: YoungFiles
-  kDead = 16,       // removed; its slot waits for `compact`
-};
-
-struct Entry {
-  static constexpr uint64_t kMostOffset = (1ull << 48) - 1;
-
-  uint64_t ino;
-  uint64_t size;
-  int64_t mtime_sec;
-  int64_t ctime_sec;
-  uint32_t mtime_nsec;
-  uint32_t ctime_nsec;
-  uint64_t name_offset : 48;  // 32 bits would be too few beyond 17 million of the longest names in one directory
-  uint64_t name_length : 16;
-  DirId child;  // kNoDir unless a directory
-  EntryKind kind;
-  uint8_t flags;
-
-  bool same_content(const FileStat& stat) const {
-    return size == stat.size && mtime_sec == stat.mtime.sec && mtime_nsec == stat.mtime.nsec &&
-           ctime_sec == stat.ctime.sec && ctime_nsec == stat.ctime.nsec && ino == stat.ino;
-  }
-  void assign(const FileStat& stat);
-  FileStat to_stat() const;
-};
-static_assert(sizeof(Entry) == 56);
+class OpenDirectories;
 
 /**
- * A directory's place, identity and entries. Its entries lie in one array, with their names in one string beside it.
- * References to an Entry are valid until the next insert, erase or compact.
+ * A directory's place, identity and entries. References to an Entry are valid until the next insert, erase or compact
+ * in this directory, and until the next TreeTable::pack_idle.
  */
 class DirectoryFacts {
  public:
@@ -75,35 +31,83 @@ class DirectoryFacts {
   std::string name;
   Identity identity;
 
-  /** null when no live entry has that name. */
+  /** null when no live entry has that name. Opens. */
   Entry* find(std::string_view name);
-  std::string_view name_of(const Entry& entry) const { return {names_.data() + entry.name_offset, entry.name_length}; }
-  std::vector<Entry>& slots() { return entries_; }
-  const std::vector<Entry>& slots() const { return entries_; }
-  uint32_t live_entries() const { return static_cast<uint32_t>(entries_.size()) - dead_; }
+  /** Of an entry in `slots`. */
+  std::string_view name_of(const Entry& entry) const {
+    return {open_->names.data() + entry.name_offset, entry.name_length};
+  }
+  /** Opens. Dead entries stay among them until `compact`. */
+  std::vector<Entry>& slots() { return open().entries; }
+  /** Only while a reader keeps the directory open (DirectoryState::readers). */
+  const std::vector<Entry>& slots() const { return open_->entries; }
+  /** Calls `visit(entry, name)` for each live entry, and opens nothing. */
+  template <class Visit>
+  void each(Visit&& visit) const;
+  uint32_t live_entries() const {
+    return open_ ? static_cast<uint32_t>(open_->entries.size()) - open_->dead : packed_.count();
+  }
   /** Drops removed entries; the others get other slots. */
   void compact();
   void clear();
+
+  bool is_open() const { return open_ != nullptr; }
+  /** Not while somebody holds a reference to an entry, or reads slots. */
+  void pack();
+  /** Whether anything looked at the entries since the last call. */
+  bool was_used();
+  /** Where the directory reports that it is open. Once, before it has entries. */
+  void report_to(OpenDirectories& directories) { directories_ = &directories; }
+  /** It stays open and is not counted, until it is packed or cleared. */
+  void stop_reporting();
 
  protected:
   /** The name must not be in the directory. */
   Entry& append(std::string_view name, const FileStat& stat, uint8_t flags);
   /** The slot stays until `compact`. */
   void bury(Entry& entry);
-  uint32_t dead_entries() const { return dead_; }
-  void shrink_to_fit();
+  uint32_t dead_entries() const { return open_ ? open_->dead : 0; }
   size_t heap_bytes() const;
 
  private:
   static constexpr uint32_t kIndexFrom = 12;
+  struct Open {
+    std::vector<Entry> entries;
+    std::string names;
+    std::vector<uint32_t> index;  // slot + 1, 0 = free; removed slots stay until the next rebuild
+    uint32_t dead = 0;
+    bool is_used = true;
+  };
+
+  Open& open() {
+    if (open_ == nullptr) unpack();
+    open_->is_used = true;
+    return *open_;
+  }
+  void unpack();
+  void count_out(size_t entries);
   void rebuild_index();
   void index_put(uint32_t slot);
   uint32_t index_find(std::string_view name) const;
 
-  std::vector<Entry> entries_;
-  std::string names_;
-  std::vector<uint32_t> index_;  // slot + 1, 0 = free; removed slots stay until the next rebuild
-  uint32_t dead_ = 0;
+  std::unique_ptr<Open> open_;
+  PackedEntries packed_;
+  OpenDirectories* directories_ = nullptr;
+  bool reports_ = false;
 };
+
+template <class Visit>
+void DirectoryFacts::each(Visit&& visit) const {
+  if (open_ == nullptr) {
+    PackedEntries::Reader reader(packed_);
+    Entry entry;
+    std::string_view entry_name;
+    while (reader.next(entry, entry_name)) visit(static_cast<const Entry&>(entry), entry_name);
+    return;
+  }
+  for (const Entry& entry : open_->entries) {
+    if (!(entry.flags & kDead)) visit(entry, name_of(entry));
+  }
+}
 
 }  // namespace fustor

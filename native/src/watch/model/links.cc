@@ -141,7 +141,7 @@ void Links::walk(Locked& lock, const bool& stopping) {
   for (DirId id = 0; id < end && id < table_.capacity() && !stopping; id++) {
     if (!table_.valid(id)) continue;
     look_through(lock, id, files, links);
-    looked_at += table_.at(id).slots().size() + 1;
+    looked_at += table_.at(id).live_entries() + 1;
     if (looked_at < kSliceEntries) continue;
     looked_at = 0;
     lock.unlock();
@@ -157,17 +157,17 @@ void Links::walk(Locked& lock, const bool& stopping) {
 void Links::look_through(const Locked& lock, DirId id, const Wanted& files,
                          const std::unordered_set<uint64_t, InodeHash>& links) {
   const Directory& directory = table_.at(id);
-  for (const Entry& entry : directory.slots()) {
-    if ((entry.flags & kDead) || entry.child != kNoDir) continue;
+  directory.each([&](const Entry& entry, std::string_view name) {
+    if (entry.child != kNoDir) return;
     const auto file = files.empty() ? files.end() : files.find(entry.ino);
     if (file != files.end()) {
       if (found_files_.size() >= kFoundFiles) found_files_.clear();
-      found_files_.insert_or_assign(entry.ino, std::pair(id, std::string(directory.name_of(entry))));
-      schedule_.mark(lock, id, directory.name_of(entry), file->second);
+      found_files_.insert_or_assign(entry.ino, std::pair(id, std::string(name)));
+      schedule_.mark(lock, id, name, file->second);
     } else if (!(entry.flags & kLinked) && links.contains(entry.ino)) {
-      schedule_.mark(lock, id, directory.name_of(entry), kMarkVerify);
+      schedule_.mark(lock, id, name, kMarkVerify);
     }
-  }
+  });
 }
 
 /** Inodes that were not found count as outside of the root, until a listing finds one. */

@@ -4,19 +4,16 @@ namespace fustor {
 
 void Directory::erase(Entry& entry) {
   bury(entry);
-  if (readers == 0 && dead_entries() > 32 && dead_entries() > slots().size() / 2) compact();
-}
-
-void Directory::shrink() {
-  if (readers == 0) shrink_to_fit();
+  if (readers == 0 && dead_entries() > 32 && dead_entries() > live_entries()) compact();
 }
 
 // ---- the table ----------------------------------------------------------------------------------------------------
 
-TreeTable::TreeTable() {
+TreeTable::TreeTable(size_t most_open_entries) : most_open_entries_(most_open_entries) {
   directories_.emplace_back();
   Directory& root = directories_[kRootDir];
   root.alive = root.attached = true;
+  root.report_to(*open_);
   root_entry_.kind = EntryKind::directory;
   root_entry_.child = kRootDir;
   directory_count_ = 1;
@@ -37,6 +34,7 @@ DirId TreeTable::add(DirId parent, std::string_view name, Identity identity, boo
   directory.name = name;
   directory.alive = directory.attached = true;
   directory.identity = identity;
+  directory.report_to(*open_);
   if (!alias) by_identity_[identity] = id;
   directory_count_++;
   return id;
@@ -65,9 +63,9 @@ void TreeTable::change_device(DirId top, uint64_t from, uint64_t to) {
     if (answers) by_identity_.erase(found);
     directory.identity.dev = to;
     if (answers) by_identity_.try_emplace(directory.identity, id);
-    for (const Entry& entry : directory.slots()) {
-      if (!(entry.flags & kDead) && entry.child != kNoDir) pending.push_back(entry.child);
-    }
+    directory.each([&](const Entry& entry, std::string_view) {
+      if (entry.child != kNoDir) pending.push_back(entry.child);
+    });
   }
 }
 
@@ -133,6 +131,22 @@ DirId TreeTable::resolve(std::string_view path) {
     path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
   }
   return at;
+}
+
+// The one that was opened first goes first, unless it was used since it was last here.
+void TreeTable::pack_idle() {
+  for (size_t rounds = open_->size(); rounds > 0; rounds--) {
+    if (open_->entries() <= most_open_entries_ && open_->size() <= kMostOpenDirectories) return;
+    Directory& directory = static_cast<Directory&>(open_->pop());
+    if (!directory.is_open()) continue;
+    if (directory.live_entries() > kMostPackedEntries) {
+      directory.stop_reporting();
+    } else if (directory.busy || directory.readers > 0 || directory.was_used()) {
+      open_->push(directory);
+    } else {
+      directory.pack();
+    }
+  }
 }
 
 size_t TreeTable::bytes() const {

@@ -1,22 +1,25 @@
 // What the engine saw last of every entry: the table that turns kernel events into differences.
 //
 // One Directory per directory, with a parent id and its own name, so that renaming a directory touches one node and no
-// path prefix is ever rewritten. Its entries lie in one array, with their names in one string beside it: 56 bytes an
-// entry plus the name, plus about 6 bytes of hash index once there are more than kIndexFrom entries. Ids, not pointers,
-// name directories: they stay valid while the table grows and would survive in a mapped file.
+// path prefix is ever rewritten. Most directories are packed (packed_entries.h): about 20 bytes an entry plus the name.
+// What is looked at is open: 56 bytes an entry plus the name, plus about 6 bytes of hash index in larger directories.
+// Ids, not pointers, name directories: they stay valid while the table grows and would survive in a mapped file.
 //
 // Not thread safe: the engine's mutex guards it. No method waits, asks a file system or fails. References to a
-// Directory stay valid; those to an Entry are valid until the next insert, erase or compact in its directory.
+// Directory stay valid; those to an Entry are valid until the next insert, erase or compact in its directory, and until
+// pack_idle, which its threads call between two tasks.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "watch/model/directory_facts.h"
+#include "watch/model/open_directories.h"
 
 namespace fustor {
 
@@ -58,10 +61,8 @@ class Directory final : public DirectoryFacts, public DirectoryState {
   void erase(Entry& entry);
   /** Memory of the directory and its entries. */
   size_t bytes() const { return heap_bytes() + sizeof(Directory); }
-  /** Releases memory that growth left over; call it after a first listing. */
-  void shrink();
   /** While streams read, removed entries pile up. True when there are too many: call Streams::make_room_in. */
-  bool is_crowded() const { return dead_entries() > kMostDead && dead_entries() > slots().size() / 2; }
+  bool is_crowded() const { return dead_entries() > kMostDead && dead_entries() > live_entries(); }
 
  private:
   static constexpr uint32_t kMostDead = 4096;
@@ -69,7 +70,8 @@ class Directory final : public DirectoryFacts, public DirectoryState {
 
 class TreeTable {
  public:
-  TreeTable();
+  /** `most_open_entries`: 32,768 take about 5 MB. */
+  explicit TreeTable(size_t most_open_entries = 32'768);
 
   Directory& at(DirId id) { return directories_[id]; }
   const Directory& at(DirId id) const { return directories_[id]; }
@@ -113,6 +115,12 @@ class TreeTable {
 
   Entry& root_entry() { return root_entry_; }
 
+  /**
+   * Packs directories that nothing looked at for a while, when many are open. A thread calls it with no reference to an
+   * entry in its hands; what another thread owns (DirectoryState::busy) or reads stays open.
+   */
+  void pack_idle();
+
   uint64_t entry_count = 0;  // without the root
   uint32_t directory_count() const { return directory_count_; }
   /** Every id is below this. */
@@ -121,7 +129,13 @@ class TreeTable {
   size_t bytes() const;
 
  private:
+  static constexpr size_t kMostOpenDirectories = 8'192;
+  /** To open a larger one would hold the mutex for more than a millisecond. It stays open. */
+  static constexpr size_t kMostPackedEntries = 32'768;
+
   std::deque<Directory> directories_;
+  std::unique_ptr<OpenDirectories> open_ = std::make_unique<OpenDirectories>();  // directories hold a pointer to it
+  size_t most_open_entries_;
   std::vector<DirId> free_;
   std::unordered_map<Identity, DirId, IdentityHash> by_identity_;
   Entry root_entry_{};

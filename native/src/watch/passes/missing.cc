@@ -16,11 +16,11 @@ uint64_t Missing::count() const {
   uint64_t count = 0;
   std::vector<DirId> below;
   const auto add = [&](const Directory& directory, bool all) {
-    for (const Entry& entry : directory.slots()) {
-      if ((entry.flags & kDead) || !(all || (entry.flags & kMissing))) continue;
+    directory.each([&](const Entry& entry, std::string_view) {
+      if (!all && !(entry.flags & kMissing)) return;
       count++;
       if (entry.child != kNoDir) below.push_back(entry.child);
-    }
+    });
   };
   for (const DirId id : directories_) {
     if (table_.valid(id)) add(table_.at(id), false);
@@ -49,10 +49,9 @@ void Missing::look(const Locked& lock) {
   for (const DirId id : directories) {
     if (!table_.valid(id)) continue;
     const Directory& directory = table_.at(id);
-    for (const Entry& entry : directory.slots()) {
-      if ((entry.flags & kDead) || !(entry.flags & kMissing)) continue;
-      schedule_.mark(lock, id, directory.name_of(entry), kMarkVerify);
-    }
+    directory.each([&](const Entry& entry, std::string_view name) {
+      if (entry.flags & kMissing) schedule_.mark(lock, id, name, kMarkVerify);
+    });
   }
 }
 
