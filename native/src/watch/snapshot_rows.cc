@@ -44,34 +44,45 @@ void SnapshotStream::copy_piece(const Locked& lock, Slice& slice) {
     const FileStat own = engine_->own_entry(lock, id).to_stat();
     piece.listed_at = own.mtime;
   }
-  const std::vector<Entry>& slots = table.at(id).slots();
   const size_t begin = slice.entries.size();
-  for (; slot_ < slots.size() && slice.entries.size() < kSliceRows && slice.looks < kSliceLooks; slot_++) {
-    copy_entry(lock, slice, id, slots[slot_]);
-    slice.looks++;
-  }
+  const bool whole = copy_entries(lock, slice, table.at(id));
   slice.looks++;
   piece.end = slice.entries.size();
   if (piece.own.wanted || piece.end > begin) {
     piece.json_dir = engine_->json_dir(lock, id);
     slice.pieces.push_back(std::move(piece));
   }
-  if (slot_ < slots.size()) return;
+  if (!whole) return;
   stop_reading(lock);
   visit_children(lock, id);
 }
 
-void SnapshotStream::copy_entry(const Locked& lock, Slice& slice, DirId id, const Entry& entry) {
-  if (entry.flags & kDead) return;
+/** From `slot_` on; false when the slice is full before the end. A packed directory of some rows is copied at once. */
+bool SnapshotStream::copy_entries(const Locked& lock, Slice& slice, Directory& directory) {
+  if (slot_ == 0 && !directory.is_open() && directory.live_entries() <= kSliceRows) {
+    directory.each([&](const Entry& entry, std::string_view name) { copy_entry(lock, slice, entry, name); });
+    slice.looks += directory.live_entries();
+    return true;
+  }
+  const std::vector<Entry>& slots = directory.slots();
+  for (; slot_ < slots.size() && slice.entries.size() < kSliceRows && slice.looks < kSliceLooks; slot_++) {
+    if (!(slots[slot_].flags & kDead)) copy_entry(lock, slice, slots[slot_], directory.name_of(slots[slot_]));
+    slice.looks++;
+  }
+  return slot_ == slots.size();
+}
+
+void SnapshotStream::copy_entry(const Locked& lock, Slice& slice, const Entry& entry, std::string_view name) {
   // A directory's row comes before its own children instead. An entry that the walk missed has no row: the second look
   // will report its delete.
   if (purpose_ == RowsFor::audit && (entry.child != kNoDir || (entry.flags & kMissing))) return;
-  const bool strong = is_strong(lock, id, entry);
+  const bool strong = is_strong(lock, reading_, entry);
   if (purpose_ == RowsFor::restatement && !strong) return;
   Entry& copy = slice.entries.emplace_back(entry);
   copy.flags = strong ? kStrongRow : 0;
   copy.name_offset = slice.names.size() & Entry::kMostOffset;
-  slice.names.append(engine_->table_.at(id).name_of(entry));
+  copy.name_length = static_cast<uint16_t>(name.size());
+  slice.names.append(name);
 }
 
 bool SnapshotStream::is_strong(const Locked&, DirId id, const Entry& entry) {

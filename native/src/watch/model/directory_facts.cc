@@ -26,7 +26,6 @@ void DirectoryFacts::unpack() {
     open_->entries.push_back(entry);
   }
   packed_ = {};
-  rebuild_index();
   if (directories_ == nullptr) return;
   reports_ = true;
   directories_->push(*this);
@@ -66,6 +65,7 @@ uint32_t DirectoryFacts::index_find(std::string_view wanted) const {
 Entry* DirectoryFacts::find(std::string_view wanted) {
   if (live_entries() == 0) return nullptr;
   Open& open = this->open();
+  if (open.index.empty() && open.entries.size() > kIndexFrom) rebuild_index();
   if (!open.index.empty()) {
     const uint32_t slot = index_find(wanted);
     return slot == UINT32_MAX ? nullptr : &open.entries[slot];
@@ -86,10 +86,6 @@ void DirectoryFacts::index_put(uint32_t slot) {
 
 void DirectoryFacts::rebuild_index() {
   const std::vector<Entry>& entries = open_->entries;
-  if (entries.size() <= kIndexFrom) {
-    open_->index = {};
-    return;
-  }
   size_t size = 32;
   while (size < entries.size() + entries.size() / 2) size *= 2;
   open_->index.assign(size, 0);
@@ -110,12 +106,10 @@ Entry& DirectoryFacts::append(std::string_view new_name, const FileStat& stat, u
   open.entries.push_back(entry);
   if (reports_) directories_->count_in(1);
   const size_t count = open.entries.size();
-  if (count > kIndexFrom) {
-    if (open.index.size() < count + count / 4) {
-      rebuild_index();
-    } else {
-      index_put(static_cast<uint32_t>(count - 1));
-    }
+  if (!open.index.empty() && open.index.size() < count + count / 4) {
+    rebuild_index();
+  } else if (!open.index.empty()) {
+    index_put(static_cast<uint32_t>(count - 1));
   }
   return open.entries.back();
 }
@@ -142,7 +136,7 @@ void DirectoryFacts::compact() {
   open_->entries = std::move(entries);
   open_->names = std::move(names);
   open_->dead = 0;
-  rebuild_index();
+  open_->index = {};
 }
 
 void DirectoryFacts::clear() {

@@ -74,7 +74,8 @@ class DirectoryFacts {
   struct Open {
     std::vector<Entry> entries;
     std::string names;
-    std::vector<uint32_t> index;  // slot + 1, 0 = free; removed slots stay until the next rebuild
+    // Made when a name is looked up: slot + 1, 0 = free; removed slots stay until the next rebuild.
+    std::vector<uint32_t> index;
     uint32_t dead = 0;
     bool is_used = true;
   };
