@@ -29,7 +29,7 @@ bool TreeSweep::next(SweepOrder& out) {
   for (bool more = true; more && share.pieces.empty();) {
     const Locked lock(engine_->mutex_);
     if (!engine_->may_look() || engine_->source_ == nullptr) return false;
-    const TreeTable& table = engine_->table_;
+    TreeTable& table = engine_->table_;
     const Identity root = table.at(kRootDir).identity;
     share.root = engine_->state_.config.root;
     share.root_dev = root.dev;
@@ -41,6 +41,7 @@ bool TreeSweep::next(SweepOrder& out) {
       if (slot_ == 0) next_++;
     }
     more = next_ < table.capacity();
+    table.pack_idle();
   }
   if (share.pieces.empty()) return false;
   out = {to_bytes(share), share.pieces.front().dev, looks_, wire_path(share.pieces.front().path, "")};
@@ -48,13 +49,13 @@ bool TreeSweep::next(SweepOrder& out) {
 }
 
 bool TreeSweep::add(const Locked& lock, DirId id, SweepShare& share) {
-  const TreeTable& table = engine_->table_;
+  TreeTable& table = engine_->table_;
   const bool there = table.valid(id) && table.at(id).listed && table.reachable(id);
   if (!there || table.at(id).unreadable != 0 || table.at(id).placeholder || table.at(id).barred) {
     slot_ = 0;
     return true;
   }
-  const Directory& directory = table.at(id);
+  Directory& directory = table.at(id);
   const bool elsewhere = !share.pieces.empty() && share.pieces.front().dev != directory.identity.dev;
   if (elsewhere || looks_ >= kLooks) return false;
   resume_in(directory);
@@ -74,19 +75,25 @@ bool TreeSweep::add(const Locked& lock, DirId id, SweepShare& share) {
   return slot_ == 0;
 }
 
-void TreeSweep::resume_in(const Directory& directory) {
+void TreeSweep::resume_in(Directory& directory) {
   if (slot_ == 0) return;
   const std::vector<Entry>& slots = directory.slots();
   if (slot_ > slots.size() || directory.name_of(slots[slot_ - 1]) != before_slot_) slot_ = 0;
 }
 
-void TreeSweep::add_entries(const Directory& directory, SweepPiece& piece, size_t room) {
+void TreeSweep::add_entries(Directory& directory, SweepPiece& piece, size_t room) {
+  const auto add = [&](const Entry& entry, std::string_view name) {
+    if (entry.child != kNoDir) return;  // a directory is looked at itself, later or earlier
+    piece.entries.push_back({SweepFacts::of(entry.to_stat()), keep(std::string(name))});
+  };
+  if (slot_ == 0 && !directory.is_open() && directory.live_entries() <= room) {
+    directory.each(add);
+    looks_ += piece.entries.size();
+    return;
+  }
   const std::vector<Entry>& slots = directory.slots();
   for (; slot_ < slots.size() && piece.entries.size() < room; slot_++) {
-    const Entry& entry = slots[slot_];
-    // A directory is looked at itself, later or earlier.
-    if ((entry.flags & kDead) || entry.child != kNoDir) continue;
-    piece.entries.push_back({SweepFacts::of(entry.to_stat()), keep(std::string(directory.name_of(entry)))});
+    if (!(slots[slot_].flags & kDead)) add(slots[slot_], directory.name_of(slots[slot_]));
   }
   looks_ += piece.entries.size();
   if (slot_ >= slots.size()) slot_ = 0;

@@ -32,8 +32,8 @@ class TreeSweep final : public Sweep {
   /** False when the share is full, or the directory lies on another file system than the share. */
   bool add(const Locked& lock, DirId id, SweepShare& share);
   /** Goes on where the last share stopped; from its first entry on when slots moved meanwhile. */
-  void resume_in(const Directory& directory);
-  void add_entries(const Directory& directory, SweepPiece& piece, size_t room);
+  void resume_in(Directory& directory);
+  void add_entries(Directory& directory, SweepPiece& piece, size_t room);
   /** Its times may not show the last change in it: what happened within a tick of the clock before it was listed. */
   static bool is_racy(const Directory& directory, const Entry& own);
   std::string_view keep(std::string text);
