@@ -41,7 +41,7 @@ test.each([...PLATFORMS])("the package for %s says for which machines it is, and
     cpu: [cpu],
     libc: [libc],
   });
-  expect(manifest.files).toEqual(["fustor_agent.node"]);
+  expect(manifest.files).toEqual(["fustor_agent.node", "THIRD-PARTY.md"]);
   expect(own.optionalDependencies[manifest.name]).toBe(own.version);
 });
 
