@@ -150,6 +150,14 @@ struct WatchStatus {
   std::string last_error;
 };
 
+/** How the writing or the loading of an index ended: what the table held when the engine came to rest, in a file. */
+struct IndexOutcome {
+  std::string reason;      // why there is no index, as half a sentence; "" when there is one
+  std::string generation;  // its name
+  uint64_t entries = 0;
+  uint64_t bytes = 0;
+};
+
 struct LiveBatch {
   std::string json;  // array of changes
   uint32_t count = 0;
@@ -158,9 +166,9 @@ struct LiveBatch {
 
 /**
  * One watch of one tree. Any thread may call any method at any time, unless its comment says otherwise. Apart from
- * `close`, no method waits for a file system or for a thread of the engine: each takes the engine's mutex, which the
- * engine holds for short sections only. So no method may be called out of `on_readable`, which runs with that mutex
- * held.
+ * `close`, `freeze` and those of the index, no method waits for a file system or for a thread of the engine: each takes
+ * the engine's mutex, which the engine holds for short sections only. So no method may be called out of `on_readable`,
+ * which runs with that mutex held.
  *
  * Errors are values: an unavailable root is a state, trouble with one directory is counted in `status`.
  * std::system_error comes out of `start` and of each method that opens a stream when the kernel grants no thread.
@@ -172,6 +180,28 @@ class Watcher {
    * therefore calls `close` first.
    */
   virtual ~Watcher() = default;
+
+  /**
+   * Takes the tree of an earlier run for known, before `start`: the first tree walk then reports what differs, and what
+   * is not there any more as deleted. When another root than that of the index stands at the path, the root is
+   * unavailable until it is confirmed. The file is removed, whether it was of use or not. It waits for the disk that
+   * the file lies on, and for nothing else.
+   */
+  virtual IndexOutcome load_index(const std::string& path) = 0;
+
+  /**
+   * From now on no thread looks at anything, so that no further change comes; those that are there can be drained.
+   * Waits for the threads that look at something at the moment; false when they did not end in time. Afterwards the
+   * watch is of use for `drain`, `save_index` and `close`.
+   */
+  virtual bool freeze(int64_t patience_ms) = 0;
+
+  /**
+   * Writes what the table holds, after `freeze` and after everything was drained: all of it was reported. Not while a
+   * file system is mounted below the root. It waits for the disk that the file lies on; a file of that name stays when
+   * it does not come to its end.
+   */
+  virtual IndexOutcome save_index(const std::string& path, const std::string& generation, int64_t patience_ms) = 0;
 
   /**
    * Opens the event source, starts the threads and begins the first tree walk; it waits for neither. False when no engine

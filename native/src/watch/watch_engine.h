@@ -16,6 +16,7 @@
 //   source/    kernel events                      coverage/  which directories are watched, and which are polled
 //   model/     what was seen last (the table),    root/      which directory the root is, and whether it is there
 //              links, nodes between two places    mounts/    what is mounted below it, and where
+//   index/     the table in a file, from one run to the next
 //   schedule/  what is to be looked at, by which  passes/    tree walks, what they missed, streams of rows
 //              threads, and what hangs            diff/      what was seen against the table: effects
 //   look/      opens, stats and lists             reader.h   events and timers to marks
@@ -73,6 +74,9 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable);
   ~WatchEngine() override;
 
+  IndexOutcome load_index(const std::string& path) override;
+  bool freeze(int64_t patience_ms) override;
+  IndexOutcome save_index(const std::string& path, const std::string& generation, int64_t patience_ms) override;
   bool start() override;
   bool drain(LiveBatch& out) override;
   std::string drain_raw() override;
@@ -100,6 +104,10 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void mark_nearest(const Locked& lock, const std::string& path, uint16_t flags);
   /** A stream that follows the tree walk which is running, or a new one. Takes the mutex. */
   std::shared_ptr<BulkStream> open_beside_walk(RowsFor purpose, const RowsOptions& options);
+  /** Whether no thread looks at anything. */
+  bool is_at_rest(const Locked& lock) const;
+  /** Why what the table holds cannot be written down, "" when it can. */
+  std::string why_no_index(const Locked& lock) const;
   /** False while the root is unavailable, and when the engine stops. */
   bool may_look() const { return !state_.root.is_unavailable() && !state_.life.stopping; }
   /**

@@ -77,8 +77,9 @@ void Diff::apply_name(const Locked& lock, DirId id, const Sighting& sighting, co
     known.is_missing = entry->flags & kMissing;
     known.is_directory = entry->child != kNoDir;
     known.is_lost_mount = known.is_directory && mounts_.is_lost_mount(lock, entry->child);
-    known.has_same_identity =
-        known.is_directory && table_.at(entry->child).identity == identity_of(sighting.stat);
+    // A file may have got the inode number of the directory in whose place it stands.
+    known.has_same_identity = known.is_directory && sighting.stat.kind == EntryKind::directory &&
+                              table_.at(entry->child).identity == identity_of(sighting.stat);
   }
   switch (judge_name(known, sighting, by_pass)) {
     case NameVerdict::keep: break;

@@ -19,7 +19,9 @@ bool path_below(const std::string& root, const std::string& place, std::string& 
 }  // namespace
 
 bool Scout::has_work(const Locked&) const {
-  if (life_.stopping || strangers_.waiting()) return true;
+  if (life_.stopping) return true;
+  if (life_.frozen) return false;
+  if (strangers_.waiting()) return true;
   return !root_.is_unavailable() && crew_.is_every_worker_listing() && dirty_.live_queued() && !changes_.full();
 }
 
@@ -31,9 +33,11 @@ void Scout::loop() {
     if (strangers_.waiting()) {
       const Stranger stranger = strangers_.take();
       jobs_.begin(lock, Job::adoption, kRootDir, 0);
+      crew_.is_scouting = true;
       lock.unlock();
       adopt(stranger);
       lock.lock();
+      crew_.is_scouting = false;
       jobs_.end(lock);
       continue;
     }

@@ -82,6 +82,8 @@ class TreeTable {
    * directory seen a second time through a bind mount).
    */
   DirId add(DirId parent, std::string_view name, Identity identity, bool alias);
+  /** So many will be added. */
+  void expect_directories(size_t directories) { by_identity_.reserve(directories); }
   /** The node leaves its place and keeps its entries. */
   void detach(DirId id);
   /** It gets a place again. */

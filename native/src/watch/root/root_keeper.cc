@@ -151,7 +151,8 @@ void RootKeeper::renumbered(const Locked& lock, Identity identity) {
 }
 
 void RootKeeper::found(const Locked& lock, Identity identity, const std::string& text, bool another) {
-  const bool first = root_.text.empty();
+  const bool first = root_.text.empty();          // nothing is known of the tree
+  const bool begins = walk_.number() == 0;        // it may be known by the index of an earlier run
   root_.fd = nullptr;
   // A file system that was mounted again may have another device number: its rows stay known.
   const uint64_t before = root_.identity.dev;
@@ -161,11 +162,12 @@ void RootKeeper::found(const Locked& lock, Identity identity, const std::string&
   root_.standing.clear();
   root_.confirmed.clear();
   table_.set_identity(kRootDir, identity);
-  root_.state = first ? RootState::starting : RootState::available;
+  root_.state = begins ? RootState::starting : RootState::available;
   root_.reason.clear();
   reporter_.forget_paths(lock);
   passes_.missing().stop_holding(lock);
-  passes_.begin(lock, first, first ? "" : another ? "another root was confirmed" : "the root came back");
+  const bool says_nothing = first || (begins && !another);
+  passes_.begin(lock, first, says_nothing ? "" : another ? "another root was confirmed" : "the root came back");
   walk_.is_confirmed = another;
   signal_.state(lock);
 }

@@ -74,6 +74,7 @@ class Crew {
   size_t worker_count = 0;     // workers that take realtime work
   size_t listing_workers = 0;  // of them, those at a listing
   size_t busy_workers = 0;     // threads that own a directory
+  bool is_scouting = false;    // the scout looks at a directory that it does not own
   bool has_come_back = false;  // a thread that was stuck: the watchdog is to look at once
   size_t left_behind = 0;      // threads that close() did not wait for
   UniqueFd wake_fd;            // an eventfd

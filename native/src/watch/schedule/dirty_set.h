@@ -85,6 +85,11 @@ class DirtySet {
   /** A name is to be looked at. The directory is not queued by that: `enqueue`. */
   void mark(DirId id, std::string_view name, uint16_t flags, int64_t now_ns, uint64_t inode = 0);
   bool has(DirId id) const { return directories_.contains(id); }
+  /** Null when it is not dirty. Valid until the next call that changes the set. */
+  const DirtyDirectory* find(DirId id) const {
+    const auto found = directories_.find(id);
+    return found == directories_.end() ? nullptr : &found->second;
+  }
   /** Takes it out of the set; it must be in it. */
   DirtyDirectory take(DirId id);
   /** Merges an unfinished task back; what came since is newer. */

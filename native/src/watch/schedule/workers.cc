@@ -71,11 +71,11 @@ void Workers::helper_loop(size_t number) {
 bool Workers::is_needed(const Locked& lock, Duty duty) const {
   const bool root_is_due = schedule_.root_check_due && !root_.is_being_checked;
   const bool other_work = duty != Duty::background && (root_is_due || links_.is_walk_due(lock));
-  return life_.stopping || other_work || may_take(lock, duty);
+  return life_.stopping || (!life_.frozen && (other_work || may_take(lock, duty)));
 }
 
 bool Workers::may_take(const Locked&, Duty duty) const {
-  return dirty_.queued(duty) && !root_.is_unavailable() && !changes_.full();
+  return !life_.frozen && dirty_.queued(duty) && !root_.is_unavailable() && !changes_.full();
 }
 
 void Workers::serve(Locked& lock, Duty duty) {
