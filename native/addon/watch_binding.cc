@@ -9,6 +9,7 @@
 #include "detached.h"
 #include "fustor/watch.h"
 #include "options.h"
+#include "promise.h"
 #include "sweep_binding.h"
 #include "wire_names.h"
 
@@ -85,7 +86,9 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
                         InstanceMethod<&WatchObject::open_sweep>("openSweep"),
                         InstanceMethod<&WatchObject::status>("status"), InstanceMethod<&WatchObject::root_state>("rootState"),
                         InstanceMethod<&WatchObject::root_identity>("rootIdentity"),
-                        InstanceMethod<&WatchObject::confirm_root>("confirmRoot"), InstanceMethod<&WatchObject::close>("close")});
+                        InstanceMethod<&WatchObject::confirm_root>("confirmRoot"), InstanceMethod<&WatchObject::load_index>("loadIndex"),
+                        InstanceMethod<&WatchObject::freeze>("freeze"), InstanceMethod<&WatchObject::save_index>("saveIndex"),
+                        InstanceMethod<&WatchObject::close>("close")});
   }
 
   explicit WatchObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WatchObject>(info) {
@@ -258,23 +261,47 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     return result;
   }
 
+  Napi::Value load_index(const Napi::CallbackInfo& info) {
+    const std::string path = info[0].ToString();
+    return promise_of<IndexOutcome>(
+        info.Env(), "fustor index", [watcher = watcher_, path] { return watcher->load_index(path); }, outcome_of);
+  }
+
+  Napi::Value freeze(const Napi::CallbackInfo& info) {
+    const int64_t patience_ms = info[0].ToNumber().Int64Value();
+    return promise_of<bool>(
+        info.Env(), "fustor freeze", [watcher = watcher_, patience_ms] { return watcher->freeze(patience_ms); },
+        [](Napi::Env env, const bool& rests) -> Napi::Value { return Napi::Boolean::New(env, rests); });
+  }
+
+  Napi::Value save_index(const Napi::CallbackInfo& info) {
+    const std::string path = info[0].ToString();
+    const std::string generation = info[1].ToString();
+    const int64_t patience_ms = info[2].ToNumber().Int64Value();
+    const auto save = [watcher = watcher_, path, generation, patience_ms] {
+      return watcher->save_index(path, generation, patience_ms);
+    };
+    return promise_of<IndexOutcome>(info.Env(), "fustor index", save, outcome_of);
+  }
+
+  static Napi::Value outcome_of(Napi::Env env, const IndexOutcome& outcome) {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("reason", outcome.reason);
+    result.Set("generation", outcome.generation);
+    result.Set("entries", static_cast<double>(outcome.entries));
+    result.Set("bytes", static_cast<double>(outcome.bytes));
+    return result;
+  }
+
   // Closing gives threads a second to come back from their system calls, so it runs on a thread of its own.
   Napi::Value close(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
     bell_->shut();
-    const auto deferred = Napi::Promise::Deferred::New(env);
-    const auto done = std::make_shared<std::shared_ptr<Bell>>();
-    *done = Bell::create(env, "fustor watch close", [deferred, done](Napi::Env env) {
-      const Napi::HandleScope scope(env);
-      deferred.Resolve(env.Undefined());
-      (*done)->shut();
-    });
-    (*done)->hold(env, true);
-    run_detached([closable = closable_, bell = *done] {
+    const auto end = [closable = closable_] {
       closable->close();
-      bell->ring();
-    });
-    return deferred.Promise();
+      return true;
+    };
+    return promise_of<bool>(info.Env(), "fustor watch close", end,
+                            [](Napi::Env env, const bool&) -> Napi::Value { return env.Undefined(); });
   }
 
   std::shared_ptr<Bell> bell_;

@@ -160,6 +160,7 @@ export class Agent {
   async #stop(deadlineMs: number): Promise<void> {
     this.#state = "draining";
     // A reload may be half way: it starts nothing any more, and what it made until then is stopped afterwards.
+    await Promise.all(this.#pipes.map((pipe) => pipe.freezeSource()));
     await Promise.all(this.#pipes.map((pipe) => pipe.stop(deadlineMs)));
     await this.#changing;
     await Promise.all(this.#pipes.map((pipe) => pipe.stop(deadlineMs)));

@@ -83,6 +83,7 @@ export class ManagedPipe {
   #starting: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   #stopsAt: string | undefined;
+  #generation: string | undefined;
 
   constructor(target: PipeTarget, context: ManagedPipeContext) {
     this.id = target.pipe.id;
@@ -142,9 +143,11 @@ export class ManagedPipe {
       const sourceLogger = this.#context.logger.child({ source: id });
       const excludePaths = await excludedPaths(config, uri);
       const sourceStore = state.sourceStoreOf(`${driver}:${uri}`);
+      const indexPath = await state.indexPathOf(id);
       const sourceSettings = omitUndefined({ uri, credential, params, excludePaths });
       const sourceFiles = driverFiles(config.home, { driver: `source-${driver}`, address: uri });
-      const sourceContext = { id, logger: sourceLogger, store: sourceStore, files: sourceFiles };
+      const kept = { store: sourceStore, files: sourceFiles, indexPath };
+      const sourceContext = omitUndefined({ id, logger: sourceLogger, ...kept });
       const create = () => drivers.requireSource(driver).create(sourceContext, sourceSettings);
       const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
       const lease = await pool.acquire(this.signature, create, limits);
@@ -163,6 +166,12 @@ export class ManagedPipe {
   /** What waits after a failure, or because the receiver asked to wait, is tried again now. */
   wake(): void {
     if (this.#state.kind === "running") this.#state.pipe.wake();
+  }
+
+  /** Its source comes to rest before the stop, so that a later run can go on from what was reported until then. */
+  async freezeSource(): Promise<void> {
+    if (this.#state.kind !== "running" || this.#stopping !== undefined) return;
+    this.#generation = await this.#state.lease.freeze();
   }
 
   /**
@@ -187,7 +196,7 @@ export class ManagedPipe {
     await this.#starting;
     if (this.#state.kind === "running") {
       const { pipe, sender, lease, store, deadLetter } = this.#state;
-      await this.#step("the pipe", () => pipe.stop({ deadlineMs }));
+      await this.#step("the pipe", () => pipe.stop(omitUndefined({ deadlineMs, generation: this.#generation })));
       await this.#step("the sender", () => sender.close());
       await this.#step("the journal of deleted keys", () => store.close());
       await this.#step("the dead letters", () => deadLetter.close());

@@ -35,16 +35,19 @@ export class BusCursor implements BusSubscription {
   #tickets = 0;
   #committedIndex: number;
   #closed = false;
+  /** Nothing was published before it was made. */
+  readonly #holdsAll: boolean;
 
   constructor(bus: EventBus, tail: Segment) {
     this.#bus = bus;
+    this.#holdsAll = bus.endPosition === 0;
     this.#dirty = new DirtyDirectories(bus.limits.maxDirty ?? 0);
     this.#place = { kind: "attached", segment: tail, offset: tail.changes.length };
     this.#committedIndex = bus.lastIndex;
   }
 
   start(startPosition: number): { readonly positionLost: boolean } {
-    return this.#bus.openFeed(startPosition);
+    return this.#bus.openFeed(startPosition, this.#holdsAll);
   }
 
   take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined {

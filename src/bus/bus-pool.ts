@@ -11,6 +11,8 @@ export interface BusLease {
   readonly source: SourceDriver;
   readonly bus: BusSubscription;
   busStatus(): BusStatus;
+  /** The source comes to rest, once for all pipes on it: SourceDriver.freeze. */
+  freeze(): Promise<string | undefined>;
   /** Idempotent. Resolves when the source is closed if this was the last lease, else at once. */
   release(): Promise<void>;
 }
@@ -24,6 +26,7 @@ interface Shared {
   readonly opened: Promise<void>;
   readonly abort: AbortController;
   leases: number;
+  frozen: Promise<string | undefined> | undefined;
 }
 
 /**
@@ -66,7 +69,11 @@ export class BusPool {
       await release();
       throw error;
     }
-    return { source: shared.source, bus: subscription, busStatus: () => shared.bus.status(), release };
+    const freeze = (): Promise<string | undefined> => {
+      shared.frozen ??= shared.source.freeze?.() ?? Promise.resolve(undefined);
+      return shared.frozen;
+    };
+    return { source: shared.source, bus: subscription, busStatus: () => shared.bus.status(), freeze, release };
   }
 
   /**
@@ -109,7 +116,7 @@ export class BusPool {
         ? error
         : new FustorError("FUSTOR_INTERNAL", `the source did not open: ${describeError(error)}`, { cause: error });
     });
-    const shared: Shared = { source, bus, pump, opened, abort, leases: 0 };
+    const shared: Shared = { source, bus, pump, opened, abort, leases: 0, frozen: undefined };
     this.#shared.set(signature, shared);
     return shared;
   }

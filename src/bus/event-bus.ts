@@ -88,6 +88,8 @@ export class EventBus {
   #tail: Segment;
   #lastIndex: number;
   #feed: FeedState = { state: "idle" };
+  /** What the source said when its stream was opened for the first time. */
+  #isWholeFromStart = false;
   #overflows = 0;
   #coalesced = 0;
   #collapses = 0;
@@ -176,10 +178,15 @@ export class EventBus {
     return this.#lastIndex;
   }
 
-  openFeed(startPosition: number): { readonly positionLost: boolean } {
+  /** `holdsAll`: the cursor gets everything that was ever published. */
+  openFeed(startPosition: number, holdsAll: boolean): { readonly positionLost: boolean } {
     // A stream that runs already cannot go back for a pipe that joins.
-    if (this.#feed.state !== "idle") return { positionLost: startPosition < this.#lastIndex };
-    return this.#openFeed(startPosition);
+    if (this.#feed.state !== "idle") {
+      return { positionLost: startPosition < this.#lastIndex && !(holdsAll && this.#isWholeFromStart) };
+    }
+    const opened = this.#openFeed(startPosition);
+    this.#isWholeFromStart = !opened.positionLost;
+    return opened;
   }
 
   countCoalesced(changes: number): void {

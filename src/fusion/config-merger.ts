@@ -47,6 +47,7 @@ export class ConfigMerger {
         id,
         apiKeys: new Set(value.api_keys),
         hotFileThresholdSeconds: value.driver_params.hot_file_threshold,
+        retentionSeconds: value.driver_params.view_retention_sec,
         maxTreeItems: value.driver_params.max_tree_items,
       })),
       pipes: mapped(this.#pipes, (id, value) => ({

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FustorError } from "../sdk/errors.ts";
 import { ConfigDocument } from "./config-document.ts";
 import { ConfigMerger } from "./config-merger.ts";
-import { DEFAULT_MAX_BODY_BYTES } from "./fusion-schema.ts";
+import { DEFAULT_MAX_BODY_BYTES, DEFAULT_VIEW_RETENTION_SECONDS } from "./fusion-schema.ts";
 
 /** The configuration of the embedded Fusion: every default filled in, every reference checked. */
 export interface FusionConfig {
@@ -36,6 +36,8 @@ export interface ViewConfig {
   readonly hotFileThresholdSeconds: number;
   /** How long Fusion remembers a delete at least, in seconds. Default 3600. */
   readonly tombstoneSeconds?: number;
+  /** How long a complete view is kept for its agent after the last session was closed, in seconds. Default 0: not. */
+  readonly retentionSeconds?: number;
   /** Entries that a tree query may touch; 0 = no limit. */
   readonly maxTreeItems: number;
 }
@@ -96,6 +98,8 @@ export interface DemoFusionOptions {
   readonly auditIntervalSeconds?: number;
   readonly sentinelIntervalSeconds?: number;
   readonly tombstoneSeconds?: number;
+  /** Default 600. */
+  readonly viewRetentionSeconds?: number;
 }
 
 /** One pipe into one view on loopback, without any file: for demos and tests. Tree queries have no limit. */
@@ -112,6 +116,7 @@ export function demoFusionConfig(options: DemoFusionOptions): FusionConfig {
     apiKeys: new Set([options.readKey]),
     hotFileThresholdSeconds: 30,
     ...(options.tombstoneSeconds === undefined ? {} : { tombstoneSeconds: options.tombstoneSeconds }),
+    retentionSeconds: options.viewRetentionSeconds ?? DEFAULT_VIEW_RETENTION_SECONDS,
     maxTreeItems: 0,
   };
   const pipe: PipeConfig = {

@@ -11,7 +11,7 @@ import { View } from "./view.ts";
 export type Role = "leader" | "follower";
 
 export type OpenOutcome =
-  | { readonly kind: "opened"; readonly session: SessionRecord; readonly role: Role }
+  | { readonly kind: "opened"; readonly session: SessionRecord; readonly role: Role; readonly resumed: boolean }
   | { readonly kind: "locked"; readonly view: string; readonly holder: string };
 
 export interface BeatOutcome {
@@ -83,6 +83,7 @@ export class FusionCore {
       if (locked?.seat.state === "held")
         return { kind: "locked", view: locked.config.id, holder: locked.seat.sessionId };
     }
+    const resumed = this.#resume(pipe, request.resumes);
     const session = this.#sessions.open({
       pipeId,
       taskId: request.taskId,
@@ -96,8 +97,18 @@ export class FusionCore {
     }
     pipe.statistics.sessionsOpened++;
     const role = this.#roleOf(session);
-    this.#logger.info({ pipe: pipeId, task: request.taskId, role }, "session opened");
-    return { kind: "opened", session, role };
+    this.#logger.info({ pipe: pipeId, task: request.taskId, role, resumed }, "session opened");
+    return { kind: "opened", session, role, resumed };
+  }
+
+  /** Whether every view of the pipe was kept for the session that is named. What was kept for another is forgotten. */
+  #resume({ views }: PipeFacts, resumes: string | undefined): boolean {
+    const resumed = views.length > 0 && views.every((view) => view.isKeptFor(resumes));
+    for (const view of views) {
+      if (resumed) view.goOn();
+      else if (view.isKept) this.#empty(view, "it was kept for another session");
+    }
+    return resumed;
   }
 
   session(id: string): SessionRecord | undefined {
@@ -117,7 +128,11 @@ export class FusionCore {
   closeSession(id: string): void {
     this.sweep();
     const session = this.#sessions.remove(id);
-    if (session !== undefined) this.#ended([session], "closed");
+    if (session === undefined) return;
+    for (const view of this.#pipe(session.pipeId).views) {
+      if (!this.#sessions.hasAny(this.#feeders(view))) view.keepFor(id);
+    }
+    this.#ended([session], "closed");
   }
 
   /** Undefined when the session is unknown or ran out. */
@@ -188,9 +203,10 @@ export class FusionCore {
   sweep(): void {
     const expired = this.#sessions.takeExpired();
     if (expired.length > 0) this.#ended(expired, "expired");
+    for (const view of this.views.values()) if (view.isOverdue) this.#empty(view, "nobody came back for it");
   }
 
-  /** The sessions were removed from the registry. A view without any session is emptied. */
+  /** The sessions were removed from the registry. A view without any session is emptied, unless it is kept. */
   #ended(sessions: readonly SessionRecord[], how: "closed" | "expired"): void {
     const left = new Set<View>();
     for (const session of sessions) {
@@ -203,10 +219,14 @@ export class FusionCore {
       this.#logger.info({ pipe: session.pipeId, task: session.taskId, how }, "session ended");
     }
     for (const view of left) {
-      if (this.#sessions.hasAny(this.#feeders(view))) continue;
-      view.reset();
-      this.#logger.info({ view: view.config.id }, "view emptied: its last session is gone");
+      if (this.#sessions.hasAny(this.#feeders(view)) || view.isKept) continue;
+      this.#empty(view, "its last session is gone");
     }
+  }
+
+  #empty(view: View, why: string): void {
+    view.reset();
+    this.#logger.info({ view: view.config.id }, `view emptied: ${why}`);
   }
 
   #completeJob(sessionId: string, metadata: Readonly<Record<string, unknown>>): void {

@@ -10,6 +10,9 @@ const seconds = z.number().min(0).max(2_000_000);
 /** An agent sends about 4 MiB at a time, and less after a 413. 10,000 rows with long paths are 16 MiB. */
 export const DEFAULT_MAX_BODY_BYTES = 16_777_216;
 
+/** An agent that is restarted comes back well before. */
+export const DEFAULT_VIEW_RETENTION_SECONDS = 600;
+
 const receiver = z.strictObject({
   driver: z.literal("http").default("http"),
   bind_host: name.default("127.0.0.1"),
@@ -29,6 +32,8 @@ const view = z.strictObject({
       hot_file_threshold: seconds.default(30),
       /** Entries a tree query may touch; 0 = no limit. */
       max_tree_items: z.number().int().min(0).default(100_000),
+      /** Seconds for which a complete view is kept after its last session was closed; 0 = as the real Fusion. */
+      view_retention_sec: seconds.default(DEFAULT_VIEW_RETENTION_SECONDS),
     })
     .prefault({}),
   disabled: z.boolean().default(false),
@@ -63,7 +68,9 @@ export function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
   if (section === undefined) return Object.keys(fusionFileSchema.shape);
   if (section === "receivers") return inner === "api_keys" ? ["key", "pipe_id"] : Object.keys(receiver.shape);
   if (section === "views") {
-    return inner === "driver_params" ? ["hot_file_threshold", "max_tree_items"] : Object.keys(view.shape);
+    return inner === "driver_params"
+      ? ["hot_file_threshold", "max_tree_items", "view_retention_sec"]
+      : Object.keys(view.shape);
   }
   return section === "pipes" ? Object.keys(pipe.shape) : [];
 }

@@ -130,6 +130,8 @@ export interface SessionBody {
   readonly sourceUri: string | null;
   /** What the agent asks for, a day at most. */
   readonly timeoutSeconds: number | undefined;
+  /** The session in which the agent left the view complete. */
+  readonly resumes: string | undefined;
 }
 
 export function checkSessionBody(body: unknown): Checked<SessionBody> {
@@ -158,5 +160,6 @@ function readSessionBody(body: unknown): SessionBody {
     throw new ShapeError("greater_than", place, "must be at least 1");
   const info = members.client_info ?? undefined;
   const uri = info === undefined ? undefined : readObject(info, [...BODY, "client_info"]).source_uri;
-  return { taskId, sourceUri: typeof uri === "string" ? uri : null, timeoutSeconds };
+  const resumes = typeof members.resumes === "string" ? members.resumes : undefined;
+  return { taskId, sourceUri: typeof uri === "string" ? uri : null, timeoutSeconds, resumes };
 }

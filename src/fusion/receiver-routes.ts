@@ -84,6 +84,7 @@ function sessionAnswer(c: Ctx, core: FusionCore, pipe: string, outcome: OpenOutc
     audit_interval_sec: config?.auditIntervalSeconds ?? null,
     sentinel_interval_sec: config?.sentinelIntervalSeconds ?? null,
     message: "Session created successfully",
+    ...(outcome.resumed ? { resumed: true } : {}),
   });
 }
 

@@ -18,6 +18,8 @@ export class View {
   readonly #positions = new Map<string, number>();
   #seat: Seat = VACANT;
   #rows = 0;
+  /** Whose session left it complete, while it is kept without any; until when (monotonic ms). */
+  #kept: { readonly sessionId: string; readonly untilMs: number } | undefined;
 
   constructor(config: ViewConfig, clock: FusionClock) {
     this.config = config;
@@ -50,6 +52,33 @@ export class View {
   /** The session becomes leader if the view has none. */
   knock(sessionId: string): void {
     this.#advance({ type: "knock", sessionId, nowMs: this.#clock.monotonicMs() });
+  }
+
+  /** The leader is about to close its session, the last one: what it leaves is kept for it. False when it is not. */
+  keepFor(sessionId: string): boolean {
+    const { retentionSeconds = 0 } = this.config;
+    if (retentionSeconds === 0 || !this.isLedBy(sessionId) || !this.ready) return false;
+    this.#kept = { sessionId, untilMs: this.#clock.monotonicMs() + retentionSeconds * 1000 };
+    return true;
+  }
+
+  /** It holds exactly what this session left. */
+  isKeptFor(sessionId: string | undefined): boolean {
+    return this.#kept !== undefined && this.#kept.sessionId === sessionId;
+  }
+
+  /** It was kept for as long as it may be. */
+  get isOverdue(): boolean {
+    return this.#kept !== undefined && this.#clock.monotonicMs() >= this.#kept.untilMs;
+  }
+
+  get isKept(): boolean {
+    return this.#kept !== undefined;
+  }
+
+  /** A session goes on from what was kept. */
+  goOn(): void {
+    this.#kept = undefined;
   }
 
   leave(sessionId: string): void {
@@ -85,6 +114,7 @@ export class View {
    * new snapshot.
    */
   reset(): void {
+    this.#kept = undefined;
     this.arbitration.reset();
     this.#positions.clear();
     this.#rows = 0;

@@ -140,7 +140,29 @@ export interface WatchStatus {
   readonly lastError: string;
 }
 
+/** How the loading or the writing of an index ended: what the table held when the watch came to rest, in a file. */
+export interface IndexOutcome {
+  /** Why there is no index, as half a sentence; "" when there is one. */
+  readonly reason: string;
+  /** Its name. */
+  readonly generation: string;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
 export interface NativeWatch {
+  /**
+   * Takes the tree of an earlier run for known, before `start`: the first tree walk reports what differs. The file is
+   * removed, whether it was of use or not.
+   */
+  loadIndex(path: string): Promise<IndexOutcome>;
+  /**
+   * No thread looks at anything any more, so that no further change comes; those that are there can be drained. False
+   * when the threads did not come to rest in time. Afterwards only `drain`, `saveIndex` and `close` are of use.
+   */
+  freeze(patienceMs: number): Promise<boolean>;
+  /** Writes what was reported, after `freeze` and after everything was drained. */
+  saveIndex(path: string, generation: string, patienceMs: number): Promise<IndexOutcome>;
   /**
    * Begins the first tree walk. The watch calls `onReadable` (coalesced) when there is something to drain or the status
    * changed. False when the engine cannot run now: the root is unavailable, its reason says why, and this may be called

@@ -33,6 +33,14 @@ export interface PipeSettings {
 /** The clock and the dice, so that tests own them. `systemAmbience` is the real one. */
 export type Ambience = BusClock;
 
+/** Where a run that was stopped in order left its receiver: everything that its source had reported was accepted. */
+export interface LeftState {
+  /** Closed by that run. */
+  readonly session: string;
+  /** What the source called that which it had reported (SourceDriver.freeze). */
+  readonly generation: string;
+}
+
 /** What survives a crash. Implemented by agent/state files; a failure to write never stops a pipe. */
 export interface PipeStore {
   /** The session of a run that did not end cleanly, to be deleted at start. */
@@ -56,6 +64,9 @@ export interface PipeStore {
    */
   tookOver?(): Promise<boolean>;
   noteTookOver?(done: boolean): void;
+  /** Where the run before left the receiver; undefined = unknown. Forgotten by the call: it counts once. */
+  takeLeft?(): Promise<LeftState | undefined>;
+  noteLeft?(left: LeftState): Promise<void>;
   /** Rows of the last snapshot that was completed, by any run: what the next one may expect. */
   lastSnapshotRows?(): number | undefined;
   noteSnapshot?(rows: number): void;

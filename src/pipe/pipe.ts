@@ -5,12 +5,19 @@
  * The pipe ends neither its sender, nor its bus, nor its source: who made them closes them after `run` resolved.
  */
 import { DirtyDirectories, MOST_DIRTY } from "../bus/dirty-directories.ts";
-import { describeError, type HeartbeatAnswer, type Role, type SourceAvailability, shortId } from "../sdk/index.ts";
+import {
+  describeError,
+  type HeartbeatAnswer,
+  omitUndefined,
+  type Role,
+  type SourceAvailability,
+  shortId,
+} from "../sdk/index.ts";
 import type { BackoffSettings } from "./backoff.ts";
 import { Superseded } from "./bulk/superseded.ts";
 import { builderOf } from "./encode/builder-of.ts";
 import { PipeCounters } from "./pipe-counters.ts";
-import type { PipeParts } from "./pipe-options.ts";
+import type { LeftState, PipeParts } from "./pipe-options.ts";
 import { describePhase, nextPipePhase, type PipeEvent, type PipePhase, sourceTrouble } from "./pipe-state.ts";
 import type { PipeStatus } from "./pipe-status.ts";
 import { Completeness } from "./receiver/completeness.ts";
@@ -23,10 +30,13 @@ import { EarlierRun } from "./session/earlier-run.ts";
 import { pipeReport } from "./session/pipe-report.ts";
 import { type SessionEnd, SessionRun } from "./session/session.ts";
 import type { SessionEvent } from "./session/session-events.ts";
+import type { Resumption } from "./session/session-parts.ts";
 
 export interface StopOptions {
   /** How long what is queued may still be sent. Closing the session takes up to 2.5 s on top. Default 5 s. */
   readonly deadlineMs?: number;
+  /** What the source calls that which it has reported: it is at rest, and reports no more (SourceDriver.freeze). */
+  readonly generation?: string;
 }
 
 const DEFAULT_DEADLINE_MS = 5_000;
@@ -53,6 +63,12 @@ export class Pipe {
   /** Sessions served so far. */
   #sessions = 0;
   #deadlineMs = DEFAULT_DEADLINE_MS;
+  /** Where the run before left the receiver, if the source goes on from there. */
+  #left: LeftState | undefined;
+  /** Of the stop. */
+  #generation: string | undefined;
+  /** The session that was stopped left everything of this generation accepted. */
+  #leaves: LeftState | undefined;
 
   constructor(parts: PipeParts) {
     this.#parts = parts;
@@ -93,6 +109,7 @@ export class Pipe {
   async stop(options: StopOptions = {}): Promise<void> {
     if (!this.#stopping.signal.aborted) {
       this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+      this.#generation = options.generation;
       this.#apply({ kind: "stop" });
       this.#stopping.abort();
       this.#session?.stop(this.#deadlineMs);
@@ -123,6 +140,8 @@ export class Pipe {
     const stopListening = source.onAvailability((availability) => this.#onAvailability(availability));
     try {
       await this.#earlier.recall(this.#parts.store, this.#context.tombstones, logger);
+      const left = await this.#parts.store.takeLeft?.().catch(() => undefined);
+      if (left?.generation === source.resumedFrom) this.#left = left;
       while (!this.#stopping.signal.aborted) await this.#oneSession();
     } catch (error) {
       logger.error({}, `the pipe broke: ${describeError(error)}`);
@@ -133,6 +152,7 @@ export class Pipe {
     }
     if (this.#open !== undefined) await this.#connector.close(this.#open.session.sessionId);
     this.#open = undefined;
+    if (this.#leaves !== undefined) await this.#parts.store.noteLeft?.(this.#leaves);
     this.#apply({ kind: "stopped" });
   }
 
@@ -160,6 +180,7 @@ export class Pipe {
       history: this.#history,
       counters: this.#counters,
       connectBackoff: this.#backoff,
+      resumption: this.#resumptionOf(open),
       before: this.#earlier.before(this.#sessions++),
     };
     this.#session = new SessionRun(makings, (event) => this.#onSessionEvent(event));
@@ -167,8 +188,24 @@ export class Pipe {
     if (this.#stopping.signal.aborted) this.#session.stop(this.#deadlineMs);
     const end = await this.#session.run();
     if (this.#session.bulk.snapshot.state === "complete") this.#earlier.settle();
+    if (end.kind === "stopped") this.#leaves = this.#leftBy(this.#session, open);
     this.#session = undefined;
     return end;
+  }
+
+  /** A source that goes on from an earlier run says nothing of its history to a receiver that was not left there. */
+  #resumptionOf({ session }: OpenSession): Resumption {
+    if (this.#parts.source.resumedFrom === undefined) return "none";
+    const isHeld = this.#left !== undefined && this.#sessions === 0 && session.role === "leader";
+    return isHeld && session.resumed === true ? "held" : "refused";
+  }
+
+  /** Undefined unless the receiver holds all that the source has reported, and nothing of others. */
+  #leftBy(session: SessionRun, { session: { sessionId } }: OpenSession): LeftState | undefined {
+    const isWhole = session.hasDelivered && session.hasTakenOver && this.#history.isComplete && this.#dirty.size === 0;
+    const isOurs = !this.#context.tombstones.mayHoldOthers;
+    if (this.#generation === undefined || !isWhole || !isOurs) return undefined;
+    return { session: sessionId, generation: this.#generation };
   }
 
   /** The pause before the next session. One that may still be open is closed by the next connect or stop. */
@@ -194,12 +231,14 @@ export class Pipe {
       ambience,
       logger,
       backoff: this.#backoff,
-      request: {
-        taskId,
-        sourceType: source.schema,
-        sourceUri: source.uri,
-        ...(sessionTimeoutSeconds === undefined ? {} : { sessionTimeoutSeconds }),
-      },
+      request: () =>
+        omitUndefined({
+          taskId,
+          sourceType: source.schema,
+          sourceUri: source.uri,
+          sessionTimeoutSeconds,
+          resumes: this.#sessions === 0 ? this.#left?.session : undefined,
+        }),
       onFailure: (error, failure) => {
         this.#counters.fail(error);
         this.#apply({ kind: "connect_failed", ...failure });

@@ -8,6 +8,8 @@ export interface SessionRequest {
   /** The source's schema name, e.g. `fs`. */
   readonly sourceType: string;
   readonly sourceUri: string;
+  /** The session in which an earlier run left everything delivered: the receiver is asked whether it holds that. */
+  readonly resumes?: string;
   /** Asked for; Fusion decides. Whole seconds (a fraction is refused by Fusion with 422). */
   readonly sessionTimeoutSeconds?: number;
 }
@@ -15,6 +17,8 @@ export interface SessionRequest {
 export interface Session {
   readonly sessionId: string;
   readonly role: Role;
+  /** The receiver holds exactly what the session left that was named in {@link SessionRequest.resumes}. */
+  readonly resumed?: boolean;
   /** Without a heartbeat for this long Fusion gives the session up. */
   readonly sessionTimeoutMs: number;
   /** Heartbeats are never sent more often than this, however short the timeout is. */

@@ -144,6 +144,19 @@ export interface SourceDriver {
    */
   rescan?(containers: readonly string[], options: RescanOptions): BulkRows;
 
+  /**
+   * The generation that an earlier run left with `freeze`, when this one goes on from there: its stream then holds what
+   * differs from what that run had reported. Known once `open` resolved. Absent or undefined: it begins anew.
+   */
+  readonly resumedFrom?: string | undefined;
+
+  /**
+   * Comes to rest before it is closed: nothing is sensed any more, and what was sensed is in the live stream when this
+   * resolves. The name of what was reported until then, under which a later run can go on; undefined when none can.
+   * Never rejects. Afterwards only `close` is called. Absent: the driver keeps nothing.
+   */
+  freeze?(): Promise<string | undefined>;
+
   status(): SourceStatus;
 
   /**
@@ -219,4 +232,6 @@ export interface SourceDriverContext {
   readonly store?: SourceStore;
   /** A folder of the driver's own; absent where nothing is kept. */
   readonly files?: DriverFiles;
+  /** A file of the driver's own, in a folder that exists, for what it knows from one run to the next. Absent: none. */
+  readonly indexPath?: string;
 }

@@ -142,7 +142,7 @@ export class CoreFusion {
   createSession({ taskId, sourceUri, sessionTimeoutSeconds }: SessionRequest): Session {
     this.#noteResets();
     this.#opening = taskId;
-    const request = { taskId, sourceUri, timeoutSeconds: sessionTimeoutSeconds };
+    const request = { taskId, sourceUri, timeoutSeconds: sessionTimeoutSeconds, resumes: undefined };
     const outcome = this.#core.openSession(PIPE, request, null);
     if (outcome.kind === "locked")
       throw new FustorError("FUSTOR_SESSION_CONFLICT", "another agent holds the pipe", { retryable: true });

@@ -1,4 +1,5 @@
 /** The text of `state/pipes.json`: what it may hold, and reading it whatever it holds. */
+import type { LeftState } from "../../pipe/pipe-options.ts";
 import { describeError } from "../../sdk/index.ts";
 
 /** 1 had sessions only; it is read as well. */
@@ -19,6 +20,8 @@ export interface RememberedPipe {
   readonly tookOver?: boolean;
   /** Rows of the last snapshot that was completed. */
   readonly snapshotRows?: number;
+  /** Where the last run left the receiver, when it was stopped in order and everything was accepted. */
+  readonly left?: LeftState;
 }
 
 export interface RememberedSource {
@@ -45,9 +48,12 @@ const isObject = (value: unknown): value is Members =>
 
 const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
+const isLeft = (value: unknown): value is LeftState =>
+  isObject(value) && typeof value.session === "string" && typeof value.generation === "string";
+
 function pipeOf(value: unknown): RememberedPipe | undefined {
   if (!isObject(value)) return undefined;
-  const { pipe, hostId, receiver, session, owner, lastGoodHeartbeat, tookOver, snapshotRows } = value;
+  const { pipe, hostId, receiver, session, owner, lastGoodHeartbeat, tookOver, snapshotRows, left } = value;
   if (typeof pipe !== "string" || typeof hostId !== "string" || typeof receiver !== "string") return undefined;
   return {
     pipe,
@@ -58,6 +64,7 @@ function pipeOf(value: unknown): RememberedPipe | undefined {
     ...(isCount(lastGoodHeartbeat) ? { lastGoodHeartbeat } : {}),
     ...(typeof tookOver === "boolean" ? { tookOver } : {}),
     ...(isCount(snapshotRows) ? { snapshotRows } : {}),
+    ...(isLeft(left) ? { left } : {}),
   };
 }
 

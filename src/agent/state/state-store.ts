@@ -3,6 +3,7 @@
  *
  * `pipes.json` holds per pipe the session, the last good heartbeat, whether a take-over's audits are done and the size
  * of the last snapshot, and per source what its root was; the previous generation lies beside it.
+ * `index/<source>/` holds what a source had reported when the run before was stopped in order.
  * `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
  *
  * What belongs to a session is handed back only on the same host, for the same receiver and the same pipe, and the
@@ -165,6 +166,17 @@ export class StateStore {
         update({ tookOver: done });
         void this.#write();
       },
+      takeLeft: async () => {
+        const left = known()?.left;
+        if (left === undefined) return undefined;
+        update({ left: undefined });
+        await this.#write();
+        return left;
+      },
+      noteLeft: async (left) => {
+        update({ left });
+        await this.#write();
+      },
       lastSnapshotRows: () => known()?.snapshotRows,
       noteSnapshot: (rows) => {
         update({ snapshotRows: rows });
@@ -187,6 +199,19 @@ export class StateStore {
         void this.#write();
       },
     };
+  }
+
+  /** Where a source may keep what it knows; undefined when no folder for it can be made. */
+  async indexPathOf(source: string): Promise<string | undefined> {
+    const folder = join(this.folder, "index", fileNameOf(source));
+    try {
+      await ensureFolder(join(this.folder, "index"));
+      await ensureFolder(folder);
+      return join(folder, "tree.index");
+    } catch (error) {
+      this.#logger.warn({ folder }, `no index is kept, every start sends everything: ${describeError(error)}`);
+      return undefined;
+    }
   }
 
   /** Resolves when everything noted so far is written. */

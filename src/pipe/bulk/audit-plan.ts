@@ -29,16 +29,23 @@ export type AuditOutcome =
 
 /**
  * Whose rows may still be under way when we begin to lead: another session's, or none but those of our own run that was
- * stopped.
+ * stopped. When the receiver holds exactly what that run left, and the source says what is different since, no audit
+ * has anything to repair (docs/decisions/0014-restarts-that-send-the-difference.md).
  */
-export type Predecessor = "unknown" | "own run that was stopped";
+export type Predecessor = "unknown" | "own run that was stopped" | "own run that is resumed";
 
-const AUDITS_AFTER: Record<Predecessor, number> = { unknown: 2, "own run that was stopped": 1 };
+const AUDITS_AFTER: Record<Predecessor, number> = {
+  unknown: 2,
+  "own run that was stopped": 1,
+  "own run that is resumed": 0,
+};
 
 const periodic = ({ intervalMs }: AuditSettings): number | undefined => (intervalMs > 0 ? intervalMs : undefined);
 
 export const firstAuditPlan = (settings: AuditSettings, predecessor: Predecessor): AuditPlan =>
-  settings.afterTakeOver ? { owed: AUDITS_AFTER[predecessor], delayMs: 0 } : { owed: 0, delayMs: periodic(settings) };
+  settings.afterTakeOver && AUDITS_AFTER[predecessor] > 0
+    ? { owed: AUDITS_AFTER[predecessor], delayMs: 0 }
+    : { owed: 0, delayMs: periodic(settings) };
 
 export function nextAuditPlan(plan: AuditPlan, outcome: AuditOutcome, settings: AuditSettings): AuditPlan {
   if (outcome === "refused") return { owed: plan.owed, delayMs: periodic(settings) };

@@ -62,6 +62,7 @@ export class AuditJob implements BulkJob<AuditOrder> {
   readonly #parts: AuditParts;
   #schedule: Schedule = OFF;
   #plan: AuditPlan = { owed: 0, delayMs: undefined };
+  #hasTakenOver = false;
   /**
    * Fusion asked for a later snapshot of this session, or it led after it had followed: then nothing is known of those
    * before.
@@ -87,8 +88,25 @@ export class AuditJob implements BulkJob<AuditOrder> {
   begin(): void {
     this.cancel();
     if (this.#parts.source.getAuditIterator === undefined) return;
-    this.#follow(firstAuditPlan(this.#parts.settings, this.#predecessor));
+    const { settings } = this.#parts;
+    this.#follow(firstAuditPlan(settings, this.#predecessor));
     this.#predecessor = "unknown";
+    if (settings.afterTakeOver && this.#plan.owed === 0) this.#takeOver();
+  }
+
+  /** Every audit that the take-over asked for is complete, those after a later snapshot as well. */
+  get hasTakenOver(): boolean {
+    return this.#hasTakenOver && this.#plan.owed === 0;
+  }
+
+  /** The receiver does not hold what an earlier run left: a snapshot begins. */
+  distrust(): void {
+    if (this.#predecessor === "own run that is resumed") this.#predecessor = "unknown";
+  }
+
+  #takeOver(): void {
+    this.#hasTakenOver = true;
+    this.#parts.emit({ kind: "took over" });
   }
 
   /** Nothing more is sent, and no further audit begins by itself. */
@@ -151,7 +169,7 @@ export class AuditJob implements BulkJob<AuditOrder> {
     this.#coveredUntil = order.begunAt;
     const wasOwed = this.#plan.owed;
     this.#follow(nextAuditPlan(this.#plan, "complete", this.#parts.settings));
-    if (wasOwed > 0 && this.#plan.owed === 0) this.#parts.emit({ kind: "took over" });
+    if (wasOwed > 0 && this.#plan.owed === 0) this.#takeOver();
   }
 
   cutShort(): void {

@@ -70,6 +70,11 @@ export class Tombstones implements TombstonesInBulk {
     return true;
   }
 
+  /** Another run may have left tombstones that this one never heard of. */
+  get mayHoldOthers(): boolean {
+    return this.#othersUntil !== Number.NEGATIVE_INFINITY;
+  }
+
   /** Keys remembered one by one. */
   get size(): number {
     return this.#deleted.size;

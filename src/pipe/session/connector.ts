@@ -43,7 +43,7 @@ export interface ConnectFailure {
 
 export interface ConnectorParts {
   readonly sender: SenderDriver;
-  readonly request: SessionRequest;
+  readonly request: () => SessionRequest;
   readonly store: PipeStore;
   readonly ambience: Ambience;
   readonly backoff: BackoffSettings;
@@ -132,7 +132,7 @@ export class Connector {
       cancelTimer = ambience.setTimer(LATE_CREATE_MS, () => bound.abort());
     };
     signal.addEventListener("abort", end);
-    const created = sender.createSession(request, { signal: bound.signal });
+    const created = sender.createSession(request(), { signal: bound.signal });
     try {
       return await unlessAborted(bound.signal, created);
     } catch (error) {

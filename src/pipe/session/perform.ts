@@ -20,6 +20,7 @@ const PERFORMERS: Performers = {
   "begin snapshot of a leader": ({ wasPromoted }, { makings, parts }) => {
     makings.pipe.logger.info({ full: true }, "a snapshot begins");
     if (wasPromoted) noteOthers(makings);
+    parts.bulk.audit.distrust();
     parts.bulk.snapshot.begin(takenOver(makings, makings.before.mayFollowOthers || wasPromoted));
   },
   "begin end of snapshot": (_, { makings, parts }) => {

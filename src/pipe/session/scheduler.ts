@@ -18,6 +18,7 @@ import type { Delivery } from "../send/delivery.ts";
 import type { LiveChanges } from "../send/live.ts";
 import type { WorkItem } from "../send/work-item.ts";
 import type { Emit } from "./session-events.ts";
+import type { Resumption } from "./session-parts.ts";
 import { roleOf, type SessionState } from "./session-state.ts";
 
 const LIVE_IN_A_ROW = 4;
@@ -34,6 +35,7 @@ export interface SchedulerParts {
   readonly news: Signal;
   readonly delivery: Delivery;
   readonly history: Completeness;
+  readonly resumption: Resumption;
   readonly plan: { readonly state: SessionState };
   readonly emit: Emit;
   readonly ambience: Ambience;
@@ -43,6 +45,7 @@ export interface SchedulerParts {
 export class Scheduler {
   readonly #parts: SchedulerParts;
   #hasPolled = false;
+  #hasDrained = false;
   #liveInARow = 0;
 
   constructor(parts: SchedulerParts) {
@@ -54,6 +57,11 @@ export class Scheduler {
     return this.#hasPolled;
   }
 
+  /** `run` ended because nothing was queued any more. */
+  get hasDrained(): boolean {
+    return this.#hasDrained;
+  }
+
   /**
    * Resolves when the session drains and nothing is queued any more; rejects with FUSTOR_SESSION_LOST or
    * FUSTOR_ABORTED. Nothing is in flight afterwards. While it drains the first failure ends it, too. What comes
@@ -63,6 +71,7 @@ export class Scheduler {
     try {
       await this.#start(signal);
       for (let goesOn = true; goesOn; ) goesOn = await this.#turn(signal);
+      this.#hasDrained = true;
     } catch (error) {
       // While draining any other trouble is an ordinary end.
       if (!this.#isDraining || isFustorError(error, "FUSTOR_SESSION_LOST")) throw error;
@@ -76,11 +85,12 @@ export class Scheduler {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { bus, history, emit } = this.#parts;
+    const { bus, history, resumption, emit } = this.#parts;
     const position = await this.#committedIndex(signal);
     const { positionLost } = bus.start(position ?? -1);
-    history.started(positionLost);
-    emit({ kind: "position known", holdsHistory: history.isHeldAt(position) });
+    const isHeld = resumption === "held" && !positionLost;
+    history.started(positionLost || resumption === "refused");
+    emit({ kind: "position known", holdsHistory: isHeld || history.isHeldAt(position) });
     emit({ kind: "stream started" });
   }
 

@@ -27,6 +27,12 @@ import { Sentinel } from "./sentinel.ts";
 import type { Emit } from "./session-events.ts";
 import type { SessionState } from "./session-state.ts";
 
+/**
+ * Whether the receiver holds what the source goes on from. `none`: the source begins anew, or says itself whether it
+ * can start at the receiver's position.
+ */
+export type Resumption = "none" | "held" | "refused";
+
 /** What a session is made of; all but `open` outlives it. */
 export interface SessionMakings {
   readonly open: OpenSession;
@@ -41,6 +47,7 @@ export interface SessionMakings {
   /** For sessions; a snapshot that waits for its source uses it too. */
   readonly connectBackoff: BackoffSettings;
   readonly before: Predecessors;
+  readonly resumption: Resumption;
 }
 
 export interface SessionParts {
@@ -79,7 +86,11 @@ export function makeSession(makings: SessionMakings, plan: { readonly state: Ses
   const bulk = makeBulk(makings, { pace, gate, news, emit });
   const live = new LiveChanges({ bus, limits, context: makings.context, revives: hasTombstones(makings), emit });
   const shared = { sender, sessionId, ambience, logger, plan };
-  const scheduler = new Scheduler({ ...shared, bus, live, bulk, news, delivery, history, emit });
+  const scheduler = new Scheduler({
+    ...shared,
+    ...{ bus, live, bulk, news, delivery, history, emit },
+    resumption: makings.resumption,
+  });
   const heartbeat = new Heartbeat({ sender, session: open.session, freshness, ambience, stream: scheduler, emit });
   const sentinel = new Sentinel({
     ...shared,
@@ -105,7 +116,8 @@ function makeBulk(
   const { source, ambience, logger, store, bus } = pipe;
   const { pace, news, emit, gate } = parts;
   const revives = hasTombstones(makings);
-  const predecessor = predecessorOf(open, before, ambience.wallClock());
+  const resumed = makings.resumption === "held";
+  const predecessor = resumed ? "own run that is resumed" : predecessorOf(open, before, ambience.wallClock());
   return new BulkJobs(
     { source, limits, pace, context, superseded, revives, ambience, backoff, logger, news, bus, emit },
     gate,

@@ -45,6 +45,16 @@ export class SessionRun {
     return this.#parts.bulk;
   }
 
+  /** It ended with nothing queued, and its snapshot had ended. */
+  get hasDelivered(): boolean {
+    return this.#parts.scheduler.hasDrained && this.#parts.bulk.snapshot.state === "complete";
+  }
+
+  /** It led, and had sent every audit that its take-over asked for. */
+  get hasTakenOver(): boolean {
+    return this.#parts.bulk.audit.hasTakenOver;
+  }
+
   /** Rows in bulk wait for live changes at the moment. */
   get isBulkPaused(): boolean {
     return this.#parts.gate.isPaused;

@@ -61,6 +61,7 @@ export function readSession(members: Members, source: string, requestedSeconds: 
   return omitUndefined({
     sessionId,
     role: roleOf(members.role) ?? "follower",
+    resumed: members.resumed === true ? true : undefined,
     sessionTimeoutMs,
     leastHeartbeatMs: sessionTimeoutMs < LEAST_TIMEOUT_MS ? LEAST_TIMEOUT_MS : undefined,
     auditIntervalMs,

@@ -71,6 +71,7 @@ export class FusionSender implements SenderDriver {
       client_info: { source_uri: request.sourceUri },
       // A member without value is left out: Fusion would refuse null here.
       session_timeout_seconds: requestedSeconds,
+      resumes: request.resumes,
     });
     const answer = await this.#requests.succeed({
       route: "create",

@@ -29,6 +29,7 @@ import { Availability, availabilityOf, unavailable } from "./availability.ts";
 import { Canary } from "./canary.ts";
 import { countedRows } from "./counted-rows.ts";
 import { coverageNotes } from "./coverage-notes.ts";
+import { FsIndex } from "./fs-index.ts";
 import type { FsSourceOptions } from "./fs-options.ts";
 import { HangLog } from "./hang-log.ts";
 import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
@@ -42,6 +43,7 @@ import { filterOf, watchOptions } from "./watch-options.ts";
 /** Between two attempts of an engine to begin. */
 const RESTART_MS = 5_000;
 const STOP_PATIENCE_MS = 2000;
+const HAND_OVER_MS = 500;
 const ROW_FIELDS = ["path", "file_name", "size", "modified_time", "created_time", "is_directory"] as const;
 
 export class FsSource implements SourceDriver {
@@ -59,6 +61,10 @@ export class FsSource implements SourceDriver {
   readonly #hangs: HangLog;
   readonly #availability: Availability;
   readonly #sweeper: Sweeper;
+  readonly #index: FsIndex;
+  /** Raised when the stream has handed over everything that there was. */
+  readonly #handedOver = new Signal();
+  #hasStreamed = false;
   #hints: ParcelFollower | undefined;
   #canary: Canary | undefined;
 
@@ -75,6 +81,9 @@ export class FsSource implements SourceDriver {
     const settings = watchOptions(options, context.store?.recall());
     this.#watch = addon.createWatch(root, settings, () => this.#onReadable());
     this.#sweeper = new Sweeper(root, this.#watch, options.sweep, context.logger);
+    const keeps = options.startupMode !== "message-only" && options.engine !== "parcel";
+    const path = keeps ? context.indexPath : undefined;
+    this.#index = new FsIndex({ watch: this.#watch, path, logger: context.logger });
   }
 
   async open(_options?: CallOptions): Promise<void> {
@@ -84,6 +93,7 @@ export class FsSource implements SourceDriver {
       await loadParcel();
       this.#hints = this.#followParcel(root, excludePaths);
     }
+    await this.#index.load();
     this.#begin();
     this.#sweeper.begin();
     if (canaryMs > 0) this.#canary = new Canary(root, canaryMs, this.#watch, this.#context.logger);
@@ -103,8 +113,26 @@ export class FsSource implements SourceDriver {
 
   getMessageIterator(_startPosition: number, { signal }: CallOptions): MessageStream {
     const ended = this.#ended(signal);
-    // A watch knows nothing of the time before it: history always needs a look at the tree.
-    return { batches: liveBatches(this.#watch, this.#readable, ended), positionLost: true };
+    const batches = liveBatches(this.#watch, this.#readable, ended, () => this.#handedOver.raise());
+    // Without an index a watch knows nothing of the time before it, and changes that a broken stream had are lost.
+    const positionLost = this.#hasStreamed || this.#index.resumedFrom === undefined;
+    this.#hasStreamed = true;
+    return { batches, positionLost };
+  }
+
+  get resumedFrom(): string | undefined {
+    return this.#index.resumedFrom;
+  }
+
+  freeze(): Promise<string | undefined> {
+    return this.#index.rest(async () => {
+      if (!this.#hasStreamed) return false;
+      const over = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(HAND_OVER_MS)]);
+      const handedOver = this.#handedOver.wait(over);
+      this.#readable.raise();
+      await handedOver;
+      return !over.aborted;
+    });
   }
 
   getSnapshotIterator({ signal, ...rows }: SnapshotOptions): BulkRows {
@@ -234,6 +262,7 @@ export class FsSource implements SourceDriver {
     // Both may wait for a file system that does not answer; a stop does not.
     const stopped = Promise.all([this.#canary?.stop(), this.#hints?.stop(), this.#sweeper.close()]);
     await Promise.race([stopped, pause(STOP_PATIENCE_MS, undefined, { ref: false })]);
+    await this.#index.save();
     await this.#watch.close();
   }
 

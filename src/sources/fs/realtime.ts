@@ -12,10 +12,12 @@ export async function* liveBatches(
   watch: NativeWatch,
   readable: Signal,
   signal: AbortSignal,
+  onIdle: () => void,
 ): AsyncGenerator<ChangeBatch> {
   while (!signal.aborted) {
     const batch = watch.drain(BATCH_CHANGES);
     if (batch === null) {
+      onIdle();
       await readable.wait(signal);
     } else {
       const changes = JSON.parse(batch.json.toString("utf8")) as Change[];

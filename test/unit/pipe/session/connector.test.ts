@@ -42,7 +42,7 @@ async function askTogether(count: number, random: () => number, passMs: number):
     const failures: ConnectFailure[] = [];
     const keeper = new Connector({
       sender,
-      request: { taskId: "a:p", sourceType: "fs", sourceUri: "/" },
+      request: () => ({ taskId: "a:p", sourceType: "fs", sourceUri: "/" }),
       store: new FakeStore(),
       ambience: clock,
       backoff: BACKOFF,
