@@ -47,7 +47,7 @@ export class BusCursor implements BusSubscription {
   }
 
   start(startPosition: number): { readonly positionLost: boolean } {
-    return this.#bus.openFeed(startPosition, this.#holdsAll);
+    return this.#bus.openFeed(startPosition);
   }
 
   take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined {
@@ -97,6 +97,10 @@ export class BusCursor implements BusSubscription {
     if (this.#again.length > 0 || this.#loss !== undefined || this.#hasDirtyToTell) return false;
     if (this.#place.kind === "coalesced") return this.#place.backlog.size === 0;
     return this.position >= this.#bus.endPosition;
+  }
+
+  get isWhole(): boolean {
+    return this.#holdsAll && this.#bus.isWholeFromStart;
   }
 
   get committedIndex(): number {

@@ -178,12 +178,14 @@ export class EventBus {
     return this.#lastIndex;
   }
 
-  /** `holdsAll`: the cursor gets everything that was ever published. */
-  openFeed(startPosition: number, holdsAll: boolean): { readonly positionLost: boolean } {
+  /** The source could start its stream where it was first asked to. */
+  get isWholeFromStart(): boolean {
+    return this.#isWholeFromStart;
+  }
+
+  openFeed(startPosition: number): { readonly positionLost: boolean } {
     // A stream that runs already cannot go back for a pipe that joins.
-    if (this.#feed.state !== "idle") {
-      return { positionLost: startPosition < this.#lastIndex && !(holdsAll && this.#isWholeFromStart) };
-    }
+    if (this.#feed.state !== "idle") return { positionLost: startPosition < this.#lastIndex };
     const opened = this.#openFeed(startPosition);
     this.#isWholeFromStart = !opened.positionLost;
     return opened;

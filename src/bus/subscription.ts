@@ -54,6 +54,8 @@ export interface BusSubscription {
   rewind(): void;
   /** Changes not yet committed. */
   readonly backlog: number;
+  /** The source could start its stream where it was first asked to, and this cursor gets all of it. */
+  readonly isWhole: boolean;
   /** `take` would return nothing. */
   readonly isEmpty: boolean;
   /** Index of the last committed change; before the first commit an index below that of every later change. */

@@ -88,8 +88,8 @@ export class Scheduler {
     const { bus, history, resumption, emit } = this.#parts;
     const position = await this.#committedIndex(signal);
     const { positionLost } = bus.start(position ?? -1);
-    const isHeld = resumption === "held" && !positionLost;
-    history.started(positionLost || resumption === "refused");
+    const isHeld = resumption === "held" && bus.isWhole;
+    history.started(resumption === "none" ? positionLost : !isHeld);
     emit({ kind: "position known", holdsHistory: isHeld || history.isHeldAt(position) });
     emit({ kind: "stream started" });
   }
