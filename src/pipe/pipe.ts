@@ -202,10 +202,18 @@ export class Pipe {
 
   /** Undefined unless the receiver holds all that the source has reported, and nothing of others. */
   #leftBy(session: SessionRun, { session: { sessionId } }: OpenSession): LeftState | undefined {
-    const isWhole = session.hasDelivered && session.hasTakenOver && this.#history.isComplete && this.#dirty.size === 0;
-    const isOurs = !this.#context.tombstones.mayHoldOthers;
-    if (this.#generation === undefined || !isWhole || !isOurs) return undefined;
-    return { session: sessionId, generation: this.#generation };
+    if (this.#generation === undefined) return undefined;
+    const doubt = this.#doubtAfter(session);
+    if (doubt === undefined) return { session: sessionId, generation: this.#generation };
+    this.#parts.logger.info({}, `the next start sends everything: ${doubt}`);
+    return undefined;
+  }
+
+  #doubtAfter(session: SessionRun): string | undefined {
+    if (!session.hasDelivered || !this.#history.isComplete || this.#dirty.size > 0)
+      return "the receiver did not accept everything before the stop";
+    if (!session.hasTakenOver) return "this agent did not lead, or an audit after its take-over was still to come";
+    return this.#context.tombstones.mayHoldOthers ? "another agent may have sent deletes" : undefined;
   }
 
   /** The pause before the next session. One that may still be open is closed by the next connect or stop. */
