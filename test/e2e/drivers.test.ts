@@ -8,6 +8,7 @@ import { startEmbeddedFusion } from "../../src/fusion/embedded-fusion.ts";
 import { demoFusionConfig } from "../../src/fusion/fusion-config.ts";
 import { silentLogger } from "../../src/sdk/index.ts";
 import { sourceCode, writePackage } from "../support/driver-package.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { agentHome, cli, eventually, folder, run } from "./cli-process.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -18,11 +19,14 @@ async function npm(cwd: string, ...args: readonly string[]): Promise<string> {
   const own = Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|NODE_ENV$)/i.test(name));
   const rules = ["--offline", "--no-audit", "--no-fund", "--loglevel=error"];
   const env = { ...Object.fromEntries(own), NO_COLOR: "1" };
-  const { stdout } = await exec("npm", [...args, ...rules], { cwd, env, timeout: 110_000, maxBuffer: 16 << 20 }).catch(
-    (error: { readonly stdout?: string; readonly stderr?: string }) => {
-      throw new Error(`npm ${args.join(" ")} failed:\n${error.stdout ?? ""}\n${error.stderr ?? String(error)}`);
-    },
-  );
+  const { stdout } = await exec("npm", [...args, ...rules], {
+    cwd,
+    env,
+    timeout: 110_000 * PATIENCE,
+    maxBuffer: 16 << 20,
+  }).catch((error: { readonly stdout?: string; readonly stderr?: string }) => {
+    throw new Error(`npm ${args.join(" ")} failed:\n${error.stdout ?? ""}\n${error.stderr ?? String(error)}`);
+  });
   return stdout;
 }
 

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { canMount } from "../support/own-mounts.ts";
+import { PATIENCE } from "../support/patience.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -15,7 +16,7 @@ async function passesThere(file: string): Promise<void> {
   const { code, printed } = await new Promise<{ code: number; printed: string }>((resolve) => {
     const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" };
     const args = [...NAMESPACES, "sh", "-c", SCRIPT, process.execPath, file];
-    execFile("unshare", args, { cwd: ROOT, timeout: 110_000, env }, (error, stdout, stderr) => {
+    execFile("unshare", args, { cwd: ROOT, timeout: 110_000 * PATIENCE, env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), printed: `${stdout}${stderr}` });
     });
   });

@@ -9,6 +9,7 @@ import { killChildren, startChild } from "../support/child-process.ts";
 import { cliPath } from "../support/cli-path.ts";
 import { createEmbeddedFusion } from "../support/embedded-fusion.ts";
 import type { FusionProcess } from "../support/fusion-process.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { createTempFolder, growTree, removeTempFolders } from "../support/temp-tree.ts";
 import { waitUntilEqual } from "../support/tree-compare.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -41,7 +42,7 @@ function fustorAgent(...args: string[]): Promise<Ran> {
   const env: NodeJS.ProcessEnv = { ...process.env, FUSTOR_HOME: home };
   delete env.FUSTOR_CONSOLE_PORT;
   return new Promise((resolve) => {
-    execFile(process.execPath, [cliPath(), ...args], { env, timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [cliPath(), ...args], { env, timeout: 60_000 * PATIENCE }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, printed: stdout + stderr });
     });

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
+import { PATIENCE } from "../../support/patience.ts";
 import { createTempFolder, removeTempFolders } from "../../support/temp-tree.ts";
 
 const run = promisify(execFile);
@@ -11,7 +12,10 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** Runs a suite; the answer is what it wrote. */
 async function bench(...args: string[]): Promise<{ readonly result: Record<string, unknown>; readonly page: string }> {
-  const { stdout } = await run(process.execPath, ["bench/run.mjs", ...args], { cwd: ROOT, timeout: 110_000 });
+  const { stdout } = await run(process.execPath, ["bench/run.mjs", ...args], {
+    cwd: ROOT,
+    timeout: 110_000 * PATIENCE,
+  });
   const [json, page] = stdout.trim().split("\n").slice(-2);
   return {
     result: JSON.parse(readFileSync(json ?? "", "utf8")) as Record<string, unknown>,
@@ -21,7 +25,7 @@ async function bench(...args: string[]): Promise<{ readonly result: Record<strin
 
 afterEach(removeTempFolders);
 
-describe("the benchmarks that read a tree", { timeout: 120_000 }, () => {
+describe("the benchmarks that read a tree", () => {
   test("the scan suite counts the same entries through Node, with find and without Node, and removes its tree", async () => {
     const dir = createTempFolder("bench-dir");
     const small = ["--files", "300", "--runs", "1", "--dir", dir];
