@@ -131,6 +131,30 @@ TEST("tasks that stop in the middle of a file come to the digest of the whole") 
   CHECK(result->findings[0].digest == whole.findings[0].digest);
 }
 
+TEST("a directory that goes away in the middle of a file leaves the next one's files right") {
+  TempTree tree;
+  std::filesystem::create_directory(tree.at("sub"));
+  write_file(tree, "sub/big", std::string(3'000'000, 'x'));
+  write_file(tree, "file", "content");
+  const Asked sub(tree.at("sub"), {"big"});
+  Asked asked(tree.path(), {"file"});
+  SweepPiece first = sub.share.pieces[0];
+  first.path = "sub";
+  asked.share.pieces.insert(asked.share.pieces.begin(), first);
+  asked.share.rules.task_ms = 0;
+  auto result = asked.run();
+  while (!result.open) result = asked.run(result);
+  std::filesystem::remove_all(tree.at("sub"));
+  asked.share.rules.task_ms = 10'000;
+  result = asked.run(result);
+  bool is_hashed = false;
+  for (const SweepFinding& finding : result.findings) {
+    is_hashed |= finding.piece == 1 && finding.entry == 0 && finding.verdict == SweepVerdict::hashed;
+  }
+  CHECK(is_hashed);
+  CHECK(!result.open);
+}
+
 TEST("a file that changes between two tasks has no digest") {
   TempTree tree;
   write_file(tree, "file", std::string(3'000'000, 'x'));

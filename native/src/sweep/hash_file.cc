@@ -98,10 +98,12 @@ class FileReader {
     const auto at = static_cast<off_t>(offset);
     const ssize_t cached = ::preadv2(fd_, &part, 1, at, RWF_NOWAIT);
     if (cached > 0) return cached;  // the rest of the chunk is asked for in the next step
+    // Elsewhere nobody knows what was cached before: then other programs keep their pages.
+    const bool was_not_cached = cached < 0 && errno == EAGAIN;
     ssize_t got;
     do got = ::pread(fd_, buffer(), wanted, at);
     while (got < 0 && errno == EINTR);
-    if (got > 0) drop(offset, static_cast<uint64_t>(got));
+    if (got > 0 && was_not_cached) drop(offset, static_cast<uint64_t>(got));
     return got;
   }
 

@@ -40,6 +40,7 @@ class Task {
       if (must_stop_) break;
       result_.next_piece++;
       result_.next_entry = 0;
+      result_.open.reset();  // a directory that went away took a half-read file along
     }
     return std::move(result_);
   }
