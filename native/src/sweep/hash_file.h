@@ -3,8 +3,8 @@
 //   - Only regular files are opened, without following a link, without O_NONBLOCK's waits and, where the kernel allows
 //     it (the file's owner, or CAP_FOWNER), without a new access time.
 //   - Files whose contents are not on the disk (a size, and no blocks) are not read: an HSM would recall them.
-//   - What was not in the page cache before is dropped from it afterwards. RWF_NOWAIT says what was there; where it does not, nothing is dropped. Read-ahead is
-//     off (FADV_RANDOM): what it brings could not be told from what was there before.
+//   - What was not in the page cache before is dropped from it afterwards. RWF_NOWAIT says what was there; where it does
+//     not, nothing is dropped. Read-ahead is off (FADV_RANDOM): what it brings could not be told from what was there.
 //   - Holes are not read; they count as the zeros that a program would see.
 //   - The file is statted before and after. What changed meanwhile has no digest.
 #pragma once
