@@ -45,7 +45,11 @@ void SnapshotStream::copy_piece(const Locked& lock, Slice& slice) {
     piece.listed_at = own.mtime;
   }
   const size_t begin = slice.entries.size();
-  const bool whole = copy_entries(lock, slice, table.at(id));
+  const bool whole = table.at(id).each_from(slot_, kSliceRows, [&](const Entry& entry, std::string_view name) {
+    copy_entry(lock, slice, entry, name);
+    slice.looks++;
+    return slice.entries.size() < kSliceRows && slice.looks < kSliceLooks;
+  });
   slice.looks++;
   piece.end = slice.entries.size();
   if (piece.own.wanted || piece.end > begin) {
@@ -55,21 +59,6 @@ void SnapshotStream::copy_piece(const Locked& lock, Slice& slice) {
   if (!whole) return;
   stop_reading(lock);
   visit_children(lock, id);
-}
-
-/** From `slot_` on; false when the slice is full before the end. A packed directory of some rows is copied at once. */
-bool SnapshotStream::copy_entries(const Locked& lock, Slice& slice, Directory& directory) {
-  if (slot_ == 0 && !directory.is_open() && directory.live_entries() <= kSliceRows) {
-    directory.each([&](const Entry& entry, std::string_view name) { copy_entry(lock, slice, entry, name); });
-    slice.looks += directory.live_entries();
-    return true;
-  }
-  const std::vector<Entry>& slots = directory.slots();
-  for (; slot_ < slots.size() && slice.entries.size() < kSliceRows && slice.looks < kSliceLooks; slot_++) {
-    if (!(slots[slot_].flags & kDead)) copy_entry(lock, slice, slots[slot_], directory.name_of(slots[slot_]));
-    slice.looks++;
-  }
-  return slot_ == slots.size();
 }
 
 void SnapshotStream::copy_entry(const Locked& lock, Slice& slice, const Entry& entry, std::string_view name) {

@@ -136,7 +136,6 @@ class SnapshotStream final : public BulkStream {
   void stop_reading(const Locked& lock);
   void copy_piece(const Locked& lock, Slice& slice);
   /** Copies one entry of the directory, if it gets a row. */
-  bool copy_entries(const Locked& lock, Slice& slice, Directory& directory);
   void copy_entry(const Locked& lock, Slice& slice, const Entry& entry, std::string_view name);
   /** Whether the row of an entry in this directory is strong. If so, everything below the entry is, too. */
   bool is_strong(const Locked& lock, DirId id, const Entry& entry);

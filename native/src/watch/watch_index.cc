@@ -6,7 +6,6 @@
 //
 // To an engine with an index its root looks as if it had been away until now: the same directory brings the
 // differences, another one waits to be confirmed (RootKeeper).
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,9 +13,9 @@
 #include <cstring>
 #include <utility>
 
-#include "base/unique_fd.h"
 #include "watch/index/index_reader.h"
 #include "watch/index/index_writer.h"
+#include "watch/index/sync_folder.h"
 #include "watch/monotonic.h"
 #include "watch/watch_engine.h"
 
@@ -41,8 +40,7 @@ std::string settings_of(const WatchConfig& config) {
 /** 0 or errno; also through a crash of the machine. */
 int remove_durably(const std::string& path) {
   if (::unlink(path.c_str()) != 0) return errno == ENOENT ? 0 : errno;
-  const UniqueFd folder(::open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder && ::fsync(folder.get()) == 0 ? 0 : errno;
+  return sync_folder_of(path);
 }
 }  // namespace
 

@@ -10,8 +10,7 @@
 // ids, and names stand in it once. A chunk ends behind an entry or a directory's number, at about 64 KB.
 //
 // An entry: one byte (kind, EntryBit), name, inode as a difference to the one before, size, modification time (seconds
-// as a difference to the one before), change time as a difference to that. Numbers are varints (LEB128), those with a
-// sign in zigzag; texts and names are their length and their bytes, as they are. The little-endian u32 are the only
+// as a difference to the one before), change time as a difference to that. Numbers are varints (base/varint.h); texts and names are their length and their bytes, as they are. The little-endian u32 are the only
 // other numbers.
 //
 // The checksum of a chunk goes on from the number of the chunk and the checksum of the header, so that a chunk of
@@ -30,6 +29,7 @@
 #include <string_view>
 
 #include "base/file_stat.h"
+#include "base/varint.h"
 
 namespace fustor {
 
@@ -78,10 +78,7 @@ class IndexEncoder {
     inode_ = 0;
     second_ = 0;
   }
-  void number(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes.push_back(static_cast<char>(value | 0x80));
-    bytes.push_back(static_cast<char>(value));
-  }
+  void number(uint64_t value) { append_varint(value, bytes); }
   void text(std::string_view value) {
     number(value.size());
     bytes.append(value);
@@ -105,10 +102,7 @@ class IndexEncoder {
   }
 
  private:
-  void difference(uint64_t value, uint64_t before) {
-    const uint64_t step = value - before;
-    number((step << 1) ^ (step >> 63 ? ~uint64_t{0} : 0));
-  }
+  void difference(uint64_t value, uint64_t before) { number(zigzag(value - before)); }
 
   uint64_t inode_ = 0;
   uint64_t second_ = 0;
@@ -171,10 +165,7 @@ class IndexDecoder {
   }
 
  private:
-  uint64_t difference() {
-    const uint64_t step = number();
-    return (step >> 1) ^ (step & 1 ? ~uint64_t{0} : 0);
-  }
+  uint64_t difference() { return unzigzag(number()); }
   uint32_t nanoseconds() {
     const uint64_t value = number();
     if (value > 999'999'999) good_ = false;

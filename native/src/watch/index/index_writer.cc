@@ -4,34 +4,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "base/unique_fd.h"
 #include "watch/directory_bits.h"
 #include "watch/index/checksum.h"
+#include "watch/index/sync_folder.h"
 
 namespace fustor {
 
 namespace {
 constexpr size_t kWriteBytes = 1 << 20;
 
-std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
-}
-
 /** A file of our own at a name that nothing else may have; what an earlier attempt left there goes. */
 UniqueFd create(const std::string& path) {
   ::unlink(path.c_str());
   return UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-}
-
-bool sync_folder(const std::string& folder) {
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return fd && ::fsync(fd.get()) == 0;
 }
 }  // namespace
 
@@ -39,7 +30,7 @@ IndexOutcome IndexWriter::write(const std::string& path, const IndexHeader& head
   const std::string beside = path + ".new";
   UniqueFd fd = create(beside);
   const bool whole = fd && write_all(fd.get(), header) && ::fsync(fd.get()) == 0;
-  const bool stands = whole && ::rename(beside.c_str(), path.c_str()) == 0 && sync_folder(folder_of(path));
+  const bool stands = whole && ::rename(beside.c_str(), path.c_str()) == 0 && sync_folder_of(path) == 0;
   if (stands) return outcome_;
   if (outcome_.reason.empty()) refuse(std::string("it cannot be written: ") + std::strerror(errno));
   ::unlink(beside.c_str());

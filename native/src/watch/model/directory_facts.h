@@ -44,6 +44,13 @@ class DirectoryFacts {
   /** Calls `visit(entry, name)` for each live entry, and opens nothing. */
   template <class Visit>
   void each(Visit&& visit) const;
+  /**
+   * Calls `visit(entry, name)` for each live entry from `slot` on, until it returns false; true at the end. `slot` is
+   * then where to go on. A packed directory of at most `most_at_once` entries is gone through as a whole instead, and
+   * stays packed. Any other is opened.
+   */
+  template <class Visit>
+  bool each_from(size_t& slot, size_t most_at_once, Visit&& visit);
   uint32_t live_entries() const {
     return open_ ? static_cast<uint32_t>(open_->entries.size()) - open_->dead : packed_.count();
   }
@@ -109,6 +116,19 @@ void DirectoryFacts::each(Visit&& visit) const {
   for (const Entry& entry : open_->entries) {
     if (!(entry.flags & kDead)) visit(entry, name_of(entry));
   }
+}
+
+template <class Visit>
+bool DirectoryFacts::each_from(size_t& slot, size_t most_at_once, Visit&& visit) {
+  if (slot == 0 && open_ == nullptr && packed_.count() <= most_at_once) {
+    each(visit);
+    return true;
+  }
+  const std::vector<Entry>& entries = slots();
+  for (bool more = true; more && slot < entries.size(); slot++) {
+    if (!(entries[slot].flags & kDead)) more = visit(entries[slot], name_of(entries[slot]));
+  }
+  return slot >= entries.size();
 }
 
 }  // namespace fustor

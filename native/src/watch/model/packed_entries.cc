@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/varint.h"
+
 namespace fustor {
 
 namespace {
@@ -14,19 +16,14 @@ constexpr uint8_t kCtimeNanoseconds = 32;
 constexpr uint8_t kHasChild = 64;
 static_assert(static_cast<uint8_t>(EntryKind::char_device) <= kKindMask);
 
-// Differences wrap around, so that each one fits whatever the two values are.
-int64_t difference_of(uint64_t value, uint64_t before) { return static_cast<int64_t>(value - before); }
-
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
 
   void byte(uint8_t value) { out_.push_back(static_cast<char>(value)); }
-  void number(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) byte(static_cast<uint8_t>(value | 0x80));
-    byte(static_cast<uint8_t>(value));
-  }
-  void difference(int64_t value) { number((static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63)); }
+  void number(uint64_t value) { append_varint(value, out_); }
+  /** It wraps around, so that it fits whatever the two values are. */
+  void difference(uint64_t value, uint64_t before) { number(zigzag(value - before)); }
   void nanoseconds(uint32_t value) { out_.append(reinterpret_cast<const char*>(&value), sizeof(value)); }
   void text(std::string_view text) {
     number(text.size());
@@ -60,16 +57,16 @@ PackedEntries::PackedEntries(const std::vector<Entry>& entries, std::string_view
     out.byte(head);
     out.byte(entry.flags);
     out.text(names.substr(entry.name_offset, entry.name_length));
-    out.difference(difference_of(entry.ino, before.ino));
+    out.difference(entry.ino, before.ino);
     out.number(entry.size);
-    out.difference(difference_of(static_cast<uint64_t>(entry.mtime_sec), static_cast<uint64_t>(before.mtime_sec)));
+    out.difference(static_cast<uint64_t>(entry.mtime_sec), static_cast<uint64_t>(before.mtime_sec));
     if (head & kMtimeNanoseconds) out.nanoseconds(entry.mtime_nsec);
     if (!(head & kSameTimes)) {
-      out.difference(difference_of(static_cast<uint64_t>(entry.ctime_sec), static_cast<uint64_t>(entry.mtime_sec)));
+      out.difference(static_cast<uint64_t>(entry.ctime_sec), static_cast<uint64_t>(entry.mtime_sec));
       if (head & kCtimeNanoseconds) out.nanoseconds(entry.ctime_nsec);
     }
     if (head & kHasChild) {
-      out.difference(static_cast<int64_t>(entry.child) - static_cast<int64_t>(child_before));
+      out.difference(entry.child, child_before);
       child_before = entry.child;
     }
     before = entry;
@@ -91,10 +88,7 @@ uint64_t PackedEntries::Reader::number() {
   }
 }
 
-int64_t PackedEntries::Reader::difference() {
-  const uint64_t value = number();
-  return static_cast<int64_t>((value >> 1) ^ (~(value & 1) + 1));
-}
+uint64_t PackedEntries::Reader::difference() { return unzigzag(number()); }
 
 uint32_t PackedEntries::Reader::nanoseconds() {
   uint32_t value;
@@ -113,18 +107,19 @@ bool PackedEntries::Reader::next(Entry& entry, std::string_view& name) {
   name = {reinterpret_cast<const char*>(at_), length};
   at_ += length;
   entry.name_length = static_cast<uint16_t>(length);
-  entry.ino = ino_ += static_cast<uint64_t>(difference());
+  entry.ino = ino_ += difference();
   entry.size = number();
-  entry.mtime_sec = mtime_ = static_cast<int64_t>(static_cast<uint64_t>(mtime_) + static_cast<uint64_t>(difference()));
+  mtime_ += difference();
+  entry.mtime_sec = static_cast<int64_t>(mtime_);
   entry.mtime_nsec = head & kMtimeNanoseconds ? nanoseconds() : 0;
   entry.ctime_sec = entry.mtime_sec;
   entry.ctime_nsec = entry.mtime_nsec;
   if (!(head & kSameTimes)) {
-    entry.ctime_sec = static_cast<int64_t>(static_cast<uint64_t>(mtime_) + static_cast<uint64_t>(difference()));
+    entry.ctime_sec = static_cast<int64_t>(mtime_ + difference());
     entry.ctime_nsec = head & kCtimeNanoseconds ? nanoseconds() : 0;
   }
   entry.child = kNoDir;
-  if (head & kHasChild) entry.child = child_ = static_cast<DirId>(static_cast<int64_t>(child_) + difference());
+  if (head & kHasChild) entry.child = child_ += static_cast<DirId>(difference());
   return true;
 }
 

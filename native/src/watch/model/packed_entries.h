@@ -36,13 +36,13 @@ class PackedEntries {
 
    private:
     uint64_t number();
-    int64_t difference();
+    uint64_t difference();
     uint32_t nanoseconds();
 
     const uint8_t* at_;
     uint32_t left_;
     uint64_t ino_ = 0;
-    int64_t mtime_ = 0;
+    uint64_t mtime_ = 0;
     DirId child_ = 0;
   };
 

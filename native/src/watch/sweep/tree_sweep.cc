@@ -82,22 +82,14 @@ void TreeSweep::resume_in(Directory& directory) {
 }
 
 void TreeSweep::add_entries(Directory& directory, SweepPiece& piece, size_t room) {
-  const auto add = [&](const Entry& entry, std::string_view name) {
-    if (entry.child != kNoDir) return;  // a directory is looked at itself, later or earlier
-    piece.entries.push_back({SweepFacts::of(entry.to_stat()), keep(std::string(name))});
-  };
-  if (slot_ == 0 && !directory.is_open() && directory.live_entries() <= room) {
-    directory.each(add);
-    looks_ += piece.entries.size();
-    return;
-  }
-  const std::vector<Entry>& slots = directory.slots();
-  for (; slot_ < slots.size() && piece.entries.size() < room; slot_++) {
-    if (!(slots[slot_].flags & kDead)) add(slots[slot_], directory.name_of(slots[slot_]));
-  }
+  const bool whole = directory.each_from(slot_, room, [&](const Entry& entry, std::string_view name) {
+    // A directory is looked at itself, later or earlier.
+    if (entry.child == kNoDir) piece.entries.push_back({SweepFacts::of(entry.to_stat()), keep(std::string(name))});
+    return piece.entries.size() < room;
+  });
   looks_ += piece.entries.size();
-  if (slot_ >= slots.size()) slot_ = 0;
-  else before_slot_ = directory.name_of(slots[slot_ - 1]);
+  if (whole) slot_ = 0;
+  else before_slot_ = directory.name_of(directory.slots()[slot_ - 1]);
 }
 
 bool TreeSweep::is_racy(const Directory& directory, const Entry& own) {
