@@ -1,13 +1,10 @@
 /** What people read of a sweep. */
-import type { SweepFacts } from "../sdk/index.ts";
+import type { EndedSweep, SweepFacts, SweepProgress } from "../sdk/index.ts";
 import { formatBytes, formatCount, formatDuration } from "./table.ts";
-
-type Progress = NonNullable<SweepFacts["progress"]>;
-type Ended = NonNullable<SweepFacts["last"]>;
 
 const bytesText = (bytes: number): string => (bytes === 0 ? "" : `, ${formatBytes(bytes)} read`);
 
-export function progressText(state: SweepFacts["state"], progress: Progress): string {
+export function progressText(state: SweepFacts["state"], progress: SweepProgress): string {
   const { mode, looked, expected, readBytes, entriesPerSecond, etaMs } = progress;
   const left = etaMs === undefined || state === "paused" ? "" : `, ${formatDuration(etaMs)} left`;
   const pace = `${formatCount(entriesPerSecond)}/s`;
@@ -25,7 +22,7 @@ const WORDS: Readonly<Record<string, string>> = {
   offline: "offline",
 };
 
-export function endedText({ mode, outcome, looked, readBytes, skipped, elapsedMs, verdicts }: Ended): string {
+export function endedText({ mode, outcome, looked, readBytes, skipped, elapsedMs, verdicts }: EndedSweep): string {
   const counts = Object.entries(WORDS).flatMap(([name, word]) => {
     const count = verdicts[name] ?? 0;
     return count === 0 ? [] : [`${formatCount(count)} ${word}`];

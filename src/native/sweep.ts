@@ -1,6 +1,7 @@
 /** Sweeps: what crosses between C++ and JavaScript. See addon.ts. */
 
-export type SweepMode = "names" | "stat" | "hash";
+import type { SweepMode } from "../sdk/index.ts";
+
 export type DigestName = "xxh3" | "sha256" | "blake3";
 
 export interface SweepRules {

@@ -190,31 +190,43 @@ export type SweepCommand =
   | { readonly kind: "resume" }
   | { readonly kind: "cancel" };
 
+export interface SweepProgress {
+  readonly mode: SweepMode;
+  readonly looked: number;
+  /** As many entries as there were at the beginning. */
+  readonly expected: number;
+  readonly readBytes: number;
+  readonly entriesPerSecond: number;
+  readonly bytesPerSecond: number;
+  readonly etaMs?: number;
+}
+
+/** `cut short`: the source went away, or a worker failed. */
+export type SweepOutcome = "complete" | "cancelled" | "cut short";
+
+export interface EndedSweep {
+  readonly mode: SweepMode;
+  readonly outcome: SweepOutcome;
+  readonly looked: number;
+  readonly readBytes: number;
+  /** Entries that nobody could look at, because what they lie on did not answer. */
+  readonly skipped: number;
+  readonly elapsedMs: number;
+  /** Entries by what was found out about them. */
+  readonly verdicts: Readonly<Record<string, number>>;
+}
+
 /** What every source with sweeps says of them; it may add members. */
 export interface SweepFacts {
   readonly state: "idle" | "running" | "paused";
   /** Counts the sweeps that have begun. */
   readonly number: number;
-  readonly progress?: {
-    readonly mode: SweepMode;
-    readonly looked: number;
-    readonly expected: number;
-    readonly readBytes: number;
-    readonly entriesPerSecond: number;
-    readonly bytesPerSecond: number;
-    readonly etaMs?: number;
-  };
+  readonly progress?: SweepProgress;
   /** The last one that ended. */
-  readonly last?: {
-    readonly mode: SweepMode;
-    readonly outcome: "complete" | "cancelled" | "cut short";
-    readonly looked: number;
-    readonly readBytes: number;
-    readonly skipped: number;
-    readonly elapsedMs: number;
-    readonly verdicts: Readonly<Record<string, number>>;
-  };
+  readonly last?: EndedSweep;
+  /** Entries with other contents than before, although nothing else of them changed; counted since the start. */
   readonly corrupted: number;
+  /** The last ones of them. */
   readonly corruptedPaths: readonly string[];
 }
 

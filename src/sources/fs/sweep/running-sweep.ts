@@ -5,10 +5,11 @@
  * then nobody waits for it any longer than `HANG_MS`, and other shares of that file system are skipped until it answers.
  */
 import type { NativeShare, NativeSweep, NativeSweepReport } from "../../../native/sweep.ts";
+import type { SweepOutcome } from "../../../sdk/index.ts";
 import { aborted } from "../aborted.ts";
 import type { SweepPace } from "./sweep-pace.ts";
 import type { SweepPools } from "./sweep-pools.ts";
-import type { SweepOutcome, SweepTally } from "./sweep-tally.ts";
+import type { SweepTally } from "./sweep-tally.ts";
 
 export const HANG_MS = 5000;
 const STOP_MS = 500;
@@ -68,6 +69,7 @@ export class RunningSweep {
   /** Resolves soon after `cancel`. Rejects when a worker failed. */
   async run(): Promise<SweepOutcome> {
     const { sweep, tally, workers, isRootThere } = this.#parts;
+    await this.#parts.pools.load();
     await Promise.all(Array.from({ length: workers }, () => this.#work()));
     if (this.#cancelled.signal.aborted) return "cancelled";
     if (this.#rootGone || !isRootThere()) return "cut short";

@@ -1,6 +1,7 @@
 /** `audit:` of an fs source: docs/config.md says what each key costs. */
 import { z } from "zod";
-import type { DigestName, SweepMode } from "../../../native/sweep.ts";
+import type { DigestName } from "../../../native/sweep.ts";
+import type { SweepMode } from "../../../sdk/index.ts";
 import { flag, interval, wholeNumber } from "../../../sdk/values.ts";
 
 const MODES = ["names", "stat", "hash"] as const;

@@ -5,7 +5,7 @@
  * A worker runs the addon's `sweepTask` itself, without JavaScript in between. Its thread cannot be ended while a file
  * system holds it: such a one is left behind, and counted, because Node's own end would wait for it.
  */
-import { Piscina } from "piscina";
+import type { Piscina } from "piscina";
 import { threadHeld, threadReleased } from "../../../native/held-threads.ts";
 import { findAddon } from "../../../native/load.ts";
 import type { SweepTask } from "../../../native/sweep.ts";
@@ -15,9 +15,15 @@ const IDLE_MS = 1000;
 export class SweepPools {
   readonly #workers: number;
   readonly #pools = new Map<number, Piscina>();
+  #piscina: typeof Piscina | undefined;
 
   constructor(workers: number) {
     this.#workers = workers;
+  }
+
+  /** Before the first task: an agent that never sweeps does not load Piscina. */
+  async load(): Promise<void> {
+    this.#piscina = (await import("piscina")).Piscina;
   }
 
   /** Resolves with the task's result, when its file system has answered. */
@@ -47,7 +53,8 @@ export class SweepPools {
   #poolOf(device: number): Piscina {
     const known = this.#pools.get(device);
     if (known !== undefined) return known;
-    const pool = new Piscina({
+    if (this.#piscina === undefined) throw new Error("a task of a sweep before its pools were loaded");
+    const pool = new this.#piscina({
       filename: findAddon().file,
       name: "sweepTask",
       minThreads: 0,

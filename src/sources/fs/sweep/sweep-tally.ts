@@ -1,31 +1,10 @@
 /** What a sweep has done so far, in numbers. */
-import type { NativeSweepReport, SweepMode, SweepVerdicts } from "../../../native/sweep.ts";
+import type { NativeSweepReport, SweepVerdicts } from "../../../native/sweep.ts";
+import type { EndedSweep, SweepMode, SweepOutcome, SweepProgress } from "../../../sdk/index.ts";
 
-export type SweepOutcome = "complete" | "cancelled" | "cut short";
-
-/** Of a sweep that is over. */
-export interface EndedSweep {
-  readonly mode: SweepMode;
-  /** `cut short`: the root went away, or a worker failed. */
-  readonly outcome: SweepOutcome;
-  readonly looked: number;
-  readonly readBytes: number;
+/** With what was found out until now. */
+export interface TalliedProgress extends SweepProgress {
   readonly verdicts: SweepVerdicts;
-  /** Entries on file systems that did not answer. */
-  readonly skipped: number;
-  readonly elapsedMs: number;
-}
-
-export interface SweepProgress {
-  readonly mode: SweepMode;
-  readonly looked: number;
-  /** As many entries as there were at the beginning. */
-  readonly expected: number;
-  readonly readBytes: number;
-  readonly entriesPerSecond: number;
-  readonly bytesPerSecond: number;
-  readonly verdicts: SweepVerdicts;
-  readonly etaMs?: number;
 }
 
 const NOTHING: SweepVerdicts = {
@@ -84,7 +63,7 @@ export class SweepTally {
     return (this.#pausedAt ?? this.#now()) - this.#begunAt - this.#pausedMs;
   }
 
-  progress(): SweepProgress {
+  progress(): TalliedProgress {
     const seconds = Math.max(this.#workedMs, 1) / 1000;
     const rate = this.#looked / seconds;
     const left = this.#expected - this.#looked - this.#skipped;

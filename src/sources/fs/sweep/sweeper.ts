@@ -5,29 +5,29 @@
  * machine changed, a write through a second mount, and in the mode `hash` contents that changed under the same times.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { NativeSweepReport, SweepMode } from "../../../native/sweep.ts";
+import type { NativeSweepReport } from "../../../native/sweep.ts";
 import type { NativeWatch } from "../../../native/watch.ts";
-import { describeError, type Logger, omitUndefined, type SweepCommand } from "../../../sdk/index.ts";
+import {
+  describeError,
+  type EndedSweep,
+  type Logger,
+  omitUndefined,
+  type SweepCommand,
+  type SweepFacts,
+  type SweepMode,
+} from "../../../sdk/index.ts";
 import { RunningSweep } from "./running-sweep.ts";
 import type { SweepOptions } from "./sweep-options.ts";
 import { rotatingLimits, SweepPace } from "./sweep-pace.ts";
 import { SweepPools } from "./sweep-pools.ts";
-import { type EndedSweep, type SweepProgress, SweepTally } from "./sweep-tally.ts";
+import { SweepTally, type TalliedProgress } from "./sweep-tally.ts";
 
 const LOOK_MS = 60_000;
 const RETRY_MS = 1000;
 const EXAMPLES = 20;
 
-export interface SweepStatus {
-  readonly state: "idle" | "running" | "paused";
-  /** Counts the sweeps of this run that have begun. */
-  readonly number: number;
-  readonly progress?: SweepProgress;
-  readonly last?: EndedSweep;
-  /** Files with other contents under the same inode, size and times, in this run of the agent. */
-  readonly corrupted: number;
-  /** Wire paths of the last ones, 20 at most. */
-  readonly corruptedPaths: readonly string[];
+export interface SweepStatus extends SweepFacts {
+  readonly progress?: TalliedProgress;
   /** Wire paths of directories whose file system does not answer the sweep. */
   readonly unanswered: readonly string[];
 }
