@@ -1,5 +1,6 @@
 /** Which drivers a configuration names, before anything in it is checked: what is known of its keys depends on them. */
 import type { DriverName } from "../drivers/manifest.ts";
+import { driverKey } from "../drivers/registry.ts";
 import { ProblemLog, startOf } from "../yaml/problem.ts";
 import type { ConfigNode, MapNode } from "../yaml/tree.ts";
 import { readSection } from "./entries.ts";
@@ -28,7 +29,7 @@ export function driversNamed(trees: readonly ConfigNode[]): readonly DriverName[
   const named = new Map<string, DriverName>();
   for (const tree of trees) {
     for (const [section, kind] of tree.kind === "map" ? SECTIONS : []) {
-      for (const name of namesIn(tree as MapNode, section)) named.set(`${kind}:${name}`, { kind, name });
+      for (const name of namesIn(tree as MapNode, section)) named.set(driverKey(kind, name), { kind, name });
     }
   }
   return [...named.values()];

@@ -52,7 +52,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig
 /** Loads code of installed packages only for a driver that does not come with the agent. */
 async function driversFor(trees: readonly ConfigTree[], home: string, problems: Problems): Promise<DriverRegistry> {
   const named = driversNamed(trees.flatMap(({ tree }) => tree ?? []));
-  if (named.every(({ kind, name }) => knownDrivers.names(kind).includes(name))) return knownDrivers;
+  if (named.every((driver) => knownDrivers.has(driver))) return knownDrivers;
   const { withInstalled } = await import("../drivers/installed-drivers.ts");
   const { registry, remarks } = await withInstalled(named, { home, distrust: distrustOfPath });
   for (const { what, cure } of remarks) problems.warn({ origin: startOf(home), path: "drivers" }, what, cure);

@@ -9,7 +9,7 @@ import { type LoadedPackage, type LoadRules, loadPackage } from "./load-package.
 import type { DriverName } from "./manifest.ts";
 import type { ShapeDefect } from "./module-shape.ts";
 import type { DriverOrigin } from "./origin.ts";
-import { DriverRegistry, driverKey, knownDrivers } from "./registry.ts";
+import { answersTo, DriverRegistry, driverKey, knownDrivers } from "./registry.ts";
 import { linkSdk } from "./sdk-link.ts";
 
 export interface InstalledOptions extends Pick<LoadRules, "distrust"> {
@@ -23,9 +23,6 @@ export interface InstalledOptions extends Pick<LoadRules, "distrust"> {
 
 const holds = ({ kind, name }: DriverName, { drivers }: FoundPackage): boolean =>
   drivers.some((driver) => driver.kind === kind && driver.name === name);
-
-const has = (module: AnyDriverModule, { kind, name }: DriverName): boolean =>
-  module.kind === kind && (module.name === name || module.aliases.includes(name));
 
 /** Loads each package once, and keeps what came of it. */
 class Shelf {
@@ -74,7 +71,7 @@ async function findDriver(wanted: DriverName, shelf: Shelf, builtIn: DriverRegis
   const others = shelf.packages.filter((each) => each.mayHoldOthers && !sure.includes(each));
   for (const found of [...sure, ...others]) {
     const { modules, origins, troubles } = await shelf.load(found);
-    const at = modules.findIndex((module) => has(module, wanted));
+    const at = modules.findIndex((module) => answersTo(module, wanted));
     const module = modules[at];
     if (module === undefined) {
       if (sure.includes(found)) return { trouble: troubles[0] ?? missing(wanted, found) };
@@ -117,7 +114,7 @@ export async function withInstalled(
   options: InstalledOptions,
 ): Promise<InstalledDrivers> {
   const { builtIn = knownDrivers, home, agentFolder } = options;
-  const unknown = wanted.filter(({ kind, name }) => !builtIn.names(kind).includes(name));
+  const unknown = wanted.filter((driver) => !builtIn.has(driver));
   if (unknown.length === 0) return { registry: builtIn, remarks: [] };
   const packages = await findPackages(driverPlaces(home, agentFolder));
   const shelf = new Shelf(packages, options);
@@ -169,7 +166,7 @@ export async function listDrivers(options: InstalledOptions): Promise<readonly L
             : `the one in ${earlier.origin} is used`;
       listed.push({ kind, name, ...common, ...(trouble === undefined ? {} : { trouble }) });
     }
-    const absent = found.drivers.filter((wanted) => !modules.some((module) => has(module, wanted)));
+    const absent = found.drivers.filter((wanted) => !modules.some((module) => answersTo(module, wanted)));
     const why = troubles.length > 0 ? troubles.map(sentence).join("; ") : undefined;
     for (const wanted of absent)
       listed.push({ ...wanted, ...common, trouble: why ?? sentence(missing(wanted, found)) });

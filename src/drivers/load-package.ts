@@ -2,6 +2,7 @@
 import { dirname, join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AnyDriverModule, describeError, excerpt } from "../sdk/index.ts";
+import { settlesWithin } from "../sdk/settles-within.ts";
 import type { FoundPackage } from "./find-packages.ts";
 import { guardedModule } from "./guard/guarded-module.ts";
 import { exportedDrivers, moduleShape, type ShapeDefect } from "./module-shape.ts";
@@ -72,18 +73,12 @@ function importCure(error: unknown): string {
     : "ask the author of the driver, or install another version";
 }
 
-async function importBounded(entry: string): Promise<Readonly<Record<string, unknown>>> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = new Error(`it did not load within ${IMPORT_MS / 1000} s`);
-    timer = setTimeout(() => reject(error), IMPORT_MS);
-  });
-  try {
-    return await Promise.race([import(pathToFileURL(entry).href), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const importBounded = (entry: string): Promise<Readonly<Record<string, unknown>>> =>
+  settlesWithin(
+    import(pathToFileURL(entry).href),
+    IMPORT_MS,
+    () => new Error(`it did not load within ${IMPORT_MS / 1000} s`),
+  );
 
 function shapesOf(found: FoundPackage, namespace: Readonly<Record<string, unknown>>): LoadedPackage {
   const exported = exportedDrivers(namespace);

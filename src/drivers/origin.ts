@@ -11,5 +11,10 @@ export interface DriverOrigin {
   readonly installedIn: "home" | "agent";
 }
 
-export const originText = ({ kind, name, package: from, version }: DriverOrigin): string =>
+export const originText = ({
+  kind,
+  name,
+  package: from,
+  version,
+}: Pick<DriverOrigin, "kind" | "name" | "package" | "version">): string =>
   `the ${kind} driver ${name} (${from} ${version})`;

@@ -18,6 +18,10 @@ import type { DriverOrigin } from "./origin.ts";
 /** A module of some schema is a module of any: who calls it hands over what its own schema let through. */
 const BUILT_IN = [fsDriver, fusionDriver, echoDriver] as readonly AnyDriverModule[];
 
+/** By its name or an alias. */
+export const answersTo = (module: AnyDriverModule, { kind, name }: DriverName): boolean =>
+  module.kind === kind && (module.name === name || module.aliases.includes(name));
+
 export const driverKey = (kind: DriverKind, name: string): string => `${kind}:${name}`;
 
 /** What is known of installed packages beside the drivers that were loaded from them. */
@@ -76,10 +80,12 @@ export class DriverRegistry {
     });
   }
 
+  has(driver: DriverName): boolean {
+    return this.#find(driver.kind, driver.name) !== undefined;
+  }
+
   #find(kind: DriverKind, name: string): AnyDriverModule | undefined {
-    return this.#modules.find(
-      (module) => module.kind === kind && (module.name === name || module.aliases.includes(name)),
-    );
+    return this.#modules.find((module) => answersTo(module, { kind, name }));
   }
 }
 

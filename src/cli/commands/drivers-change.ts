@@ -1,6 +1,7 @@
 /** `drivers add` and `drivers remove`. */
 import { fetchStatus } from "../../agent/control/control-client.ts";
 import type { ListedDriver } from "../../drivers/installed-drivers.ts";
+import { originText } from "../../drivers/origin.ts";
 import { FustorError } from "../../sdk/index.ts";
 import { DriversProject } from "../drivers/drivers-project.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -23,7 +24,7 @@ export async function addDriver(what: string, terminal: Terminal): Promise<numbe
     return EXIT.failure;
   }
   for (const driver of listed) {
-    const who = `the ${driver.kind} driver ${driver.name} (${driver.package} ${driver.version})`;
+    const who = originText({ ...driver, package: driver.package ?? "" });
     if (driver.trouble === undefined) await terminal.line(`Added ${who}. For example:\n\n${exampleOf(driver)}\n`);
     else await terminal.complain(`fustor-agent: ${who} cannot be used: ${printable(driver.trouble)}`);
   }

@@ -1,6 +1,7 @@
 /** One rule of a contract and how it is tried. Free of any test runner: a check fails by throwing. */
 import { isDeepStrictEqual } from "node:util";
 import { describeError } from "../errors.ts";
+import { settlesWithin } from "../settles-within.ts";
 
 export interface ContractCheck {
   /** A sentence about the driver that can be false. */
@@ -26,17 +27,8 @@ export function demandEqual(actual: unknown, expected: unknown, what: string): v
 }
 
 /** Settles as the promise does, or fails when that takes too long. */
-export async function soon<T>(promise: Promise<T> | T, what: string, boundMs: number = SOON_MS): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ContractBroken(`${what} took longer than ${boundMs / 1000} s`)), boundMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+export const soon = <T>(promise: Promise<T> | T, what: string, boundMs: number = SOON_MS): Promise<T> =>
+  settlesWithin(promise, boundMs, () => new ContractBroken(`${what} took longer than ${boundMs / 1000} s`));
 
 /** Whether the call failed, and with what code; undefined when it did not. */
 export async function failureCode(call: () => unknown, what: string): Promise<string | undefined> {
