@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { cliPath } from "../support/cli-path.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { agentHome, cli, eventually, folder, freePort, run } from "./cli-process.ts";
 
 interface WireEvent {
@@ -168,7 +169,7 @@ describe("watch", () => {
     expect(await watch.ended).toMatchObject({ code: 0, stderr: "" });
     const piped = spawnSync("sh", ["-c", '"$0" "$1" watch "$2" | head -n 1', process.execPath, cliPath(), root], {
       encoding: "utf8",
-      timeout: 20_000,
+      timeout: 20_000 * PATIENCE,
     });
     expect(piped).toMatchObject({ status: 0, stdout: '{"ready":true}\n', stderr: "" });
   });
@@ -426,7 +427,7 @@ describe("the agent's life", () => {
     expect((await run(["status"], { home })).code).toBe(3);
   });
 
-  test("an agent that does not answer is killed by stop in the end", { timeout: 60_000 }, async () => {
+  test("an agent that does not answer is killed by stop in the end", { timeout: 60_000 * PATIENCE }, async () => {
     const { home } = await agentSetup();
     await run(["start", "-D"], { home });
     const { pid } = await statusOf(home);

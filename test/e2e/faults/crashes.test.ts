@@ -15,6 +15,7 @@ import {
 } from "../../support/crash-points.ts";
 import type { SeenRequest } from "../../support/fault-rules.ts";
 import { type FaultStage, type Placed, withFaults } from "../../support/fault-stage.ts";
+import { PATIENCE } from "../../support/patience.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { keepViewAlive } from "../../support/stranger.ts";
 import { growTree, seededRandom } from "../../support/temp-tree.ts";
@@ -64,7 +65,7 @@ async function crash(stage: FaultStage, placed: Placed, point: CrashPoint, rando
   }
   receiver.rule(crashRule(point, moment, nth, () => agent.kill()));
   if (point.during === "start") start(placed);
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 30_000 * PATIENCE;
   while (agent.alive() && performance.now() < deadline) await stage.shell(TRASH);
   receiver.calm();
   expect(agent.exit(), `${what}: the moment never came`).toEqual({ code: null, signal: "SIGKILL" });
@@ -121,7 +122,7 @@ function play({ points, agents, auditSeconds, keepsView, tombstoneSeconds }: Mat
   });
 }
 
-const timeout = CRASHES === undefined ? 180_000 + SECONDS * 1000 : 60_000 + CRASHES * 60_000;
+const timeout = PATIENCE * (CRASHES === undefined ? 180_000 + SECONDS * 1000 : 60_000 + CRASHES * 60_000);
 
 test(
   `an agent killed at any point and started again leaves the view equal to the disk (FUSTOR_TEST_SEED=${seed})`,

@@ -7,6 +7,7 @@ import { randomInt } from "node:crypto";
 import { test } from "vitest";
 import type { Fault, FaultRule } from "../../support/fault-rules.ts";
 import { type FaultStage, withFaults } from "../../support/fault-stage.ts";
+import { PATIENCE } from "../../support/patience.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { growTree, seededRandom } from "../../support/temp-tree.ts";
 import { lasting } from "../../support/wait-for.ts";
@@ -93,7 +94,7 @@ async function round(stage: FaultStage, random: Dice): Promise<string[]> {
 }
 
 test(`random operations with random faults leave the view equal to the disk (FUSTOR_TEST_SEED=${seed})`, {
-  timeout: seconds * 1000 + 120_000,
+  timeout: seconds * 1000 + 120_000 * PATIENCE,
 }, () => {
   const random = seededRandom(seed);
   const prepare = ({ root }: { readonly root: string }) => growTree(`${root}/grown`, { seed, files: 300 });

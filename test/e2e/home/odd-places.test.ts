@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { cliPath } from "../../support/cli-path.ts";
+import { PATIENCE } from "../../support/patience.ts";
 import { agentHome, eventually, folder, run } from "../cli-process.ts";
 import { echoHome, factsOf, furnish } from "./echo-home.ts";
 
@@ -16,7 +17,7 @@ function fromNowhere(args: readonly string[], env: Record<string, string>) {
   const { status, stdout, stderr } = spawnSync("sh", ["-c", ...words], {
     env: { PATH: process.env.PATH, FUSTOR_CONSOLE_PORT: "0", ...env },
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 60_000 * PATIENCE,
   });
   return { code: status, stdout, stderr };
 }

@@ -12,6 +12,7 @@ import {
   selectPipes,
   silentLogger,
 } from "../../../src/index.ts";
+import { PATIENCE } from "../../support/patience.ts";
 import { startUnrest } from "../../support/random-operations.ts";
 import { createTempFolder, removeTempFolders, seededRandom } from "../../support/temp-tree.ts";
 import { waitUntilEqual } from "../../support/tree-compare.ts";
@@ -117,7 +118,7 @@ const seeds = process.env.SEED === undefined ? [1, 2, 6, 12] : [Number(process.e
 
 for (const seed of seeds) {
   test(`reload after reload under constant changes, the view equals the tree and each pipe has one session (SEED=${seed})`, {
-    timeout: 120_000,
+    timeout: 120_000 * PATIENCE,
   }, async () => {
     const { root, fusion, view, configure, reload, start } = await stage();
     const random = seededRandom(seed);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { PATIENCE } from "../../support/patience.ts";
 import { elapse, PipeHarness, until } from "../../support/pipe-harness.ts";
 
 /** A small generator with a seed (mulberry32). */
@@ -109,7 +110,7 @@ describe("random changes, faults and lost sessions", () => {
     const accompanied = seed % 2 === 0;
     const circumstances = `${small ? `, with a queue of 20${tiny ? " that collapses" : ""}` : ""}${accompanied ? ", beside another session" : ""}`;
     it(`leave the view equal to the tree (SEED=${seed}${circumstances})`, {
-      timeout: 30_000,
+      timeout: 30_000 * PATIENCE,
     }, async () => {
       const random = dice(seed);
       const harness = new PipeHarness({

@@ -27,10 +27,11 @@ import type { WatchStatus } from "../../../src/native/watch.ts";
 import { type BulkRows, type Change, type FsRow, isFustorError } from "../../../src/sdk/index.ts";
 import type { FsSource } from "../../../src/sources/fs/fs-source.ts";
 import { fsSourceAt } from "../../support/fs-source-at.ts";
+import { PATIENCE } from "../../support/patience.ts";
 import { lasting, waitFor } from "../../support/wait-for.ts";
 import { EventJudge } from "./event-judge.ts";
 
-const CONVERGE_MS = 10_000;
+const CONVERGE_MS = 10_000 * PATIENCE;
 const isRoot = process.getuid?.() === 0;
 
 const ENGINES: Readonly<Record<string, Record<string, unknown>>> = {

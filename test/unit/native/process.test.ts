@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { killChildren, startChild } from "../../support/child-process.ts";
+import { PATIENCE } from "../../support/patience.ts";
 import { createTempFolder, growTree, removeTempFolders } from "../../support/temp-tree.ts";
 
 const ADDON = resolve(import.meta.dirname, "../../../build/Release/fustor_agent.node");
@@ -88,7 +89,7 @@ describe("the process", () => {
         const { writeFileSync } = await import("node:fs");
         const watch = addon.createWatch(root, { mode: "${mode}", pollMs: 10 }, () => undefined);
         watch.start();
-        const until = performance.now() + 15000;
+        const until = performance.now() + 15000 * ${PATIENCE};
         while (watch.rootState().root !== "available" && performance.now() < until) await new Promise(setImmediate);
         const snapshot = watch.openSnapshot(SMALL);
         snapshot.next();
@@ -191,7 +192,7 @@ describe("garbage collection", () => {
       const threads = () => readdirSync("/proc/self/task").length;
       const before = threads();
       for (let i = 0; i < 30; i++) await addon.createScan(root, { ...SMALL, chunkBytes: 4 << 20 }).next();
-      const until = performance.now() + 15000;
+      const until = performance.now() + 15000 * ${PATIENCE};
       while (threads() > before && performance.now() < until) {
         gc();
         await new Promise((resolve) => setTimeout(resolve, 10));
