@@ -5,7 +5,7 @@
 import type { AgentConfig } from "../config/model.ts";
 import { culpritOf } from "../drivers/culprit.ts";
 import type { DriverOrigin } from "../drivers/origin.ts";
-import type { Logger } from "../sdk/index.ts";
+import { FustorError, type Logger } from "../sdk/index.ts";
 
 export class DriverFaults {
   readonly #logger: Logger;
@@ -30,7 +30,9 @@ export class DriverFaults {
   #handle(error: unknown): void {
     const culprit = culpritOf(error, this.#loaded);
     if (culprit !== undefined) {
-      this.#logger.error({ err: error }, `${culprit} left an error to nobody: the agent goes on, the driver may not`);
+      // As a cause: a log shows its text and its stack, but none of its members, which may hold an address with a password.
+      const err = new FustorError("FUSTOR_DRIVER_DEFECT", `${culprit} left an error to nobody`, { cause: error });
+      this.#logger.error({ err }, `${culprit} left an error to nobody: the agent goes on, the driver may not`);
       return;
     }
     this.dispose();

@@ -6,16 +6,37 @@ import { dirname, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DriverOrigin, originText } from "./origin.ts";
 
-const LOCATION = /\(?((?:file:\/\/)?\/[^\s()]*?)(?::\d+){1,2}\)?$/;
+/** `at f (PLACE:1:2)`, `at async PLACE:1:2`: paths may hold spaces and brackets. */
+const FRAME = /^\s+at (?:.*? \((.+)\)|(?:async )?(.+))$/;
+
+/** Undefined for code of Node (`node:internal/url`) and code without a file. */
+function fileOf(place: string): string | undefined {
+  const path = place.replace(/(?::\d+){1,2}$/, "");
+  if (!path.startsWith("file://")) return path.startsWith("/") ? path : undefined;
+  try {
+    return fileURLToPath(path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The files of the frames of a stack, the innermost first; what Node itself did is left out. */
 function filesOf(stack: string): readonly string[] {
   return stack.split("\n").flatMap((line) => {
-    if (!/^\s+at /.test(line)) return [];
-    const [, place] = LOCATION.exec(line.trim()) ?? [];
-    if (place === undefined) return [];
-    return [place.startsWith("file://") ? fileURLToPath(place) : place];
+    const [, inBrackets, bare] = FRAME.exec(line) ?? [];
+    const file = fileOf(inBrackets ?? bare ?? "");
+    return file === undefined ? [] : [file];
   });
+}
+
+/** A stack that a driver replaced with something else says nothing, and reading it may fail. */
+function stackOf(error: unknown): string {
+  try {
+    const stack: unknown = error instanceof Error ? error.stack : undefined;
+    return typeof stack === "string" ? stack : "";
+  } catch {
+    return "";
+  }
 }
 
 const isBelow = (file: string, folder: string): boolean => file.startsWith(folder + sep);
@@ -32,7 +53,7 @@ function neighboursOf({ package: name, folder, installedIn }: DriverOrigin): str
  * innermost code in its stack is the driver's own or of a package that was installed for drivers.
  */
 export function culpritOf(error: unknown, drivers: readonly DriverOrigin[]): string | undefined {
-  const [innermost, ...others] = filesOf(error instanceof Error ? (error.stack ?? "") : "");
+  const [innermost, ...others] = filesOf(stackOf(error));
   if (innermost === undefined) return isOfSystem(error) ? oneOf(drivers) : undefined;
   const ofFile = (file: string): DriverOrigin | undefined => drivers.find(({ folder }) => isBelow(file, folder));
   const own = ofFile(innermost);

@@ -43,21 +43,27 @@ export class DriversProject {
 
   /** Package -> what was asked for. */
   dependencies(): Readonly<Record<string, string>> {
-    const { dependencies = {} } = JSON.parse(readFileSync(join(this.#folder, "package.json"), "utf8"));
-    return dependencies;
+    const manifest = join(this.#folder, "package.json");
+    try {
+      return JSON.parse(readFileSync(manifest, "utf8")).dependencies ?? {};
+    } catch (error) {
+      const cure = "correct it, or remove it and add the drivers again";
+      throw new Error(`${manifest} cannot be read: ${cure}`, { cause: error });
+    }
   }
 
   /** A package by its name, a tarball or a folder; resolves with the packages that came or changed. */
   async add(what: string): Promise<readonly string[]> {
     const before = this.dependencies();
-    await changeDrivers(this.#folder, "install", installable(what));
+    const asked = installable(what);
+    await changeDrivers(this.#folder, "install", asked);
     await linkSdk(this.home);
     const after = Object.entries(this.dependencies());
     const changed = after.filter(([name, range]) => before[name] !== range).map(([name]) => name);
     // The same once more: npm does not say which it was.
     return changed.length > 0
       ? changed
-      : after.filter(([name, range]) => isOf(what, name, range)).map(([name]) => name);
+      : after.filter((dependency) => isOf(asked, dependency, this.#folder)).map(([name]) => name);
   }
 
   async remove(packageName: string): Promise<void> {
@@ -70,13 +76,23 @@ export class DriversProject {
   }
 }
 
-const isOf = (what: string, name: string, range: string): boolean =>
-  range.endsWith(what.replace(/^\.*\//, "")) || what === name || what.startsWith(`${name}@`);
+/** npm writes paths as they lead from the project's folder. */
+const pathOf = (range: string, folder: string): string | undefined =>
+  range.startsWith("file:") ? resolve(folder, range.slice("file:".length)) : undefined;
 
-/** A path that is there is meant as one; npm runs in another folder. */
-function installable(what: string): string {
-  const path = resolve(what);
-  const isPath = isAbsolute(what) || what.startsWith(".") || what.endsWith(".tgz");
+/** Whether the dependency `name` with this range is what `installable` asked npm for. */
+export const isOf = (asked: string, [name, range]: readonly [string, string], folder: string): boolean =>
+  pathOf(range, folder) === asked || range === asked || name === asked || asked.startsWith(`${name}@`);
+
+/** Of a package that is no path: `https:`, `git+ssh:`, `npm:`. */
+const SCHEME = /^(?!file:)[a-z][a-z0-9+.-]*:/i;
+
+/** A path is meant from where the user is; npm runs in another folder. */
+export function installable(what: string): string {
+  if (SCHEME.test(what)) return what;
+  const written = what.startsWith("file:") ? what.slice("file:".length) : what;
+  const path = resolve(written);
+  const isPath = written !== what || isAbsolute(what) || what.startsWith(".") || what.endsWith(".tgz");
   if (isPath) return path;
   return existsSync(path) && statSync(path).isDirectory() && existsSync(join(path, "package.json")) ? path : what;
 }

@@ -23,6 +23,7 @@ const own = `file://${HOME}/@x/fustor-source-a/index.js`;
 it.each([
   ["code of a driver", [own], A],
   ["code of a driver behind Node's", ["node:events", own, "/agent/dist/pipe.js"], A],
+  ["code of a driver behind a part of Node with a slash in its name", ["node:internal/url", own], A],
   ["a package that a driver called", [`${HOME}/pg/lib.js`, own], A],
   [
     "a package that any driver may have called",
@@ -41,4 +42,31 @@ it("an error of the system that names no file is of the drivers, when there are 
   expect(culpritOf(error, [driver("a")])).toBe(A);
   expect(culpritOf(error, [])).toBeUndefined();
   expect(culpritOf("text", [driver("a")])).toBeUndefined();
+});
+
+it("an error of an API of Node that fails in a driver's promise is the driver's", () => {
+  const error = new Error("no such file");
+  error.stack = `Error: no such file\n    at async open (node:internal/fs/promises:639:25)\n    at async ${own}:3:7`;
+  expect(culpritOf(error, [driver("a")])).toBe(A);
+});
+
+it("a path with spaces and brackets is found as a path and as an address", () => {
+  const spaced = { ...driver("a"), folder: "/my home (old)/drivers/node_modules/@x/fustor-source-a" };
+  expect(culpritOf(errorAt(`${spaced.folder}/index.cjs`), [spaced])).toBe(A);
+  expect(culpritOf(errorAt(`file://${spaced.folder.replaceAll(" ", "%20")}/index.js`), [spaced])).toBe(A);
+});
+
+it.each([
+  ["a list", { value: [1, 2] }],
+  [
+    "a getter that throws",
+    {
+      get: () => {
+        throw new Error("no stack");
+      },
+    },
+  ],
+  ["an address that is no path", { value: "Error\n    at f (file:///a%2Fb.js:1:2)" }],
+])("a stack that is %s is nobody's and does no harm", (_, stack) => {
+  expect(culpritOf(Object.defineProperty(new Error("x"), "stack", stack), [driver("a")])).toBeUndefined();
 });
