@@ -1,9 +1,10 @@
 /** The fusion driver: sessions and batches over HTTP to a Fusion receiver. */
+import { inspectCaFile } from "../../sdk/http/ca-file.ts";
+import { isLoopback } from "../../sdk/http/loopback.ts";
+import { proxyFor } from "../../sdk/http/proxy.ts";
 import { type Credential, type EntryCheck, omitUndefined, senderModule } from "../../sdk/index.ts";
-import { baseUrlOf, isLoopback, withoutTrailingSlash } from "./base-url.ts";
-import { inspectCaFile } from "./ca-file.ts";
+import { baseUrlOf, withoutTrailingSlash } from "./base-url.ts";
 import { fusionParams } from "./fusion-params.ts";
-import { proxyFor } from "./proxy.ts";
 
 export const fusionDriver = senderModule({
   kind: "sender",

@@ -1,5 +1,5 @@
+import { CA_CURE, pemOf, readCaFile, troubleOf } from "../../sdk/http/ca-file.ts";
 import { FustorError } from "../../sdk/index.ts";
-import { CA_CURE, pemOf, readCaFile, troubleOf } from "./ca-file.ts";
 
 /** Everything the sender needs, plain. The driver's check has seen it (fusion-driver.ts). */
 export interface FusionSenderOptions {

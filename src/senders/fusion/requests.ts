@@ -2,12 +2,13 @@
  * One request to Fusion's receiver at a time and its answer: which connection it takes, what is logged of it, and what
  * a refusal means. Errors and log lines hold no secret.
  */
+import { parseRetryAfter, redirectTarget, refusalDetail } from "../../sdk/http/refusal.ts";
+import { maskOf } from "../../sdk/http/secret-mask.ts";
 import { FustorError, type Logger, omitUndefined, shortId } from "../../sdk/index.ts";
 import { parseMembers } from "./answers.ts";
 import type { FusionEndpoint } from "./fusion-options.ts";
 import { type ExchangeAnswer, type ExchangeRequest, HttpExchange, type Lane } from "./http-exchange.ts";
-import { maskOf } from "./secret-mask.ts";
-import { parseRetryAfter, type Route, redirectTarget, refusalDetail, statusFailure } from "./status-failure.ts";
+import { type Route, statusFailure } from "./status-failure.ts";
 
 const LANES: Readonly<Record<Route, Lane>> = {
   create: "session",

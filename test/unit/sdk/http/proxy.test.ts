@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isExempt, proxyFor } from "../../../../src/senders/fusion/proxy.ts";
+import { isExempt, proxyFor } from "../../../../src/sdk/http/proxy.ts";
 import { entryCheck } from "../../../support/entry-check.ts";
 
 function answer(target: string, env: Record<string, string>, written?: string) {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { maskOf } from "../../../../src/senders/fusion/secret-mask.ts";
+import { maskOf } from "../../../../src/sdk/http/secret-mask.ts";
 
 const KEY = "s3cr3t-Key/with+odd=parts";
 const mask = maskOf([KEY], "[key]");

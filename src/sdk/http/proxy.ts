@@ -3,8 +3,8 @@
  * curl and Go. Messages never repeat an address: it may hold a password.
  */
 import { BlockList, isIP } from "node:net";
-import type { EntryCheck } from "../../sdk/index.ts";
-import { isLoopback } from "./base-url.ts";
+import type { EntryCheck } from "../driver.ts";
+import { isLoopback } from "./loopback.ts";
 
 const CURE = "write it like http://proxy.example:3128, or http://user:password@proxy.example:3128";
 

@@ -1,7 +1,7 @@
 /** The certificates that alone are trusted for https: a PEM file that the configuration names. */
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import type { PlaceProblem } from "../../sdk/index.ts";
+import type { PlaceProblem } from "../driver.ts";
 
 /** The text itself. Throws when it holds no certificate. */
 export function pemOf(text: string): string {
