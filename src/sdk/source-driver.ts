@@ -211,6 +211,10 @@ export interface EndedSweep {
   readonly readBytes: number;
   /** Entries that nobody could look at, because what they lie on did not answer. */
   readonly skipped: number;
+  /** Entries that this sweep found to have other contents, although nothing else of them changed. */
+  readonly corrupted: number;
+  /** The last ones of them. */
+  readonly corruptedPaths: readonly string[];
   readonly elapsedMs: number;
   /** Entries by what was found out about them. */
   readonly verdicts: Readonly<Record<string, number>>;

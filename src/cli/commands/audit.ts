@@ -64,13 +64,14 @@ async function waitForEnd(home: string, pipe: string, terminal: Terminal): Promi
     now = await sweepOf(home, pipe);
   }
   await line.end();
-  if (now?.last === undefined) {
+  const last = now?.last;
+  if (last === undefined) {
     await terminal.complain(`fustor-agent: the pipe ${JSON.stringify(pipe)} ended before its sweep`);
     return EXIT.failure;
   }
-  await terminal.line(endedText(now.last));
-  for (const path of now.corruptedPaths)
+  await terminal.line(endedText(last));
+  for (const path of last.corruptedPaths)
     await terminal.line(`other contents under unchanged times: ${printable(path)}`);
-  const isWhole = now.last.outcome === "complete" && now.last.skipped === 0;
-  return isWhole && now.corrupted === 0 ? EXIT.done : EXIT.failure;
+  const isWhole = last.outcome === "complete" && last.skipped === 0;
+  return isWhole && last.corrupted === 0 ? EXIT.done : EXIT.failure;
 }

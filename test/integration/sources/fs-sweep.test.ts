@@ -217,6 +217,30 @@ describe("sweeps of the fs source", () => {
     expect(factsOf(source).last?.outcome).toBe("complete");
   });
 
+  it("begins by itself soon after an audit that ran when it was due", async () => {
+    writeFileSync(join(root, "file"), "");
+    const source = await opened({ full_sweep_interval_sec: 6 });
+    await waitFor(() => factsOf(source).number === 1, {
+      timeoutMs: 10_000,
+      intervalMs: 2,
+      what: "the first one begins",
+    });
+    const begun = performance.now();
+    const isOver = (): boolean => factsOf(source).state === "idle" && factsOf(source).number === 1;
+    await waitFor(isOver, { timeoutMs: 10_000, intervalMs: 2, what: "the first sweep ends" });
+    source.sweep({ kind: "start", mode: "names" });
+    source.sweep({ kind: "pause" });
+    await lasting(begun + 7500 - performance.now(), "the next sweep is due");
+    source.sweep({ kind: "cancel" });
+    const cancelled = performance.now();
+    await waitFor(() => factsOf(source).number === 3, {
+      timeoutMs: 20_000,
+      intervalMs: 2,
+      what: "the next one begins",
+    });
+    expect(performance.now() - cancelled).toBeLessThan(3000);
+  });
+
   it("goes on beside a file system that does not answer, and says which", async () => {
     mkdirSync(join(root, "m"));
     mkdirSync(join(root, "other"));

@@ -66,15 +66,26 @@ export class RunningSweep {
     this.#cancelled.abort();
   }
 
-  /** Resolves soon after `cancel`. Rejects when a worker failed. */
+  /** Resolves soon after `cancel`. When a worker failed it rejects, and none of the others has a task any more. */
   async run(): Promise<SweepOutcome> {
     const { sweep, tally, workers, isRootThere } = this.#parts;
     await this.#parts.pools.load();
-    await Promise.all(Array.from({ length: workers }, () => this.#work()));
+    const ends = await Promise.allSettled(Array.from({ length: workers }, () => this.#workOrCancel()));
+    const failed = ends.find((end) => end.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
     if (this.#cancelled.signal.aborted) return "cancelled";
     if (this.#rootGone || !isRootThere()) return "cut short";
     if (!tally.hasSkipped) sweep.complete();
     return "complete";
+  }
+
+  async #workOrCancel(): Promise<void> {
+    try {
+      await this.#work();
+    } catch (error) {
+      this.cancel();
+      throw error;
+    }
   }
 
   async #work(): Promise<void> {

@@ -20,6 +20,12 @@ const NOTHING: SweepVerdicts = {
 };
 const NAMES = Object.keys(NOTHING) as readonly (keyof SweepVerdicts)[];
 
+const EXAMPLES = 20;
+
+/** The newest paths first, and no more of them than people read. */
+export const latest = (paths: readonly string[], before: readonly string[]): readonly string[] =>
+  [...paths, ...before].slice(0, EXAMPLES);
+
 export class SweepTally {
   readonly mode: SweepMode;
   readonly #expected: number;
@@ -30,6 +36,8 @@ export class SweepTally {
   #looked = 0;
   #readBytes = 0;
   #skipped = 0;
+  #corrupted = 0;
+  #corruptedPaths: readonly string[] = [];
   #verdicts = NOTHING;
 
   constructor(mode: SweepMode, expected: number, now: () => number) {
@@ -43,7 +51,9 @@ export class SweepTally {
     return this.#skipped > 0;
   }
 
-  add({ looks, readBytes, verdicts }: NativeSweepReport): void {
+  add({ looks, readBytes, verdicts, corrupted, corruptedPaths }: NativeSweepReport): void {
+    this.#corrupted += corrupted;
+    this.#corruptedPaths = latest(corruptedPaths, this.#corruptedPaths);
     this.#looked += looks;
     this.#readBytes += readBytes;
     const sums = NAMES.map((name) => [name, this.#verdicts[name] + verdicts[name]]);
@@ -87,6 +97,8 @@ export class SweepTally {
       readBytes: this.#readBytes,
       verdicts: this.#verdicts,
       skipped: this.#skipped,
+      corrupted: this.#corrupted,
+      corruptedPaths: this.#corruptedPaths,
       elapsedMs: Math.round(this.#now() - this.#begunAt),
     };
   }

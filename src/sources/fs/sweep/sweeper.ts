@@ -20,11 +20,10 @@ import { RunningSweep } from "./running-sweep.ts";
 import type { SweepOptions } from "./sweep-options.ts";
 import { rotatingLimits, SweepPace } from "./sweep-pace.ts";
 import { SweepPools } from "./sweep-pools.ts";
-import { SweepTally, type TalliedProgress } from "./sweep-tally.ts";
+import { latest, SweepTally, type TalliedProgress } from "./sweep-tally.ts";
 
 const LOOK_MS = 60_000;
 const RETRY_MS = 1000;
-const EXAMPLES = 20;
 
 export interface SweepStatus extends SweepFacts {
   readonly progress?: TalliedProgress;
@@ -108,13 +107,12 @@ export class Sweeper {
     const { signal } = this.#closed;
     const { intervalMs, mode } = this.#options;
     while (!signal.aborted) {
-      if (!this.#isRootThere()) await sleep(RETRY_MS, signal);
-      else {
-        const begunAt = performance.now();
-        this.#start(mode, rotatingLimits(this.#options, this.#expected(mode), intervalMs));
-        await this.#ended;
-        await sleep(Math.max(RETRY_MS, begunAt + intervalMs - performance.now()), signal);
-      }
+      const begunAt = performance.now();
+      const begins = this.#start(mode, rotatingLimits(this.#options, this.#expected(mode), intervalMs));
+      await this.#ended;
+      // One that could not begin follows the one that a user asked for, or waits for the root.
+      const nextAt = begins ? begunAt + intervalMs : 0;
+      await sleep(Math.max(RETRY_MS, nextAt - performance.now()), signal);
     }
   }
 
@@ -156,9 +154,9 @@ export class Sweeper {
       this.#logger.warn({ root }, `a worker of the sweep failed: ${describeError(error)}`);
     }
     over.abort();
+    await pools.close();
     this.#running = undefined;
     this.#logger.info({ root, ...this.#last }, `a sweep is ${this.#last.outcome}`);
-    await pools.close();
   }
 
   async #logProgress(tally: SweepTally, over: AbortSignal): Promise<void> {
@@ -177,7 +175,7 @@ export class Sweeper {
 
   #noteCorruption({ corrupted, corruptedPaths: paths }: NativeSweepReport): void {
     this.#corrupted += corrupted;
-    this.#corruptedPaths = [...paths, ...this.#corruptedPaths].slice(0, EXAMPLES);
+    this.#corruptedPaths = latest(paths, this.#corruptedPaths);
     this.#logger.error(
       { root: this.#root, corrupted, paths },
       "files have other contents under the same inode, size and times: bit rot, or a change that hides itself",
