@@ -4,7 +4,6 @@
  * A sweep compares what is there with what the watch knows, so that it finds what no kernel event told: what another
  * machine changed, a write through a second mount, and in the mode `hash` contents that changed under the same times.
  */
-import { setTimeout as pause } from "node:timers/promises";
 import type { NativeSweepReport } from "../../../native/sweep.ts";
 import type { NativeWatch } from "../../../native/watch.ts";
 import {
@@ -16,6 +15,7 @@ import {
   type SweepFacts,
   type SweepMode,
 } from "../../../sdk/index.ts";
+import { sleep } from "../sleep.ts";
 import { RunningSweep } from "./running-sweep.ts";
 import type { SweepOptions } from "./sweep-options.ts";
 import { rotatingLimits, SweepPace } from "./sweep-pace.ts";
@@ -30,10 +30,6 @@ export interface SweepStatus extends SweepFacts {
   /** Wire paths of directories whose file system does not answer the sweep. */
   readonly unanswered: readonly string[];
 }
-
-/** It ends early by the signal and never rejects. */
-const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
-  pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
 
 interface Current {
   readonly sweep: RunningSweep;

@@ -1,10 +1,11 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { NativeSweep, NativeSweepReport, SweepTask } from "../../../../../src/native/sweep.ts";
+import { sleep } from "../../../../../src/sources/fs/sleep.ts";
 import { RunningSweep, type SweepParts } from "../../../../../src/sources/fs/sweep/running-sweep.ts";
 import { SweepPace } from "../../../../../src/sources/fs/sweep/sweep-pace.ts";
 import type { SweepPools } from "../../../../../src/sources/fs/sweep/sweep-pools.ts";
 import { SweepTally } from "../../../../../src/sources/fs/sweep/sweep-tally.ts";
+import { lasting, staysTrue } from "../../../../support/wait-for.ts";
 
 const REPORT = { done: true, rootGone: false, looks: 1, readBytes: 0, corrupted: 0, corruptedPaths: [] };
 
@@ -26,7 +27,7 @@ function sweepOf(shares: number, workers: number, look: (task: SweepTask) => Pro
   const running = new RunningSweep({
     ...{ sweep: sweep as NativeSweep, pools: pools as SweepPools, workers, tally },
     pace: new SweepPace({ entriesPerSecond: 0, bytesPerSecond: 0 }, () => performance.now()),
-    sleep: (ms, signal) => pause(ms, undefined, { signal, ref: false }).catch(() => undefined),
+    sleep,
     isRootThere: () => true,
     noteHang: (_device, path) => void hung.push(path),
     noteCorruption: () => undefined,
@@ -39,12 +40,11 @@ test("when one worker fails the others have ended before the sweep rejects, and 
   const { running } = sweepOf(40, 2, async () => {
     if (++tasks === 2) throw new Error("boom");
     under++;
-    await pause(20);
+    await lasting(20, "a task");
     under--;
     return new Uint8Array(1);
   });
   await expect(running.run()).rejects.toThrow("boom");
   expect({ tasks, under }).toEqual({ tasks: 2, under: 0 });
-  await pause(100);
-  expect(tasks).toBe(2);
+  await staysTrue(() => tasks === 2, { forMs: 100, what: "no further task begins" });
 });
