@@ -4,7 +4,7 @@
  */
 import { html, raw } from "hono/html";
 import type { AgentState, AgentStatus, DescriptorState, PipeReport, SourceReport } from "../agent/agent-status.ts";
-import { jobsText, troubleCounts } from "../agent/pipe-lines.ts";
+import { jobsText, snapshotWord, troubleCounts } from "../agent/pipe-lines.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 
 export type Markup = ReturnType<typeof html>;
@@ -101,13 +101,14 @@ function facts(status: AgentStatus): Markup {
 
 function snapshot(pipe: PipeReport): Markup {
   if (pipe.snapshot === "none") return html`–`;
-  if (pipe.snapshot === "complete") return html`complete, ${count(pipe.snapshotRows)} rows`;
+  const word = snapshotWord(pipe);
+  if (word === "complete" || word === "waiting") return html`${word}, ${count(pipe.snapshotRows)} rows`;
   const expected = pipe.snapshotExpectedRows;
   const bar = expected === undefined ? html`<progress></progress>` : bounded(pipe.snapshotRows, expected);
   const { snapshotRowsPerSecond: rate, snapshotEtaMs: eta } = pipe;
   const pace = rate === undefined ? "" : `, ${count(rate)}/s`;
   const left = eta === undefined ? "" : `, ${Math.ceil(eta / 1000)} s left`;
-  return html`${count(pipe.snapshotRows)} rows${pace}${left}${pipe.snapshotPaused === true ? ", paused" : ""}${bar}`;
+  return html`${count(pipe.snapshotRows)} rows${pace}${left}${word === "paused" ? ", paused" : ""}${bar}`;
 }
 
 const bounded = (rows: number, expected: number): Markup =>

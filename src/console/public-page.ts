@@ -1,5 +1,6 @@
 /** The page for a client without the token: states and counts, and no names. */
 import { html } from "hono/html";
+import { snapshotWord } from "../agent/pipe-lines.ts";
 import {
   AGENT_TONES,
   count,
@@ -19,7 +20,7 @@ const pipeRow = (pipe: PublicPipe, at: number): Markup => html`<tr>
   <td class="name">${at + 1}</td>
   <td>${pill(PIPE_TONES[pipe.state], pipe.state)}</td>
   <td>${pipe.role ?? "–"}</td>
-  <td>${pipe.snapshot === "none" ? "–" : `${pipe.snapshot}, ${count(pipe.snapshotRows)} rows`}</td>
+  <td>${pipe.snapshot === "none" ? "–" : `${snapshotWord(pipe)}, ${count(pipe.snapshotRows)} rows`}</td>
   <td class="number">${count(pipe.rowsSent.message)}</td>
   <td class="number">${count(pipe.backlog)}</td>
   <td class="number">${milliseconds(pipe.lagMs ?? undefined)}</td>

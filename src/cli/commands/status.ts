@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
 import { fetchStatus } from "../../agent/control/control-client.ts";
-import { jobsText, troubleCounts } from "../../agent/pipe-lines.ts";
+import { jobsText, snapshotWord, troubleCounts } from "../../agent/pipe-lines.ts";
 import { occupancyOf } from "../../agent/process/occupancy.ts";
 import { resolveHome } from "../../config/home.ts";
 import { FustorError, isFustorError, type SweepFacts } from "../../sdk/index.ts";
@@ -28,8 +28,9 @@ function consoleText(status: AgentStatus): string {
 function snapshotText(pipe: PipeReport): string {
   if (pipe.snapshot === "none") return "-";
   const { snapshotRows: rows, snapshotExpectedRows: expected, snapshotRowsPerSecond: rate, snapshotEtaMs: eta } = pipe;
-  const done = `${pipe.snapshotPaused === true ? "paused" : pipe.snapshot} (${formatCount(rows)} rows)`;
-  if (pipe.snapshot !== "running") return done;
+  const word = snapshotWord(pipe);
+  const done = `${word} (${formatCount(rows)} rows)`;
+  if (pipe.snapshot !== "running" || word === "waiting") return done;
   const percent =
     expected === undefined || expected === 0 ? "" : `, ${Math.min(Math.floor((100 * rows) / expected), 100)} %`;
   const pace = rate === undefined ? "" : `, ${formatCount(rate)}/s`;

@@ -57,6 +57,17 @@ test("text from outside never becomes markup", async () => {
   expect(page.match(/&lt;img src=x/g)?.length).toBeGreaterThanOrEqual(8);
 });
 
+test("a snapshot whose source is away waits and does not run, for who has a token and for who has none", async () => {
+  const waiting = { ...examplePipe, state: "waiting_for_source", snapshot: "running", snapshotRows: 0 } as const;
+  const status: AgentStatus = { ...exampleStatus, pipes: [waiting] };
+  for (const answer of [await ask("/main", {}, "GET", status), await askAsStranger("/main", status)]) {
+    const page = await answer.text();
+    expect(page).toContain("waiting, 0 rows");
+    expect(page).not.toContain("<progress");
+    expect(page).not.toContain("running, 0 rows");
+  }
+});
+
 test("what the script fetches is the very part of the page that it replaces", async () => {
   const [page, part] = [await (await ask("/")).text(), await (await ask("/main")).text()];
   expect(page).toContain(part);
