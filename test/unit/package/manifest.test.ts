@@ -16,10 +16,13 @@ interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
   readonly bundleDependencies: readonly string[];
+  readonly allowScripts: Readonly<Record<string, boolean>>;
 }
 
 interface Lock {
-  readonly packages: Readonly<Record<string, { readonly resolved?: string; readonly link?: boolean }>>;
+  readonly packages: Readonly<
+    Record<string, { readonly resolved?: string; readonly link?: boolean; readonly hasInstallScript?: boolean }>
+  >;
 }
 
 const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(ROOT, ...path), "utf8")) as T;
@@ -48,6 +51,12 @@ test.each([...PLATFORMS])("the package for %s says for which machines it is, and
 test("everything that is needed at run time is bundled", () => {
   const needed = Object.keys({ ...own.dependencies, ...own.optionalDependencies });
   expect([...own.bundleDependencies].sort()).toEqual(needed.sort());
+});
+
+test("npm has no install script to ask about: each is allowed or not", () => {
+  const withScript = Object.entries(lock.packages).filter(([path, { hasInstallScript }]) => path && hasInstallScript);
+  const names = withScript.map(([path]) => path.replace(/^.*node_modules\//, ""));
+  expect(Object.keys(own.allowScripts).sort()).toEqual(names.sort());
 });
 
 test.each([...PLATFORMS])("npm takes the package for %s from this checkout", (platform) => {
