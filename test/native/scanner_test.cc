@@ -15,6 +15,7 @@
 
 #include "check.h"
 #include "temp_tree.h"
+#include "watch/root/place_identity.h"
 
 using namespace fustor;
 
@@ -231,6 +232,34 @@ TEST("a root that is missing, or no directory, fails with its errno") {
     CHECK(reader.next(chunk) == Poll::failed);
     CHECK_EQ(reader.stream().root_error(), error);
     CHECK(!reader.stream().summary().complete);
+  }
+}
+
+TEST("a scan in whose middle another directory takes the place of the root says that it is not complete") {
+  for (const bool exchanged : {false, true}) {
+    for (const bool by_identity : {false, true}) {
+      TempTree tree;
+      for (const char* name : {"root", "other"}) {
+        tree.directory(name);
+        tree.directory(std::string(name) + "/d");
+      }
+      for (int i = 0; i < 2000; i++) tree.file("root/d/a name of some length, so that a few chunks are filled " + std::to_string(i));
+      ScanConfig config{.root = tree.at("root"), .threads = 1, .chunk_bytes = 1, .pool_chunks = 1};
+      if (by_identity) {  // as a source asks for it
+        config.identify = identity_text;
+        config.is_same = is_same_place;
+      }
+      Reader reader(config);
+      Chunk* chunk = nullptr;
+      REQUIRE(reader.next(chunk) == Poll::chunk);
+      if (exchanged) {
+        std::filesystem::rename(tree.at("root"), tree.at("away"));
+        std::filesystem::rename(tree.at("other"), tree.at("root"));
+      }
+      reader.stream().release(chunk->slot);
+      while (reader.next(chunk) == Poll::chunk) reader.stream().release(chunk->slot);
+      CHECK_EQ(reader.stream().summary().complete, !exchanged);
+    }
   }
 }
 
