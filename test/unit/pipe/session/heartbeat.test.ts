@@ -19,6 +19,8 @@ interface Beats {
 
 interface Far {
   readonly answers?: boolean;
+  /** Neither an answer nor a failure comes, whatever the signal says. */
+  readonly hangs?: boolean;
   readonly session?: Partial<Session>;
 }
 
@@ -26,13 +28,16 @@ class PromptSender extends CoreSender {
   readonly times: number[] = [];
   readonly #clock: VirtualClock;
   readonly #answers: boolean;
-  constructor(clock: VirtualClock, answers: boolean) {
+  readonly #hangs: boolean;
+  constructor(clock: VirtualClock, answers: boolean, hangs: boolean) {
     super();
     this.#clock = clock;
     this.#answers = answers;
+    this.#hangs = hangs;
   }
   override async heartbeat() {
     this.times.push(this.#clock.now());
+    if (this.#hangs) await new Promise<never>(() => undefined);
     if (!this.#answers) throw new FustorError("FUSTOR_SENDER_UNREACHABLE", "nobody is there", { retryable: true });
     return { role: "leader", commands: [], snapshotNeeded: false } as const;
   }
@@ -46,8 +51,8 @@ const fullestTurn = (all: readonly (readonly number[])[], turn: number, widthMs:
   );
 
 /** A heartbeat that begins now. */
-function beat(clock: VirtualClock, { answers = true, session = {} }: Far = {}): Beats {
-  const sender = new PromptSender(clock, answers);
+function beat(clock: VirtualClock, { answers = true, hangs = false, session = {} }: Far = {}): Beats {
+  const sender = new PromptSender(clock, answers, hangs);
   const heartbeat = new Heartbeat({
     sender,
     session: { sessionId: "s", role: "leader", sessionTimeoutMs: TIMEOUT_MS, ...session },
@@ -127,6 +132,11 @@ describe("heartbeats that fail", () => {
     expect(new Set(short)).toEqual(new Set([50]));
     const session = { sessionTimeoutMs: 3000, leastHeartbeatMs: 1000 };
     expect(new Set(await gapsWith(0, { answers, session }, 2000))).toEqual(new Set([250]));
+  });
+
+  it("by staying without any answer are given up after a third of the timeout, so that others have their time", async () => {
+    const gap = INTERVAL_MS + INTERVAL_MS / 8;
+    expect(await gapsWith(0, { hangs: true }, TIMEOUT_MS)).toEqual([gap, gap]);
   });
 
   it.each([1, 2, 3])("with many pipes at one instant are tried again apart (dice %i)", async (seed) => {
