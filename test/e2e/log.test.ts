@@ -10,8 +10,8 @@ import { agentHome, eventually, folder, run } from "./cli-process.ts";
 
 const logOf = (home: string): string => join(home, "fustor_agent.log");
 
-async function configuredHome(logging = "info"): Promise<string> {
-  const [home, root] = [await agentHome(), await folder()];
+async function configuredHome(logging = "info", watched?: string): Promise<string> {
+  const [home, root] = [await agentHome(), watched ?? (await folder())];
   await mkdir(join(root, "d"));
   const yaml = `logging: ${logging}
 sources: [{id: s, type: fs, config: {uri: ${JSON.stringify(root)}}}]
@@ -61,14 +61,23 @@ describe("the log of a daemon", () => {
     },
   );
 
-  test("stays within its bound, in files that are left out when the agent's home is watched", async () => {
-    const home = await configuredHome("{level: debug, max_bytes: 2000, keep_files: 2}");
+  test("stays within its bound, in files that are left out when their folder is watched", async () => {
+    const root = await folder();
+    const logging = `{level: debug, dir: ${JSON.stringify(root)}, max_bytes: 2000, keep_files: 2}`;
+    const home = await configuredHome(logging, root);
     await startedDaemon(home);
     await eventually("two older files", async () => {
       await run(["reload"], { home });
-      return existsSync(`${logOf(home)}.2`);
+      return existsSync(`${logOf(root)}.2`);
     });
-    expect(existsSync(`${logOf(home)}.3`)).toBe(false);
+    expect(existsSync(`${logOf(root)}.3`)).toBe(false);
+    await writeFile(join(root, "d", "after"), "x");
+    await eventually("the root, a directory and its file are known and nothing else", async () => {
+      const { sources } = JSON.parse((await run(["status", "--json"], { home })).stdout) as {
+        sources: readonly { readonly status: { readonly entries?: number } }[];
+      };
+      return sources[0]?.status.entries === 3;
+    });
     await run(["stop"], { home });
   });
 });

@@ -334,10 +334,13 @@ describe("SIGHUP", () => {
 });
 
 describe("a terminal", () => {
-  test("that is open has SIGHUP reload, and that is closed has the agent end its session in order", async () => {
+  test.each([
+    ["that is open has SIGHUP reload, and that is closed has the agent end its session in order", ""],
+    ["has the same say when the agent's output goes elsewhere", '> "$FUSTOR_HOME/output" 2>&1'],
+  ])("%s", async (_, output) => {
     const [home, server, root] = [await agentHome(), await receiver(), await tree()];
     await configure(home, { sources: { s: root }, senders: { f: [server.url] }, pipes: { p: ["s", "f"] } });
-    const command = `exec ${process.execPath} ${cliPath()} start`;
+    const command = `exec ${process.execPath} ${cliPath()} start ${output}`;
     const env = { ...process.env, FUSTOR_HOME: home, FUSTOR_CONSOLE_PORT: "0" };
     const terminal = spawn("script", ["-qec", command, "/dev/null"], { env, stdio: ["pipe", "ignore", "ignore"] });
     onTestFinished(() => void terminal.kill("SIGKILL"));
