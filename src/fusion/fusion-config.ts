@@ -63,7 +63,8 @@ export function loadFusionConfig(home: string): FusionConfig {
   const folder = join(home, "fusion-config");
   const names = listFolder(folder).filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."));
   if (names.length === 0) {
-    throw new FustorError("FUSTOR_CONFIG_MISSING", `no configuration in ${folder}, add a file such as default.yaml`);
+    const cure = "run `fustor-agent fusion init`, or add a file such as default.yaml";
+    throw new FustorError("FUSTOR_CONFIG_MISSING", `no configuration in ${folder}, ${cure}`);
   }
   return parseFusionConfig(
     names.sort().map((name) => {

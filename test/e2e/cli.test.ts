@@ -562,7 +562,9 @@ pipes: {pipe-1: {receiver: in, views: [unified]}}
     expect((await fusion.ended).code).toBe(0);
   });
 
-  test("without a configuration it ends with 78", async () => {
-    expect(await run(["fusion"], { home: await folder() })).toMatchObject({ code: 78, stdout: "" });
+  test("without a configuration it ends with 78 and says how to begin one", async () => {
+    const { code, stdout, stderr } = await run(["fusion"], { home: await folder() });
+    expect({ code, stdout }).toEqual({ code: 78, stdout: "" });
+    expect(stderr).toContain("run `fustor-agent fusion init`");
   });
 });

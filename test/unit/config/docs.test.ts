@@ -14,8 +14,12 @@ import {
 import { knownDrivers } from "../../../src/drivers/registry.ts";
 import { configOf, dictForm, errorsOf } from "./reading.ts";
 
-const DOCS = readFileSync(new URL("../../../docs/config.md", import.meta.url), "utf8");
-const examples = [...DOCS.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""]) => text);
+const textOf = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
+const examplesIn = (text: string): string[] =>
+  [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = ""]) => yaml);
+
+const DOCS = textOf("docs/config.md");
+const examples = examplesIn(DOCS);
 
 test("docs/config.md names every known key", () => {
   const tables = [TOP_LEVEL_KEYS, LOGGING_KEYS, CONSOLE_KEYS, SOURCE_KEYS, SENDER_KEYS, PIPE_KEYS, FIELD_RULE_KEYS];
@@ -25,15 +29,17 @@ test("docs/config.md names every known key", () => {
   expect([...keys].filter((key) => !new RegExp(`\\b${key}\\b`).test(DOCS))).toEqual([]);
 });
 
-test("the examples of both forms in docs/config.md load to the same pipe, source and sender", () => {
+test("the examples of both forms in docs/config.md, and the readme's, load to the same pipe, source and sender", () => {
   const machine = { variables: { FUSION_KEY: "a-push-key" } };
-  const [list, dict] = examples.slice(0, 2).map((text) => configOf(text, machine));
+  const texts = [...examples.slice(0, 2), ...examplesIn(textOf("README.md"))];
+  const [list, dict, readme] = texts.map((text) => configOf(text, machine));
   const bare = (config: typeof list) =>
     JSON.stringify(
       [config?.sources, config?.senders, config?.pipes].map((map) => [...(map ?? [])]),
       (key, value) => (key === "origin" || key === "form" ? undefined : value),
     );
   expect(bare(list)).toBe(bare(dict));
+  expect(bare(list)).toBe(bare(readme));
 });
 
 test("the mapping of docs/config.md is valid", () => {
