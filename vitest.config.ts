@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { PATIENCE } from "./test/support/patience.ts";
@@ -10,6 +11,8 @@ interface Project {
   readonly testTimeout: number;
   /** Test files at once; default: as many as there are cores. */
   readonly maxWorkers?: number;
+  /** Modules that are others than Node would find: name -> file. */
+  readonly alias?: Readonly<Record<string, string>>;
 }
 
 const project = (name: string, { include, groupOrder, testTimeout, exclude = [], ...rest }: Project) => ({
@@ -26,6 +29,11 @@ const project = (name: string, { include, groupOrder, testTimeout, exclude = [],
 
 /** These wait for processes more than they compute: one pool for all of them. */
 const waiting = { groupOrder: 3, maxWorkers: 5 };
+/** The packages of drivers are tried with the SDK as it stands in src/. */
+const SDK = {
+  "fustor-agent/sdk/testing": resolve(import.meta.dirname, "src/sdk/testing/contract-suites.ts"),
+  "fustor-agent/sdk": resolve(import.meta.dirname, "src/sdk/kit.ts"),
+};
 /** They need the default ports, or addresses: test/e2e/own-network.test.ts runs them in a network namespace. */
 const OWN_NETWORK = ["readme-blocks", "two-addresses"].map((name) => `test/e2e/${name}.test.ts`);
 
@@ -59,6 +67,7 @@ export default defineConfig({
       }),
       project("e2e", { include: "test/e2e/*.test.ts", exclude: OWN_NETWORK, testTimeout: 120_000, ...waiting }),
       project("e2e-pairs", { include: "test/e2e/*/*.test.ts", testTimeout: 120_000, ...waiting }),
+      project("drivers", { include: "packages/*/test/**/*.test.ts", testTimeout: 60_000, ...waiting, alias: SDK }),
       project("interop", { include: "test/interop/*.test.ts", testTimeout: 180_000, ...waiting }),
       // On demand: `npm run soak`.
       project("soak", { include: "test/soak/*.test.ts", testTimeout: 300_000, ...waiting }),

@@ -1,4 +1,5 @@
-// `node scripts/build.mjs [native|gyp|ts]...`: builds the addon (cmake-js) and dist/ (tsc); without arguments both, as `npm ci` does.
+// `node scripts/build.mjs [native|gyp|ts|drivers]...`: builds the addon (cmake-js), dist/ (tsc) and dist/ of the packages of drivers; without
+// arguments all of them, as `npm ci` does.
 // `gyp` is the second way to the same addon, for machines without CMake. Quiet unless something fails.
 import { spawnSync } from "node:child_process";
 import {
@@ -14,7 +15,8 @@ import {
   rmSync,
 } from "node:fs";
 import { availableParallelism } from "node:os";
-import { delimiter, dirname, join, relative, resolve } from "node:path";
+import { basename, delimiter, dirname, join, relative, resolve } from "node:path";
+import { driverFolders } from "./package/driver-packages.mjs";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const CMAKE_TREE = join(ROOT, "build", "cmake");
@@ -169,10 +171,26 @@ function buildTypescript() {
   }
 }
 
+/** Their types are checked by `npm run typecheck`, against the SDK as it stands in src/. */
+function buildDrivers() {
+  const tsc = join(nodeModule("typescript"), "bin", "tsc");
+  for (const folder of driverFolders().filter((each) => existsSync(join(each, "tsconfig.json")))) {
+    const fresh = join(ROOT, "build", `${basename(folder)}.${process.pid}`);
+    rmSync(fresh, { recursive: true, force: true });
+    try {
+      mustRun("tsc", process.execPath, [tsc, "-p", join(folder, "tsconfig.json"), "--noCheck", "--outDir", fresh]);
+      installFolder(fresh, join(folder, "dist"));
+    } finally {
+      rmSync(fresh, { recursive: true, force: true });
+    }
+  }
+}
+
 const STEPS = {
   native: { name: "addon", build: buildNative },
   gyp: { name: "addon (node-gyp)", build: buildGyp },
   ts: { name: "dist", build: buildTypescript },
+  drivers: { name: "drivers", build: buildDrivers },
 };
 
 const asked = process.argv.slice(2);
@@ -181,7 +199,7 @@ if (unknown.length > 0) {
   console.error(`build: unknown step ${unknown.join(", ")} (${Object.keys(STEPS).join(", ")})`);
   process.exit(64);
 }
-for (const step of asked.length > 0 ? asked : ["native", "ts"]) {
+for (const step of asked.length > 0 ? asked : ["native", "ts", "drivers"]) {
   const { name, build } = STEPS[step];
   const begin = performance.now();
   try {

@@ -1,8 +1,11 @@
 // Enforces the import table of ARCHITECTURE.md: data flows one way, and the folders outside the line are never imported by it.
+// The packages of drivers import what an author elsewhere could: the SDK, their own files and their own dependencies.
 import { readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 
-const SRC = resolve(import.meta.dirname, "..", "src");
+const ROOT = resolve(import.meta.dirname, "..");
+const SRC = join(ROOT, "src");
 
 const BELOW_THE_AGENT = ["sdk", "native", "bus", "config", "drivers", "pipe", "pipe/pipe.ts"];
 
@@ -48,13 +51,19 @@ const ALLOWED = {
   "": ["sdk", "config", "yaml", "drivers", "agent", "agent/agent.ts"],
 };
 
+const NO_SOURCES = ["node_modules", "dist"];
+
 function* filesBelow(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
-    else if (entry.name.endsWith(".ts")) yield path;
+    if (entry.isDirectory()) {
+      if (!NO_SOURCES.includes(entry.name)) yield* filesBelow(path);
+    } else if (/\.(ts|mjs|js)$/.test(entry.name)) yield path;
   }
 }
+
+const specifiersIn = (file) =>
+  [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, specifier]) => specifier);
 
 const roomOf = (path) => {
   const parts = relative(SRC, path).split("/");
@@ -73,11 +82,35 @@ for (const file of filesBelow(SRC)) {
     problems.push(`${relative(SRC, file)}: the folder ${room}/ is not in the import table`);
     continue;
   }
-  const text = readFileSync(file, "utf8");
-  for (const [, specifier] of text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)) {
+  for (const specifier of specifiersIn(file).filter((each) => each.startsWith("."))) {
     const target = roomOf(resolve(dirname(file), specifier));
     if (target !== room && !allowed.includes(target)) {
       problems.push(`${relative(SRC, file)}: ${room}/ may not import ${target}/ (${specifier})`);
+    }
+  }
+}
+
+/** Tests and benches use the repository's own test/ and bench/ besides. */
+function mayImport({ folder, dependencies }, file, specifier) {
+  const isTest = /^(test|bench)/.test(relative(folder, file));
+  if (specifier.startsWith(".")) {
+    const target = resolve(dirname(file), specifier);
+    return [folder, ...(isTest ? [join(ROOT, "test"), join(ROOT, "bench")] : [])].some((each) =>
+      target.startsWith(`${each}/`),
+    );
+  }
+  if (isBuiltin(specifier) || specifier === "fustor-agent/sdk") return true;
+  if (isTest && ["fustor-agent/sdk/testing", "vitest"].includes(specifier)) return true;
+  return dependencies.some((name) => specifier === name || specifier.startsWith(`${name}/`));
+}
+
+for (const name of readdirSync(join(ROOT, "packages")).filter((each) => /^(source|sender)-/.test(each))) {
+  const folder = join(ROOT, "packages", name);
+  const { dependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  for (const file of filesBelow(folder)) {
+    for (const specifier of specifiersIn(file)) {
+      if (mayImport({ folder, dependencies: Object.keys(dependencies) }, file, specifier)) continue;
+      problems.push(`${relative(ROOT, file)}: a driver may not import ${specifier}`);
     }
   }
 }

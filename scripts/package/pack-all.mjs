@@ -2,6 +2,7 @@
 // built on this machine, which takes seconds instead of minutes.
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { driverFolders } from "./driver-packages.mjs";
 import { PLATFORMS, packageFolder, packedAddon, ROOT, readManifest, TARBALLS } from "./platforms.mjs";
 import { main, mustRun, PackageError } from "./run.mjs";
 
@@ -28,6 +29,8 @@ function checkWhole(paths) {
       throw new PackageError(`package.json: ${name} is not in bundleDependencies`);
     if (!paths.includes(`node_modules/${name}/package.json`)) throw new PackageError(`the tarball lacks ${name}`);
   }
+  const foreign = paths.find((path) => /^(packages|node_modules\/@fustor\/(source|sender)-[^/]*)\//.test(path));
+  if (foreign !== undefined) throw new PackageError(`the tarball holds a driver: ${foreign}`);
 }
 
 await main("pack:all", () => {
@@ -39,4 +42,5 @@ await main("pack:all", () => {
   mkdirSync(TARBALLS, { recursive: true });
   checkWhole(pack(ROOT));
   for (const { name } of PLATFORMS) if (existsSync(packedAddon(name))) pack(packageFolder(name));
+  for (const folder of driverFolders()) pack(folder);
 });

@@ -1,5 +1,5 @@
 // Puts into packages/ what can be packed: addons that `npm run build:prebuilt` made from these sources, and for this machine's own platform
-// otherwise what was built here. Links all packages where npm looks for what it bundles.
+// otherwise what was built here. Links all packages where npm looks for what it bundles, and the agent itself where packages of drivers look for it.
 import { copyFileSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { inputsHash, isFresh } from "./freshness.mjs";
@@ -10,20 +10,21 @@ const NOTICES = "THIRD-PARTY.md";
 
 const present = (path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
-function link(name) {
-  const { name: packageName } = readManifest(packageFolder(name));
-  const path = join(ROOT, "node_modules", packageName);
+function link(folder) {
+  const path = join(ROOT, "node_modules", readManifest(folder).name);
   if (present(path)) return;
   mkdirSync(dirname(path), { recursive: true });
-  symlinkSync(relative(dirname(path), packageFolder(name)), path);
+  symlinkSync(relative(dirname(path), folder), path);
 }
 
 /** Platform -> "prebuilt", "built here" or "missing". */
 export function placeAddons() {
   const inputs = inputsHash();
   const own = ownPlatform();
+  // npm would ask a registry for the peer of the drivers, and would put our program beside those of others.
+  link(ROOT);
   const placed = PLATFORMS.map(({ name }) => {
-    link(name);
+    link(packageFolder(name));
     copyFileSync(join(ROOT, NOTICES), join(packageFolder(name), NOTICES));
     if (isFresh(name, inputs)) return [name, "prebuilt"];
     const target = packedAddon(name);

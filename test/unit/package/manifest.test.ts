@@ -26,11 +26,14 @@ interface Lock {
 }
 
 const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(ROOT, ...path), "utf8")) as T;
+/** Folders below packages/ that hold drivers. */
+const DRIVERS = readdirSync(join(ROOT, "packages")).filter((name) => /^(source|sender)-/.test(name));
 const own = read<Manifest>("package.json");
 const lock = read<Lock>("package-lock.json");
 
 test("there is a package for each platform that the loader knows", () => {
-  expect(readdirSync(join(ROOT, "packages")).sort()).toEqual([...PLATFORMS].sort());
+  const folders = readdirSync(join(ROOT, "packages")).filter((name) => !DRIVERS.includes(name));
+  expect(folders.sort()).toEqual([...PLATFORMS].sort());
   expect(Object.keys(own.optionalDependencies).sort()).toEqual(PLATFORMS.map(packageOf).sort());
 });
 
@@ -64,4 +67,25 @@ test.each([...PLATFORMS])("npm takes the package for %s from this checkout", (pl
     resolved: `packages/${platform}`,
     link: true,
   });
+});
+
+test.each(DRIVERS)(
+  "the driver in packages/%s is of our version and leaves the agent to the one that runs it",
+  (name) => {
+    const manifest = read<Manifest>("packages", name, "package.json");
+    const [kind = "", ...rest] = name.split("-");
+    expect(manifest).toMatchObject({
+      name: `@fustor/${name}`,
+      version: own.version,
+      fustor: { names: expect.arrayContaining([`${kind}:${rest.join("-")}`]) },
+      peerDependencies: { "fustor-agent": expect.stringMatching(/^>=/) },
+      peerDependenciesMeta: { "fustor-agent": { optional: true } },
+    });
+    expect(lock.packages[`node_modules/${manifest.name}`]).toEqual({ resolved: `packages/${name}`, link: true });
+  },
+);
+
+test("no driver is a dependency of the agent", () => {
+  const held = [...Object.keys({ ...own.dependencies, ...own.optionalDependencies }), ...own.bundleDependencies];
+  expect(held.filter((name) => /^@fustor\/(source|sender)-/.test(name))).toEqual([]);
 });
