@@ -42,7 +42,8 @@ const ALLOWED = {
     ...BELOW_THE_AGENT,
     ...["agent", "agent/state", "agent/identity", "agent/reload", "agent/process", "agent/managed-pipe.ts"],
   ],
-  console: ["sdk", "agent", "agent/state", "agent/control", "telemetry"],
+  console: ["sdk", "agent", "agent/state", "agent/control", "telemetry", "console/metrics"],
+  "console/metrics": ["sdk", "agent", "pipe"],
   "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts"],
   cli: [
     ...["sdk", "config", "drivers", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload"],

@@ -93,6 +93,19 @@ export class BusCursor implements BusSubscription {
     return own + (this.#place.kind === "attached" ? this.#bus.endPosition - this.position : this.#place.backlog.size);
   }
 
+  get oldestEnteredAt(): number | undefined {
+    const handedOut = this.#outstanding[0] ?? this.#again[0];
+    return handedOut === undefined ? this.#nextEnteredAt : handedOut.enteredAt;
+  }
+
+  /** Of the oldest change that was not handed out. */
+  get #nextEnteredAt(): number | undefined {
+    const place = this.#place;
+    if (place.kind === "coalesced") return place.backlog.size === 0 ? undefined : place.enteredAt;
+    const { segment, offset } = place;
+    return offset < segment.changes.length ? segment.enteredAt : segment.next?.enteredAt;
+  }
+
   get isEmpty(): boolean {
     if (this.#again.length > 0 || this.#loss !== undefined || this.#hasDirtyToTell) return false;
     if (this.#place.kind === "coalesced") return this.#place.backlog.size === 0;

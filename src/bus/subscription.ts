@@ -54,6 +54,8 @@ export interface BusSubscription {
   rewind(): void;
   /** Changes not yet committed. */
   readonly backlog: number;
+  /** When the oldest of them entered the bus (monotonic ms). */
+  readonly oldestEnteredAt: number | undefined;
   /** The source could start its stream where it was first asked to, and this cursor gets all of it. */
   readonly isWhole: boolean;
   /** `take` would return nothing. */

@@ -19,7 +19,7 @@ import { createReloader, type FreshPlan } from "../agent/reload/reloader.ts";
 import type { StartReport } from "../agent/start-report.ts";
 import { sweepTemporaries } from "../agent/state/durable-file.ts";
 import { ensureHome, homePaths } from "../config/home.ts";
-import type { AgentConfig, PipeConfig } from "../config/model.ts";
+import type { AgentConfig, ConsoleConfig, PipeConfig } from "../config/model.ts";
 import { type ConsoleOptions, type ConsoleServer, startConsole } from "../console/console-server.ts";
 import { makeConsoleToken } from "../console/console-token.ts";
 import { describeError } from "../sdk/index.ts";
@@ -150,10 +150,15 @@ async function noted<P extends AgentPlan>(plan: Promise<P>, faults: DriverFaults
 }
 
 /** The page with a token of its own; a home that takes no files costs the page and nothing else. */
-async function openConsole(home: string, options: Omit<ConsoleOptions, "token">): Promise<ConsoleServer> {
+async function openConsole(
+  home: string,
+  place: ConsoleConfig,
+  options: Pick<ConsoleOptions, "status" | "isPressed" | "logger">,
+): Promise<ConsoleServer> {
   try {
-    const token = await makeConsoleToken(homePaths(home).consoleToken);
-    const page = await startConsole({ ...options, token: token.text });
+    const token = await makeConsoleToken(homePaths(home).consoleToken, place.token);
+    const { maxBacklogAgeMs } = place;
+    const page = await startConsole({ ...options, place, maxBacklogAgeMs, token: token.text });
     return { ...page, close: () => page.close().then(token.dispose) };
   } catch (error) {
     const reason = describeError(error);
@@ -219,7 +224,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
     closers.unshift(watchHome({ home: config.home, lock, restoreSocket: control.restore, logger, onLost }));
     if (place !== undefined) {
       const isPressed = (): boolean => spares.state().exhausted;
-      page = await openConsole(config.home, { place, status: handlers.status, isPressed, logger });
+      page = await openConsole(config.home, place, { status: handlers.status, isPressed, logger });
       closers.unshift(page.close);
     }
     closers.unshift(() => agent.stop(DRAIN_MS));

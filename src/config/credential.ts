@@ -33,6 +33,16 @@ export function readCredential(field: Field, reader: SecretReader, problems: Pro
   return key === undefined ? undefined : { kind: "key", key };
 }
 
+/** A secret of at least `length` characters that can stand in a header as it is. */
+export function readToken(field: Field, length: number, reader: SecretReader, problems: Problems): string | undefined {
+  const { node } = field;
+  if (isNull(node)) return undefined;
+  const token = secretText(node.kind === "scalar" ? node.value : undefined, field, reader, problems);
+  if (token === undefined || new RegExp(`^[\\x21-\\x7e]{${length},}$`).test(token)) return token;
+  problems.error(field, "can be guessed, or holds a space", `write at least ${length} letters, digits and signs`);
+  return undefined;
+}
+
 function readMembers(field: Field, map: MapNode, reader: SecretReader, problems: Problems): Credential | undefined {
   const values = new Map<string, string>();
   let usable = true;

@@ -92,6 +92,10 @@ export interface ConsoleConfig {
   readonly host: string;
   /** Absent: 8100, or the next free one. */
   readonly port?: number;
+  /** Absent: each start makes one. */
+  readonly token?: string;
+  /** `/readyz` says no while a change has been waiting longer for its receiver. */
+  readonly maxBacklogAgeMs: number;
 }
 
 export interface AgentConfig {

@@ -10,10 +10,12 @@ import { omitUndefined } from "../sdk/index.ts";
 import { formatOrigin, type Problems, quoted } from "../yaml/problem.ts";
 import { isNull, toPlain } from "../yaml/tree.ts";
 import { checkFields } from "./check.ts";
+import { readToken } from "./credential.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";
 import { CONSOLE_KEYS, LOGGING_KEYS } from "./known-keys.ts";
 import type { ConsoleConfig, LoggingConfig, LogLevel } from "./model.ts";
 import { consoleSchema, loggingSchema, settingsSchema } from "./schemas.ts";
+import type { SecretReader } from "./secrets.ts";
 
 export interface Settings {
   readonly logging: LoggingConfig;
@@ -56,13 +58,13 @@ export interface LogPlaces {
 export function readSettings(
   gathered: Fields,
   agentWideSchemas: Readonly<Record<string, z.ZodType>>,
-  places: LogPlaces,
+  { secrets, ...places }: LogPlaces & { readonly secrets: SecretReader },
   problems: Problems,
 ): Settings {
   const written = Object.entries(agentWideSchemas).filter(([name]) => gathered.has(name));
   return omitUndefined({
     logging: readLogging(gathered.get("logging"), places, problems),
-    console: readConsole(gathered.get("console"), problems),
+    console: readConsole(gathered.get("console"), secrets, problems),
     agentId: readPlain(settingsSchema, gathered, problems).agent_id,
     agentWide: readPlain(z.object(Object.fromEntries(written)), gathered, problems),
   });
@@ -94,23 +96,25 @@ function readLogging(field: Field | undefined, places: LogPlaces, problems: Prob
   };
 }
 
-function readConsole(field: Field | undefined, problems: Problems): ConsoleConfig {
-  const defaults: ConsoleConfig = { enabled: true, host: "localhost" };
+/** With fewer characters a program that tries them all could find it. */
+const SHORTEST_TOKEN = 16;
+
+function readConsole(field: Field | undefined, secrets: SecretReader, problems: Problems): ConsoleConfig {
+  const defaults: ConsoleConfig = { enabled: true, host: "localhost", maxBacklogAgeMs: 60_000 };
   if (field === undefined) return defaults;
   if (field.node.kind !== "map") {
     problems.error(field, "is not a block of keys", "write enabled, host or port below it, indented");
     return defaults;
   }
-  const values = checkFields(
-    consoleSchema,
-    readFields(field.node, field.path, CONSOLE_KEYS, problems),
-    field,
-    problems,
-  );
+  const fields = readFields(field.node, field.path, CONSOLE_KEYS, problems);
+  const values = checkFields(consoleSchema, fields, field, problems);
+  const token = fields.get("token");
   return omitUndefined({
     enabled: values?.enabled ?? defaults.enabled,
     host: values?.host ?? defaults.host,
     port: values?.port,
+    token: token && readToken(token, SHORTEST_TOKEN, secrets, problems),
+    maxBacklogAgeMs: values === undefined ? defaults.maxBacklogAgeMs : values.max_backlog_age_sec * 1000,
   });
 }
 

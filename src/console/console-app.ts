@@ -5,6 +5,8 @@ import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { AgentStatus } from "../agent/agent-status.ts";
 import { isSameToken } from "./console-token.ts";
+import { type Health, liveness, readiness } from "./health.ts";
+import { byId, byPlace, exposition } from "./metrics/exposition.ts";
 import { renderMain, renderPage } from "./page.ts";
 import { renderPublicMain } from "./public-page.ts";
 import { publicStatus } from "./public-status.ts";
@@ -39,9 +41,11 @@ export interface ConsoleAccess {
   readonly token: string;
   /**
    * Whether a client without the token sees states and counts. False when other machines can reach the page: then it
-   * sees nothing.
+   * sees whether the agent is healthy and nothing else.
    */
   readonly isOpen: boolean;
+  /** How long a change may wait for its receiver before the agent is not ready any more. */
+  readonly maxBacklogAgeMs: number;
 }
 
 type Sight = "all" | "public";
@@ -57,6 +61,12 @@ function sightOf(context: Context, { token, isOpen }: ConsoleAccess): Sight | un
   return isSameToken(given, token) ? "all" : undefined;
 }
 
+/** Without the token a client learns yes or no: the reasons hold names. */
+function answerHealth(context: Context, { isGood, reasons }: Health, sight: Sight | undefined): Response {
+  const lines = sight === "all" && !isGood ? reasons : [isGood ? "ok" : "not ready"];
+  return context.text(`${lines.join("\n")}\n`, isGood ? 200 : 503);
+}
+
 /** The page without a listener. */
 export function consoleApp(status: () => AgentStatus, access: ConsoleAccess): Hono<ConsoleEnv> {
   const app = new Hono<ConsoleEnv>();
@@ -65,11 +75,18 @@ export function consoleApp(status: () => AgentStatus, access: ConsoleAccess): Ho
     if (access.isOpen && !isLocalHost(context.req.header("host")))
       return context.text("This page is for localhost only.\n", 403);
     if (!["GET", "HEAD"].includes(context.req.method)) return context.text("Read-only.\n", 405, { allow: "GET, HEAD" });
+    await next();
+    for (const [name, value] of Object.entries(FIXED_HEADERS)) context.header(name, value);
+  });
+  app.get("/healthz", (context) => answerHealth(context, liveness(status()), sightOf(context, access)));
+  app.get("/readyz", (context) =>
+    answerHealth(context, readiness(status(), access.maxBacklogAgeMs), sightOf(context, access)),
+  );
+  app.use(async (context, next) => {
     const sight = sightOf(context, access);
     if (sight === undefined) return context.text("`fustor-agent status` prints the address with its token.\n", 403);
     context.set("sight", sight);
-    await next();
-    for (const [name, value] of Object.entries(FIXED_HEADERS)) context.header(name, value);
+    return next();
   });
   app.get("/", (context) => {
     const nonce = randomBytes(16).toString("base64");
@@ -78,6 +95,10 @@ export function consoleApp(status: () => AgentStatus, access: ConsoleAccess): Ho
   });
   app.get("/main", (context) => context.html(mainOf(context.get("sight"), status())));
   app.get("/api/status", (context) => context.json(context.get("sight") === "all" ? status() : publicStatus(status())));
+  app.get("/metrics", async (context) => {
+    const { contentType, text } = await exposition(status(), context.get("sight") === "all" ? byId : byPlace);
+    return context.body(text, 200, { "content-type": contentType });
+  });
   return app;
 }
 

@@ -101,6 +101,8 @@ async function listenAt(
 export interface ConsoleOptions {
   readonly place: ConsolePlace;
   readonly token: string;
+  /** How long a change may wait for its receiver before `/readyz` says no. */
+  readonly maxBacklogAgeMs: number;
   readonly status: () => AgentStatus;
   /** Whether the process has no file descriptors to spare: then the page closes. Default: never. */
   readonly isPressed?: () => boolean;
@@ -118,8 +120,8 @@ function shedUnderPressure(server: Server, isPressed: () => boolean): void {
 
 /** Never rejects: without a port there is no page, and the agent runs all the same. */
 export async function startConsole(options: ConsoleOptions): Promise<ConsoleServer> {
-  const { place, token, status, logger, isPressed = () => false } = options;
-  const listener = loadedOnDemand(status, { token, isOpen: isLoopback(place.host) }, logger);
+  const { place, token, maxBacklogAgeMs, status, logger, isPressed = () => false } = options;
+  const listener = loadedOnDemand(status, { token, isOpen: isLoopback(place.host), maxBacklogAgeMs }, logger);
   const ports = portsToTry(place);
   let reason = "";
   for (const port of ports) {

@@ -69,6 +69,8 @@ export interface PipeStatus extends Counts<"pipe"> {
   readonly lastError?: string;
   /** Live changes not yet accepted. */
   readonly backlog: number;
+  /** How long the oldest of them has been waiting. */
+  readonly backlogAgeMs?: number;
   /** Milliseconds from the kernel event to the acknowledgement, of the last live batch. */
   readonly lagMs?: number;
   /** Index of the last accepted live event, -1 when none. */

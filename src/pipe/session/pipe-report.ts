@@ -41,9 +41,15 @@ export function pipeReport(facts: ReportFacts): PipeStatus {
       bytesSent: parts.sender.bytesSent,
       lastError,
       lagMs,
+      backlogAgeMs: backlogAge(parts),
       clockSkewMs: facts.clockSkewMs,
     }),
   };
+}
+
+function backlogAge({ bus, ambience }: PipeParts): number | undefined {
+  const { oldestEnteredAt } = bus;
+  return oldestEnteredAt === undefined ? undefined : Math.round(ambience.now() - oldestEnteredAt);
 }
 
 function snapshotFacts({ parts, session }: ReportFacts) {

@@ -57,6 +57,39 @@ describe("a cursor", () => {
     expect(subscription.take(100, 1e9)).toBeUndefined();
   });
 
+  it("knows since when its oldest change waits, until that was committed", () => {
+    const { bus, clock } = makeBus();
+    const subscription = bus.subscribe();
+    const begin = clock.wall;
+    expect(subscription.oldestEnteredAt).toBeUndefined();
+    publish(bus, upsert("/a", 1), upsert("/b", 2));
+    clock.wall += 1000;
+    publish(bus, upsert("/c", 3));
+    expect(subscription.oldestEnteredAt).toBe(begin);
+    const first = takeBatch(subscription, 2);
+    expect(subscription.oldestEnteredAt).toBe(begin);
+    subscription.rewind();
+    expect(subscription.oldestEnteredAt).toBe(begin);
+    expect(takeBatch(subscription, 2)).toEqual(first);
+    subscription.commit(first);
+    expect(subscription.oldestEnteredAt).toBe(begin + 1000);
+    subscription.commit(takeBatch(subscription));
+    expect(subscription.oldestEnteredAt).toBeUndefined();
+  });
+
+  it("that was cut off waits since its oldest change came", () => {
+    const { bus, clock } = makeBus({ maxChanges: 2 });
+    const subscription = bus.subscribe();
+    const begin = clock.wall;
+    for (const name of ["a", "b", "c"]) {
+      publish(bus, upsert(`/${name}`, 1));
+      clock.wall += 1000;
+    }
+    expect(subscription.oldestEnteredAt).toBe(begin);
+    subscription.commit(takeBatch(subscription));
+    expect(subscription.oldestEnteredAt).toBeUndefined();
+  });
+
   it("gets changes although the clock steps back, with indexes that never do", () => {
     const { bus, clock } = makeBus();
     const subscription = bus.subscribe();

@@ -86,13 +86,13 @@ test("a write resolves only when the stream took it", async () => {
 });
 
 test.each([["80x"], ["-1"], ["65536"], ["8100.5"]])("FUSTOR_CONSOLE_PORT=%s is refused", (text) => {
-  expect(() => consoleSettings({ enabled: true, host: "localhost" }, { FUSTOR_CONSOLE_PORT: text })).toThrow(
-    /FUSTOR_CONSOLE_PORT/,
-  );
+  expect(() =>
+    consoleSettings({ enabled: true, host: "localhost", maxBacklogAgeMs: 1 }, { FUSTOR_CONSOLE_PORT: text }),
+  ).toThrow(/FUSTOR_CONSOLE_PORT/);
 });
 
 test("FUSTOR_CONSOLE_PORT wins over the configuration, and 0 is no page", () => {
-  const configured = { enabled: true, host: "::1", port: 7000 };
+  const configured = { enabled: true, host: "::1", port: 7000, maxBacklogAgeMs: 1 };
   const settings = (text?: string, enabled = true) =>
     consoleSettings({ ...configured, enabled }, { FUSTOR_CONSOLE_PORT: text });
   expect(settings()).toEqual(configured);

@@ -443,13 +443,22 @@ describe("console", () => {
   const base = "sources: []\nsenders: []\npipes: []\n";
 
   test("is on loopback, on whichever port is free, unless told otherwise", () => {
-    expect(configOf(base).console).toEqual({ enabled: true, host: "localhost" });
+    expect(configOf(base).console).toEqual({ enabled: true, host: "localhost", maxBacklogAgeMs: 60_000 });
     expect(configOf(`${base}console: {port: "9000", host: "::1"}\n`).console).toEqual({
       enabled: true,
       host: "::1",
       port: 9000,
+      maxBacklogAgeMs: 60_000,
     });
     expect(configOf(`${base}console: {enabled: no}\n`).console).toMatchObject({ enabled: false });
+  });
+
+  test("may have a token that stays, and its own idea of what is late", () => {
+    const written = 'console: {token: "sixteen-letters!", max_backlog_age_sec: 5}';
+    expect(configOf(`${base}${written}\n`).console).toMatchObject({
+      token: "sixteen-letters!",
+      maxBacklogAgeMs: 5000,
+    });
   });
 
   test.each([
@@ -457,6 +466,9 @@ describe("console", () => {
     ["console: {port: 0}", "console.port: is not a whole number, write one from 1 to 65535"],
     ["console: {host: my host}", "console.host: is no address of this machine, write localhost or an IP address"],
     ["console: {prt: 1}", "console.prt: is not a known key"],
+    ["console: {token: short}", "console.token: can be guessed, or holds a space, write at least 16 letters"],
+    ["console: {token: 12}", "console.token: is not text"],
+    ["console: {max_backlog_age_sec: 0}", "console.max_backlog_age_sec: "],
   ])("%j is refused", (line, problem) => {
     expect(errorsOf(`${base}${line}\n`).join("\n")).toContain(problem);
   });

@@ -11,7 +11,7 @@ import { waitFor } from "../../support/wait-for.ts";
 import { examplePipe, exampleStatus } from "./example-status.ts";
 
 const TOKEN = "the-token-of-this-run";
-const LOCAL = { token: TOKEN, isOpen: true };
+const LOCAL = { token: TOKEN, isOpen: true, maxBacklogAgeMs: 60_000 };
 
 const asked = (path: string, headers: Record<string, string>, method: string, status: AgentStatus, access = LOCAL) =>
   consoleApp(() => status, access).request(path, { method, headers: { host: "localhost:8100", ...headers } });
@@ -24,7 +24,13 @@ const askAsStranger = (path: string, status: AgentStatus = exampleStatus, header
   asked(path, headers, "GET", status);
 
 async function open(place: ConsolePlace = { host: "localhost", port: 0 }) {
-  const server = await startConsole({ place, token: TOKEN, status: () => exampleStatus, logger: silentLogger });
+  const server = await startConsole({
+    place,
+    token: TOKEN,
+    maxBacklogAgeMs: 60_000,
+    status: () => exampleStatus,
+    logger: silentLogger,
+  });
   onTestFinished(() => server.close());
   return server;
 }
@@ -133,12 +139,14 @@ test("who has no token learns states and counts, no name, no path and no text", 
   const texts = [home, configDir, agentId, String(exampleStatus.pid), "401 Invalid API key"];
   for (const pipe of pipes) texts.push(pipe.id, pipe.source, pipe.sender.id, pipe.sender.uri, pipe.deadLetterFile);
   for (const source of sources) texts.push(...source.ids, source.uri);
-  for (const path of ["/", "/main", "/api/status"]) {
+  for (const path of ["/", "/main", "/api/status", "/metrics", "/readyz"]) {
     const answer = await askAsStranger(path);
-    expect(answer.status).toBe(200);
+    expect(answer.status).toBe(path === "/readyz" ? 503 : 200);
     const text = await answer.text();
-    for (const secret of texts) expect(text, `${path} tells ${secret}`).not.toContain(secret);
-    expect(text).toContain("running");
+    // A count may hold the digits of the process id.
+    const told = path === "/metrics" ? texts.filter((each) => !/^\d+$/.test(each)) : texts;
+    for (const secret of told) expect(text, `${path} tells ${secret}`).not.toContain(secret);
+    expect(text).toContain(path === "/readyz" ? "not ready" : "running");
   }
   const facts = (await (await askAsStranger("/api/status")).json()) as { pipes: object[]; sources: object[] };
   expect(facts).toMatchObject({ state: "running", uptimeMs: exampleStatus.uptimeMs });
@@ -158,9 +166,17 @@ test("what the status learns to tell stays untold to who has no token", async ()
       { ...source, news: secret, status: { ...source?.status, notes: [secret], engine: { examples: [secret] } } },
     ],
   } as unknown as AgentStatus;
-  for (const path of ["/", "/main", "/api/status"]) {
+  for (const path of ["/", "/main", "/api/status", "/metrics", "/readyz"]) {
     expect(await (await askAsStranger(path, status)).text()).not.toContain(secret);
   }
+});
+
+test("with the token /readyz says what is wrong and /metrics names pipes", async () => {
+  const ready = await ask("/readyz");
+  expect(await ready.text()).toContain("pipe second-site is key refused\n");
+  const metrics = await ask("/metrics");
+  expect(metrics.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+  expect(await metrics.text()).toContain('fustor_pipe_rows_sent_total{pipe="research",phase="message"} 8731');
 });
 
 test("a wrong token opens nothing, not even what no token opens", async () => {
@@ -173,11 +189,16 @@ test("a wrong token opens nothing, not even what no token opens", async () => {
 });
 
 test("where other machines can ask, nothing is told without the token, and its name does not matter", async () => {
-  const access = { token: TOKEN, isOpen: false };
+  const access = { ...LOCAL, isOpen: false };
   const elsewhere = { host: "files.example:8100" };
   expect((await asked("/", elsewhere, "GET", exampleStatus, access)).status).toBe(403);
   expect((await asked("/api/status", elsewhere, "GET", exampleStatus, access)).status).toBe(403);
+  expect((await asked("/metrics", elsewhere, "GET", exampleStatus, access)).status).toBe(403);
   expect((await asked(`/?token=${TOKEN}`, elsewhere, "GET", exampleStatus, access)).status).toBe(200);
+  const healthy = await asked("/healthz", elsewhere, "GET", exampleStatus, access);
+  expect([healthy.status, await healthy.text()]).toEqual([200, "ok\n"]);
+  const ready = await asked("/readyz", elsewhere, "GET", exampleStatus, access);
+  expect([ready.status, await ready.text()]).toEqual([503, "not ready\n"]);
 });
 
 async function occupy(host: string, port = 0): Promise<number> {

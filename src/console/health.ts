@@ -1,0 +1,34 @@
+/** Whether the agent does its work, for programs that ask again and again: a load balancer, Kubernetes, a watchdog. */
+import type { AgentStatus, PipeReport } from "../agent/agent-status.ts";
+
+export interface Health {
+  readonly isGood: boolean;
+  /** One for each thing that is not as it should be. */
+  readonly reasons: readonly string[];
+}
+
+const health = (reasons: readonly string[]): Health => ({ isGood: reasons.length === 0, reasons });
+
+/** That it answers at all shows that its loop runs. It is alive while it ends in order, too. */
+export const liveness = ({ state }: AgentStatus): Health =>
+  health(state === "stopped" ? ["the agent has stopped"] : []);
+
+/** With a session and a source; a hot standby waits for its turn: that is its work. */
+const AT_WORK: ReadonlySet<PipeReport["state"]> = new Set(["running", "standby"]);
+
+const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+
+function pipeReasons(pipe: PipeReport, maxAgeMs: number): readonly string[] {
+  const { id, state, backlogAgeMs = 0 } = pipe;
+  if (!AT_WORK.has(state)) return [`pipe ${id} is ${state.replaceAll("_", " ")}`];
+  if (backlogAgeMs <= maxAgeMs) return [];
+  return [
+    `pipe ${id}: a change waits for the receiver since ${seconds(backlogAgeMs)}, longer than ${seconds(maxAgeMs)}`,
+  ];
+}
+
+/** Every pipe has a session and a source, and no change waits longer than `maxAgeMs` for its receiver. */
+export function readiness({ state, pipes }: AgentStatus, maxAgeMs: number): Health {
+  const reasons = state === "running" ? [] : [`the agent is ${state}`];
+  return health([...reasons, ...pipes.flatMap((pipe) => pipeReasons(pipe, maxAgeMs))]);
+}
