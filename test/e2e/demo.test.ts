@@ -95,7 +95,14 @@ test("a directory that is not there is one line on stderr and exit code 1", asyn
   expect(stderr.trimEnd().split("\n")).toHaveLength(1);
 });
 
-test("a reader that goes away ends it quietly", async () => {
+test("a reader that goes away ends it quietly, although nothing happens in the tree", async () => {
+  const demo = cli(["demo", await tree()]);
+  await demo.until("it is live", ({ stdout }) => /^live/m.test(stdout));
+  demo.child.stdout.destroy();
+  expect(await demo.ended).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("a reader that goes away ends it quietly at the next event", async () => {
   const root = await tree();
   const demo = cli(["demo", root]);
   await demo.until("it is live", ({ stdout }) => /^live/m.test(stdout));
