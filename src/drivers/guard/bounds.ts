@@ -10,6 +10,8 @@ export interface GuardBounds {
   readonly closeMs: number;
   /** On top of `timeout_sec` of a sender, which the driver keeps itself. */
   readonly sendGraceMs: number;
+  /** For a `push` to end after its signal aborted. */
+  readonly heedMs: number;
 }
 
 export const GUARD_BOUNDS: GuardBounds = {
@@ -18,4 +20,5 @@ export const GUARD_BOUNDS: GuardBounds = {
   chunkMs: 600_000,
   closeMs: 2_500,
   sendGraceMs: 5_000,
+  heedMs: 500,
 };

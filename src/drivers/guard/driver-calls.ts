@@ -83,10 +83,14 @@ export class DriverCalls {
     return answer;
   }
 
-  /** A call that answers later: at the latest when the time is over or the signal aborts. */
-  async later<T>(method: string, call: () => T | Promise<T>, rules: CallRules<T>): Promise<T> {
+  /**
+   * A call that answers later: at the latest when the time is over or the signal aborts. The call gets a signal of its
+   * own, which aborts when nobody waits for its answer any more.
+   */
+  async later<T>(method: string, call: (signal: AbortSignal) => T | Promise<T>, rules: CallRules<T>): Promise<T> {
     const { boundMs, signal, check } = rules;
     if (signal?.aborted === true) throw aborted(method);
+    const own = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     let end: () => void = () => undefined;
     const cut = new Promise<never>((_, reject) => {
@@ -97,9 +101,10 @@ export class DriverCalls {
     });
     try {
       // An answer that comes too late is nobody's: the race has taken care of its rejection as well.
-      const answer = await Promise.race([this.#begun(call), cut]);
+      const answer = await Promise.race([this.#begun(call, own.signal), cut]);
       return this.checked(method, answer, check);
     } catch (error) {
+      own.abort();
       throw this.failure(method, error);
     } finally {
       clearTimeout(timer);
@@ -107,8 +112,28 @@ export class DriverCalls {
     }
   }
 
-  async #begun<T>(call: () => T | Promise<T>): Promise<T> {
-    return await call();
+  async #begun<T>(call: (signal: AbortSignal) => T | Promise<T>, signal: AbortSignal): Promise<T> {
+    return await call(signal);
+  }
+
+  /**
+   * A call that answers at once with something that lasts, such as an iteration. The signal that it gets aborts with
+   * the one given here, and when `end` is called.
+   */
+  begin<T>(method: string, signal: AbortSignal, call: (signal: AbortSignal) => T, check: Check<T>): Begun<T> {
+    const own = new AbortController();
+    const end = (): void => {
+      signal.removeEventListener("abort", end);
+      own.abort();
+    };
+    if (signal.aborted) own.abort();
+    else signal.addEventListener("abort", end, { once: true });
+    try {
+      return { value: this.now(method, () => call(own.signal), check), end };
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 
   /**
@@ -135,6 +160,7 @@ export class DriverCalls {
         yield value;
       }
     } finally {
+      rules.end();
       if (!isOver) await this.#ended(method, iterator, rules.closeMs);
     }
   }
@@ -145,6 +171,11 @@ export class DriverCalls {
   }
 }
 
+export interface Begun<T> {
+  readonly value: T;
+  readonly end: () => void;
+}
+
 export interface StepRules<T> {
   /** For one step. Infinity: a stream may be silent. */
   readonly boundMs: number;
@@ -152,6 +183,8 @@ export interface StepRules<T> {
   readonly signal: AbortSignal;
   /** Whether an iteration may end by itself. */
   readonly mayEnd: boolean;
+  /** Called at the end of the iteration, before the driver's iterator is returned. */
+  readonly end: () => void;
   /** Looks at a value; throws a defect. */
   readonly take: (value: T) => T;
 }

@@ -13,6 +13,7 @@ import {
   type SessionRequest,
 } from "../../sdk/index.ts";
 import { membersOf } from "../../sdk/members-of.ts";
+import { settlesWithin } from "../../sdk/settles-within.ts";
 import type { GuardBounds } from "./bounds.ts";
 import { type Check, type DriverCalls, missingMethod } from "./driver-calls.ts";
 
@@ -56,6 +57,48 @@ function taskDefect(task: unknown): string | undefined {
   return task === undefined || isTask ? undefined : "a task without type and paths";
 }
 
+/**
+ * Keeps a push from going on beside its repetition: an older row could then replace a newer one at the receiver. One
+ * that nobody waits for any more gets a short time to end, so that its bytes are not used again while it reads them.
+ */
+class PushLane {
+  readonly #calls: DriverCalls;
+  readonly #heedMs: number;
+  /** Until the driver's own promise settles. Never rejects. */
+  #former: Promise<unknown> | undefined;
+
+  constructor(calls: DriverCalls, heedMs: number) {
+    this.#calls = calls;
+    this.#heedMs = heedMs;
+  }
+
+  /** `push` hands what the driver promised to `begun`, and passes it on. */
+  async next<T>(push: (begun: (promised: Promise<T>) => Promise<T>) => Promise<T>): Promise<T> {
+    if (this.#former !== undefined && !(await this.#ended())) {
+      throw this.#calls.defect("push", "goes on although its signal aborted: no other one can begin beside it");
+    }
+    try {
+      return await push((promised) => this.#noted(promised));
+    } catch (error) {
+      await this.#ended();
+      throw error;
+    }
+  }
+
+  #noted<T>(promised: Promise<T>): Promise<T> {
+    const over = (): void => {
+      this.#former = undefined;
+    };
+    this.#former = Promise.resolve(promised).then(over, over);
+    return promised;
+  }
+
+  #ended(): Promise<boolean> {
+    const ended = Promise.resolve(this.#former).then(() => true);
+    return settlesWithin(ended, this.#heedMs, () => new Error("late")).catch(() => false);
+  }
+}
+
 export interface SenderGuard {
   readonly driver: SenderDriver;
   readonly calls: DriverCalls;
@@ -66,29 +109,36 @@ export interface SenderGuard {
 
 export function guardedSender({ driver, calls, bounds, timeoutMs }: SenderGuard): SenderDriver {
   const boundMs = timeoutMs + bounds.sendGraceMs;
-  const request = <T>(method: string, { signal }: CallOptions, call: () => Promise<T>, check?: Check<T>): Promise<T> =>
-    calls.later(method, call, omitUndefined({ boundMs, signal, check }));
+  const request = <T>(
+    method: string,
+    { signal }: CallOptions,
+    call: (options: CallOptions) => Promise<T>,
+    check?: Check<T>,
+  ): Promise<T> => calls.later(method, (own) => call({ signal: own }), omitUndefined({ boundMs, signal, check }));
+  const pushes = new PushLane(calls, bounds.heedMs);
   const { getSentinelTasks, sendSentinelFeedback } = driver;
   let closing: Promise<void> | undefined;
   const guarded = {
     createSession: (wish: SessionRequest, options: CallOptions): Promise<Session> =>
-      request("createSession", options, () => driver.createSession(wish, options), sessionDefect),
+      request("createSession", options, (own) => driver.createSession(wish, own), sessionDefect),
     getLatestCommittedIndex: (id: string, options: CallOptions): Promise<number | undefined> =>
-      request("getLatestCommittedIndex", options, () => driver.getLatestCommittedIndex(id, options), indexDefect),
+      request("getLatestCommittedIndex", options, (own) => driver.getLatestCommittedIndex(id, own), indexDefect),
     heartbeat: (id: string, facts: HeartbeatRequest, options: CallOptions): Promise<HeartbeatAnswer> =>
-      request("heartbeat", options, () => driver.heartbeat(id, facts, options), heartbeatDefect),
+      request("heartbeat", options, (own) => driver.heartbeat(id, facts, own), heartbeatDefect),
     push: (id: string, envelope: Envelope, options: CallOptions): Promise<Acknowledgement> =>
-      request("push", options, () => driver.push(id, envelope, options), acknowledgementDefect),
+      pushes.next((begun) =>
+        request("push", options, (own) => begun(driver.push(id, envelope, own)), acknowledgementDefect),
+      ),
     getSentinelTasks:
       getSentinelTasks &&
       ((id: string, options: CallOptions): Promise<SentinelTask | undefined> =>
-        request("getSentinelTasks", options, () => getSentinelTasks.call(driver, id, options), taskDefect)),
+        request("getSentinelTasks", options, (own) => getSentinelTasks.call(driver, id, own), taskDefect)),
     sendSentinelFeedback:
       sendSentinelFeedback &&
       ((id: string, updates: readonly SentinelUpdate[], options: CallOptions): Promise<void> =>
-        request("sendSentinelFeedback", options, () => sendSentinelFeedback.call(driver, id, updates, options))),
+        request("sendSentinelFeedback", options, (own) => sendSentinelFeedback.call(driver, id, updates, own))),
     closeSession: (id: string, options: CallOptions): Promise<void> =>
-      request("closeSession", options, () => driver.closeSession(id, options)),
+      request("closeSession", options, (own) => driver.closeSession(id, own)),
     close: (): Promise<void> => {
       closing ??= calls.later("close", () => driver.close(), { boundMs: bounds.closeMs });
       return closing;

@@ -66,9 +66,14 @@ function guardedChunk({ calls, logger }: Guard, method: string, chunk: RowChunk)
   return omitUndefined({ ...facts, groupContainer, release });
 }
 
-function guardedBulk(guard: Guard, method: string, begin: () => BulkRows, signal: AbortSignal): BulkRows {
+function guardedBulk(
+  guard: Guard,
+  method: string,
+  begin: (signal: AbortSignal) => BulkRows,
+  signal: AbortSignal,
+): BulkRows {
   const { calls, bounds } = guard;
-  const rows = calls.now(method, begin, (value) =>
+  const { value: rows, end } = calls.begin(method, signal, begin, (value) =>
     isAsyncIterable(membersOf(value).chunks) ? undefined : `no rows ("chunks" is no async iterable)`,
   );
   let handedOver = 0;
@@ -77,7 +82,7 @@ function guardedBulk(guard: Guard, method: string, begin: () => BulkRows, signal
     handedOver += chunk.rowCount;
     return guardedChunk(guard, method, chunk);
   };
-  const rules = { boundMs: bounds.chunkMs, closeMs: bounds.closeMs, signal, mayEnd: true, take };
+  const rules = { boundMs: bounds.chunkMs, closeMs: bounds.closeMs, signal, mayEnd: true, end, take };
   return {
     chunks: calls.steps(method, rows.chunks, rules),
     progress: () => {
@@ -97,9 +102,10 @@ function guardedStream(
   { signal }: CallOptions,
 ): MessageStream {
   const method = "getMessageIterator";
-  const stream = calls.now(
+  const { value: stream, end } = calls.begin(
     method,
-    () => driver.getMessageIterator(startPosition, { signal }),
+    signal,
+    (own) => driver.getMessageIterator(startPosition, { signal: own }),
     (value) => {
       const { batches, positionLost } = membersOf(value);
       if (!isAsyncIterable(batches)) return `no stream ("batches" is no async iterable)`;
@@ -107,7 +113,7 @@ function guardedStream(
     },
   );
   const take = (batch: ChangeBatch): ChangeBatch => calls.checked(method, batch, batchDefect);
-  const rules = { boundMs: Number.POSITIVE_INFINITY, closeMs: bounds.closeMs, signal, mayEnd: false, take };
+  const rules = { boundMs: Number.POSITIVE_INFINITY, closeMs: bounds.closeMs, signal, mayEnd: false, end, take };
   return { batches: calls.steps(method, stream.batches, rules), positionLost: stream.positionLost };
 }
 
@@ -155,8 +161,8 @@ function guardedClose({ driver, calls, bounds }: Guard): Promise<void> {
 export function guardedSource(guard: Guard): SourceDriver {
   const { driver, calls, bounds } = guard;
   const { changedSince, getAuditIterator, verify, scan, rescan, confirm, sweep, lastStateIsEnough } = driver;
-  const bulk = (method: string, { signal }: CallOptions, begin: () => BulkRows): BulkRows =>
-    guardedBulk(guard, method, begin, signal);
+  const bulk = <O extends CallOptions>(method: string, options: O, begin: (options: O) => BulkRows): BulkRows =>
+    guardedBulk(guard, method, (signal) => begin({ ...options, signal }), options.signal);
   let closing: Promise<void> | undefined;
   return omitUndefined({
     schema: driver.schema,
@@ -165,25 +171,25 @@ export function guardedSource(guard: Guard): SourceDriver {
     uri: driver.uri,
     lastStateIsEnough: typeof lastStateIsEnough === "boolean" ? lastStateIsEnough : undefined,
     open: (options: CallOptions) =>
-      calls.later("open", () => driver.open(options), { boundMs: bounds.callMs, signal: options.signal }),
+      calls.later("open", (signal) => driver.open({ ...options, signal }), {
+        boundMs: bounds.callMs,
+        signal: options.signal,
+      }),
     getMessageIterator: (startPosition: number, options: CallOptions) => guardedStream(guard, startPosition, options),
-    getSnapshotIterator: (options) => bulk("getSnapshotIterator", options, () => driver.getSnapshotIterator(options)),
+    getSnapshotIterator: (options) => bulk("getSnapshotIterator", options, (own) => driver.getSnapshotIterator(own)),
     changedSince:
       changedSince &&
-      ((second, options) => bulk("changedSince", options, () => changedSince.call(driver, second, options))),
+      ((second, options) => bulk("changedSince", options, (own) => changedSince.call(driver, second, own))),
     getAuditIterator:
-      getAuditIterator &&
-      ((options) => bulk("getAuditIterator", options, () => getAuditIterator.call(driver, options))),
+      getAuditIterator && ((options) => bulk("getAuditIterator", options, (own) => getAuditIterator.call(driver, own))),
     verify:
       verify &&
       ((keys, { signal }) => {
         const rules = { boundMs: bounds.callMs, signal, check: verifiedDefect };
-        return calls.later<readonly Verified[]>("verify", () => verify.call(driver, keys, { signal }), rules);
+        return calls.later<readonly Verified[]>("verify", (own) => verify.call(driver, keys, { signal: own }), rules);
       }),
-    scan:
-      scan && ((key, recursive, options) => bulk("scan", options, () => scan.call(driver, key, recursive, options))),
-    rescan:
-      rescan && ((containers, options) => bulk("rescan", options, () => rescan.call(driver, containers, options))),
+    scan: scan && ((key, recursive, options) => bulk("scan", options, (own) => scan.call(driver, key, recursive, own))),
+    rescan: rescan && ((containers, options) => bulk("rescan", options, (own) => rescan.call(driver, containers, own))),
     status: () => guardedStatus(guard),
     confirm: confirm && (() => calls.now("confirm", () => confirm.call(driver)) === true),
     sweep: sweep && ((command) => calls.now("sweep", () => sweep.call(driver, command)) === true),

@@ -1,4 +1,4 @@
-import { EventEmitter } from "node:events";
+import { EventEmitter, getEventListeners } from "node:events";
 import { expect, it, test } from "vitest";
 import { z } from "zod";
 import { guardedModule } from "../../../src/drivers/guard/guarded-module.ts";
@@ -15,7 +15,7 @@ import {
 } from "../../../src/sdk/index.ts";
 import { lasting } from "../../support/wait-for.ts";
 
-const bounds = { callMs: 100, inspectMs: 100, chunkMs: 100, closeMs: 100, sendGraceMs: 100 };
+const bounds = { callMs: 100, inspectMs: 100, chunkMs: 100, closeMs: 100, sendGraceMs: 100, heedMs: 50 };
 const NAMED = "demo (fustor-source-demo 1.2.3)";
 const origin: DriverOrigin = {
   kind: "source",
@@ -245,6 +245,70 @@ it("a call is given up at once when its signal aborts, also when the driver does
   const opened = (await source({ open: never })).open({ signal: abort.signal });
   abort.abort();
   await expect(opened).rejects.toMatchObject({ code: "FUSTOR_ABORTED" });
+});
+
+it("a push beyond its bound is told so, and none begins beside it", async () => {
+  const signals: AbortSignal[] = [];
+  let atOnce = 0;
+  let most = 0;
+  let end: () => void = () => undefined;
+  const push = async (_: string, __: unknown, { signal }: { signal: AbortSignal }) => {
+    signals.push(signal);
+    most = Math.max(most, ++atOnce);
+    if (signals.length === 1) {
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    }
+    atOnce--;
+    return { snapshotNeeded: false };
+  };
+  const made = await sender({ push });
+  const pushed = () => made.push("s", {} as never, options());
+  expect(await defectOf(pushed)).toContain("push did not answer within 0.15 s");
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+  expect(await defectOf(pushed)).toContain("push goes on although its signal aborted");
+  expect(signals).toHaveLength(1);
+  end();
+  await expect(pushed()).resolves.toEqual({ snapshotNeeded: false });
+  expect([most, signals.at(-1)?.aborted]).toEqual([1, false]);
+});
+
+it("a push that heeds its signal has ended before its failure is passed on", async () => {
+  let ended = false;
+  const push = async (_: string, __: unknown, { signal }: { signal: AbortSignal }) => {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    await lasting(5, "what a driver does at the end");
+    ended = true;
+    throw new Error("aborted");
+  };
+  const abort = new AbortController();
+  const pushed = (await sender({ push })).push("s", {} as never, { signal: abort.signal });
+  abort.abort();
+  await expect(pushed).rejects.toMatchObject({ code: "FUSTOR_ABORTED" });
+  expect(ended).toBe(true);
+});
+
+it("an iteration that is given up is told so, also when the signal of its reader lasts", async () => {
+  let own: AbortSignal | undefined;
+  const chunks = { [Symbol.asyncIterator]: () => ({ next: never }) };
+  const getSnapshotIterator = ({ signal }: { signal: AbortSignal }) => {
+    own = signal;
+    return { chunks, progress: () => ({ rows: 0 }) };
+  };
+  const bulk = (await source({ getSnapshotIterator })).getSnapshotIterator(options());
+  expect(await defectOf(() => drained(bulk.chunks))).toContain("did not answer within");
+  expect(own?.aborted).toBe(true);
+});
+
+it("calls leave no listeners on the signal of the caller", async () => {
+  const { signal } = new AbortController();
+  const made = await source();
+  await made.open({ signal });
+  await drained(made.getSnapshotIterator({ signal }).chunks);
+  const failing = await source({ getSnapshotIterator: fail });
+  expect(() => failing.getSnapshotIterator({ signal })).toThrow();
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
 });
 
 it("a driver that always has the next value leaves the process its turns", async () => {
