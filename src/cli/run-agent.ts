@@ -142,12 +142,8 @@ async function live(agent: Agent, options: RunOptions, logger: AgentLogger, wish
   return EXIT.done;
 }
 
-/** Drivers that a later configuration names are loaded by then. */
-async function noted<P extends AgentPlan>(plan: Promise<P>, faults: DriverFaults): Promise<P> {
-  const { config } = await plan;
-  faults.note(config);
-  return plan;
-}
+/** Drivers that a later configuration names are loaded by then, also when the configuration is refused. */
+const noted = <P>(plan: Promise<P>, faults: DriverFaults): Promise<P> => plan.finally(() => faults.listen());
 
 /** The page with a token of its own; a home that takes no files costs the page and nothing else. */
 async function openConsole(
@@ -177,7 +173,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
   await sweepTemporaries([config.home, stateDir, join(stateDir, "deleted")]);
   const logger = await openLog(options);
   const faults = new DriverFaults(logger);
-  faults.note(config);
+  faults.listen();
   const stopper = stopWish(logger);
   let reload = (): void => logger.warn({}, "too early to reload: the agent is not up yet");
   const stopListening = listenForWishes({

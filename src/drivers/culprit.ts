@@ -4,7 +4,7 @@
  */
 import { dirname, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type DriverOrigin, originText } from "./origin.ts";
+import type { LoadedCode } from "./loaded-code.ts";
 
 /** `at f (PLACE:1:2)`, `at async PLACE:1:2`: paths may hold spaces and brackets. */
 const FRAME = /^\s+at (?:.*? \((.+)\)|(?:async )?(.+))$/;
@@ -42,7 +42,7 @@ function stackOf(error: unknown): string {
 const isBelow = (file: string, folder: string): boolean => file.startsWith(folder + sep);
 
 /** `<home>/drivers/node_modules`, which holds what the drivers there depend on. */
-function neighboursOf({ package: name, folder, installedIn }: DriverOrigin): string | undefined {
+function neighboursOf({ package: name, folder, installedIn }: LoadedCode): string | undefined {
   if (installedIn !== "home") return undefined;
   const above = dirname(name.startsWith("@") ? dirname(folder) : folder);
   return above.endsWith(`${sep}node_modules`) ? above : undefined;
@@ -50,23 +50,28 @@ function neighboursOf({ package: name, folder, installedIn }: DriverOrigin): str
 
 /**
  * The drivers that the error may be of, as text; undefined when it is no driver's. An error is a driver's when the
- * innermost code in its stack is the driver's own or of a package that was installed for drivers.
+ * innermost code in its stack is the driver's own or of a package that was installed for drivers. One without any
+ * file in its stack may be of each of them: what is not an error at all (`Promise.reject("text")`), or comes out of
+ * Node itself. We throw errors only, and whatever of ours may fail has a handler.
  */
-export function culpritOf(error: unknown, drivers: readonly DriverOrigin[]): string | undefined {
-  const [innermost, ...others] = filesOf(stackOf(error));
-  if (innermost === undefined) return isOfSystem(error) ? oneOf(drivers) : undefined;
-  const ofFile = (file: string): DriverOrigin | undefined => drivers.find(({ folder }) => isBelow(file, folder));
-  const own = ofFile(innermost);
-  if (own !== undefined) return originText(own);
-  const suspects = drivers.filter((driver) => isBelow(innermost, neighboursOf(driver) ?? driver.folder));
-  if (suspects.length === 0) return undefined;
-  const caller = others.map(ofFile).find((driver) => driver !== undefined);
-  return oneOf(caller === undefined ? suspects : [caller]);
+export function culpritOf(error: unknown, loaded: readonly LoadedCode[]): string | undefined {
+  const files = filesOf(stackOf(error));
+  return files.length === 0 ? oneOf(loaded) : ownerOf(files, loaded);
 }
 
-const oneOf = (drivers: readonly DriverOrigin[]): string | undefined =>
-  drivers.length === 0 ? undefined : drivers.map(originText).join(" or ");
+/** Whose code the innermost of these frames is; undefined as well when no frame is of a file. */
+export const culpritIn = (stack: string, loaded: readonly LoadedCode[]): string | undefined =>
+  ownerOf(filesOf(stack), loaded);
 
-/** Of a socket or stream whose errors nobody listens to: its stack names no file, and ours have listeners. */
-const isOfSystem = (error: unknown): boolean =>
-  error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
+function ownerOf([innermost, ...others]: readonly string[], loaded: readonly LoadedCode[]): string | undefined {
+  if (innermost === undefined) return undefined;
+  const ofFile = (file: string): LoadedCode | undefined => loaded.find(({ folder }) => isBelow(file, folder));
+  const own = ofFile(innermost);
+  if (own !== undefined) return own.who;
+  const suspects = loaded.filter((code) => isBelow(innermost, neighboursOf(code) ?? code.folder));
+  const caller = others.map(ofFile).find((code) => code !== undefined);
+  return suspects.length === 0 || caller === undefined ? oneOf(suspects) : caller.who;
+}
+
+const oneOf = (loaded: readonly LoadedCode[]): string | undefined =>
+  loaded.length === 0 ? undefined : loaded.map(({ who }) => who).join(" or ");

@@ -8,7 +8,6 @@ import { driverPlaces, type FoundPackage, findPackages } from "./find-packages.t
 import { type LoadedPackage, type LoadRules, loadPackage } from "./load-package.ts";
 import type { DriverName } from "./manifest.ts";
 import type { ShapeDefect } from "./module-shape.ts";
-import type { DriverOrigin } from "./origin.ts";
 import { answersTo, DriverRegistry, driverKey, knownDrivers } from "./registry.ts";
 import { linkSdk } from "./sdk-link.ts";
 
@@ -54,9 +53,8 @@ class Shelf {
 
 interface Found {
   readonly module?: AnyDriverModule;
-  readonly origin?: DriverOrigin;
   readonly trouble?: ShapeDefect;
-  readonly remark?: ShapeDefect;
+  readonly remarks?: readonly ShapeDefect[];
 }
 
 /** A name of ours cannot be taken by an installed driver. */
@@ -70,19 +68,17 @@ async function findDriver(wanted: DriverName, shelf: Shelf, builtIn: DriverRegis
   const sure = shelf.packages.filter((each) => holds(wanted, each));
   const others = shelf.packages.filter((each) => each.mayHoldOthers && !sure.includes(each));
   for (const found of [...sure, ...others]) {
-    const { modules, origins, troubles } = await shelf.load(found);
-    const at = modules.findIndex((module) => answersTo(module, wanted));
-    const module = modules[at];
+    const { modules, troubles, remarks } = await shelf.load(found);
+    const module = modules.find((each) => answersTo(each, wanted));
     if (module === undefined) {
       if (sure.includes(found)) return { trouble: troubles[0] ?? missing(wanted, found) };
       continue;
     }
     const taken = takenName(module, builtIn);
     if (taken !== undefined) return { trouble: takenTrouble(taken, found) };
-    const origin = origins[at];
     const second = sure.find((each) => each !== found);
-    const remark = second === undefined ? {} : { remark: doubleRemark(wanted, found, second) };
-    return { module, ...(origin === undefined ? {} : { origin }), ...remark };
+    const double = second === undefined ? [] : [doubleRemark(wanted, found, second)];
+    return { module, remarks: [...double, ...remarks] };
   }
   return {};
 }
@@ -119,18 +115,16 @@ export async function withInstalled(
   const packages = await findPackages(driverPlaces(home, agentFolder));
   const shelf = new Shelf(packages, options);
   const modules = new Set<AnyDriverModule>();
-  const origins = new Set<DriverOrigin>();
   const troubles = new Map<string, ShapeDefect>();
   const remarks: ShapeDefect[] = [];
   for (const name of unknown) {
-    const { module, origin, trouble, remark } = await findDriver(name, shelf, builtIn);
+    const { module, trouble, remarks: said = [] } = await findDriver(name, shelf, builtIn);
     if (module !== undefined) modules.add(module);
-    if (origin !== undefined) origins.add(origin);
     if (trouble !== undefined) troubles.set(driverKey(name.kind, name.name), trouble);
-    if (remark !== undefined && !remarks.some(({ what }) => what === remark.what)) remarks.push(remark);
+    remarks.push(...said.filter((each) => !remarks.some(({ what }) => what === each.what)));
   }
   const offered = packages.flatMap(({ drivers }) => drivers);
-  const registry = new DriverRegistry([...builtIn.modules, ...modules], { offered, troubles, origins: [...origins] });
+  const registry = new DriverRegistry([...builtIn.modules, ...modules], { offered, troubles });
   return { registry, remarks };
 }
 

@@ -2,20 +2,20 @@
 import { dirname, join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AnyDriverModule, describeError, excerpt } from "../sdk/index.ts";
-import { settlesWithin } from "../sdk/settles-within.ts";
+import { dependencyFolders } from "./dependency-folders.ts";
 import type { FoundPackage } from "./find-packages.ts";
 import { guardedModule } from "./guard/guarded-module.ts";
+import { codeOf, noteLoaded } from "./loaded-code.ts";
 import { exportedDrivers, moduleShape, type ShapeDefect } from "./module-shape.ts";
 import type { DriverOrigin } from "./origin.ts";
-
-/** Modules may wait while they are imported, but not for ever. */
-const IMPORT_MS = 10_000;
+import { type Imported, watchedImport } from "./watched-import.ts";
 
 export interface LoadedPackage {
   readonly modules: readonly AnyDriverModule[];
-  readonly origins: readonly DriverOrigin[];
   /** What is wrong with the package or with a driver in it: whole sentences but for the full stop. */
   readonly troubles: readonly ShapeDefect[];
+  /** The same of what does not keep it from being used. */
+  readonly remarks: readonly ShapeDefect[];
 }
 
 /** What has to be looked at before code is loaded. */
@@ -27,8 +27,8 @@ export interface LoadRules {
 
 const broken = (what: string, cure: string): LoadedPackage => ({
   modules: [],
-  origins: [],
   troubles: [{ what, cure }],
+  remarks: [],
 });
 
 const byName = ({ name, version }: FoundPackage): string => `the package ${name} ${version}`;
@@ -48,18 +48,23 @@ export async function loadPackage(found: FoundPackage, rules: LoadRules): Promis
     if (wrong !== undefined) return broken(`${who} ${wrong}`, "install a version of it that is made for this one");
   }
   try {
-    return shapesOf(found, await importBounded(entry));
+    noteLoaded(found);
+    return shapesOf(found, await watchedImport(codeOf(found), () => import(pathToFileURL(entry).href)));
   } catch (error) {
     return broken(`${who} cannot be loaded from ${entry}: ${excerpt(describeError(error), 300)}`, importCure(error));
   }
 }
 
-/** As of the configuration: other users may write neither the module nor a folder on the way to it. */
+/**
+ * As of the configuration: other users may write neither the module nor a folder on the way to it, nor the folder of a
+ * package that it may import.
+ */
 function distrustOf({ folder, place, name }: FoundPackage, entry: string, rules: LoadRules): ShapeDefect | undefined {
   const scope = name.startsWith("@") ? [join(place, dirname(name))] : [];
   const between = relative(folder, dirname(entry)).split(sep).filter(Boolean);
   const inner = between.map((_, depth) => join(folder, ...between.slice(0, depth + 1)));
-  for (const path of [dirname(place), place, ...scope, folder, ...inner, join(folder, "package.json"), entry]) {
+  const own = [dirname(place), place, ...scope, folder, ...inner, join(folder, "package.json"), entry];
+  for (const path of [...own, ...dependencyFolders(place, folder)]) {
     const distrust = rules.distrust(path);
     if (distrust !== undefined) return { what: `${path} ${distrust.what}`, cure: distrust.cure };
   }
@@ -73,14 +78,7 @@ function importCure(error: unknown): string {
     : "ask the author of the driver, or install another version";
 }
 
-const importBounded = (entry: string): Promise<Readonly<Record<string, unknown>>> =>
-  settlesWithin(
-    import(pathToFileURL(entry).href),
-    IMPORT_MS,
-    () => new Error(`it did not load within ${IMPORT_MS / 1000} s`),
-  );
-
-function shapesOf(found: FoundPackage, namespace: Readonly<Record<string, unknown>>): LoadedPackage {
+function shapesOf(found: FoundPackage, { namespace, undone }: Imported): LoadedPackage {
   const exported = exportedDrivers(namespace);
   const where = `${byName(found)} (${found.entry})`;
   if (exported.length === 0) {
@@ -101,5 +99,10 @@ function shapesOf(found: FoundPackage, namespace: Readonly<Record<string, unknow
     modules.push(guardedModule(shape.module, origin));
     origins.push(origin);
   }
-  return { modules, origins, troubles };
+  noteLoaded(found, origins);
+  const remarks = undone.map((what) => ({
+    what: `${byName(found)} ${what}`,
+    cure: "ask its author to leave that out",
+  }));
+  return { modules, troubles, remarks };
 }

@@ -13,7 +13,6 @@ import { fusionDriver } from "../senders/fusion/fusion-driver.ts";
 import { fsDriver } from "../sources/fs/fs-driver.ts";
 import type { DriverName } from "./manifest.ts";
 import type { ShapeDefect } from "./module-shape.ts";
-import type { DriverOrigin } from "./origin.ts";
 
 /** A module of some schema is a module of any: who calls it hands over what its own schema let through. */
 const BUILT_IN = [fsDriver, fusionDriver, echoDriver] as readonly AnyDriverModule[];
@@ -30,11 +29,9 @@ export interface InstalledFacts {
   readonly offered: readonly DriverName[];
   /** Why drivers that were named cannot be used, by {@link driverKey}. */
   readonly troubles: ReadonlyMap<string, ShapeDefect>;
-  /** Where the installed drivers among the modules come from. */
-  readonly origins: readonly DriverOrigin[];
 }
 
-const NOTHING_INSTALLED: InstalledFacts = { offered: [], troubles: new Map(), origins: [] };
+const NOTHING_INSTALLED: InstalledFacts = { offered: [], troubles: new Map() };
 
 export class DriverRegistry {
   readonly #modules: readonly AnyDriverModule[];

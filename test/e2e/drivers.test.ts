@@ -121,7 +121,11 @@ test("drivers that cannot be used are listed with the reason, and adding one fai
 
 test("an error that a driver leaves to nobody is logged with its name, and the agent goes on", async () => {
   const [home, root] = [await agentHome(), await folder()];
-  const faulty = `open: async () => { setTimeout(() => { throw new Error("in a timer"); }, 50); void Promise.reject(new Error("in a promise")); },`;
+  const faulty = `open: async () => {
+    setTimeout(() => { throw new Error("in a timer"); }, 50);
+    void Promise.reject(new Error("in a promise"));
+    void Promise.reject("a bare text");
+  },`;
   writePackage(join(home, "drivers/node_modules"), {
     name: "fustor-source-faulty",
     code: sourceCode("faulty", "", faulty),
@@ -134,7 +138,9 @@ test("an error that a driver leaves to nobody is logged with its name, and the a
   writeFileSync(join(home, "agent-config.yaml"), JSON.stringify(config));
   const agent = cli(["start"], { home });
   const log = (): string => readFileSync(join(home, "fustor_agent.log"), "utf8");
-  await eventually("both errors", async () => /in a timer/.test(log()) && /in a promise/.test(log()));
+  for (const what of ["in a timer", "in a promise", "a bare text"]) {
+    await eventually(`the error ${what}`, async () => log().includes(what));
+  }
   expect(log()).toContain("the source driver faulty (fustor-source-faulty 1.2.3) left an error to nobody");
   await eventually("the other pipe goes on", async () => {
     // Again and again: one that is written before the pipe has begun comes with its snapshot.
@@ -145,6 +151,50 @@ test("an error that a driver leaves to nobody is logged with its name, and the a
     return (pipes.find(({ id }) => id === "good")?.rowsSent.message ?? 0) > 0;
   });
   expect(agent.child.exitCode).toBeNull();
+});
+
+test.each([
+  [
+    "ends the process",
+    "process.exit(0);",
+    /the package fustor-source-wild 1.2.3 ended the process with process.exit\(0\)/,
+  ],
+  [
+    "rejects a promise",
+    `void Promise.reject("at once");`,
+    /wild 1.2.3 cannot be loaded from .*left an error to nobody.*at once/,
+  ],
+  ["changes the working directory", "process.chdir('/');", /wild 1.2.3 changed the working directory/],
+])("a package that %s while it is loaded is named", async (_, code, text) => {
+  const home = await agentHome();
+  writePackage(join(home, "drivers/node_modules"), {
+    name: "fustor-source-wild",
+    code: `${code}${sourceCode("wild")}`,
+  });
+  const config = {
+    sources: { s: { driver: "wild", uri: "x" } },
+    senders: { e: { driver: "echo" } },
+    pipes: { p: { source: "s", sender: "e" } },
+  };
+  writeFileSync(join(home, "agent-config.yaml"), JSON.stringify(config));
+  const { code: status, stdout, stderr } = await run(["validate"], { home });
+  expect(stdout + stderr).toMatch(text);
+  expect(status).toBe(code.includes("chdir") ? 0 : code.includes("exit") ? 1 : 78);
+});
+
+test("a driver that ends the process of a running agent is named in the log", async () => {
+  const home = await agentHome();
+  const open = "open: async () => { setTimeout(() => process.exit(0), 50); },";
+  writePackage(join(home, "drivers/node_modules"), { name: "fustor-source-exit", code: sourceCode("exit", "", open) });
+  const config = {
+    sources: { s: { driver: "exit", uri: "x" } },
+    senders: { e: { driver: "echo" } },
+    pipes: { p: { source: "s", sender: "e" } },
+  };
+  writeFileSync(join(home, "agent-config.yaml"), JSON.stringify(config));
+  expect(await run(["start"], { home })).toMatchObject({ code: 1 });
+  const log = readFileSync(join(home, "fustor_agent.log"), "utf8");
+  expect(log).toContain("the source driver exit (fustor-source-exit 1.2.3) ended the process with process.exit");
 });
 
 test("a reload takes a driver that was added while the agent ran, and start takes its pipe", async () => {

@@ -15,11 +15,12 @@ import {
   type WrittenEntry,
 } from "../../sdk/index.ts";
 import { membersOf } from "../../sdk/members-of.ts";
-import type { DriverOrigin } from "../origin.ts";
+import { type DriverOrigin, originText } from "../origin.ts";
 import { GUARD_BOUNDS, type GuardBounds } from "./bounds.ts";
 import { DriverCalls } from "./driver-calls.ts";
 import { guardedSender, senderDefect } from "./guarded-sender.ts";
 import { guardedSource, sourceDefect } from "./guarded-source.ts";
+import { limitedLogger } from "./limited-logger.ts";
 
 const CURE = "ask the author of the driver, or use another version";
 
@@ -107,7 +108,8 @@ function guardedSourceModule(module: SourceModule, calls: DriverCalls, bounds: G
     ...commonMembers(module, calls, bounds),
     kind: "source",
     rowKey,
-    create: async (context, settings) => {
+    create: async (given, settings) => {
+      const context = { ...given, logger: limitedLogger(given.logger, originText(calls.origin)) };
       const rules = { boundMs: bounds.callMs, check: sourceDefect };
       const driver = await calls.later("create", () => module.create(context, settings), rules);
       return guardedSource({ driver, calls, bounds, logger: context.logger });
@@ -121,7 +123,8 @@ function guardedSenderModule(module: SenderModule, calls: DriverCalls, bounds: G
     ...commonMembers(module, calls, bounds),
     kind: "sender",
     overrides,
-    create: async (context, settings) => {
+    create: async (given, settings) => {
+      const context = { ...given, logger: limitedLogger(given.logger, originText(calls.origin)) };
       const rules = { boundMs: bounds.callMs, check: senderDefect };
       const driver = await calls.later("create", () => module.create(context, settings), rules);
       return guardedSender({ driver, calls, bounds, timeoutMs: settings.timeoutMs });

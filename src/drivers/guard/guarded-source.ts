@@ -154,17 +154,40 @@ const verifiedDefect = (answer: unknown): string | undefined =>
     ? undefined
     : "no list of keys that were looked at";
 
+/** What is no name of a run is none: the source begins anew. Never rejects, as the contract says. */
+async function guardedFreeze({ driver, calls, bounds, logger }: Guard): Promise<string | undefined> {
+  try {
+    const rules = { boundMs: bounds.closeMs, check: generationDefect };
+    return await calls.later<string | undefined>("freeze", () => driver.freeze?.(), rules);
+  } catch (error) {
+    logger.error({ err: error }, "a driver failed to come to rest: its next run begins anew");
+    return undefined;
+  }
+}
+
+const generationDefect = (name: unknown): string | undefined =>
+  name === undefined || isText(name) ? undefined : "a name of its run that is no text";
+
+function resumedFrom({ driver, calls, logger }: Guard): string | undefined {
+  try {
+    return calls.checked("resumedFrom", driver.resumedFrom, generationDefect);
+  } catch (error) {
+    logger.error({ err: error }, "a driver failed");
+    return undefined;
+  }
+}
+
 function guardedClose({ driver, calls, bounds }: Guard): Promise<void> {
   return calls.later("close", () => driver.close(), { boundMs: bounds.closeMs });
 }
 
 export function guardedSource(guard: Guard): SourceDriver {
   const { driver, calls, bounds } = guard;
-  const { changedSince, getAuditIterator, verify, scan, rescan, confirm, sweep, lastStateIsEnough } = driver;
+  const { changedSince, getAuditIterator, verify, scan, rescan, confirm, sweep, freeze, lastStateIsEnough } = driver;
   const bulk = <O extends CallOptions>(method: string, options: O, begin: (options: O) => BulkRows): BulkRows =>
     guardedBulk(guard, method, (signal) => begin({ ...options, signal }), options.signal);
   let closing: Promise<void> | undefined;
-  return omitUndefined({
+  const guarded = omitUndefined({
     schema: driver.schema,
     table: driver.table,
     fields: [...driver.fields],
@@ -193,10 +216,13 @@ export function guardedSource(guard: Guard): SourceDriver {
     status: () => guardedStatus(guard),
     confirm: confirm && (() => calls.now("confirm", () => confirm.call(driver)) === true),
     sweep: sweep && ((command) => calls.now("sweep", () => sweep.call(driver, command)) === true),
+    freeze: freeze && (() => guardedFreeze(guard)),
+    resumedFrom: undefined,
     onAvailability: (listener) => listenGuarded(guard, listener),
     close: () => {
       closing ??= guardedClose(guard);
       return closing;
     },
-  } satisfies { [K in keyof SourceDriver]: SourceDriver[K] | undefined }) as SourceDriver;
+  } satisfies { [K in keyof Required<SourceDriver>]: SourceDriver[K] | undefined }) as SourceDriver;
+  return Object.defineProperty(guarded, "resumedFrom", { enumerable: true, get: () => resumedFrom(guard) });
 }

@@ -1,13 +1,11 @@
 import { expect, it } from "vitest";
-import { culpritOf } from "../../../src/drivers/culprit.ts";
-import type { DriverOrigin } from "../../../src/drivers/origin.ts";
+import { culpritIn, culpritOf } from "../../../src/drivers/culprit.ts";
+import type { LoadedCode } from "../../../src/drivers/loaded-code.ts";
 
 const HOME = "/h/drivers/node_modules";
-const driver = (name: string): DriverOrigin => ({
-  kind: "source",
-  name,
+const driver = (name: string): LoadedCode => ({
+  who: `the source driver ${name} (@x/fustor-source-${name} 1.0.0)`,
   package: `@x/fustor-source-${name}`,
-  version: "1.0.0",
   folder: `${HOME}/@x/fustor-source-${name}`,
   installedIn: "home",
 });
@@ -37,11 +35,19 @@ it.each([
   expect(culpritOf(errorAt(...files), [driver("a"), driver("b")])).toBe(culprit);
 });
 
-it("an error of the system that names no file is of the drivers, when there are some", () => {
-  const error = Object.assign(errorAt("node:net"), { syscall: "connect" });
+it.each([
+  ["an error out of Node alone", errorAt("node:net")],
+  ["a text", "no luck"],
+  ["nothing", undefined],
+])("%s names no file and is of the drivers, when there are some", (_, error) => {
   expect(culpritOf(error, [driver("a")])).toBe(A);
+  expect(culpritOf(error, [driver("a"), driver("b")])).toBe(`${A} or the source driver b (@x/fustor-source-b 1.0.0)`);
   expect(culpritOf(error, [])).toBeUndefined();
-  expect(culpritOf("text", [driver("a")])).toBeUndefined();
+});
+
+it("an end of the process is a driver's only when the driver's code called for it", () => {
+  expect(culpritIn(errorAt("node:internal/process", own).stack ?? "", [driver("a")])).toBe(A);
+  expect(culpritIn(errorAt("node:internal/process").stack ?? "", [driver("a")])).toBeUndefined();
 });
 
 it("an error of an API of Node that fails in a driver's promise is the driver's", () => {
@@ -67,6 +73,6 @@ it.each([
     },
   ],
   ["an address that is no path", { value: "Error\n    at f (file:///a%2Fb.js:1:2)" }],
-])("a stack that is %s is nobody's and does no harm", (_, stack) => {
-  expect(culpritOf(Object.defineProperty(new Error("x"), "stack", stack), [driver("a")])).toBeUndefined();
+])("a stack that is %s does no harm", (_, stack) => {
+  expect(culpritOf(Object.defineProperty(new Error("x"), "stack", stack), [driver("a")])).toBe(A);
 });

@@ -365,6 +365,31 @@ it("a good driver is passed through, its optional methods only when it has them"
   await Promise.all([made.close(), made.close()]);
 });
 
+it("a source passes on from which run it goes on, and what it leaves when it comes to rest", async () => {
+  let generation: string | undefined;
+  const resuming = {
+    get resumedFrom() {
+      return generation;
+    },
+    freeze: async () => "run-2",
+  };
+  const made = await source({});
+  expect([made.freeze, made.resumedFrom]).toEqual([undefined, undefined]);
+  const module_ = module("source", Object.assign(resuming, { ...goodSource })) as SourceModule;
+  const going = await module_.create({ id: "s", logger: silentLogger }, { uri: "", params: {}, excludePaths: [] });
+  generation = "run-1";
+  expect(going.resumedFrom).toBe("run-1");
+  expect(await going.freeze?.()).toBe("run-2");
+});
+
+it.each([
+  ["throws", fail],
+  ["never answers", never],
+  ["hands over a number", async () => 7],
+])("a source whose freeze %s begins anew", async (_, freeze) => {
+  expect(await (await source({ freeze })).freeze?.()).toBeUndefined();
+});
+
 it("checks of a module that throw are problems of the entry", async () => {
   const problems: string[] = [];
   const check = { error: (_: string, what: string) => problems.push(what) } as never;

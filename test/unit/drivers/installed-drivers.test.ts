@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { loadConfig } from "../../../src/config/load.ts";
 import { distrustOfPath } from "../../../src/config/trusted-files.ts";
 import { listDrivers, withInstalled } from "../../../src/drivers/installed-drivers.ts";
+import { loadedCode } from "../../../src/drivers/loaded-code.ts";
 import type { DriverName } from "../../../src/drivers/manifest.ts";
 import { knownDrivers, unknownDriver } from "../../../src/drivers/registry.ts";
 import { silentLogger } from "../../../src/sdk/index.ts";
@@ -51,7 +52,7 @@ it.each(["fustor-source-demo", "@acme/fustor-source-demo"])(
       .requireSource("demo")
       .create({ id: "s", logger: silentLogger }, { uri: "x", params: {}, excludePaths: [] });
     expect(driver.schema).toBe("demo");
-    expect(registry.installed.origins).toEqual([expect.objectContaining({ package: name, version: "1.2.3" })]);
+    expect(loadedCode().map(({ who }) => who)).toContain(`the source driver demo (${name} 1.2.3)`);
   },
 );
 
@@ -160,6 +161,26 @@ it.each([
   expect(await complaintOf("demo")).toMatch(/is not loaded: .* can be written by every user .* chmod go-w/);
 });
 
+it.each([
+  ["a dependency", "pg"],
+  ["the scope of a dependency", "@aws/client"],
+  ["a dependency of a dependency", "pg/node_modules/split"],
+  ["a dependency that npm put below the package", "fustor-source-demo/node_modules/pg"],
+])("nothing is loaded when every user may write the folder of %s", async (what, path) => {
+  const folder = writePackage(modules, { name: path, code: "" });
+  const open = what.startsWith("the scope") ? join(folder, "..") : folder;
+  chmodSync(open, 0o777);
+  const complaint = await complaintOfDemo();
+  expect(complaint).toContain(`is not loaded: ${open} can be written by every user`);
+  chmodSync(open, 0o755);
+  expect(await complaintOf("demo")).toBe("it is there");
+});
+
+it("a package of drivers that every user may write keeps no other one from being loaded", async () => {
+  chmodSync(writePackage(modules, { name: "fustor-source-other", code: sourceCode("other") }), 0o777);
+  expect(await complaintOfDemo()).toBe("it is there");
+});
+
 it("a package in the home wins over one beside the agent, and it is said", async () => {
   const used = writePackage(modules, { name: "fustor-source-demo", code: sourceCode("demo") });
   const other = writePackage(join(agentFolder, ".."), { name: "fustor-source-demo", code: "throw new Error();" });
@@ -170,10 +191,23 @@ it("a package in the home wins over one beside the agent, and it is said", async
   ]);
 });
 
+it("what a package does to the process while it is loaded is undone and said", async () => {
+  const before = process.listenerCount("uncaughtException");
+  const code = `process.on("uncaughtException", () => {}); process.on("SIGTERM", () => {});${sourceCode("demo")}`;
+  writePackage(modules, { name: "fustor-source-demo", code });
+  const { registry, remarks } = await find("demo");
+  expect(registry.source("demo")).toBeDefined();
+  expect(process.listenerCount("uncaughtException")).toBe(before);
+  expect(remarks.map(({ what }) => what)).toEqual([
+    "the package fustor-source-demo 1.2.3 listened for uncaughtException of the process, which was ended",
+    "the package fustor-source-demo 1.2.3 listened for SIGTERM of the process, which was ended",
+  ]);
+});
+
 it("no package can take the name of a driver that comes with the agent", async () => {
   writePackage(modules, { name: "fustor-source-fs", code: sourceCode("fs") });
   const { registry } = await find("fs");
-  expect(registry.installed.origins).toEqual([]);
+  expect(registry.modules).toEqual(knownDrivers.modules);
   expect(await complaintOfDemo({ code: sourceCode("demo", `aliases: ["fs"],`) })).toContain("comes with the agent");
 });
 
