@@ -30,7 +30,7 @@ export interface SourceReport {
 export interface SenderReport {
   readonly id: string;
   readonly driver: string;
-  /** Without user and password. */
+  /** As {@link publicAddress} shows it. */
   readonly uri: string;
 }
 
@@ -62,10 +62,4 @@ export interface AgentStatus {
   readonly descriptors: DescriptorState;
   readonly pipes: readonly PipeReport[];
   readonly sources: readonly SourceReport[];
-}
-
-/** A URI fit for logs and pages: user and password removed. Anything that is no URL is returned as it is. */
-export function publicUri(uri: string): string {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(uri)) return uri;
-  return uri.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, "$1");
 }

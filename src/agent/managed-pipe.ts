@@ -13,12 +13,13 @@ import {
   describeError,
   type Logger,
   omitUndefined,
+  publicAddress,
   type SenderDriver,
   type SenderDriverContext,
   type SourceStatus,
   type SweepCommand,
 } from "../sdk/index.ts";
-import { type PipeReport, publicUri } from "./agent-status.ts";
+import type { PipeReport } from "./agent-status.ts";
 import type { DescriptorBudget } from "./descriptor-budget.ts";
 import { excludedPaths } from "./own-files.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
@@ -222,7 +223,7 @@ export class ManagedPipe {
     return {
       ...this.#status(),
       source: source.id,
-      sender: { id, driver, uri: publicUri(uri) },
+      sender: { id, driver, uri: publicAddress(uri) },
       deadLetterFile: this.#deadLetterPath,
     };
   }

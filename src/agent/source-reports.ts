@@ -1,6 +1,6 @@
 import type { SourceConfig } from "../config/model.ts";
-import type { SourceStatus } from "../sdk/index.ts";
-import { publicUri, type SourceReport } from "./agent-status.ts";
+import { publicAddress, type SourceStatus } from "../sdk/index.ts";
+import type { SourceReport } from "./agent-status.ts";
 
 /** What a managed pipe holds of a source; pipes with the same signature share it. */
 interface SourceHolder {
@@ -18,7 +18,7 @@ export function sourceReports(holders: readonly SourceHolder[]): readonly Source
     if (status === undefined) continue;
     const { id, driver, uri } = each.target.source;
     const ids = new Set([...(reports.get(each.signature)?.ids ?? []), id]);
-    reports.set(each.signature, { ids: [...ids], driver, uri: publicUri(uri), status });
+    reports.set(each.signature, { ids: [...ids], driver, uri: publicAddress(uri), status });
   }
   return [...reports.values()];
 }

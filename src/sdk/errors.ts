@@ -3,6 +3,8 @@
  *
  * Codes are `FUSTOR_<AREA>_<WHAT>`; docs/errors.md lists them with cause and cure.
  */
+import { publicText } from "./public-address.ts";
+
 export type FustorErrorCode =
   /** A configuration is wrong; the message holds every problem, one per line. */
   | "FUSTOR_CONFIG_INVALID"
@@ -78,9 +80,14 @@ export class FustorError extends Error {
 export const isFustorError = (error: unknown, code?: FustorErrorCode): error is FustorError =>
   error instanceof FustorError && (code === undefined || error.code === code);
 
-/** One line that says what went wrong, causes included: for logs and states, not for branching. */
-export function describeError(error: unknown): string {
+/**
+ * One line that says what went wrong, causes included: for logs and states, not for branching. Addresses in it are
+ * without their secrets.
+ */
+export const describeError = (error: unknown): string => publicText(textOf(error));
+
+function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? "" : ` (${describeError(error.cause)})`;
+  const cause = error.cause === undefined ? "" : ` (${textOf(error.cause)})`;
   return `${error.message || error.name}${cause}`;
 }

@@ -10,6 +10,7 @@ export * from "./field-rule.ts";
 export * from "./lost-bytes.ts";
 export * from "./observer.ts";
 export * from "./omit-undefined.ts";
+export * from "./public-address.ts";
 export * from "./sender-driver.ts";
 export * from "./session.ts";
 export * from "./source-driver.ts";

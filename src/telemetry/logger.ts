@@ -1,5 +1,5 @@
 import { pino, stdTimeFunctions } from "pino";
-import type { Logger } from "../sdk/index.ts";
+import { type Logger, publicText } from "../sdk/index.ts";
 import { type LogBounds, LogFile } from "./log-file.ts";
 import { compactLine } from "./log-line.ts";
 
@@ -90,7 +90,8 @@ export function createLogger(options: LoggerOptions): AgentLogger {
       redact: { paths: SECRET_PATHS, censor: "[redacted]" },
     },
     {
-      write: (line: string) => {
+      write: (written: string) => {
+        const line = publicText(written);
         file?.write(line);
         stream?.write(line);
       },

@@ -1,6 +1,6 @@
 /** The story of an author and of a user: from an empty folder to rows at Fusion, with the packed agent and real npm. */
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
@@ -115,8 +115,51 @@ test("drivers that cannot be used are listed with the reason, and adding one fai
     stderr: expect.stringContaining("holds no drivers"),
   });
   const missing = await run(["drivers", "add", "./nothing-here.tgz"], { home, cwd: work });
-  expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("npm install failed") });
+  expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("nothing-here.tgz does not exist") });
   expect(await run(["drivers", "remove", "nobody"], { home })).toMatchObject({ code: 1 });
+});
+
+test("an edited folder or tarball of the same version replaces what was added, and no script of it runs", async () => {
+  const [work, home] = [await folder(), await agentHome()];
+  const manifest = { scripts: { prepare: "touch ran", prepack: "touch ran", install: "touch ran" } };
+  const write = (driver: string): string =>
+    writePackage(work, {
+      name: "plenty",
+      manifest: { ...manifest, fustor: { drivers: "./index.js" } },
+      code: sourceCode(driver),
+    });
+  const add = async (what: string, driver: string): Promise<void> => {
+    const added = await run(["drivers", "add", what], { home, cwd: work });
+    expect(added).toMatchObject({
+      code: 0,
+      stderr: "",
+      stdout: expect.stringContaining(`driver ${driver} (plenty 1.2.3)`),
+    });
+  };
+  const package_ = write("one");
+  await add("./plenty", "one");
+  write("two");
+  await add("./plenty", "two");
+  await add("./plenty", "two");
+  write("three");
+  await npm(package_, "pack", "--ignore-scripts", "--script-shell=/bin/true", "--silent", `--pack-destination=${work}`);
+  await add("plenty-1.2.3.tgz", "three");
+  expect(readdirSync(join(home, "drivers/packages"))).toEqual([
+    expect.stringMatching(/^plenty-1\.2\.3-[0-9a-f]{12}\.tgz$/),
+  ]);
+  const installed = join(home, "drivers/node_modules/plenty");
+  expect([existsSync(join(package_, "ran")), existsSync(join(installed, "ran"))]).toEqual([false, false]);
+  expect(await run(["drivers", "remove", "three"], { home })).toMatchObject({ code: 0 });
+  expect(readdirSync(join(home, "drivers/packages"))).toEqual([]);
+});
+
+test("a bare name is that of a package in the registry, and a folder of that name is pointed out", async () => {
+  const [work, home] = [await folder(), await agentHome()];
+  writePackage(work, { name: "plenty", code: sourceCode("one") });
+  // No registry is asked.
+  const env = { npm_config_offline: "true", npm_config_cache: join(work, "cache") };
+  const added = await run(["drivers", "add", "plenty"], { home, cwd: work, env });
+  expect(added).toMatchObject({ code: 1, stderr: expect.stringContaining("to add it, write ./plenty") });
 });
 
 test("an error that a driver leaves to nobody is logged with its name, and the agent goes on", async () => {

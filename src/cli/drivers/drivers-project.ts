@@ -1,13 +1,15 @@
 /** `<home>/drivers`: a project of npm's whose dependencies are the drivers that a user added. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { isAbsolute, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { fileTrouble } from "../../config/file-trouble.ts";
 import { ensureHome, resolveHome } from "../../config/home.ts";
 import { distrustOfPath, requireTrusted } from "../../config/trusted-files.ts";
 import { driversFolder } from "../../drivers/find-packages.ts";
 import { type ListedDriver, listDrivers } from "../../drivers/installed-drivers.ts";
 import { linkSdk } from "../../drivers/sdk-link.ts";
+import { describeError } from "../../sdk/index.ts";
+import { keepTarball, sweepTarballs } from "./kept-tarballs.ts";
 import { changeDrivers } from "./npm.ts";
 
 const MANIFEST = { name: "fustor-drivers", private: true, description: "Drivers that were added to this agent" };
@@ -55,8 +57,15 @@ export class DriversProject {
   /** A package by its name, a tarball or a folder; resolves with the packages that came or changed. */
   async add(what: string): Promise<readonly string[]> {
     const before = this.dependencies();
-    const asked = installable(what);
-    await changeDrivers(this.#folder, "install", asked);
+    const path = pathOf(what);
+    const asked = path === undefined ? what : await keepTarball(this.#folder, path);
+    try {
+      await changeDrivers(this.#folder, "install", asked);
+    } catch (error) {
+      throw isBareFolder(what) ? new Error(`${describeError(error)}\n${folderHint(what)}`) : error;
+    } finally {
+      await this.#sweep();
+    }
     await linkSdk(this.home);
     const after = Object.entries(this.dependencies());
     const changed = after.filter(([name, range]) => before[name] !== range).map(([name]) => name);
@@ -68,7 +77,13 @@ export class DriversProject {
 
   async remove(packageName: string): Promise<void> {
     await changeDrivers(this.#folder, "uninstall", packageName);
+    await this.#sweep();
     await linkSdk(this.home);
+  }
+
+  /** What npm has replaced or did not take is not kept. */
+  #sweep(): Promise<void> {
+    return sweepTarballs(this.#folder, Object.values(this.dependencies()));
   }
 
   list(): Promise<readonly ListedDriver[]> {
@@ -77,22 +92,28 @@ export class DriversProject {
 }
 
 /** npm writes paths as they lead from the project's folder. */
-const pathOf = (range: string, folder: string): string | undefined =>
+const fileOf = (range: string, folder: string): string | undefined =>
   range.startsWith("file:") ? resolve(folder, range.slice("file:".length)) : undefined;
 
-/** Whether the dependency `name` with this range is what `installable` asked npm for. */
+/** Whether the dependency `name` with this range is what npm was asked for. */
 export const isOf = (asked: string, [name, range]: readonly [string, string], folder: string): boolean =>
-  pathOf(range, folder) === asked || range === asked || name === asked || asked.startsWith(`${name}@`);
+  fileOf(range, folder) === asked || range === asked || name === asked || asked.startsWith(`${name}@`);
 
 /** Of a package that is no path: `https:`, `git+ssh:`, `npm:`. */
 const SCHEME = /^(?!file:)[a-z][a-z0-9+.-]*:/i;
 
-/** A path is meant from where the user is; npm runs in another folder. */
-export function installable(what: string): string {
-  if (SCHEME.test(what)) return what;
-  const written = what.startsWith("file:") ? what.slice("file:".length) : what;
-  const path = resolve(written);
-  const isPath = written !== what || isAbsolute(what) || what.startsWith(".") || what.endsWith(".tgz");
-  if (isPath) return path;
-  return existsSync(path) && statSync(path).isDirectory() && existsSync(join(path, "package.json")) ? path : what;
-}
+/** As npm reads it. */
+const PATH = /^(?:file:|[./])|\.(?:tgz|tar\.gz|tar)$/i;
+
+/**
+ * The folder or tarball that is meant, from where the user is. Undefined for everything else, as with npm: a bare name is
+ * that of a package in the registry, also when a folder is called so.
+ */
+export const pathOf = (what: string): string | undefined =>
+  SCHEME.test(what) || !PATH.test(what) ? undefined : resolve(what.replace(/^file:/, ""));
+
+const isBareFolder = (what: string): boolean =>
+  pathOf(what) === undefined && !SCHEME.test(what) && statSync(what, { throwIfNoEntry: false })?.isDirectory() === true;
+
+const folderHint = (what: string): string =>
+  `"${what}" is the name of a package in the registry. There is a folder of that name, too: to add it, write ./${what}`;

@@ -10,6 +10,8 @@ import {
   type Logger,
   type MessageStream,
   omitUndefined,
+  publicAddress,
+  publicText,
   type RowChunk,
   type SourceAvailability,
   type SourceDriver,
@@ -120,7 +122,7 @@ function guardedStream(
 /** Facts that `status` can print; a driver that has none keeps its availability. */
 function guardedStatus({ driver, calls }: Guard): SourceStatus {
   try {
-    const status: unknown = JSON.parse(JSON.stringify(driver.status()));
+    const status: unknown = JSON.parse(publicText(JSON.stringify(driver.status())));
     const wrong = availabilityDefect(membersOf(status).availability);
     if (wrong !== undefined) throw calls.defect("status", `handed over ${wrong}`);
     const { notes } = membersOf(status);
@@ -191,7 +193,7 @@ export function guardedSource(guard: Guard): SourceDriver {
     schema: driver.schema,
     table: driver.table,
     fields: [...driver.fields],
-    uri: driver.uri,
+    uri: publicAddress(driver.uri),
     lastStateIsEnough: typeof lastStateIsEnough === "boolean" ? lastStateIsEnough : undefined,
     open: (options: CallOptions) =>
       calls.later("open", (signal) => driver.open({ ...options, signal }), {

@@ -336,6 +336,13 @@ it.each([
   expect(notes?.join()).toContain(NAMED);
 });
 
+it("neither the address nor the status of a source shows its secrets", async () => {
+  const uri = "db://me:secret@host/x?token=secret";
+  const made = await source({ uri, status: () => ({ availability: { state: "unavailable", reason: `no ${uri}` } }) });
+  expect(made.uri).toBe("db://host/x?token=***");
+  expect(made.status()).toEqual({ availability: { state: "unavailable", reason: "no db://host/x?token=***" } });
+});
+
 it("progress, release and listeners that throw do not keep the rows from coming", async () => {
   const chunks = of(chunk({ release: fail }));
   const made = await source({ getSnapshotIterator: () => ({ chunks, progress: fail }), onAvailability: () => fail });

@@ -94,7 +94,9 @@ describe("the logger", () => {
     logger().info({ senders: [secrets] }, "listed");
     logger().child(secrets).child({ sender: secrets }).info({}, "child");
     logger().error({ err: error }, "error");
-    expect(lines()).toHaveLength(5);
+    const address = `db://me:${secret}@host/x?token=${secret}`;
+    logger().error({ err: new Error(`no ${address}`), uri: address }, `no connection to ${address}`);
+    expect(lines()).toHaveLength(6);
     expect(lines()[0]).toMatchObject({ visible: 1, key: "[redacted]" });
     expect(text()).not.toContain(secret);
   });

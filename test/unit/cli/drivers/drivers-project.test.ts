@@ -1,22 +1,31 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { DriversProject, installable, isOf } from "../../../../src/cli/drivers/drivers-project.ts";
+import { DriversProject, isOf, pathOf } from "../../../../src/cli/drivers/drivers-project.ts";
 import { createTempFolder, removeTempFolders } from "../../../support/temp-tree.ts";
 
 afterEach(removeTempFolders);
 
-it.each(["https://example.org/a-1.0.0.tgz", "git+https://example.org/a.git", "github:x/a", "npm:a@1", "a@^1", "@x/a"])(
-  "%s goes to npm as it is",
+it.each([
+  "https://example.org/a-1.0.0.tgz",
+  "git+https://example.org/a.git",
+  "github:x/a",
+  "npm:a@1",
+  "a@^1",
+  "@x/a",
+  "a",
+  "x/a",
+])("%s goes to npm as it is", (what) => {
+  expect(pathOf(what)).toBeUndefined();
+});
+
+it.each(["./a", "../a", "a-1.0.0.tgz", "x/a.tar.gz", "./a/", ".", "/x/a"])(
+  "%s is a path from where the user is",
   (what) => {
-    expect(installable(what)).toBe(what);
+    expect(pathOf(what)).toBe(resolve(what));
+    expect(pathOf(`file:${what}`)).toBe(resolve(what));
   },
 );
-
-it.each(["./a", "../a", "a-1.0.0.tgz", "./a/", ".", "/x/a"])("%s is a path from where the user is", (what) => {
-  expect(installable(what)).toBe(resolve(what));
-  expect(installable(`file:${what}`)).toBe(resolve(what));
-});
 
 it.each([
   ["/w/demo", "demo", "file:../../w/demo", true],
