@@ -226,12 +226,16 @@ const fact =
     return typeof value === "number" ? value : undefined;
   };
 
+interface Counted {
+  readonly count?: unknown;
+}
+
 function unwatched({ driver, status }: SourceReport): readonly Sample[] {
   const byReason = status.unwatched;
   // The reasons of other drivers are not known, and could be names.
   if (driver !== "fs" || typeof byReason !== "object" || byReason === null) return [];
-  return Object.entries(byReason).flatMap(([reason, value]) =>
-    typeof value === "number" ? [{ labels: { reason }, value }] : [],
+  return Object.entries(byReason as Readonly<Record<string, Counted | null>>).flatMap(([reason, line]) =>
+    typeof line?.count === "number" ? [{ labels: { reason }, value: line.count }] : [],
   );
 }
 

@@ -9,10 +9,13 @@ import {
   PIPE_METRICS,
   SOURCE_METRICS,
 } from "../../../../src/console/metrics/metric-table.ts";
+import type { WatchStatus } from "../../../../src/native/watch.ts";
 import { COUNTERS } from "../../../../src/pipe/counters.ts";
 import { examplePipe, exampleStatus } from "../example-status.ts";
 
 const [archive] = exampleStatus.sources;
+/** As the fs source tells it. */
+const UNWATCHED: WatchStatus["unwatched"] = { budget: { count: 3, staleMs: 41_000, examples: ["/a/private-name"] } };
 const STATUS: AgentStatus = {
   ...exampleStatus,
   pipes: [
@@ -33,7 +36,7 @@ const STATUS: AgentStatus = {
         availability: { state: "available" },
         entries: 104_233,
         watchesUsed: 12,
-        unwatched: { limit: 3 },
+        unwatched: UNWATCHED,
         unanswered: [{}],
       },
     },
@@ -59,7 +62,7 @@ test("a status becomes samples with base units and the ids of the configuration"
     'fustor_pipe_audit_age_seconds{pipe="research"} 90',
     'fustor_pipe_state{pipe="a \\"quoted\\"\\nid",state="failed"} 1',
     'fustor_source_entries{source="lab-files"} 104233',
-    'fustor_source_unwatched_directories{source="lab-files",reason="limit"} 3',
+    'fustor_source_unwatched_directories{source="lab-files",reason="budget"} 3',
     'fustor_source_unanswered_file_systems{source="lab-files"} 1',
   ]) {
     expect(lines).toContain(line);
@@ -76,7 +79,7 @@ test("a reader who may not know names gets the places in the configuration", asy
   const text = (await linesOf(STATUS, byPlace)).join("\n");
   expect(text).toContain('fustor_pipe_leader{pipe="1"} 1');
   expect(text).toContain('fustor_pipe_leader{pipe="2"} 1');
-  for (const name of ["research", "lab-files", "quoted"]) expect(text).not.toContain(name);
+  for (const name of ["research", "lab-files", "quoted", "private-name"]) expect(text).not.toContain(name);
 });
 
 test("every counter of a pipe is there", async () => {
