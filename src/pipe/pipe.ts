@@ -4,7 +4,6 @@
  *
  * The pipe ends neither its sender, nor its bus, nor its source: who made them closes them after `run` resolved.
  */
-import { DirtyDirectories, MOST_DIRTY } from "../bus/dirty-directories.ts";
 import {
   describeError,
   type HeartbeatAnswer,
@@ -13,24 +12,17 @@ import {
   type SourceAvailability,
   shortId,
 } from "../sdk/index.ts";
-import type { BackoffSettings } from "./backoff.ts";
-import { Superseded } from "./bulk/superseded.ts";
-import { builderOf } from "./encode/builder-of.ts";
-import { PipeCounters } from "./pipe-counters.ts";
-import type { LeftState, PipeParts } from "./pipe-options.ts";
+import type { PipeParts } from "./pipe-options.ts";
 import { describePhase, nextPipePhase, type PipeEvent, type PipePhase, sourceTrouble } from "./pipe-state.ts";
 import type { PipeStatus } from "./pipe-status.ts";
-import { Completeness } from "./receiver/completeness.ts";
-import { Tombstones } from "./receiver/tombstones.ts";
-import type { BatchContext } from "./send/batch.ts";
-import { BatchLimits } from "./send/batch-limits.ts";
 import { ClockSkew } from "./session/clock-skew.ts";
 import { Connector, type OpenSession } from "./session/connector.ts";
 import { EarlierRun } from "./session/earlier-run.ts";
+import { type KeptParts, keptParts } from "./session/kept-parts.ts";
 import { pipeReport } from "./session/pipe-report.ts";
+import { Resumption } from "./session/resumption.ts";
 import { type SessionEnd, SessionRun } from "./session/session.ts";
 import type { SessionEvent } from "./session/session-events.ts";
-import type { Resumption } from "./session/session-parts.ts";
 
 export interface StopOptions {
   /** How long what is queued may still be sent. Closing the session takes up to 2.5 s on top. Default 5 s. */
@@ -43,16 +35,11 @@ const DEFAULT_DEADLINE_MS = 5_000;
 
 export class Pipe {
   readonly #parts: PipeParts;
-  readonly #backoff: BackoffSettings;
   readonly #connector: Connector;
-  readonly #history = new Completeness();
-  readonly #counters = new PipeCounters();
-  readonly #superseded = new Superseded();
-  readonly #dirty = new DirtyDirectories(MOST_DIRTY);
+  readonly #kept: KeptParts;
   readonly #earlier = new EarlierRun();
+  readonly #resumption: Resumption;
   readonly #skew: ClockSkew;
-  readonly #context: BatchContext;
-  readonly #limits: BatchLimits;
   readonly #stopping = new AbortController();
   #phase: PipePhase = { kind: "stopped" };
   /** The session being served. */
@@ -63,33 +50,12 @@ export class Pipe {
   /** Sessions served so far. */
   #sessions = 0;
   #deadlineMs = DEFAULT_DEADLINE_MS;
-  /** Where the run before left the receiver, if the source goes on from there. */
-  #left: LeftState | undefined;
-  /** Of the stop. */
-  #generation: string | undefined;
-  /** The session that was stopped left everything of this generation accepted. */
-  #leaves: LeftState | undefined;
 
   constructor(parts: PipeParts) {
     this.#parts = parts;
     this.#skew = new ClockSkew(parts.logger);
-    const { settings } = parts;
-    this.#backoff = {
-      firstMs: settings.errorRetryIntervalMs,
-      multiplier: settings.backoffMultiplier,
-      maxMs: settings.maxBackoffMs,
-      maxConsecutiveErrors: settings.maxConsecutiveErrors,
-    };
-    const { batchEvents: events, eventRows, batchBytes: bytes } = settings;
-    this.#limits = new BatchLimits({ events, eventRows, bytes }, () => parts.ambience.now());
-    this.#context = {
-      builder: builderOf(parts, () => this.#role === "leader" && !this.#history.isComplete),
-      tombstones: new Tombstones(undefined, parts.store.deleted),
-      superseded: this.#superseded,
-      onRows: (phase, rows) => {
-        this.#counters.rowsSent[phase] += rows;
-      },
-    };
+    this.#resumption = new Resumption(parts);
+    this.#kept = keptParts(parts, () => this.#role === "leader");
     this.#connector = this.#makeConnector();
   }
 
@@ -109,7 +75,7 @@ export class Pipe {
   async stop(options: StopOptions = {}): Promise<void> {
     if (!this.#stopping.signal.aborted) {
       this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-      this.#generation = options.generation;
+      this.#resumption.stopAt(options.generation);
       this.#apply({ kind: "stop" });
       this.#stopping.abort();
       this.#session?.stop(this.#deadlineMs);
@@ -122,10 +88,10 @@ export class Pipe {
     return pipeReport({
       parts: this.#parts,
       phase: this.#phase,
-      counters: this.#counters,
+      counters: this.#kept.counters,
       session: this.#session,
-      committedIndex: this.#history.committedIndex,
-      dirtyDirectories: this.#dirty.size,
+      committedIndex: this.#kept.history.committedIndex,
+      dirtyDirectories: this.#kept.dirty.size,
       clockSkewMs: this.#skew.ms,
     });
   }
@@ -135,24 +101,23 @@ export class Pipe {
   }
 
   async #run(): Promise<void> {
-    const { source, logger } = this.#parts;
+    const { source, store, logger } = this.#parts;
     this.#apply({ kind: "start" });
     const stopListening = source.onAvailability((availability) => this.#onAvailability(availability));
     try {
-      await this.#earlier.recall(this.#parts.store, this.#context.tombstones, logger);
-      const left = await this.#parts.store.takeLeft?.().catch(() => undefined);
-      if (left?.generation === source.resumedFrom) this.#left = left;
+      await this.#earlier.recall(store, this.#kept.context.tombstones, logger);
+      await this.#resumption.recall();
       while (!this.#stopping.signal.aborted) await this.#oneSession();
     } catch (error) {
       logger.error({}, `the pipe broke: ${describeError(error)}`);
-      this.#counters.fail(error);
+      this.#kept.counters.fail(error);
       this.#apply({ kind: "broke", reason: describeError(error) });
     } finally {
       stopListening();
     }
     if (this.#open !== undefined) await this.#connector.close(this.#open.session.sessionId);
     this.#open = undefined;
-    if (this.#leaves !== undefined) await this.#parts.store.noteLeft?.(this.#leaves);
+    await this.#resumption.remember();
     this.#apply({ kind: "stopped" });
   }
 
@@ -171,16 +136,10 @@ export class Pipe {
   async #serve(open: OpenSession): Promise<SessionEnd> {
     this.#parts.store.noteTookOver?.(false);
     const makings = {
+      ...this.#kept,
       open,
       pipe: this.#parts,
-      limits: this.#limits,
-      context: this.#context,
-      superseded: this.#superseded,
-      dirty: this.#dirty,
-      history: this.#history,
-      counters: this.#counters,
-      connectBackoff: this.#backoff,
-      resumption: this.#resumptionOf(open),
+      resumption: this.#resumption.stateFor(open.session, this.#sessions === 0),
       before: this.#earlier.before(this.#sessions++),
     };
     this.#session = new SessionRun(makings, (event) => this.#onSessionEvent(event));
@@ -188,32 +147,17 @@ export class Pipe {
     if (this.#stopping.signal.aborted) this.#session.stop(this.#deadlineMs);
     const end = await this.#session.run();
     if (this.#session.bulk.snapshot.state === "complete") this.#earlier.settle();
-    if (end.kind === "stopped") this.#leaves = this.#leftBy(this.#session, open);
+    if (end.kind === "stopped") this.#noteStopped(this.#session, open);
     this.#session = undefined;
     return end;
   }
 
-  /** A source that goes on from an earlier run says nothing of its history to a receiver that was not left there. */
-  #resumptionOf({ session }: OpenSession): Resumption {
-    if (this.#parts.source.resumedFrom === undefined) return "none";
-    const isHeld = this.#left !== undefined && this.#sessions === 0 && session.role === "leader";
-    return isHeld && session.resumed === true ? "held" : "refused";
-  }
-
-  /** Undefined unless the receiver holds all that the source has reported, and nothing of others. */
-  #leftBy(session: SessionRun, { session: { sessionId } }: OpenSession): LeftState | undefined {
-    if (this.#generation === undefined) return undefined;
-    const doubt = this.#doubtAfter(session);
-    if (doubt === undefined) return { session: sessionId, generation: this.#generation };
-    this.#parts.logger.info({}, `the next start sends everything: ${doubt}`);
-    return undefined;
-  }
-
-  #doubtAfter(session: SessionRun): string | undefined {
-    if (!session.hasDelivered || !this.#history.isComplete || this.#dirty.size > 0)
-      return "the receiver did not accept everything before the stop";
-    if (!session.hasTakenOver) return "this agent did not lead, or an audit after its take-over was still to come";
-    return this.#context.tombstones.mayHoldOthers ? "another agent may have sent deletes" : undefined;
+  #noteStopped(session: SessionRun, open: OpenSession): void {
+    this.#resumption.noteStopped(session, open.session.sessionId, {
+      isComplete: this.#kept.history.isComplete,
+      dirtyDirectories: this.#kept.dirty.size,
+      mayHoldOthers: this.#kept.context.tombstones.mayHoldOthers,
+    });
   }
 
   /** The pause before the next session. One that may still be open is closed by the next connect or stop. */
@@ -238,17 +182,17 @@ export class Pipe {
       store,
       ambience,
       logger,
-      backoff: this.#backoff,
+      backoff: this.#kept.connectBackoff,
       request: () =>
         omitUndefined({
           taskId,
           sourceType: source.schema,
           sourceUri: source.uri,
           sessionTimeoutSeconds,
-          resumes: this.#sessions === 0 ? this.#left?.session : undefined,
+          resumes: this.#sessions === 0 ? this.#resumption.earlierSession : undefined,
         }),
       onFailure: (error, failure) => {
-        this.#counters.fail(error);
+        this.#kept.counters.fail(error);
         this.#apply({ kind: "connect_failed", ...failure });
       },
       onRetry: () => this.#apply({ kind: "retry" }),

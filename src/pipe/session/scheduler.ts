@@ -18,7 +18,7 @@ import type { Delivery } from "../send/delivery.ts";
 import type { LiveChanges } from "../send/live.ts";
 import type { WorkItem } from "../send/work-item.ts";
 import type { Emit } from "./session-events.ts";
-import type { Resumption } from "./session-parts.ts";
+import type { ResumptionState } from "./session-parts.ts";
 import { roleOf, type SessionState } from "./session-state.ts";
 
 const LIVE_IN_A_ROW = 4;
@@ -35,7 +35,7 @@ export interface SchedulerParts {
   readonly news: Signal;
   readonly delivery: Delivery;
   readonly history: Completeness;
-  readonly resumption: Resumption;
+  readonly resumption: ResumptionState;
   readonly plan: { readonly state: SessionState };
   readonly emit: Emit;
   readonly ambience: Ambience;

@@ -1,19 +1,13 @@
 /**
  * Puts a session together, each part from those before it. What they have to say to one another goes through `emit`.
  */
-import type { DirtyDirectories } from "../../bus/dirty-directories.ts";
 import { Signal } from "../../sdk/signal.ts";
 import type { BackoffSettings } from "../backoff.ts";
 import type { AuditParts } from "../bulk/audit.ts";
 import { BulkJobs } from "../bulk/bulk-jobs.ts";
 import type { BulkParts } from "../bulk/bulk-parts.ts";
-import type { Superseded } from "../bulk/superseded.ts";
-import type { PipeCounters } from "../pipe-counters.ts";
 import type { PipeParts } from "../pipe-options.ts";
-import type { Completeness } from "../receiver/completeness.ts";
 import { TIMEOUTS } from "../receiver/takeover.ts";
-import type { BatchContext } from "../send/batch.ts";
-import type { BatchLimits } from "../send/batch-limits.ts";
 import { BulkGate } from "../send/bulk-gate.ts";
 import { BulkPace } from "../send/bulk-pace.ts";
 import { Delivery } from "../send/delivery.ts";
@@ -21,6 +15,7 @@ import { LiveChanges } from "../send/live.ts";
 import type { OpenSession } from "./connector.ts";
 import { Freshness } from "./freshness.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import type { KeptParts } from "./kept-parts.ts";
 import { type Predecessors, predecessorOf } from "./predecessors.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Sentinel } from "./sentinel.ts";
@@ -31,23 +26,14 @@ import type { SessionState } from "./session-state.ts";
  * Whether the receiver holds what the source goes on from. `none`: the source begins anew, or says itself whether it
  * can start at the receiver's position.
  */
-export type Resumption = "none" | "held" | "refused";
+export type ResumptionState = "none" | "held" | "refused";
 
-/** What a session is made of; all but `open` outlives it. */
-export interface SessionMakings {
+/** What a session is made of. */
+export interface SessionMakings extends KeptParts {
   readonly open: OpenSession;
   readonly pipe: PipeParts;
-  readonly limits: BatchLimits;
-  readonly context: BatchContext;
-  readonly superseded: Superseded;
-  /** Their rows have to be sent again. */
-  readonly dirty: DirtyDirectories;
-  readonly history: Completeness;
-  readonly counters: PipeCounters;
-  /** For sessions; a snapshot that waits for its source uses it too. */
-  readonly connectBackoff: BackoffSettings;
   readonly before: Predecessors;
-  readonly resumption: Resumption;
+  readonly resumption: ResumptionState;
 }
 
 export interface SessionParts {
