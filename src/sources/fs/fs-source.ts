@@ -1,44 +1,38 @@
 /**
- * The file system source: one watch engine per root. Live changes and snapshot rows come from the same tree table, so the two agree
- * about what was seen when (see native/src/watch/watch_engine.h).
+ * The file system source: one watch engine per root, from which come both realtime changes and rows in bulk
+ * ({@link FsRows}). They come from the same tree table, so the two agree about what was seen when (see
+ * native/src/watch/watch_engine.h).
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Addon } from "../../native/addon.ts";
-import { rowChunks } from "../../native/bulk.ts";
-import type { NativeScan } from "../../native/scan.ts";
 import type { NativeWatch } from "../../native/watch.ts";
-import {
-  type AuditOptions,
-  type BulkRows,
-  type CallOptions,
-  FustorError,
-  type MessageStream,
-  type RescanOptions,
-  type RowChunk,
-  type SnapshotOptions,
-  type SourceAvailability,
-  type SourceDriver,
-  type SourceDriverContext,
-  type SourceStatus,
-  type SweepCommand,
-  type Verified,
+import type {
+  AuditOptions,
+  BulkRows,
+  CallOptions,
+  MessageStream,
+  RescanOptions,
+  SnapshotOptions,
+  SourceAvailability,
+  SourceDriver,
+  SourceDriverContext,
+  SourceStatus,
+  SweepCommand,
+  Verified,
 } from "../../sdk/index.ts";
 import { Signal } from "../../sdk/signal.ts";
-import { aborted } from "./aborted.ts";
-import { Availability, availabilityOf, unavailable } from "./availability.ts";
+import { Availability, availabilityOf } from "./availability.ts";
 import { Canary } from "./canary.ts";
-import { countedRows } from "./counted-rows.ts";
 import { coverageNotes } from "./coverage-notes.ts";
 import { FsIndex } from "./fs-index.ts";
 import type { FsSourceOptions } from "./fs-options.ts";
+import { FsRows } from "./fs-rows.ts";
 import { HangLog } from "./hang-log.ts";
-import { type Looker, rowsAt, rowsOfDirectories, rowsOfFirst, verifyKeys } from "./look.ts";
 import { ParcelFollower } from "./parcel-follower.ts";
 import { loadParcel } from "./parcel-hints.ts";
 import { liveBatches } from "./realtime.ts";
-import { sourceKey } from "./source-key.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
-import { filterOf, watchOptions } from "./watch-options.ts";
+import { watchOptions } from "./watch-options.ts";
 
 /** Between two attempts of an engine to begin. */
 const RESTART_MS = 5_000;
@@ -54,8 +48,7 @@ export class FsSource implements SourceDriver {
   readonly #context: SourceDriverContext;
   readonly #options: FsSourceOptions;
   readonly #watch: NativeWatch;
-  readonly #looker: Looker;
-  readonly #decodes: (key: string) => boolean;
+  readonly #rows: FsRows;
   readonly #readable = new Signal();
   readonly #closed = new AbortController();
   readonly #hangs: HangLog;
@@ -72,14 +65,12 @@ export class FsSource implements SourceDriver {
     this.#context = context;
     this.#options = options;
     this.uri = options.root;
-    const { root, crossMounts, scanThreads: threads, maxPathBytes } = options;
-    const rootIdentity = (): string | null => this.#watch.rootIdentity();
-    this.#looker = { addon, root, options: { ...filterOf(options), crossMounts, threads, maxPathBytes }, rootIdentity };
-    this.#decodes = (key) => addon.decodeName(key) !== null;
+    const { root } = options;
     this.#hangs = new HangLog(root, () => this.#watch, context.logger);
     this.#availability = new Availability(root, context.logger);
     const settings = watchOptions(options, context.store?.recall());
     this.#watch = addon.createWatch(root, settings, () => this.#onReadable());
+    this.#rows = new FsRows({ options, addon, watch: this.#watch, closed: this.#closed.signal });
     this.#sweeper = new Sweeper(root, this.#watch, options.sweep, context.logger);
     const keeps = options.startupMode !== "message-only" && options.engine !== "parcel";
     const path = keeps ? context.indexPath : undefined;
@@ -112,7 +103,7 @@ export class FsSource implements SourceDriver {
   }
 
   getMessageIterator(_startPosition: number, { signal }: CallOptions): MessageStream {
-    const ended = this.#ended(signal);
+    const ended = AbortSignal.any([signal, this.#closed.signal]);
     const batches = liveBatches(this.#watch, this.#readable, ended, () => this.#handedOver.raise());
     // Without an index a watch knows nothing of the time before it, and changes that a broken stream had are lost.
     const positionLost = this.#hasStreamed || this.#index.resumedFrom === undefined;
@@ -135,103 +126,28 @@ export class FsSource implements SourceDriver {
     });
   }
 
-  getSnapshotIterator({ signal, ...rows }: SnapshotOptions): BulkRows {
-    if (this.#options.startupMode === "message-only") return countedRows(this.#noRows(), 0);
-    const chunks = this.#snapshotChunks(() => this.#watch.openSnapshot(rows), this.#ended(signal));
-    return countedRows(chunks, this.#expectedRows);
+  getSnapshotIterator(options: SnapshotOptions): BulkRows {
+    return this.#rows.snapshot(options);
   }
 
-  changedSince(second: number, { signal }: CallOptions): BulkRows {
-    if (this.#options.startupMode === "message-only") return countedRows(this.#noRows(), 0);
-    const open = (): NativeScan => this.#watch.openChanged({ strongSince: second });
-    return countedRows(this.#snapshotChunks(open, this.#ended(signal)), undefined);
+  changedSince(second: number, options: CallOptions): BulkRows {
+    return this.#rows.changedSince(second, options);
   }
 
-  getAuditIterator({ signal, opened, ...rows }: AuditOptions): BulkRows {
-    const open = (): NativeScan => this.#watch.openAudit(rows);
-    return countedRows(this.#auditChunks(open, opened, this.#ended(signal)), this.#expectedRows);
+  getAuditIterator(options: AuditOptions): BulkRows {
+    return this.#rows.audit(options);
   }
 
-  scan(asked: string, recursive: boolean, { signal }: CallOptions): BulkRows {
-    return countedRows(this.#scanChunks(asked, recursive, this.#ended(signal)), undefined);
+  scan(asked: string, recursive: boolean, options: CallOptions): BulkRows {
+    return this.#rows.scan(asked, recursive, options);
   }
 
-  rescan(directories: readonly string[], { signal, opened }: RescanOptions): BulkRows {
-    return countedRows(this.#rescanChunks(directories, opened, this.#ended(signal)), undefined);
+  rescan(directories: readonly string[], options: RescanOptions): BulkRows {
+    return this.#rows.rescan(directories, options);
   }
 
-  async verify(asked: readonly string[], { signal }: CallOptions): Promise<readonly Verified[]> {
-    this.#assertAvailable();
-    const keys = asked.filter((key) => this.#isKey(key));
-    const verified = await verifyKeys(this.#looker, keys, this.#ended(signal));
-    for (const { key } of verified) this.#watch.recheck(key, false, false);
-    return verified;
-  }
-
-  #isKey(asked: string): boolean {
-    try {
-      return sourceKey(this.#options.root, asked, this.#decodes) === asked;
-    } catch {
-      return false;
-    }
-  }
-
-  #ended(signal: AbortSignal): AbortSignal {
-    return AbortSignal.any([signal, this.#closed.signal]);
-  }
-
-  get #expectedRows(): number | undefined {
-    return this.#watch.rootState().root === "available" ? this.#watch.status().entries : undefined;
-  }
-
-  async *#auditChunks(open: () => NativeScan, opened: Promise<void>, signal: AbortSignal): AsyncGenerator<RowChunk> {
-    yield* this.#scanChunks("/", false, signal);
-    await Promise.race([opened, aborted(signal)]);
-    yield* this.#snapshotChunks(open, signal);
-  }
-
-  async *#scanChunks(asked: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<RowChunk> {
-    const key = sourceKey(this.#options.root, asked, this.#decodes);
-    this.#assertAvailable();
-    yield* rowsAt(this.#looker, key, recursive, signal);
-  }
-
-  async *#rescanChunks(
-    directories: readonly string[],
-    opened: Promise<void>,
-    signal: AbortSignal,
-  ): AsyncGenerator<RowChunk> {
-    this.#assertWhole();
-    // None is there: each look was at the root that is watched, and so it is true if that is still whole.
-    if (!(yield* rowsOfFirst(this.#looker, directories, signal))) return this.#assertWhole();
-    await Promise.race([opened, aborted(signal)]);
-    yield* rowsOfDirectories(this.#looker, directories, signal);
-    this.#assertWhole();
-  }
-
-  // biome-ignore lint/correctness/useYield: a snapshot without rows, which fails as any other while the root is away
-  async *#noRows(): AsyncGenerator<RowChunk> {
-    this.#assertAvailable();
-  }
-
-  /** What a lost mount held is not there to be listed, and yet nothing of it may be taken for deleted. */
-  #assertWhole(): void {
-    this.#assertAvailable();
-    const { lostMounts, heldDeletes } = this.#watch.status();
-    if (lostMounts.length > 0) throw unavailable(this.uri, `what was mounted at ${lostMounts[0]} is gone`);
-    if (heldDeletes > 0) throw unavailable(this.uri, "most of the tree is missing");
-  }
-
-  async *#snapshotChunks(open: () => NativeScan, signal: AbortSignal): AsyncGenerator<RowChunk> {
-    this.#assertAvailable();
-    const stream = open();
-    try {
-      yield* rowChunks(stream, signal);
-    } catch (error) {
-      throw unavailable(this.uri, "the root went away during the snapshot", error);
-    }
-    if (signal.aborted) throw new FustorError("FUSTOR_ABORTED", "the snapshot was cancelled");
-    if (!stream.summary().complete) throw unavailable(this.uri, "the tree could not be read to its end");
+  verify(asked: readonly string[], options: CallOptions): Promise<readonly Verified[]> {
+    return this.#rows.verify(asked, options);
   }
 
   status(): SourceStatus {
@@ -264,12 +180,6 @@ export class FsSource implements SourceDriver {
     await Promise.race([stopped, pause(STOP_PATIENCE_MS, undefined, { ref: false })]);
     await this.#index.save();
     await this.#watch.close();
-  }
-
-  /** Asks the engine, whose news of the root may still be on its way to `#onReadable`. */
-  #assertAvailable(): void {
-    const { root, reason } = this.#watch.rootState();
-    if (root === "unavailable") throw unavailable(this.uri, reason);
   }
 
   #onReadable(): void {
