@@ -15,7 +15,7 @@ import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./a
 import { DescriptorBudget } from "./descriptor-budget.ts";
 import { loadIdentity } from "./identity/agent-identity.ts";
 import { ownerOf } from "./identity/session-owner.ts";
-import { LAST_STEPS_MS, ManagedPipe, type ManagedPipeContext } from "./managed-pipe.ts";
+import { LAST_STEPS_MS, ManagedPipe } from "./managed-pipe.ts";
 import { cpuMeter, residentMeter } from "./process/process-load.ts";
 import {
   type AgentPlan,
@@ -26,6 +26,7 @@ import {
   startOnlyChanges,
 } from "./reload/reload-plan.ts";
 import type { ReloadedPipe, ReloadReport } from "./reload/reload-report.ts";
+import type { ManagedPipeContext } from "./running-pipe.ts";
 import { sourceReports } from "./source-reports.ts";
 import type { StartReport } from "./start-report.ts";
 import { StateStore } from "./state/state-store.ts";

@@ -1,76 +1,31 @@
-/** One pipe of the configuration with everything it holds: its share of the source, its sender, and itself. */
-import { join } from "node:path";
+/** One pipe of the configuration from its start to its stop: what it is doing, and what its status says. */
 import { endsWithin } from "../bus/bus-clock.ts";
-import type { BusLease, BusPool } from "../bus/bus-pool.ts";
-import { homePaths } from "../config/home.ts";
-import type { AgentConfig, PipeConfig, SenderConfig } from "../config/model.ts";
-import { loadAddon } from "../native/load.ts";
-import { Pipe } from "../pipe/pipe.ts";
-import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
 import { idleStatus, type PipeStatus } from "../pipe/pipe-status.ts";
-import type { CompileMapping } from "../pipe/row-program.ts";
 import {
   describeError,
   type Logger,
   omitUndefined,
   publicAddress,
-  type SenderDriver,
-  type SenderDriverContext,
   type SourceStatus,
   type SweepCommand,
 } from "../sdk/index.ts";
 import type { PipeReport } from "./agent-status.ts";
-import type { DescriptorBudget } from "./descriptor-budget.ts";
-import { excludedPaths } from "./own-files.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
+import {
+  deadLetterPath,
+  type ManagedPipeContext,
+  makeRunningPipe,
+  type RunningPipe,
+  stepsToEnd,
+} from "./running-pipe.ts";
 import { sourceSignature } from "./source-signature.ts";
-import { DeadLetterFile } from "./state/dead-letter-file.ts";
-import { driverFiles } from "./state/driver-folder.ts";
-import { fileNameOf } from "./state/file-name.ts";
-import type { OpenPipeStore, StateStore } from "./state/state-store.ts";
-
-export interface ManagedPipeContext {
-  readonly config: AgentConfig;
-  readonly agentId: string;
-  readonly pool: BusPool;
-  readonly state: StateStore;
-  readonly logger: Logger;
-  readonly ambience: Ambience;
-  readonly descriptors: DescriptorBudget;
-}
-
-interface Running {
-  readonly lease: BusLease;
-  readonly sender: SenderDriver;
-  readonly pipe: Pipe;
-  readonly store: OpenPipeStore;
-  readonly deadLetter: DeadLetterFile;
-}
 
 type Stage =
   | { readonly kind: "idle" }
   | { readonly kind: "starting" }
-  | ({ readonly kind: "running" } & Running)
+  | ({ readonly kind: "running" } & RunningPipe)
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "stopped"; readonly last: PipeStatus };
-
-function createSender(
-  { drivers, sender }: PipeTarget,
-  context: Omit<SenderDriverContext, "id">,
-): Promise<SenderDriver> {
-  const { id, driver, uri, credential, timeoutMs, driverParams: params } = sender;
-  const settings = omitUndefined({ uri, credential, timeoutMs, params });
-  return drivers.requireSender(driver).create({ id, ...context }, settings);
-}
-
-/** What a pipe says itself goes as it is; the rest is the sender's. */
-const pipeSettings = (pipe: PipeConfig, sender: SenderConfig, agentId: string): PipeSettings => ({
-  ...pipe,
-  taskId: `${agentId}:${pipe.id}`,
-  batchEvents: pipe.batchEvents ?? sender.batchEvents,
-  eventRows: sender.eventRows,
-  batchBytes: sender.batchBytes,
-});
 
 /** On top of the deadline of a stop: closing sessions (2.5 s at most) and sources. */
 export const LAST_STEPS_MS = 3_000;
@@ -114,7 +69,7 @@ export class ManagedPipe {
     const logger = this.#context.logger.child({ pipe: this.id });
     try {
       this.#context.descriptors.take(this.signature);
-      this.#state = { kind: "running", ...(await this.#buildOrGive(logger)) };
+      this.#state = { kind: "running", ...(await this.#make(logger)) };
       void this.#state.pipe.run();
     } catch (error) {
       this.#state = { kind: "failed", reason: describeError(error) };
@@ -122,44 +77,11 @@ export class ManagedPipe {
     }
   }
 
-  async #buildOrGive(logger: Logger): Promise<Running> {
+  async #make(logger: Logger): Promise<RunningPipe> {
     try {
-      return await this.#build(logger);
+      return await makeRunningPipe(this.target, this.#context, logger);
     } catch (error) {
       this.#context.descriptors.give(this.signature);
-      throw error;
-    }
-  }
-
-  async #build(logger: Logger): Promise<Running> {
-    const { config, agentId, pool, state, ambience } = this.#context;
-    const { drivers } = this.target;
-    const { id, driver, uri, credential, driverParams: params, maxQueueEvents, maxQueueBytes } = this.target.source;
-    const far = this.target.sender;
-    const settings = pipeSettings(this.target.pipe, far, agentId);
-    const files = driverFiles(config.home, { driver: `sender-${far.driver}`, address: `${this.id}:${far.uri}` });
-    const sender = await createSender(this.target, { logger, files });
-    const compileMapping: CompileMapping = (steps) => loadAddon().createRowMapper(steps);
-    try {
-      const sourceLogger = this.#context.logger.child({ source: id });
-      const excludePaths = await excludedPaths(config, uri);
-      const sourceStore = state.sourceStoreOf(`${driver}:${uri}`);
-      const indexPath = await state.indexPathOf(id);
-      const sourceSettings = omitUndefined({ uri, credential, params, excludePaths });
-      const sourceFiles = driverFiles(config.home, { driver: `source-${driver}`, address: uri });
-      const kept = { store: sourceStore, files: sourceFiles, indexPath };
-      const sourceContext = omitUndefined({ id, logger: sourceLogger, ...kept });
-      const create = () => drivers.requireSource(driver).create(sourceContext, sourceSettings);
-      const limits = { maxChanges: maxQueueEvents, maxBytes: maxQueueBytes };
-      const lease = await pool.acquire(this.signature, create, limits);
-      const store = state.pipeStoreOf(this.id, far.uri);
-      const deadLetter = new DeadLetterFile({ path: this.#deadLetterPath, logger, wallClock: ambience.wallClock });
-      const onPoison = (row: PoisonRow): void => deadLetter.add(row);
-      const { source, bus } = lease;
-      const pipe = new Pipe({ settings, source, sender, bus, store, logger, ambience, compileMapping, onPoison });
-      return { lease, sender, pipe, store, deadLetter };
-    } catch (error) {
-      await sender.close();
       throw error;
     }
   }
@@ -195,16 +117,12 @@ export class ManagedPipe {
   async #stop(deadlineMs: number): Promise<void> {
     this.#stopsAt = "the start";
     await this.#starting;
-    if (this.#state.kind === "running") {
-      const { pipe, sender, lease, store, deadLetter } = this.#state;
-      await this.#step("the pipe", () => pipe.stop(omitUndefined({ deadlineMs, generation: this.#generation })));
-      await this.#step("the sender", () => sender.close());
-      await this.#step("the journal of deleted keys", () => store.close());
-      await this.#step("the dead letters", () => deadLetter.close());
-      await this.#step("the source", () => lease.release());
-      this.#state = { kind: "stopped", last: pipe.status() };
-      this.#context.descriptors.give(this.signature);
-    }
+    const running = this.#state;
+    if (running.kind !== "running") return;
+    const options = omitUndefined({ deadlineMs, generation: this.#generation });
+    for (const { what, end } of stepsToEnd(running, options)) await this.#step(what, end);
+    this.#state = { kind: "stopped", last: running.pipe.status() };
+    this.#context.descriptors.give(this.signature);
   }
 
   /** One step of the end; a step that fails does not keep the others from being taken. */
@@ -224,13 +142,8 @@ export class ManagedPipe {
       ...this.#status(),
       source: source.id,
       sender: { id, driver, uri: publicAddress(uri) },
-      deadLetterFile: this.#deadLetterPath,
+      deadLetterFile: deadLetterPath(this.#context.config, this.id),
     };
-  }
-
-  get #deadLetterPath(): string {
-    const { home, configDir } = this.#context.config;
-    return join(homePaths(home, configDir).deadLetterDir, `${fileNameOf(this.id)}.jsonl`);
   }
 
   #status(): PipeStatus {

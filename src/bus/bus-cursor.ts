@@ -1,5 +1,6 @@
 import type { Change } from "../sdk/index.ts";
 import { Signal } from "../sdk/signal.ts";
+import { bytesPerChange, ChainPlace, type Taken } from "./chain-place.ts";
 import { CoalescedBacklog } from "./coalesced-backlog.ts";
 import { DirtyDirectories } from "./dirty-directories.ts";
 import type { EventBus, Segment } from "./event-bus.ts";
@@ -7,12 +8,16 @@ import type { BusBatch, BusDirty, BusLoss, BusSubscription, FeedState } from "./
 
 /** Where the next changes come from. */
 type Place =
-  /** In the chain: the change at `offset` of `segment` comes next; `offset` may be the segment's length. */
-  | { readonly kind: "attached"; segment: Segment; offset: number }
-  /** Cut off: from a backlog of its own, into which the bus merges every new change. */
-  | { readonly kind: "coalesced"; readonly backlog: CoalescedBacklog; enteredAt: number; lagMs: number };
+  /** In the chain, which all cursors that keep up share. */
+  { readonly kind: "attached"; readonly at: ChainPlace } | Coalesced;
 
-const bytesPerChange = (segment: Segment): number => segment.sizeBytes / Math.max(1, segment.changes.length);
+/** Cut off: from a backlog of its own, into which the bus merges every new change. */
+interface Coalesced {
+  readonly kind: "coalesced";
+  readonly backlog: CoalescedBacklog;
+  readonly enteredAt: number;
+  readonly lagMs: number;
+}
 
 /** A pipe's place on an {@link EventBus}; made by `EventBus.subscribe`. */
 export class BusCursor implements BusSubscription {
@@ -42,7 +47,7 @@ export class BusCursor implements BusSubscription {
     this.#bus = bus;
     this.#holdsAll = bus.endPosition === 0;
     this.#dirty = new DirtyDirectories(bus.limits.maxDirty ?? 0);
-    this.#place = { kind: "attached", segment: tail, offset: tail.changes.length };
+    this.#place = { kind: "attached", at: ChainPlace.atEndOf(tail) };
     this.#committedIndex = bus.lastIndex;
   }
 
@@ -62,11 +67,14 @@ export class BusCursor implements BusSubscription {
       return loss;
     }
     if (this.#hasDirtyToTell) return { kind: "dirty", directories: this.#dirty.takeAll() };
-    const batch =
-      this.#place.kind === "attached"
-        ? this.#takeShared(maxChanges, maxBytes)
-        : this.#takeCoalesced(maxChanges, maxBytes);
-    if (batch !== undefined) this.#outstanding.push(batch);
+    const place = this.#place;
+    const taken =
+      place.kind === "attached"
+        ? place.at.take(maxChanges, maxBytes)
+        : this.#takeCoalesced(place, maxChanges, maxBytes);
+    if (taken === undefined) return undefined;
+    const batch: BusBatch = { kind: "batch", ...taken, ticket: ++this.#tickets };
+    this.#outstanding.push(batch);
     return batch;
   }
 
@@ -101,9 +109,8 @@ export class BusCursor implements BusSubscription {
   /** Of the oldest change that was not handed out. */
   get #nextEnteredAt(): number | undefined {
     const place = this.#place;
-    if (place.kind === "coalesced") return place.backlog.size === 0 ? undefined : place.enteredAt;
-    const { segment, offset } = place;
-    return offset < segment.changes.length ? segment.enteredAt : segment.next?.enteredAt;
+    if (place.kind === "attached") return place.at.next?.enteredAt;
+    return place.backlog.size === 0 ? undefined : place.enteredAt;
   }
 
   get isEmpty(): boolean {
@@ -139,16 +146,12 @@ export class BusCursor implements BusSubscription {
   }
 
   get position(): number {
-    return this.#place.kind === "attached"
-      ? this.#place.segment.firstPosition + this.#place.offset
-      : this.#bus.endPosition;
+    return this.#place.kind === "attached" ? this.#place.at.position : this.#bus.endPosition;
   }
 
   /** Bytes of the chain before this cursor, to the segment. */
   get bytesBefore(): number {
-    if (this.#place.kind !== "attached") return this.#bus.endBytes;
-    const { segment, offset } = this.#place;
-    return segment.bytesBefore + (offset >= segment.changes.length ? segment.sizeBytes : 0);
+    return this.#place.kind === "attached" ? this.#place.at.bytesBefore : this.#bus.endBytes;
   }
 
   onPublished(segment: Segment): void {
@@ -175,7 +178,7 @@ export class BusCursor implements BusSubscription {
   /** Moves the cursor's changes from the chain into a backlog of its own. */
   cutOff(): void {
     if (this.#place.kind !== "attached") return;
-    const { segment, offset } = this.#place;
+    const { at } = this.#place;
     const { maxChanges, maxBytes, maxCoalesced = 4 * maxChanges, lastStateIsEnough = true } = this.#bus.limits;
     if (!lastStateIsEnough) {
       this.#attachAtEnd();
@@ -183,13 +186,9 @@ export class BusCursor implements BusSubscription {
       return;
     }
     const backlog = new CoalescedBacklog({ maxChanges: maxCoalesced, maxBytes });
-    const oldest = segment.next ?? segment;
-    this.#place = { kind: "coalesced", backlog, enteredAt: oldest.enteredAt, lagMs: oldest.lagMs };
-    let from = offset;
-    for (let link: Segment | undefined = segment; link !== undefined; link = link.next) {
-      if (!this.#merge(backlog, link, from)) return;
-      from = 0;
-    }
+    const { enteredAt, lagMs } = at.next ?? this.#bus.tail;
+    this.#place = { kind: "coalesced", backlog, enteredAt, lagMs };
+    for (const { segment, from } of at.rest()) if (!this.#merge(backlog, segment, from)) return;
   }
 
   /** False when the backlog is full of what cannot collapse; then the cursor has dropped it. */
@@ -215,59 +214,20 @@ export class BusCursor implements BusSubscription {
   }
 
   #attachAtEnd(): void {
-    const tail = this.#bus.tail;
-    this.#place = { kind: "attached", segment: tail, offset: tail.changes.length };
+    this.#place = { kind: "attached", at: ChainPlace.atEndOf(this.#bus.tail) };
   }
 
-  #takeShared(maxChanges: number, maxBytes: number): BusBatch | undefined {
-    const place = this.#place;
-    if (place.kind !== "attached") return undefined;
-    const changes: Change[] = [];
-    const indexes: number[] = [];
-    let bytes = 0;
-    let oldest: Segment | undefined;
-    for (;;) {
-      const { segment } = place;
-      if (place.offset >= segment.changes.length) {
-        if (segment.next === undefined) break;
-        place.segment = segment.next;
-        place.offset = 0;
-        continue;
-      }
-      const size = bytesPerChange(segment);
-      if (changes.length > 0 && (changes.length >= maxChanges || bytes + size > maxBytes)) break;
-      oldest ??= segment;
-      changes.push(segment.changes[place.offset] as Change);
-      indexes.push(segment.indexes[place.offset] as number);
-      bytes += size;
-      place.offset++;
+  #takeCoalesced(place: Coalesced, maxChanges: number, maxBytes: number): Taken | undefined {
+    const { backlog, lagMs, enteredAt } = place;
+    const changes = backlog.take(maxChanges, maxBytes);
+    // The batch that is about to be made gets the next ticket.
+    if (this.#deletesBefore === "waiting" && !backlog.hasDeletes) {
+      this.#deletesBefore = changes.length > 0 ? this.#tickets + 1 : undefined;
     }
-    if (oldest === undefined) return undefined;
-    return {
-      kind: "batch",
-      changes,
-      indexes,
-      ticket: ++this.#tickets,
-      lagMs: oldest.lagMs,
-      enteredAt: oldest.enteredAt,
-    };
-  }
-
-  #takeCoalesced(maxChanges: number, maxBytes: number): BusBatch | undefined {
-    const place = this.#place;
-    if (place.kind !== "coalesced") return undefined;
-    const changes = place.backlog.take(maxChanges, maxBytes);
-    const ticket = this.#tickets + 1;
-    if (this.#deletesBefore === "waiting" && !place.backlog.hasDeletes) this.#deletesBefore = ticket;
-    if (place.backlog.size === 0) this.#attachAtEnd();
-    if (changes.length === 0) {
-      if (this.#deletesBefore === ticket) this.#deletesBefore = undefined;
-      return undefined;
-    }
-    this.#tickets = ticket;
+    if (backlog.size === 0) this.#attachAtEnd();
+    if (changes.length === 0) return undefined;
     // Changes leave a backlog in another order than they came, so they get new indexes: indexes on the wire strictly
     // increase.
-    const indexes = changes.map(() => this.#bus.nextIndex());
-    return { kind: "batch", changes, indexes, ticket, lagMs: place.lagMs, enteredAt: place.enteredAt };
+    return { changes, indexes: changes.map(() => this.#bus.nextIndex()), lagMs, enteredAt };
   }
 }

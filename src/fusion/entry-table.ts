@@ -74,6 +74,27 @@ export class EntryTable {
     return id;
   }
 
+  /** Behind the other children of its parent. */
+  link(id: number): void {
+    const parent = this.parents[id] as number;
+    const last = this.lastChild[parent] as number;
+    if (last === NONE) this.firstChild[parent] = id;
+    else this.next[last] = id;
+    this.previous[id] = last;
+    this.lastChild[parent] = id;
+  }
+
+  /** Out of the children of its parent; its own links stay for readers that stand at it. */
+  unlink(id: number): void {
+    const parent = this.parents[id] as number;
+    const before = this.previous[id] as number;
+    const after = this.next[id] as number;
+    if (before === NONE) this.firstChild[parent] = after;
+    else this.next[before] = after;
+    if (after === NONE) this.lastChild[parent] = before;
+    else this.previous[after] = before;
+  }
+
   free(id: number): void {
     this.flags[id] = FREED;
     if (this.#readers.size === 0) {

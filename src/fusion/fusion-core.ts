@@ -1,12 +1,13 @@
 import type { Logger } from "../sdk/observer.ts";
 import type { FusionClock } from "./fusion-clock.ts";
-import type { FusionConfig, PipeConfig } from "./fusion-config.ts";
+import type { FusionConfig } from "./fusion-config.ts";
 import { type IngestBatch, isJobCompletion, rowCount } from "./ingest-batch.ts";
 import type { SessionBody } from "./ingest-validation.ts";
 import type { ScanJob } from "./scan-jobs.ts";
 import { type ScanCommand, type SessionRecord, SessionRegistry } from "./session-registry.ts";
+import { type PipeFacts, Topology } from "./topology.ts";
 import { canonicalPath } from "./tree-path.ts";
-import { View } from "./view.ts";
+import type { View } from "./view.ts";
 
 export type Role = "leader" | "follower";
 
@@ -34,27 +35,13 @@ export type ScanRequestOutcome =
 /** An agent keeps 16 scans waiting and refuses further ones. */
 const MOST_WAITING_COMMANDS = 64;
 
-export interface PipeFacts {
-  readonly config: PipeConfig;
-  readonly views: readonly View[];
-  readonly statistics: {
-    batches: number;
-    events: number;
-    rows: number;
-    sessionsOpened: number;
-    sessionsClosed: number;
-  };
-}
-
 /**
- * Everything between the routes and the trees: sessions, roles, and which pipe feeds which view. No HTTP, no timers.
+ * Everything between the routes and the trees: sessions and their roles. No HTTP, no timers.
  *
  * Every method first closes expired sessions, so its result never depends on when the periodic sweep ran.
  */
 export class FusionCore {
-  readonly views = new Map<string, View>();
-  readonly pipes = new Map<string, PipeFacts>();
-  readonly #feedersOf = new Map<View, Set<string>>();
+  readonly #topology: Topology;
   readonly #sessions: SessionRegistry;
   readonly #clock: FusionClock;
   readonly #logger: Logger;
@@ -65,19 +52,21 @@ export class FusionCore {
     this.#logger = logger;
     this.#newId = newId;
     this.#sessions = new SessionRegistry(clock, newId);
-    for (const view of config.views.values()) this.views.set(view.id, new View(view, clock));
-    for (const pipe of config.pipes.values()) {
-      const views = pipe.views.flatMap((id) => this.views.get(id) ?? []);
-      const statistics = { batches: 0, events: 0, rows: 0, sessionsOpened: 0, sessionsClosed: 0 };
-      this.pipes.set(pipe.id, { config: pipe, views, statistics });
-      for (const view of views) this.#feedersOf.set(view, (this.#feedersOf.get(view) ?? new Set()).add(pipe.id));
-    }
+    this.#topology = new Topology(config, clock);
+  }
+
+  get views(): ReadonlyMap<string, View> {
+    return this.#topology.views;
+  }
+
+  get pipes(): ReadonlyMap<string, PipeFacts> {
+    return this.#topology.pipes;
   }
 
   /** Opens a session of a pipe that exists. */
   openSession(pipeId: string, request: SessionBody, clientIp: string | null): OpenOutcome {
     this.sweep();
-    const pipe = this.#pipe(pipeId);
+    const pipe = this.#topology.pipe(pipeId);
     if (!pipe.config.allowConcurrentPush) {
       const locked = pipe.views.find((view) => view.seat.state === "held");
       if (locked?.seat.state === "held")
@@ -121,7 +110,7 @@ export class FusionCore {
     const session = this.session(id);
     if (session === undefined) return undefined;
     const commands = this.#sessions.beat(session, canRealtime);
-    for (const view of this.#pipe(session.pipeId).views) view.knock(id);
+    for (const view of this.#topology.pipe(session.pipeId).views) view.knock(id);
     return { role: this.#roleOf(session), commands, snapshotNeeded: this.#snapshotNeeded(session) };
   }
 
@@ -129,8 +118,8 @@ export class FusionCore {
     this.sweep();
     const session = this.#sessions.remove(id);
     if (session === undefined) return;
-    for (const view of this.#pipe(session.pipeId).views) {
-      if (!this.#sessions.hasAny(this.#feeders(view))) view.keepFor(id);
+    for (const view of this.#topology.pipe(session.pipeId).views) {
+      if (!this.#sessions.hasAny(this.#topology.feedersOf(view))) view.keepFor(id);
     }
     this.#ended([session], "closed");
   }
@@ -143,7 +132,7 @@ export class FusionCore {
       this.#completeJob(id, batch.metadata ?? {});
       return { kind: "job-complete" };
     }
-    const pipe = this.#pipe(session.pipeId);
+    const pipe = this.#topology.pipe(session.pipeId);
     for (const view of pipe.views) view.apply(batch, session);
     const rows = rowCount(batch);
     pipe.statistics.batches++;
@@ -159,7 +148,7 @@ export class FusionCore {
   /** The highest realtime index that every view of the session's pipe has applied for the session's task. */
   positionOf(session: SessionRecord): number | undefined {
     let lowest: number | undefined;
-    for (const view of this.#pipe(session.pipeId).views) {
+    for (const view of this.#topology.pipe(session.pipeId).views) {
       const position = view.positionOf(session.taskId);
       if (position === undefined) return undefined;
       lowest = Math.min(lowest ?? position, position);
@@ -169,7 +158,7 @@ export class FusionCore {
 
   sessionsOf(view: View): readonly SessionRecord[] {
     this.sweep();
-    return this.#sessions.ofPipes(this.#feeders(view));
+    return this.#sessions.ofPipes(this.#topology.feedersOf(view));
   }
 
   sessionCountOf(pipeId: string): number {
@@ -179,11 +168,7 @@ export class FusionCore {
 
   /** The pipe of a push key feeds this view. */
   feeds(pipeId: string, view: View): boolean {
-    return this.pipes.get(pipeId)?.views.includes(view) ?? false;
-  }
-
-  roleIn(view: View, session: SessionRecord): Role {
-    return view.isLedBy(session.id) ? "leader" : "follower";
+    return this.#topology.feeds(pipeId, view);
   }
 
   /** Asks every session of the view for a scan. */
@@ -210,7 +195,7 @@ export class FusionCore {
   #ended(sessions: readonly SessionRecord[], how: "closed" | "expired"): void {
     const left = new Set<View>();
     for (const session of sessions) {
-      const pipe = this.#pipe(session.pipeId);
+      const pipe = this.#topology.pipe(session.pipeId);
       pipe.statistics.sessionsClosed++;
       for (const view of pipe.views) {
         view.leave(session.id);
@@ -219,7 +204,7 @@ export class FusionCore {
       this.#logger.info({ pipe: session.pipeId, task: session.taskId, how }, "session ended");
     }
     for (const view of left) {
-      if (this.#sessions.hasAny(this.#feeders(view)) || view.isKept) continue;
+      if (this.#sessions.hasAny(this.#topology.feedersOf(view)) || view.isKept) continue;
       this.#empty(view, "its last session is gone");
     }
   }
@@ -237,20 +222,10 @@ export class FusionCore {
 
   /** A session is leader when it leads any view of its pipe, because that view needs its snapshot. */
   #roleOf(session: SessionRecord): Role {
-    return this.#pipe(session.pipeId).views.some((view) => view.isLedBy(session.id)) ? "leader" : "follower";
+    return this.#topology.pipe(session.pipeId).views.some((view) => view.isLedBy(session.id)) ? "leader" : "follower";
   }
 
   #snapshotNeeded(session: SessionRecord): boolean {
-    return this.#pipe(session.pipeId).views.some((view) => view.wantsSnapshotOf(session));
-  }
-
-  #feeders(view: View): ReadonlySet<string> {
-    return this.#feedersOf.get(view) ?? new Set();
-  }
-
-  #pipe(id: string): PipeFacts {
-    const pipe = this.pipes.get(id);
-    if (pipe === undefined) throw new Error(`pipe ${id} is not configured`);
-    return pipe;
+    return this.#topology.pipe(session.pipeId).views.some((view) => view.wantsSnapshotOf(session));
   }
 }

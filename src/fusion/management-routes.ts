@@ -3,8 +3,9 @@ import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import type { KeyOwner, KeyRing } from "./api-keys.ts";
 import { keyRequired } from "./consistency-routes.ts";
-import type { FusionCore, PipeFacts } from "./fusion-core.ts";
+import type { FusionCore } from "./fusion-core.ts";
 import type { FusionApp } from "./http-server.ts";
+import type { PipeFacts } from "./topology.ts";
 
 export function managementRoutes(core: FusionCore, keys: KeyRing): FusionApp {
   const app = new Hono<{ Bindings: HttpBindings; Variables: { owner: KeyOwner } }>();

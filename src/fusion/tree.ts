@@ -130,7 +130,7 @@ export class FileTree {
   /** Removes the entry and everything below it; the root stays. */
   remove(id: number): void {
     if (id === ROOT) return;
-    this.#unlink(id);
+    this.#table.unlink(id);
     this.#lastDirectory.forget();
     const { parents, firstChild, next } = this.#table;
     // Children first and without recursion: a path may be thousands of levels deep.
@@ -218,27 +218,11 @@ export class FileTree {
 
   #insert(parent: number, name: string, hash: number, directory: boolean): number {
     const id = this.#table.allocate(parent, name, hash, directory ? DIRECTORY : 0);
-    const { firstChild, lastChild, next, previous } = this.#table;
-    const last = lastChild[parent] as number;
-    if (last === NONE) firstChild[parent] = id;
-    else next[last] = id;
-    previous[id] = last;
-    lastChild[parent] = id;
+    this.#table.link(id);
     this.#index.add(id);
     this.#entries++;
     if (directory) this.#directories++;
     return id;
-  }
-
-  #unlink(id: number): void {
-    const { parents, firstChild, lastChild, next, previous } = this.#table;
-    const parent = parents[id] as number;
-    const before = previous[id] as number;
-    const after = next[id] as number;
-    if (before === NONE) firstChild[parent] = after;
-    else next[before] = after;
-    if (after === NONE) lastChild[parent] = before;
-    else previous[after] = before;
   }
 
   #bury(id: number): void {
