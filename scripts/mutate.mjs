@@ -1,19 +1,30 @@
 /**
- * `npm run mutate [-- parts of file names]`: changes the code of pipe, bus and arbitration in one place at a time, in a copy, and runs
- * the tests of that part. A change that no test notices has survived: it is printed, and the run fails unless docs/mutations.md
- * explains it. `--sample N` takes every N-th change, `--from L` begins at that line of each file, `--seconds S` ends after so long.
+ * `npm run mutate [-- parts of file names]`: changes the code of pipe, bus and arbitration in one place at a time, in a
+ * copy, and plays the tests of that part. A change that no test notices has survived: it is printed, and the run fails
+ * unless docs/mutations.md explains it. `--sample N` takes every N-th change, `--from L` begins at that line of each file,
+ * `--seconds S` ends after so long, `--each` says what became of each change. `--journal FILE` keeps what was found in that
+ * file, and goes on from there when it exists; the code that is changed has to be the same.
  */
-import { fork } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { mutantsOf, TARGETS } from "./mutate/mutants.mjs";
+import { mutantsOf } from "./mutate/mutants.mjs";
+import { Play } from "./mutate/play.mjs";
+import { withSwitches } from "./mutate/switches.mjs";
+import { TARGETS } from "./mutate/targets.mjs";
 
 const ROOT = resolve(import.meta.dirname, "..");
-const EXPLAINED = join(ROOT, "docs/mutations.md");
-/** A change may make the tests slow; beyond this it counts as noticed. */
-const PATIENCE_MS = 120_000;
+const EXPLAINED = readFileSync(join(ROOT, "docs/mutations.md"), "utf8");
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,9 +32,10 @@ const { values, positionals } = parseArgs({
     sample: { type: "string", default: "1" },
     from: { type: "string", default: "1" },
     seconds: { type: "string", default: "86400" },
+    journal: { type: "string" },
+    each: { type: "boolean", default: false },
   },
 });
-const everyNth = Number(values.sample);
 const deadline = performance.now() + Number(values.seconds) * 1000;
 
 /** What the tests need, the sources as files of its own. */
@@ -37,98 +49,79 @@ function copyTree() {
   return copy;
 }
 
-/** With the process that runs the tests for it: what a change made turn in a circle would do so for ever. */
-function killGroup(child) {
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    // It is gone.
-  }
+/** Writes the file into the copy with a switch for each of its changes. */
+function prepare(copy, file) {
+  const text = readFileSync(join(ROOT, file), "utf8");
+  const mutants = mutantsOf(text).map((mutant, at) => ({ ...mutant, id: `${file}:${at}`, file }));
+  writeFileSync(join(copy, file), withSwitches(text, mutants));
+  return mutants.filter(({ line }, at) => line >= Number(values.from) && at % Number(values.sample) === 0);
 }
 
-/** A process that runs the tests again and again; it is killed when a change makes it hang, and another takes its place. */
-class Runner {
-  #child;
-  constructor(copy, tests) {
-    this.copy = copy;
-    this.tests = tests;
+/** Files whose changes the same tests have to notice are tried in one go. */
+function groupsOf(targets) {
+  const groups = new Map();
+  for (const { file, tests } of targets) {
+    const key = tests.join(" ");
+    groups.set(key, { tests, files: [...(groups.get(key)?.files ?? []), file] });
   }
-  async run(file, patienceMs) {
-    this.#child ??= fork(join(import.meta.dirname, "mutate/runner.mjs"), this.tests, {
-      cwd: this.copy,
-      stdio: "ignore",
-      detached: true,
-    });
-    const child = this.#child;
-    return new Promise((done) => {
-      const timer = setTimeout(() => killGroup(child), patienceMs);
-      const end = (verdict) => {
-        clearTimeout(timer);
-        child.removeAllListeners();
-        done(verdict);
-      };
-      child.once("message", end);
-      child.once("exit", () => {
-        killGroup(child);
-        this.#child = undefined;
-        end("killed");
-      });
-      child.send(file);
-    });
-  }
-  close() {
-    if (this.#child !== undefined) killGroup(this.#child);
-  }
+  return [...groups.values()];
 }
 
-// The runners have groups of their own, which a Ctrl-C at the terminal does not reach.
-for (const signal of ["SIGINT", "SIGTERM"]) {
+const verdictOf = ({ id }, found) => {
+  if (found.killed.has(id)) return "noticed";
+  if (!found.isWhole) return "not tried to the end";
+  return found.survived.has(id) || found.outside.has(id) ? "survived" : "survived, no test comes there";
+};
+
+const totals = { tried: 0, survived: 0, open: 0 };
+
+function report(file, mutants, found) {
+  const count = { noticed: 0, tried: 0 };
+  for (const mutant of mutants) {
+    const name = `${file}: ${mutant.name}`;
+    const verdict = verdictOf(mutant, found);
+    const isExplained = EXPLAINED.includes(`\`${name}\``);
+    const hasSurvived = verdict.startsWith("survived");
+    if (verdict === "noticed") count.noticed++;
+    if (verdict === "noticed" || hasSurvived) count.tried++;
+    if (hasSurvived) totals.survived++;
+    if (hasSurvived && !isExplained) totals.open++;
+    if (hasSurvived || values.each)
+      console.log(`${verdict}${hasSurvived && isExplained ? ", explained" : ""}: ${name} (line ${mutant.line})`);
+  }
+  totals.tried += count.tried;
+  console.log(`${file}: ${count.noticed} of ${count.tried} changes were noticed, ${mutants.length} were to be tried`);
+}
+
+const copy = copyTree();
+const journal = values.journal === undefined ? join(copy, "journal") : resolve(values.journal);
+appendFileSync(journal, "");
+const play = new Play(copy, journal);
+const clean = () => {
+  play.close();
+  rmSync(copy, { recursive: true, force: true, maxRetries: 5 });
+};
+// The processes that play have groups of their own, which a Ctrl-C at the terminal does not reach.
+for (const signal of ["SIGINT", "SIGTERM"])
   process.once(signal, () => {
-    running?.close();
-    rmSync(copy, { recursive: true, force: true, maxRetries: 5 });
+    clean();
     process.exit(1);
   });
-}
 
-const explained = readFileSync(EXPLAINED, "utf8");
-const copy = copyTree();
-const survivors = [];
-let running;
-let tried = 0;
 try {
-  for (const { file, tests } of TARGETS) {
-    if (positionals.length > 0 && !positionals.some((part) => file.includes(part))) continue;
+  const isMeant = ({ file }) => positionals.length === 0 || positionals.some((part) => file.includes(part));
+  for (const { files, tests } of groupsOf(TARGETS.filter(isMeant))) {
     if (performance.now() > deadline) break;
-    const text = readFileSync(join(ROOT, file), "utf8");
-    const mutants = mutantsOf(text).filter(({ line }, at) => line >= Number(values.from) && at % everyNth === 0);
-    const runner = new Runner(copy, tests);
-    running = runner;
-    const path = join(copy, file);
-    const begun = performance.now();
-    if ((await runner.run(path, PATIENCE_MS)) !== "survived")
-      throw new Error(`the tests of ${file} fail without a change`);
-    const usualMs = performance.now() - begun;
-    let killed = 0;
-    const before = tried;
-    for (const mutant of mutants) {
-      if (performance.now() > deadline) break;
-      writeFileSync(path, text.slice(0, mutant.start) + mutant.text + text.slice(mutant.end));
-      const verdict = await runner.run(path, Math.min(PATIENCE_MS, usualMs * 4 + 10_000));
-      tried++;
-      if (verdict === "killed") killed++;
-      else {
-        const name = `${file}: ${mutant.name}`;
-        survivors.push(name);
-        console.log(`survived${explained.includes(`\`${name}\``) ? ", explained" : ""}: ${name} (line ${mutant.line})`);
-      }
-    }
-    writeFileSync(path, text);
-    runner.close();
-    console.log(`${file}: ${killed} of ${tried - before} changes were noticed, ${mutants.length} were to be tried`);
+    const mutants = new Map(files.map((file) => [file, prepare(copy, file)]));
+    const ids = [...mutants.values()].flat().map(({ id }) => id);
+    const found = await play.all(tests, ids, deadline);
+    for (const [file, ofFile] of mutants) report(file, ofFile, found);
+    for (const trouble of found.troubles) console.log(`a test did not count: ${trouble}`);
+    // The next group may import these files: without switches.
+    for (const file of files) cpSync(join(ROOT, file), join(copy, file));
   }
 } finally {
-  rmSync(copy, { recursive: true, force: true, maxRetries: 5 });
+  clean();
 }
-const open = survivors.filter((name) => !explained.includes(`\`${name}\``));
-console.log(`${tried} changes, ${survivors.length} survived, ${open.length} of them unexplained`);
-process.exitCode = open.length > 0 || tried === 0 ? 1 : 0;
+console.log(`${totals.tried} changes, ${totals.survived} survived, ${totals.open} of them unexplained`);
+process.exitCode = totals.open > 0 || totals.tried === 0 ? 1 : 0;
