@@ -217,15 +217,13 @@ export class BusCursor implements BusSubscription {
     this.#place = { kind: "attached", at: ChainPlace.atEndOf(this.#bus.tail) };
   }
 
-  #takeCoalesced(place: Coalesced, maxChanges: number, maxBytes: number): Taken | undefined {
+  /** A backlog that is not empty always has something to hand out: what outdates the rest of it, if nothing else. */
+  #takeCoalesced(place: Coalesced, maxChanges: number, maxBytes: number): Taken {
     const { backlog, lagMs, enteredAt } = place;
     const changes = backlog.take(maxChanges, maxBytes);
     // The batch that is about to be made gets the next ticket.
-    if (this.#deletesBefore === "waiting" && !backlog.hasDeletes) {
-      this.#deletesBefore = changes.length > 0 ? this.#tickets + 1 : undefined;
-    }
+    if (this.#deletesBefore === "waiting" && !backlog.hasDeletes) this.#deletesBefore = this.#tickets + 1;
     if (backlog.size === 0) this.#attachAtEnd();
-    if (changes.length === 0) return undefined;
     // Changes leave a backlog in another order than they came, so they get new indexes: indexes on the wire strictly
     // increase.
     return { changes, indexes: changes.map(() => this.#bus.nextIndex()), lagMs, enteredAt };

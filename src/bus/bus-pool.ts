@@ -128,7 +128,7 @@ export class BusPool {
 
   async #leave(signature: string, shared: Shared): Promise<void> {
     if (--shared.leases > 0) return;
-    if (this.#shared.get(signature) === shared) this.#shared.delete(signature);
+    this.#shared.delete(signature);
     const closing = this.#close(shared);
     this.#closing.set(signature, closing);
     await closing;

@@ -105,7 +105,6 @@ export class CoalescedBacklog {
         bytes += entry.sizeBytes;
       }
     }
-    this.#deletedContainers.clear();
     return taken;
   }
 

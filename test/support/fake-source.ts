@@ -153,7 +153,7 @@ export class FakeSource implements SourceDriver {
 
   // The driver.
 
-  async open(): Promise<void> {
+  async open(_call?: CallOptions): Promise<void> {
     this.opens++;
   }
 

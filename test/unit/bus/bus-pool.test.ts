@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BusPool } from "../../../src/bus/bus-pool.ts";
-import { FustorError, silentLogger } from "../../../src/sdk/index.ts";
+import { type CallOptions, FustorError, silentLogger } from "../../../src/sdk/index.ts";
 import { FakeSource } from "../../support/fake-source.ts";
 
 const clock = {
@@ -116,5 +116,83 @@ describe("a pool of buses", () => {
     const second = await pool.acquire("x", create, limits);
     expect(second.bus.start(5)).toEqual({ positionLost: true });
     await Promise.all([first.release(), second.release()]);
+  });
+
+  it("wraps what a source throws that does not open, unless it is an error of ours", async () => {
+    class Torn extends FakeSource {
+      override async open(): Promise<void> {
+        throw new Error("torn");
+      }
+    }
+    const torn = makePool(() => new Torn());
+    await expect(torn.pool.acquire("x", torn.create, limits)).rejects.toMatchObject({ code: "FUSTOR_INTERNAL" });
+    const broken = makePool(() => new BrokenSource());
+    await expect(broken.pool.acquire("x", broken.create, limits)).rejects.toMatchObject({
+      code: "FUSTOR_CONFIG_INVALID",
+      message: "contradicts itself",
+    });
+  });
+
+  it("lets a source come to rest once for all its pipes", async () => {
+    let freezes = 0;
+    class Freezing extends FakeSource {
+      freeze = async (): Promise<string> => `position ${++freezes}`;
+    }
+    const { pool, create } = makePool(() => new Freezing());
+    const leases = await Promise.all(["x", "x"].map((signature) => pool.acquire(signature, create, limits)));
+    expect(await Promise.all(leases.map((lease) => lease.freeze()))).toEqual(["position 1", "position 1"]);
+    const plain = makePool();
+    const lease = await plain.pool.acquire("x", plain.create, limits);
+    expect(await lease.freeze()).toBeUndefined();
+  });
+
+  it("keeps directories only for a source that can read them again, and last states only where they are enough", async () => {
+    const more = { maxChanges: 2, maxBytes: 1e6, maxCoalesced: 4 };
+    const overrun = async (make: () => FakeSource): Promise<unknown> => {
+      const { pool, made, create } = makePool(make);
+      const lease = await pool.acquire("x", create, more);
+      lease.bus.start(0);
+      for (let i = 0; i < 9; i++) made[0]?.write(`/f${i}`, 1);
+      while (lease.busStatus().overflows === 0 || lease.bus.isEmpty)
+        await lease.bus.readable(AbortSignal.timeout(20_000));
+      const taken = lease.bus.take(1, 1e9);
+      await lease.release();
+      return taken;
+    };
+    class EachCounts extends FakeSource {
+      readonly lastStateIsEnough = false;
+    }
+    expect(await overrun(() => new FakeSource({ rescans: true }))).toMatchObject({ kind: "dirty" });
+    expect(await overrun(() => new FakeSource())).toMatchObject({ kind: "lost", reason: /distinct/ });
+    expect(await overrun(() => new EachCounts({ rescans: true }))).toMatchObject({ kind: "lost", reason: /counts/ });
+  });
+
+  it("closes a source whose stream has ended, after it was told to open nothing more", async () => {
+    const order: string[] = [];
+    class Told extends FakeSource {
+      override async open(call?: CallOptions): Promise<void> {
+        call?.signal?.addEventListener("abort", () => order.push("aborted"));
+      }
+      override getMessageIterator(...args: Parameters<FakeSource["getMessageIterator"]>) {
+        const stream = super.getMessageIterator(...args);
+        async function* batches() {
+          try {
+            yield* stream.batches;
+          } finally {
+            await new Promise((resolve) => setImmediate(resolve));
+            order.push("stream over");
+          }
+        }
+        return { ...stream, batches: batches() };
+      }
+      override async close(): Promise<void> {
+        order.push("closed");
+      }
+    }
+    const { pool, create } = makePool(() => new Told());
+    const lease = await pool.acquire("x", create, limits);
+    lease.bus.start(0);
+    await lease.release();
+    expect(order).toEqual(["aborted", "stream over", "closed"]);
   });
 });

@@ -1,49 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BusLimits, EventBus } from "../../../src/bus/event-bus.ts";
-import type { BusBatch, BusSubscription } from "../../../src/bus/subscription.ts";
+import type { BusBatch } from "../../../src/bus/subscription.ts";
 import type { Change } from "../../../src/sdk/index.ts";
-
-class TestClock {
-  wall = 1_790_000_000_000;
-  now = (): number => this.wall;
-  wallClock = (): number => this.wall;
-  random = (): number => 0.5;
-  setTimer = (): (() => void) => () => undefined;
-}
-
-const upsert = (key: string, sequence: number, isContainer = false): Change => ({
-  op: "update",
-  key,
-  row: { path: key, n: sequence },
-  sequence,
-  isContainer,
-});
-const removal = (key: string, sequence: number, isContainer = false): Change => ({
-  op: "delete",
-  key,
-  row: { path: key },
-  sequence,
-  isContainer,
-});
-
-function makeBus(limits: Partial<BusLimits> = {}): { bus: EventBus; clock: TestClock } {
-  const clock = new TestClock();
-  return { bus: new EventBus({ maxChanges: 1_000, maxBytes: 1e9, ...limits }, clock), clock };
-}
-
-const publish = (bus: EventBus, ...changes: Change[]): void =>
-  bus.publish({ changes, sizeBytes: changes.length * 100, lagMs: 0 });
-
-function takeBatch(subscription: BusSubscription, maxChanges = 1e9, maxBytes = 1e9): BusBatch {
-  const taken = subscription.take(maxChanges, maxBytes);
-  if (taken?.kind !== "batch") throw new Error(`no batch: ${JSON.stringify(taken)}`);
-  return taken;
-}
+import { keysOf, makeBus, publish, removal, takeBatch, upsert } from "../../support/test-bus.ts";
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-const keysOf = (batch: BusBatch): string[] => batch.changes.map(({ key }) => key);
 
 describe("a cursor", () => {
   it("gets every change of a burst with one wall clock time, in order, across batches", () => {
