@@ -112,7 +112,6 @@ export class Arbitration {
     this.#tombstones.clear();
     this.blindDeletions.clear();
     this.#anyUnannounced = false;
-    this.suspects.reset();
     this.refused.malformed = 0;
     this.refused.tombstoned = 0;
     this.refused.outdated = 0;

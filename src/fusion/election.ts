@@ -78,7 +78,6 @@ export const leads = (seat: Seat, sessionId: string): boolean => seat.state === 
  * asks.
  */
 export function wantsSnapshot(seat: Seat, nowMs: number, graceMs: number): boolean {
-  if (seat.state === "vacant") return false;
-  if (seat.snapshot === "demanded" || seat.snapshot === "stale") return true;
-  return seat.snapshot === "awaited" && nowMs - seat.sinceMs >= graceMs;
+  if (seat.state === "held" && seat.snapshot === "awaited") return nowMs - seat.sinceMs >= graceMs;
+  return seat.state === "held" && (seat.snapshot === "demanded" || seat.snapshot === "stale");
 }

@@ -13,32 +13,31 @@ const WINDOW = 10_000;
  */
 export class LogicalClock {
   readonly #clock: FusionClock;
-  readonly #ring = new Float64Array(WINDOW);
+  readonly #ring: Float64Array;
   readonly #counts = new Map<number, number>();
   #filled = 0;
   #next = 0;
   #skew = 0;
   #skewCount = 0;
-  /** The most common sample has left the window, so another one may lead now. */
+  /** One of the most common samples has left the window, so another difference may be the most common now. */
   #stale = false;
 
-  constructor(clock: FusionClock) {
+  /** `window`: how many of the latest samples count. */
+  constructor(clock: FusionClock, window = WINDOW) {
     this.#clock = clock;
+    this.#ring = new Float64Array(window);
   }
 
   /** Takes the modification time of a realtime row, in seconds. */
   sample(modifiedSeconds: number): void {
     const skew = Math.trunc(this.#clock.wallSeconds() - modifiedSeconds);
-    if (this.#filled === WINDOW) this.#forget(this.#ring[this.#next] as number);
+    if (this.#filled === this.#ring.length) this.#forget(this.#ring[this.#next] as number);
     else this.#filled++;
     this.#ring[this.#next] = skew;
-    this.#next = (this.#next + 1) % WINDOW;
+    this.#next = (this.#next + 1) % this.#ring.length;
     const count = (this.#counts.get(skew) ?? 0) + 1;
     this.#counts.set(skew, count);
-    if (count > this.#skewCount || (count === this.#skewCount && skew <= this.#skew)) {
-      this.#skew = skew;
-      this.#skewCount = count;
-    }
+    this.#consider(skew, count);
   }
 
   /** Seconds since 1970. */
@@ -50,30 +49,26 @@ export class LogicalClock {
   reset(): void {
     this.#counts.clear();
     this.#filled = 0;
-    this.#next = 0;
     this.#skew = 0;
     this.#skewCount = 0;
-    this.#stale = false;
   }
 
   #forget(skew: number): void {
     const count = (this.#counts.get(skew) ?? 1) - 1;
     if (count === 0) this.#counts.delete(skew);
     else this.#counts.set(skew, count);
-    if (skew === this.#skew) {
-      this.#skewCount = count;
-      this.#stale = true;
-    }
+    if (skew === this.#skew) this.#stale = true;
   }
 
   #recount(): void {
     this.#skewCount = 0;
-    for (const [skew, count] of this.#counts) {
-      if (count > this.#skewCount || (count === this.#skewCount && skew < this.#skew)) {
-        this.#skew = skew;
-        this.#skewCount = count;
-      }
-    }
+    for (const [skew, count] of this.#counts) this.#consider(skew, count);
     this.#stale = false;
+  }
+
+  #consider(skew: number, count: number): void {
+    if (count < this.#skewCount || (count === this.#skewCount && skew > this.#skew)) return;
+    this.#skew = skew;
+    this.#skewCount = count;
   }
 }

@@ -55,10 +55,6 @@ export class Suspects {
     return true;
   }
 
-  reset(): void {
-    this.#horizon = 0;
-  }
-
   #now(): number {
     return this.#clock.monotonicMs() / 1000 - this.#startSeconds;
   }

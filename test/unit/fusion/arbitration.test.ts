@@ -170,6 +170,19 @@ test("audits that ended are counted, with the time of the last, until a reset", 
   expect(arbitration.audit).toMatchObject({ running: false, finished: 0, lastFinishedAt: 0 });
 });
 
+test("after a reset the tree is empty, no audit runs, no file is suspect, and time is that of the clock again", () => {
+  const { arbitration, say, clock } = made();
+  say("realtime", "update", file("/a", { is_atomic_write: false }));
+  say("audit", "update", { ...file("/"), is_directory: true });
+  expect(arbitration.logicalClock.now()).toBe(OLD);
+  arbitration.reset();
+  expect(arbitration.tree.lookup("/a")).toBe(NONE);
+  expect(arbitration.suspects.all()).toEqual([]);
+  expect(arbitration.logicalClock.now()).toBe(clock.wall);
+  arbitration.finishAudit();
+  expect(arbitration.audit.finished).toBe(0);
+});
+
 test("what lay below an entry that an audit found missing is no blind deletion of its own", () => {
   const { arbitration, say } = made();
   const [d, x] = ["/d", "/d/x"].map((path) => ({ ...file(path), is_directory: true }));

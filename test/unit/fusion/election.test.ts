@@ -61,4 +61,29 @@ describe("a seat", () => {
     expect(asks(ended)).toBe(true);
     expect(isComplete(nextSeat(ended, batch("a", true)))).toBe(true);
   });
+
+  const emptied: SeatEvent = { type: "view-emptied" };
+  it.each<[string, readonly SeatEvent[], string]>([
+    ["a batch", [batch("a")], "running"],
+    ["an end", [batch("a", true)], "ended"],
+    ["a batch after an end", [batch("a", true), batch("a")], "refreshing"],
+    ["another batch after an end", [batch("a", true), batch("a"), batch("a")], "refreshing"],
+    ["a second end", [batch("a", true), batch("a"), batch("a", true)], "ended"],
+    ["an end right after an end", [batch("a", true), batch("a", true)], "ended"],
+    ["an emptied view", [emptied], "demanded"],
+    ["a batch after an emptied view", [emptied, batch("a")], "running"],
+    ["an end after an emptied view", [emptied, batch("a", true)], "ended"],
+    ["a view emptied in the middle", [batch("a"), emptied], "stale"],
+    ["a view emptied twice in the middle", [batch("a"), emptied, emptied], "stale"],
+    ["a batch that goes on after that", [batch("a"), emptied, batch("a")], "stale"],
+    ["the end after that", [batch("a"), emptied, batch("a", true)], "demanded"],
+  ])("knows what to make of %s", (_, events, snapshot) => {
+    expect(seatAfter(knock("a", 7), ...events)).toEqual({ state: "held", sessionId: "a", sinceMs: 7, snapshot });
+  });
+
+  it("that nobody holds stays as it is, and nobody is asked", () => {
+    for (const event of [emptied, batch("a"), batch("a", true), { type: "left", sessionId: "a" } as const])
+      expect(nextSeat(VACANT, event)).toBe(VACANT);
+    expect([asks(VACANT, 99_000), isComplete(VACANT)]).toEqual([false, false]);
+  });
 });

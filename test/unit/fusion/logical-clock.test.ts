@@ -5,10 +5,16 @@ import { LogicalClock } from "../../../src/fusion/logical-clock.ts";
 const NOW = 1_000_000;
 const still = { wallSeconds: () => NOW, monotonicMs: () => 0 };
 
-function skewAfter(ages: readonly number[]): number {
-  const clock = new LogicalClock(still);
+function skewAfter(ages: readonly number[], window?: number): number {
+  const clock = new LogicalClock(still, window);
   for (const age of ages) clock.sample(NOW - age);
   return NOW - clock.now();
+}
+
+/** The smallest of the most common ones. */
+function mostCommon(ages: readonly number[]): number {
+  const count = (age: number): number => ages.filter((other) => other === age).length;
+  return [...ages].sort((a, b) => count(b) - count(a) || a - b)[0] as number;
 }
 
 describe("LogicalClock", () => {
@@ -34,14 +40,29 @@ describe("LogicalClock", () => {
     expect(skewAfter([...old, ...fresh(5000)])).toBe(5);
   });
 
-  it("agrees with counting the window afresh after every sample", () => {
+  it("agrees with counting the window afresh after every sample, after a reset too", () => {
+    const ages = fc.array(fc.integer({ min: -2, max: 2 }), { maxLength: 40 });
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 10_050, maxLength: 10_150 }), (ages) => {
-        const counts = [0, 0, 0, 0];
-        for (const age of ages.slice(-10_000)) counts[age] = (counts[age] ?? 0) + 1;
-        expect(skewAfter(ages)).toBe(counts.indexOf(Math.max(...counts)));
+      fc.property(ages, ages, fc.integer({ min: 1, max: 6 }), (before, after, window) => {
+        const clock = new LogicalClock(still, window);
+        for (const part of [before, after]) {
+          for (const [i, age] of part.entries()) {
+            clock.sample(NOW - age);
+            expect(NOW - clock.now()).toBe(mostCommon(part.slice(0, i + 1).slice(-window)));
+          }
+          clock.reset();
+          expect(clock.now()).toBe(NOW);
+        }
       }),
-      { numRuns: 20 },
+    );
+  });
+
+  it("agrees with counting the window afresh when it is asked after many samples", () => {
+    const ages = fc.array(fc.integer({ min: -2, max: 2 }), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(ages, fc.integer({ min: 1, max: 6 }), (all, window) => {
+        expect(skewAfter(all, window)).toBe(mostCommon(all.slice(-window)));
+      }),
     );
   });
 });
