@@ -18,6 +18,10 @@ describe("when a leader audits", () => {
     expect([first.delayMs, second.delayMs]).toEqual([0, 600_000]);
   });
 
+  it("only at the interval when a run of its own is resumed", () => {
+    expect(firstAuditPlan(settings, "own run that is resumed")).toEqual({ owed: 0, delayMs: 600_000 });
+  });
+
   it("still twice after a take-over when Fusion turned the periodic ones off", () => {
     const off = { ...settings, intervalMs: 0 };
     const second = nextAuditPlan(firstAuditPlan(off, "unknown"), "complete", off);

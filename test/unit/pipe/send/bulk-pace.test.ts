@@ -88,3 +88,12 @@ test("a body of next to nothing tells nothing of how much the receiver takes", (
   pace.noteLive(5);
   expect(pace.bytes).toBe(500_000);
 });
+
+test("a body of half of the least tells something", () => {
+  const { pace } = paceAt();
+  pace.noteBulk(32_767, 1);
+  pace.noteLive(10);
+  expect(pace.bytes, "nothing was measured").toBe(262_144);
+  pace.noteBulk(32_768, 1);
+  expect(pace.bytes).toBe(327_680);
+});

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Freshness } from "../../../../src/pipe/session/freshness.ts";
-import { Heartbeat } from "../../../../src/pipe/session/heartbeat.ts";
-import { FustorError, type Session } from "../../../../src/sdk/index.ts";
+import { Heartbeat, type HeartbeatEvent } from "../../../../src/pipe/session/heartbeat.ts";
+import { FustorError, type HeartbeatAnswer, type Session } from "../../../../src/sdk/index.ts";
 import { CoreSender } from "../../../support/core-sender.ts";
 import { fullestWindow } from "../../../support/crowding.ts";
 import { seededRandom } from "../../../support/temp-tree.ts";
@@ -146,5 +146,122 @@ describe("heartbeats that fail", () => {
     expect(fullest(0)).toBe(count);
     // A tenth of the span in which they may come.
     expect(fullest(1)).toBeLessThan(count / 4);
+  });
+});
+
+type Answer = () => Promise<HeartbeatAnswer>;
+const ANSWER: HeartbeatAnswer = { role: "leader", commands: [], snapshotNeeded: false };
+const good: Answer = async () => ANSWER;
+const away: Answer = async () => {
+  throw new FustorError("FUSTOR_SENDER_UNREACHABLE", "nobody is there", { retryable: true });
+};
+
+class ScriptedSender extends CoreSender {
+  readonly times: number[] = [];
+  readonly #answer: Answer;
+  constructor(clock: VirtualClock, answers: readonly Answer[]) {
+    super();
+    const left = [...answers];
+    this.#answer = () => {
+      this.times.push(clock.now());
+      return (left.shift() ?? good)();
+    };
+  }
+  override heartbeat(): Promise<HeartbeatAnswer> {
+    return this.#answer();
+  }
+}
+
+/** What is reported of heartbeats that are answered like this, and how their run ends. */
+function scripted(clock: VirtualClock, ...answers: readonly Answer[]) {
+  const sender = new ScriptedSender(clock, answers);
+  const events: HeartbeatEvent[] = [];
+  const ending = new AbortController();
+  const run = new Heartbeat({
+    sender,
+    session: { sessionId: "s", role: "leader", sessionTimeoutMs: TIMEOUT_MS },
+    freshness: new Freshness(clock, TIMEOUT_MS, 0),
+    ambience: clock,
+    stream: { hasPolled: true },
+    emit: (event) => events.push(event),
+  }).run(ending.signal);
+  const codeOf = (error: unknown): string => (error instanceof FustorError ? error.code : String(error));
+  const ended = run.then(
+    () => "in order",
+    (error: unknown) => error,
+  );
+  const told = (): string[] =>
+    events.map((event) =>
+      event.kind === "call failed"
+        ? codeOf(event.error)
+        : `answered at ${event.sentAt}${event.recovered ? ", again" : ""}`,
+    );
+  return { told, ended, end: () => ending.abort(), times: sender.times };
+}
+
+describe("what heartbeats report", () => {
+  it("is each answer, each failure, and that the one before an answer failed", async () => {
+    const clock = new VirtualClock(() => 0);
+    const beats = scripted(clock, good, away, away, good, good);
+    await clock.passTo(4 * INTERVAL_MS);
+    const retry = INTERVAL_MS / 8;
+    expect(beats.told()).toEqual([
+      "answered at 0",
+      ...["FUSTOR_SENDER_UNREACHABLE", "FUSTOR_SENDER_UNREACHABLE"],
+      `answered at ${INTERVAL_MS + 2 * retry}, again`,
+      `answered at ${2 * INTERVAL_MS + 2 * retry}`,
+      `answered at ${3 * INTERVAL_MS + 2 * retry}`,
+    ]);
+    beats.end();
+    expect(await beats.ended).toBe("in order");
+  });
+
+  it("is nothing of an answer that comes after the end, whether good or bad", async () => {
+    for (const last of [good, away]) {
+      const clock = new VirtualClock(() => 0);
+      let answer = (): void => undefined;
+      const waits = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      const beats = scripted(clock, () => waits.then(last));
+      await clock.passTo(10);
+      beats.end();
+      answer();
+      expect(await beats.ended).toBe("in order");
+      expect(beats.told()).toEqual([]);
+    }
+  });
+
+  it("is no failure when the session is lost: that ends them", async () => {
+    const clock = new VirtualClock(() => 0);
+    const lost = new FustorError("FUSTOR_SESSION_LOST", "gone");
+    const beats = scripted(clock, () => Promise.reject(lost));
+    await clock.passTo(10);
+    expect(await beats.ended).toBe(lost);
+    expect(beats.told()).toEqual([]);
+  });
+
+  it("is that an answer came too late, after a third of the session's timeout, and at last that it expired", async () => {
+    const clock = new VirtualClock(() => 0);
+    const never: Answer = () => new Promise(() => undefined);
+    const beats = scripted(clock, ...Array(9).fill(never));
+    await clock.passTo(INTERVAL_MS - 1);
+    expect(beats.told()).toEqual([]);
+    await clock.passTo(INTERVAL_MS);
+    expect(beats.told()).toEqual(["FUSTOR_SENDER_UNREACHABLE"]);
+    await clock.passTo(2 * TIMEOUT_MS);
+    expect(await beats.ended).toMatchObject({ code: "FUSTOR_SESSION_LOST", details: { expired: true } });
+    expect(beats.times.at(-1)).toBeLessThan(TIMEOUT_MS);
+  });
+
+  it("comes at the same pace however long answers take", async () => {
+    const clock = new VirtualClock(() => 0);
+    const slow: Answer = () => new Promise((resolve) => clock.setTimer(4_000, () => resolve(ANSWER)));
+    const beats = scripted(clock, slow, slow, slow);
+    await clock.passTo(2 * INTERVAL_MS);
+    expect(beats.times).toEqual([0, INTERVAL_MS, 2 * INTERVAL_MS]);
+    beats.end();
+    await clock.passTo(3 * INTERVAL_MS);
+    await beats.ended;
   });
 });

@@ -78,6 +78,8 @@ describe("a session", () => {
     for (const event of [needy("leader"), accepted, { kind: "snapshot wanted", askedAt: 7 } as const])
       expect(nextStep(begun, event).actions).toEqual([{ kind: "grant snapshot", askedAt: 7 }]);
     for (const state of [owed, following, draining]) expect(actions(state, accepted)).toEqual([]);
+    const content = { kind: "batch accepted", answer: { snapshotNeeded: false }, sentAt: 7 } as SessionEvent;
+    expect(actions(begun, content)).toEqual([]);
     expect(actions(following, needy("leader")), "it owes one").not.toContain("grant snapshot");
   });
 
