@@ -39,3 +39,10 @@ export function snapshotWord({
 /** What went wrong and was counted. */
 export const troubleCounts = (pipe: Counts<"pipe">): readonly ShownCount[] =>
   shownCounts("pipe", pipe).filter(({ value }) => value > 0);
+
+/** `3 pipes: 2 running, 1 reconnecting`. */
+export function pipeStates(pipes: readonly Pick<PipeStatus, "state">[]): string {
+  const states = [...new Set(pipes.map(({ state }) => state))];
+  const counts = states.map((state) => `${pipes.filter((pipe) => pipe.state === state).length} ${state}`);
+  return `${pipes.length} ${pipes.length === 1 ? "pipe" : "pipes"}: ${counts.join(", ").replaceAll("_", " ")}`;
+}

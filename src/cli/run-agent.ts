@@ -3,14 +3,14 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isatty } from "node:tty";
 import { type Agent, createAgent } from "../agent/agent.ts";
 import { type ControlHandlers, startControlServer } from "../agent/control/control-server.ts";
+import { pipeStates } from "../agent/pipe-lines.ts";
 import { endProcess } from "../agent/process/end-process.ts";
 import { watchHome } from "../agent/process/home-watch.ts";
 import { acquireInstance } from "../agent/process/instance-lock.ts";
 import { lockFile } from "../agent/process/native-lock.ts";
-import { listenForShutdown } from "../agent/process/shutdown.ts";
+import { ServiceManager } from "../agent/process/service-manager.ts";
 import { holdSpareDescriptors } from "../agent/process/spare-descriptors.ts";
 import { redirectOutput } from "../agent/process/standard-output.ts";
 import { type AgentPlan, resolveTarget } from "../agent/reload/reload-plan.ts";
@@ -28,6 +28,7 @@ import { type AgentLogger, createLogger } from "../telemetry/logger.ts";
 import { consoleSettings } from "./console-settings.ts";
 import { DriverFaults } from "./driver-faults.ts";
 import { EXIT } from "./exit-codes.ts";
+import { listenForWishes, stopWish } from "./wishes.ts";
 
 /**
  * How long what is queued may still be sent. Closing sessions and sources takes 3 s at most on top: docker kills after
@@ -66,60 +67,6 @@ async function openLog({ config, verbose, stdout, isDaemon }: RunOptions): Promi
   });
 }
 
-/** Resolves with why to stop: a signal or a caller of the control socket. */
-function stopWish(logger: AgentLogger): {
-  readonly wish: Promise<string>;
-  request(why: string): void;
-  dispose(): void;
-} {
-  let request: (why: string) => void = () => undefined;
-  const wish = new Promise<string>((resolve) => {
-    request = resolve;
-  });
-  const dispose = listenForShutdown({
-    onStop: (signal) => request(signal),
-    onForce: (signal) => {
-      logger.warn({ signal }, "ended at once by a second signal");
-      endProcess(EXIT.failure);
-    },
-  });
-  return { wish, request: (why) => request(why), dispose };
-}
-
-interface Wishes {
-  readonly onClosed: () => void;
-  readonly onReload: () => void;
-  readonly onReopenLog: () => void;
-}
-
-/**
- * SIGHUP has the log opened anew and the configuration read again, unless it tells that the terminal we were started in
- * was closed. SIGUSR1 and SIGUSR2, which programs that rotate logs send out of habit, open the log alone. Until the
- * returned function is called.
- */
-function listenForWishes({ onClosed, onReload, onReopenLog }: Wishes): () => void {
-  const terminals = [0, 1, 2].filter(isatty);
-  const wasClosed = (): boolean => terminals.length > 0 && !terminals.some(isatty);
-  const onHangUp = (): void => {
-    if (wasClosed()) {
-      onClosed();
-      return;
-    }
-    onReopenLog();
-    onReload();
-  };
-  const listeners = {
-    SIGHUP: onHangUp,
-    SIGUSR1: onReopenLog,
-    SIGUSR2: onReopenLog,
-  };
-  const entries = Object.entries(listeners) as [NodeJS.Signals, () => void][];
-  for (const [signal, listener] of entries) process.on(signal, listener);
-  return () => {
-    for (const [signal, listener] of entries) process.off(signal, listener);
-  };
-}
-
 /** One after the other: pipes of one source share its first look. */
 async function startPipes(agent: Agent, { config, pipes }: AgentPlan): Promise<readonly StartedPipe[]> {
   const started: StartedPipe[] = [];
@@ -131,14 +78,23 @@ async function startPipes(agent: Agent, { config, pipes }: AgentPlan): Promise<r
   return started;
 }
 
-async function live(agent: Agent, options: RunOptions, logger: AgentLogger, wish: Promise<string>): Promise<number> {
+interface Living {
+  readonly agent: Agent;
+  readonly service: ServiceManager;
+  readonly logger: AgentLogger;
+  readonly wish: Promise<string>;
+}
+
+async function live({ agent, service, logger, wish }: Living, options: RunOptions): Promise<number> {
   const report = await Promise.race([agent.start(), wish.then(() => undefined)]);
   if (report !== undefined) {
     for (const { pipe, reason } of report.failed) logger.error({ pipe, reason }, "not started");
     options.onStarted(report);
     if (report.started.length === 0) return EXIT.failure;
+    service.ready(() => pipeStates(agent.status().pipes));
   }
   logger.info({ reason: await wish }, "stopping");
+  service.stopping();
   return EXIT.done;
 }
 
@@ -172,6 +128,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const { stateDir } = homePaths(config.home);
   await sweepTemporaries([config.home, stateDir, join(stateDir, "deleted")]);
   const logger = await openLog(options);
+  const service = new ServiceManager({ environment: process.env, logger });
   const faults = new DriverFaults(logger);
   faults.listen();
   const stopper = stopWish(logger);
@@ -224,7 +181,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
       closers.unshift(page.close);
     }
     closers.unshift(() => agent.stop(DRAIN_MS));
-    const code = await live(agent, options, logger, stopper.wish);
+    const code = await live({ agent, service, logger, wish: stopper.wish }, options);
     return lost ? EXIT.failure : code;
   } finally {
     const late = setTimeout(() => {
@@ -236,6 +193,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
     stopListening();
     stopper.dispose();
     faults.dispose();
+    service.dispose();
     logger.info({}, "stopped");
     logger.close();
   }

@@ -64,6 +64,11 @@ export interface Addon {
    * Whether the reader of this open file has gone: poll(2), so that the agent knows it before the next write fails.
    */
   isHungUp(descriptor: number): boolean;
+  /**
+   * Sends one datagram to a Unix socket, without waiting: a path, or `@name` for an abstract one. Node has no such
+   * sockets. Throws an Error with the `code` of errno.
+   */
+  notifySocket(address: string, text: string): void;
   /** The wire form of raw bytes (docs/protocol.md), for a path or a name. */
   encodeName(raw: Buffer): string;
   /** The raw bytes, or null when `encodeName` would not make this text of them. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { jobsText, troubleCounts } from "../../../src/agent/pipe-lines.ts";
+import { jobsText, pipeStates, troubleCounts } from "../../../src/agent/pipe-lines.ts";
 import { zeroCounts } from "../../../src/pipe/counters.ts";
-import { idleStatus } from "../../../src/pipe/pipe-status.ts";
+import { idleStatus, type PipeState } from "../../../src/pipe/pipe-status.ts";
 
 const quiet = idleStatus("p", "stopped", "not started");
 const seconds = (ms: number): string => `${ms / 1000} s`;
@@ -36,4 +36,10 @@ test("what was done and what failed stands in one sentence", () => {
 test("of what went wrong only what happened is named", () => {
   const counts = { ...zeroCounts("pipe"), batchesSent: 7, failures: 3, poisonRows: 2 };
   expect(troubleCounts(counts)).toEqual([{ name: "poisonRows", value: 2, text: "rows refused" }]);
+});
+
+test("the states of all pipes are counted in one line", () => {
+  const of = (...states: PipeState[]) => pipeStates(states.map((state) => ({ state })));
+  expect(of("running", "waiting_for_source", "running")).toBe("3 pipes: 2 running, 1 waiting for source");
+  expect(of("failed")).toBe("1 pipe: 1 failed");
 });
