@@ -66,7 +66,9 @@ function* filesBelow(folder) {
 }
 
 const specifiersIn = (file) =>
-  [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, specifier]) => specifier);
+  [...readFileSync(file, "utf8").matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)"([^"]+)"/g)].map(
+    ([, specifier]) => specifier,
+  );
 
 const roomOf = (path) => {
   const parts = relative(SRC, path).split("/");
