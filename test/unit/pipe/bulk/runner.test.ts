@@ -73,7 +73,7 @@ class TestJob implements BulkJob<string> {
     return { chunks: this.#chunks(this.passes.shift() ?? [], signal, opened), progress: () => ({ rows: 0 }) };
   }
 
-  reading() {
+  reading(): ReturnType<BulkJob<string>["reading"]> {
     return { limits: { events: 1, eventRows: 1, bytes: 1e6 } };
   }
 
@@ -205,6 +205,20 @@ describe("a job in bulk", () => {
     expect([work.chunksOut, work.runner.run?.isOpen, work.superseded.isEmpty]).toEqual([1, false, true]);
     accept(first);
     expect([work.runner.run?.isOpen, accept(await work.item())]).toEqual([true, ["/b"]]);
+  });
+
+  it("leaves out what live changes superseded, unless the job keeps that, and notes none when it is over", async () => {
+    for (const keepsSuperseded of [false, true]) {
+      const limits = { events: 1, eventRows: 1, bytes: 1e6 };
+      const work = job({ passes: [["/a", "/b"]], reading: () => ({ limits, keepsSuperseded }), end: undefined });
+      expect(work.runner.next()).toBeUndefined();
+      work.superseded.note({ op: "update", key: "/a", row: { path: "/a" }, sequence: 9, isContainer: false });
+      expect(work.superseded.isEmpty).toBe(false);
+      expect(keysOf(await work.item())).toEqual([keepsSuperseded ? "/a" : "/b"]);
+      work.runner.cancel();
+      work.superseded.note({ op: "update", key: "/c", row: { path: "/c" }, sequence: 10, isContainer: false });
+      expect(work.superseded.isEmpty).toBe(true);
+    }
   });
 
   it("begins anew after a failure, when its pause is over or when it is woken", async () => {

@@ -39,3 +39,51 @@ test("a running snapshot is told of every ten seconds, with percent when a total
   meter.end();
   expect([due, meter.pace]).toEqual([undefined, undefined]);
 });
+
+test("a snapshot is told of again and again, from its own beginning on, without percent when no total is known", () => {
+  const clock = new VirtualTimers();
+  const lines: string[] = [];
+  const facts: string[][] = [];
+  const info: Logger["info"] = (told, text) => {
+    lines.push(text);
+    facts.push(Object.keys(told));
+  };
+  const logger: Logger = { ...silentLogger, info };
+  let expectedRows: number | undefined = 0;
+  const meter = new SnapshotMeter(clock, logger, () => ({
+    rows: 100,
+    ...(expectedRows === undefined ? {} : { expectedRows }),
+  }));
+  clock.pass(5_000);
+  meter.begin();
+  meter.begin();
+  clock.pass(10_000);
+  expect([lines, meter.pace?.rowsPerSecond]).toEqual([["the snapshot goes on"], 10]);
+  expectedRows = undefined;
+  clock.pass(10_000);
+  expectedRows = 50;
+  clock.pass(10_000);
+  expect(lines).toEqual(["the snapshot goes on", "the snapshot goes on", "the snapshot is at 100 %"]);
+  expect(facts.map((keys) => keys.includes("percent"))).toEqual([false, false, true]);
+  meter.end();
+  clock.pass(30_000);
+  expect(lines).toHaveLength(3);
+});
+
+class VirtualTimers {
+  #now = 0;
+  readonly #timers = new Map<() => void, number>();
+  readonly now = (): number => this.#now;
+  readonly setTimer = (ms: number, callback: () => void): (() => void) => {
+    this.#timers.set(callback, this.#now + ms);
+    return () => this.#timers.delete(callback);
+  };
+  pass(ms: number): void {
+    this.#now += ms;
+    for (const [callback, at] of [...this.#timers]) {
+      if (at > this.#now) continue;
+      this.#timers.delete(callback);
+      callback();
+    }
+  }
+}

@@ -57,6 +57,7 @@ describe("the keys that live changes touched during a pass", () => {
     expect([early.supersedes("/a", 4), late.supersedes("/a", 6)]).toEqual([true, false]);
     early.end();
     early.end();
+    expect(table.supersedes("/a", 4), "the other pass still runs").toBe(true);
     table.note(written("/b", 9));
     expect([early.supersedes("/b", 8), late.supersedes("/b", 8)]).toEqual([false, true]);
     late.end();
@@ -97,6 +98,34 @@ describe("the keys that live changes touched during a pass", () => {
     expect(pass.supersedes("/f0", 0)).toBe(false);
   });
 
+  it("are all known up to half of their bound, and more", () => {
+    const table = new Superseded(4);
+    const pass = table.view();
+    pass.begin();
+    for (let i = 0; i < 5; i++) table.note(written(`/f${i}`, i + 1));
+    expect(pass.supersedes("/f0", 0)).toBe(true);
+    table.note(written("/f5", 6));
+    expect(pass.supersedes("/f0", 0)).toBe(false);
+  });
+
+  it("of a pass that is over count for no other: young ones, old ones, and deleted directories", () => {
+    const table = new Superseded(4);
+    const pass = table.view();
+    pass.begin();
+    pass.begin();
+    for (let i = 0; i < 4; i++) table.note(written(`/f${i}`, 9));
+    table.note(deleted("/d", 9, true));
+    expect([pass.supersedes("/f0", 8), pass.supersedes("/f3", 8), pass.supersedes("/d/x", 8)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    const other = table.view();
+    expect([other.isEmpty, pass.isEmpty]).toEqual([true, false]);
+    pass.end();
+    expect([table.isEmpty, table.concerns("/"), table.concerns("/d/x")]).toEqual([true, false, false]);
+  });
+
   it("ask for a new pass when too many directories were deleted", () => {
     const table = new Superseded(10, 3);
     const [early, late] = [table.view(), table.view()];
@@ -104,7 +133,7 @@ describe("the keys that live changes touched during a pass", () => {
     for (let i = 0; i < 3; i++) table.note(deleted(`/d${i}`, i, true));
     expect(early.isOverrun).toBe(false);
     table.note(deleted("/d3", 9, true));
-    expect(early.isOverrun).toBe(true);
+    expect([early.isOverrun, early.isEmpty, early.supersedes("/d3", 0)]).toEqual([true, true, false]);
     late.begin();
     expect(late.isOverrun, "it reads only what is younger").toBe(false);
     early.begin();

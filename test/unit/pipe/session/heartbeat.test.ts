@@ -173,14 +173,16 @@ class ScriptedSender extends CoreSender {
 }
 
 /** What is reported of heartbeats that are answered like this, and how their run ends. */
-function scripted(clock: VirtualClock, ...answers: readonly Answer[]) {
+const scripted = (clock: VirtualClock, ...answers: readonly Answer[]) => scriptedIn({}, clock, answers);
+
+function scriptedIn(session: Partial<Session>, clock: VirtualClock, answers: readonly Answer[]) {
   const sender = new ScriptedSender(clock, answers);
   const events: HeartbeatEvent[] = [];
   const ending = new AbortController();
   const run = new Heartbeat({
     sender,
-    session: { sessionId: "s", role: "leader", sessionTimeoutMs: TIMEOUT_MS },
-    freshness: new Freshness(clock, TIMEOUT_MS, 0),
+    session: { sessionId: "s", role: "leader", sessionTimeoutMs: TIMEOUT_MS, ...session },
+    freshness: new Freshness(clock, session.sessionTimeoutMs ?? TIMEOUT_MS, 0),
     ambience: clock,
     stream: { hasPolled: true },
     emit: (event) => events.push(event),
@@ -196,7 +198,7 @@ function scripted(clock: VirtualClock, ...answers: readonly Answer[]) {
         ? codeOf(event.error)
         : `answered at ${event.sentAt}${event.recovered ? ", again" : ""}`,
     );
-  return { told, ended, end: () => ending.abort(), times: sender.times };
+  return { told, ended, end: () => ending.abort(), times: sender.times, events };
 }
 
 describe("what heartbeats report", () => {
@@ -249,9 +251,20 @@ describe("what heartbeats report", () => {
     expect(beats.told()).toEqual([]);
     await clock.passTo(INTERVAL_MS);
     expect(beats.told()).toEqual(["FUSTOR_SENDER_UNREACHABLE"]);
+    expect(beats.events).toMatchObject([{ error: { message: "no answer to a heartbeat within 10000 ms" } }]);
     await clock.passTo(2 * TIMEOUT_MS);
     expect(await beats.ended).toMatchObject({ code: "FUSTOR_SESSION_LOST", details: { expired: true } });
     expect(beats.times.at(-1)).toBeLessThan(TIMEOUT_MS);
+  });
+
+  it("comes no sooner than Fusion's least, counted from the question, though the session may be lost by then", async () => {
+    const clock = new VirtualClock(() => 0);
+    const slow: Answer = () => new Promise((resolve) => clock.setTimer(1_000, () => resolve(ANSWER)));
+    const beats = scriptedIn({ sessionTimeoutMs: 3_000, leastHeartbeatMs: 4_000 }, clock, [slow]);
+    await clock.passTo(7_000);
+    expect(beats.times).toEqual([0, 4_000]);
+    beats.end();
+    await beats.ended;
   });
 
   it("comes at the same pace however long answers take", async () => {
