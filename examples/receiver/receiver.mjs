@@ -23,7 +23,7 @@ function take({ session_id, sequence, source_type: phase, events, ...batch }) {
   if (session_id !== stream.session) {
     if (stream.past.has(session_id)) return false;
     // A session that has sent more than we remember began before we did: we miss the beginning of its snapshot.
-    Object.assign(stream, { session: session_id, sequence, told: {}, whole: sequence === 1 });
+    Object.assign(stream, { session: session_id, sequence, told: {}, listed: new Set(), whole: sequence === 1 });
     stream.past.add(session_id);
   }
   // The late twin of a batch that was sent again and is here already.
