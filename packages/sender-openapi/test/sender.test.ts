@@ -28,6 +28,18 @@ describe("an envelope", () => {
     expect(service.of("POST /ingest-batch")[0]?.headers["session-id"]).toBe(sessionId);
   });
 
+  it("joins the slices of rows in bulk, and leaves out empty ones and events without rows", async () => {
+    const { service, sender, sessionId } = await opened();
+    const [event] = live().events;
+    if (event === undefined) throw new Error("there is an event");
+    const slices = ['{"path":"/a"},{"path":"/b"}', "", '{"path":"/ä"}'].map((text) => Buffer.from(text));
+    const bulk = { ...event, rows: { kind: "encoded", slices, count: 3 } as const };
+    const none = { ...event, rows: { kind: "objects", rows: [] } as const };
+    await sender.push(sessionId, { ...live(), events: [none, bulk, none, event] }, { signal });
+    expect(service.received()).toEqual(["/a", "/b", "/ä", "/a"].map((path) => ({ path })));
+    expect(service.of("POST /ingest-batch")[0]?.body?.events).toHaveLength(2);
+  });
+
   it("is answered with snapshot_needed, or with nothing", async () => {
     const { service, sender, sessionId } = await opened();
     answers(service, "POST /ingest-batch", { body: { snapshot_needed: true } });
