@@ -95,12 +95,12 @@ for (const file of filesBelow(SRC)) {
   }
 }
 
-/** Tests and benches use the repository's own test/ and bench/ besides. */
+/** Tests and benches use the repository's own test/, bench/ and scripts/ besides. */
 function mayImport({ folder, dependencies }, file, specifier) {
   const isTest = /^(test|bench)/.test(relative(folder, file));
   if (specifier.startsWith(".")) {
     const target = resolve(dirname(file), specifier);
-    return [folder, ...(isTest ? [join(ROOT, "test"), join(ROOT, "bench")] : [])].some((each) =>
+    return [folder, ...(isTest ? ["test", "bench", "scripts"].map((name) => join(ROOT, name)) : [])].some((each) =>
       target.startsWith(`${each}/`),
     );
   }

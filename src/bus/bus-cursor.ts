@@ -39,6 +39,8 @@ export class BusCursor implements BusSubscription {
   #again: BusBatch[] = [];
   #tickets = 0;
   #committedIndex: number;
+  /** Everything before this place of the chain was accepted by the receiver, or need not be. */
+  #settled: number;
   #closed = false;
   /** Nothing was published before it was made. */
   readonly #holdsAll: boolean;
@@ -49,6 +51,7 @@ export class BusCursor implements BusSubscription {
     this.#dirty = new DirtyDirectories(bus.limits.maxDirty ?? 0);
     this.#place = { kind: "attached", at: ChainPlace.atEndOf(tail) };
     this.#committedIndex = bus.lastIndex;
+    this.#settled = bus.endPosition;
   }
 
   start(startPosition: number): { readonly positionLost: boolean } {
@@ -73,7 +76,8 @@ export class BusCursor implements BusSubscription {
         ? place.at.take(maxChanges, maxBytes)
         : this.#takeCoalesced(place, maxChanges, maxBytes);
     if (taken === undefined) return undefined;
-    const batch: BusBatch = { kind: "batch", ...taken, ticket: ++this.#tickets };
+    const upTo = this.isAttached ? { upTo: this.position } : {};
+    const batch: BusBatch = { kind: "batch", ...taken, ...upTo, ticket: ++this.#tickets };
     this.#outstanding.push(batch);
     return batch;
   }
@@ -85,9 +89,15 @@ export class BusCursor implements BusSubscription {
   commit(batch: BusBatch): void {
     this.#outstanding = this.#outstanding.filter((other) => other.ticket > batch.ticket);
     this.#committedIndex = Math.max(this.#committedIndex, batch.indexes.at(-1) ?? 0);
+    if (batch.upTo !== undefined) this.#settle(batch.upTo);
     if (typeof this.#deletesBefore !== "number" || this.#deletesBefore > batch.ticket) return;
     this.#deletesBefore = undefined;
     this.#news.raise();
+  }
+
+  #settle(position: number): void {
+    this.#settled = position;
+    this.#bus.settle();
   }
 
   rewind(): void {
@@ -140,6 +150,10 @@ export class BusCursor implements BusSubscription {
   }
 
   // For the bus only.
+
+  get settled(): number {
+    return this.#settled;
+  }
 
   get isAttached(): boolean {
     return this.#place.kind === "attached";

@@ -1,4 +1,4 @@
-import { describeError, FustorError, type Logger, type SourceDriver } from "../sdk/index.ts";
+import { type Change, describeError, FustorError, type Logger, type SourceDriver } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusPump } from "./bus-pump.ts";
 import { MOST_DIRTY } from "./dirty-directories.ts";
@@ -109,7 +109,8 @@ export class BusPool {
     const maxDirty = source.rescan === undefined ? 0 : (limits.maxDirty ?? MOST_DIRTY);
     const { lastStateIsEnough = true } = source;
     const busLimits = { ...limits, maxDirty, lastStateIsEnough };
-    const bus: EventBus = new EventBus(busLimits, this.#clock, (position) => pump.start(bus, position));
+    const onSettled = source.acknowledged && ((change: Change) => source.acknowledged?.(change));
+    const bus: EventBus = new EventBus(busLimits, this.#clock, (position) => pump.start(bus, position), onSettled);
     const abort = new AbortController();
     const opened = source.open({ signal: abort.signal }).catch((error: unknown) => {
       throw error instanceof FustorError

@@ -69,6 +69,9 @@ export interface Segment {
 /** Opens the source's stream. */
 export type OpenFeed = (startPosition: number) => { readonly positionLost: boolean };
 
+/** Told of the newest change that every pipe has had accepted, with all before it. */
+export type OnSettled = (change: Change) => void;
+
 const startOfChain = (enteredAt: number): Segment => ({
   changes: [],
   indexes: [],
@@ -85,6 +88,9 @@ export class EventBus {
   readonly #clock: BusClock;
   readonly #cursors = new Set<BusCursor>();
   readonly #openFeed: OpenFeed;
+  readonly #onSettled: OnSettled | undefined;
+  /** The last change of each batch that is not settled, and the place after it. Empty when nobody wants to know. */
+  #unsettled: { readonly change: Change; readonly endPosition: number }[] = [];
   #tail: Segment;
   #lastIndex: number;
   #feed: FeedState = { state: "idle" };
@@ -95,7 +101,13 @@ export class EventBus {
   #collapses = 0;
   #losses = 0;
 
-  constructor(limits: BusLimits, clock: BusClock, openFeed: OpenFeed = () => ({ positionLost: true })) {
+  constructor(
+    limits: BusLimits,
+    clock: BusClock,
+    openFeed: OpenFeed = () => ({ positionLost: true }),
+    onSettled?: OnSettled,
+  ) {
+    this.#onSettled = onSettled;
     this.limits = limits;
     this.#clock = clock;
     this.#openFeed = openFeed;
@@ -125,6 +137,10 @@ export class EventBus {
     };
     this.#tail.next = segment;
     this.#tail = segment;
+    const change = batch.changes.at(-1);
+    if (this.#onSettled !== undefined && change !== undefined) {
+      this.#unsettled.push({ change, endPosition: this.endPosition });
+    }
     for (const cursor of this.#cursors) cursor.onPublished(segment);
     this.#cutOffLaggards();
   }
@@ -189,6 +205,19 @@ export class EventBus {
     const opened = this.#openFeed(startPosition);
     this.#isWholeFromStart = !opened.positionLost;
     return opened;
+  }
+
+  /** A cursor has settled more. */
+  settle(): void {
+    if (this.#unsettled.length === 0) return;
+    let settled = this.endPosition;
+    for (const cursor of this.#cursors) settled = Math.min(settled, cursor.settled);
+    const open = this.#unsettled.findIndex(({ endPosition }) => endPosition > settled);
+    const count = open < 0 ? this.#unsettled.length : open;
+    const newest = this.#unsettled[count - 1];
+    if (newest === undefined) return;
+    this.#unsettled = this.#unsettled.slice(count);
+    this.#onSettled?.(newest.change);
   }
 
   countCoalesced(changes: number): void {

@@ -12,6 +12,8 @@ export interface BusBatch {
   /** Age of the oldest kernel event behind it when it entered the bus, and when that was (monotonic ms). */
   readonly lagMs: number;
   readonly enteredAt: number;
+  /** With it the cursor has handed out everything before this place of the chain; absent while older changes wait. */
+  readonly upTo?: number;
 }
 
 /** Changes are missing, and the receiver needs a snapshot. `take` returns it once for each loss. */

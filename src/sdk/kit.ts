@@ -15,4 +15,5 @@ export { maskOf } from "./http/secret-mask.ts";
 export * from "./index.ts";
 export * from "./legacy-names.ts";
 export * from "./retry.ts";
+export * from "./signal.ts";
 export { duration, flag, interval, text, texts, wholeNumber } from "./values.ts";

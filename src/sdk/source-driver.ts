@@ -1,4 +1,4 @@
-import type { ChangeBatch, Row, RowChunk } from "./changes.ts";
+import type { Change, ChangeBatch, Row, RowChunk } from "./changes.ts";
 import type { DriverFiles } from "./driver-files.ts";
 import type { Logger } from "./observer.ts";
 
@@ -95,6 +95,14 @@ export interface SourceDriver {
 
   /** The live stream; `startPosition` is a committed index, -1 = none. One stream at a time. */
   getMessageIterator(startPosition: number, options: CallOptions): MessageStream;
+
+  /**
+   * The receivers of all pipes on this source have accepted this change of the live stream and every one before it: a
+   * source that keeps what was not accepted (a replication slot, an offset of a consumer) need not keep it any longer.
+   * Called for the last change of a batch. What a pipe has lost, because its queue was full, counts as accepted: a
+   * snapshot makes up for it. Must neither throw nor wait. Absent: nothing is kept.
+   */
+  acknowledged?(change: Change): void;
 
   /** Everything there is, as rows, concurrent with the live stream. Waits while the source is starting. */
   getSnapshotIterator(options: SnapshotOptions): BulkRows;

@@ -3,7 +3,7 @@ import { type BusLimits, EventBus, type OpenFeed } from "../../src/bus/event-bus
 import type { BusBatch, BusSubscription } from "../../src/bus/subscription.ts";
 import type { Change } from "../../src/sdk/index.ts";
 
-class TestClock {
+export class TestClock {
   wall = 1_790_000_000_000;
   now = (): number => this.wall;
   wallClock = (): number => this.wall;

@@ -151,6 +151,15 @@ function listenGuarded({ driver, calls, logger }: Guard, listener: (value: Sourc
   };
 }
 
+/** For calls without an answer: a failure is logged. */
+function quietly({ calls, logger }: Guard, method: string, call: () => void): void {
+  try {
+    calls.now(method, call);
+  } catch (error) {
+    logger.error({ err: error }, "a driver failed");
+  }
+}
+
 const verifiedDefect = (answer: unknown): string | undefined =>
   Array.isArray(answer) && answer.every((each) => typeof membersOf(each).key === "string")
     ? undefined
@@ -185,7 +194,18 @@ function guardedClose({ driver, calls, bounds }: Guard): Promise<void> {
 
 export function guardedSource(guard: Guard): SourceDriver {
   const { driver, calls, bounds } = guard;
-  const { changedSince, getAuditIterator, verify, scan, rescan, confirm, sweep, freeze, lastStateIsEnough } = driver;
+  const {
+    acknowledged,
+    changedSince,
+    getAuditIterator,
+    verify,
+    scan,
+    rescan,
+    confirm,
+    sweep,
+    freeze,
+    lastStateIsEnough,
+  } = driver;
   const bulk = <O extends CallOptions>(method: string, options: O, begin: (options: O) => BulkRows): BulkRows =>
     guardedBulk(guard, method, (signal) => begin({ ...options, signal }), options.signal);
   let closing: Promise<void> | undefined;
@@ -201,6 +221,7 @@ export function guardedSource(guard: Guard): SourceDriver {
         signal: options.signal,
       }),
     getMessageIterator: (startPosition: number, options: CallOptions) => guardedStream(guard, startPosition, options),
+    acknowledged: acknowledged && ((change) => quietly(guard, "acknowledged", () => acknowledged.call(driver, change))),
     getSnapshotIterator: (options) => bulk("getSnapshotIterator", options, (own) => driver.getSnapshotIterator(own)),
     changedSince:
       changedSince &&

@@ -5,6 +5,7 @@ import { guardedModule } from "../../../src/drivers/guard/guarded-module.ts";
 import type { DriverOrigin } from "../../../src/drivers/origin.ts";
 import {
   type AnyDriverModule,
+  type Change,
   encodeRows,
   FustorError,
   type SenderDriver,
@@ -361,6 +362,7 @@ it("a good driver is passed through, its optional methods only when it has them"
   const made = await source({ onAvailability, confirm: () => true });
   expect([made.verify, made.rescan, made.getAuditIterator]).toEqual([undefined, undefined, undefined]);
   expect(made.confirm?.()).toBe(true);
+  expect(made.acknowledged).toBeUndefined();
   await made.open(options());
   const seen: unknown[] = [];
   const stop = made.onAvailability((availability) => seen.push(availability));
@@ -409,4 +411,15 @@ it("checks of a module that throw are problems of the entry", async () => {
   ]);
   const throwing = module("source", goodSource, { schema: { shape: {}, safeParse: fail } });
   expect(throwing.schema.safeParse({}).error?.issues[0]?.message).toContain("safeParse of its schema failed");
+});
+
+it("a source hears what was acknowledged, and what it throws then goes no further", async () => {
+  const heard: number[] = [];
+  const acknowledged = ({ sequence }: Change): void => {
+    heard.push(sequence);
+    throw new Error("no");
+  };
+  const made = await source({ acknowledged });
+  made.acknowledged?.({ op: "delete", key: "/a", row: { path: "/a" }, sequence: 7, isContainer: false });
+  expect(heard).toEqual([7]);
 });

@@ -32,7 +32,8 @@ const own = read<Manifest>("package.json");
 const lock = read<Lock>("package-lock.json");
 
 test("there is a package for each platform that the loader knows", () => {
-  const folders = readdirSync(join(ROOT, "packages")).filter((name) => !DRIVERS.includes(name));
+  const all = readdirSync(join(ROOT, "packages"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const folders = all.map(({ name }) => name).filter((name) => !DRIVERS.includes(name));
   expect(folders.sort()).toEqual([...PLATFORMS].sort());
   expect(Object.keys(own.optionalDependencies).sort()).toEqual(PLATFORMS.map(packageOf).sort());
 });
