@@ -17,7 +17,10 @@ function managed(variables: ServiceEnvironment, send?: () => void) {
     every: (ms, run) => {
       const timer = { ms, run, on: true };
       timers.push(timer);
-      return { dispose: () => void (timer.on = false) };
+      const dispose = (): void => {
+        timer.on = false;
+      };
+      return { dispose };
     },
   });
   return { service, environment, sent, timers, warnings };
