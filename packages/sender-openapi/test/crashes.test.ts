@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 test("an agent that is killed in the snapshot, and again with changes under way, leaves nothing wrong", async () => {
-  const { root, outside, receiver } = await stage("receiver.mjs", 1500);
+  const { root, outside, receiver } = await stage("receiver.mjs", 800);
   const agent = new Agent(agentTo({ root, uri: receiver.uri, sender: { batch_bytes: 2000 } })).start();
   const scene = { root, receiver, agent };
   const hasBegun = async () => {
@@ -24,7 +24,7 @@ test("an agent that is killed in the snapshot, and again with changes under way,
   };
   await waitFor(hasBegun, { timeoutMs: 20_000, intervalMs: 5, what: "rows of the snapshot" });
   await agent.kill();
-  expect((await receiver.picture()).size).toBeLessThan(1500);
+  expect((await receiver.picture()).size).toBeLessThan(800);
   playRandomly({ root, outside, seed: SEED, steps: 200 });
   rmSync(join(root, "d2"), { recursive: true, force: true });
   agent.start();

@@ -20,10 +20,10 @@ test("a service that is slow, fails, closes, talks rubbish and loses answers get
   const unrest = startUnrest({ root, outside, seed: SEED + 4 });
   const faults = (count: number) =>
     waitFor(() => way.faults >= count, { timeoutMs: 40_000, what: () => `${count} faults, so far ${way.faults}` });
-  await faults(15);
+  await faults(10);
   await receiver.kill();
   await receiver.start();
-  await faults(30);
+  await faults(20);
   await unrest.stop();
   way.heal();
   await waitUntilEqual({ root, receiver, agent }, "the way has no faults any more");
