@@ -426,14 +426,10 @@ class Watch {
 
   /** What still differs when the patience has run out, "" when view and disk are equal and the engine is at rest. */
   std::string settle(Clock::duration patience = kPatience, const std::function<bool(const std::string&)>& enter = {}) {
-    std::string rest;
-    until(
-        [&] {
-          const bool quiet = engine->status().queue_depth == 0;
-          rest = difference(disk(root, enter), view.rows);
-          return quiet && rest.empty() && !drain();
-        },
-        patience);
+    // The comparison costs more than the engine's own work, so there is none while the engine is known to be busy.
+    const auto compare = [&] { return difference(disk(root, enter), view.rows); };
+    const auto settled = [&] { return engine->status().queue_depth == 0 && compare().empty() && !drain(); };
+    std::string rest = until(settled, patience) ? "" : compare();
     for (const std::string& key : view.orphans) rest += "    before its directory " + key + "\n";
     return rest;
   }
