@@ -11,7 +11,7 @@ import { type Logger, omitUndefined, type SenderDriver, type SenderDriverContext
 import type { DescriptorBudget } from "./descriptor-budget.ts";
 import { excludedPaths } from "./own-files.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
-import { sourceSignature } from "./source-signature.ts";
+import { rowsSignature, sourceSignature } from "./source-signature.ts";
 import { DeadLetterFile } from "./state/dead-letter-file.ts";
 import { driverFiles } from "./state/driver-folder.ts";
 import { fileNameOf } from "./state/file-name.ts";
@@ -48,7 +48,7 @@ export async function makeRunningPipe(
   const sender = await createSender(target, { logger, files });
   try {
     const lease = await leaseSource(target, context);
-    const store = state.pipeStoreOf(id, to.uri);
+    const store = state.pipeStoreOf(id, to.uri, rowsSignature(target.source, target.pipe));
     const path = deadLetterPath(config, id);
     const deadLetter = new DeadLetterFile({ path, logger, wallClock: ambience.wallClock });
     const onPoison = (row: PoisonRow): void => deadLetter.add(row);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SourceConfig } from "../config/model.ts";
+import type { PipeConfig, SourceConfig } from "../config/model.ts";
 
 /** Keys in order, so that two entries that say the same in another order are the same. */
 function canonical(value: unknown): unknown {
@@ -15,6 +15,14 @@ function canonical(value: unknown): unknown {
  */
 export function sourceSignature(source: SourceConfig): string {
   const { driver, uri, credential, driverParams, maxQueueEvents, maxQueueBytes } = source;
-  const facts = [driver, uri, credential ?? null, driverParams, maxQueueEvents, maxQueueBytes].map(canonical);
-  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+  return digestOf([driver, uri, credential ?? null, driverParams, maxQueueEvents, maxQueueBytes]);
 }
+
+/** What a pipe's rows are made of: with another one the receiver lacks rows, whatever position the source goes on at. */
+export const rowsSignature = (source: SourceConfig, pipe: PipeConfig): string =>
+  digestOf([source.driver, source.uri, source.driverParams, pipe.fieldsMapping]);
+
+const digestOf = (facts: readonly unknown[]): string =>
+  createHash("sha256")
+    .update(JSON.stringify(facts.map(canonical)))
+    .digest("hex");

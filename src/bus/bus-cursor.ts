@@ -4,7 +4,7 @@ import { bytesPerChange, ChainPlace, type Taken } from "./chain-place.ts";
 import { CoalescedBacklog } from "./coalesced-backlog.ts";
 import { DirtyDirectories } from "./dirty-directories.ts";
 import type { EventBus, Segment } from "./event-bus.ts";
-import type { BusBatch, BusDirty, BusLoss, BusSubscription, FeedState } from "./subscription.ts";
+import type { BusBatch, BusDirty, BusLoss, BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
 
 /** Where the next changes come from. */
 type Place =
@@ -17,6 +17,8 @@ interface Coalesced {
   readonly backlog: CoalescedBacklog;
   readonly enteredAt: number;
   readonly lagMs: number;
+  /** The newest one of what was merged: it holds once the backlog is empty. */
+  position: string | undefined;
 }
 
 /** A pipe's place on an {@link EventBus}; made by `EventBus.subscribe`. */
@@ -54,8 +56,10 @@ export class BusCursor implements BusSubscription {
     this.#settled = bus.endPosition;
   }
 
-  start(startPosition: number): { readonly positionLost: boolean } {
-    return this.#bus.openFeed(startPosition);
+  start(startPosition: number, position?: string): OpenedFeed {
+    const opened = this.#bus.openFeed(startPosition, position);
+    // What was published before this cursor was made is missing from it.
+    return position === undefined || this.#holdsAll ? opened : { positionLost: true };
   }
 
   take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined {
@@ -77,9 +81,24 @@ export class BusCursor implements BusSubscription {
         : this.#takeCoalesced(place, maxChanges, maxBytes);
     if (taken === undefined) return undefined;
     const upTo = this.isAttached ? { upTo: this.position } : {};
-    const batch: BusBatch = { kind: "batch", ...taken, ...upTo, ticket: ++this.#tickets };
-    this.#outstanding.push(batch);
-    return batch;
+    const batch = { kind: "batch", ...taken, ...upTo, ticket: ++this.#tickets } as const;
+    const placed = this.#withPosition(batch, place);
+    this.#outstanding.push(placed);
+    return placed;
+  }
+
+  /** Not before a backlog is empty, nor while directories are still to be read again. */
+  #withPosition(batch: BusBatch, from: Place): BusBatch {
+    if (this.#dirty.size > 0 || this.#deletesBefore !== undefined) return batch;
+    const end = from.kind === "attached" ? this.#newestPosition(batch.changes) : from.position;
+    const isHeld = from.kind === "attached" || from.backlog.size === 0;
+    return end === undefined || !isHeld ? batch : { ...batch, position: end };
+  }
+
+  /** Of changes in the order of the source. Sources without positions are not searched. */
+  #newestPosition(changes: readonly Change[]): string | undefined {
+    if (this.#bus.lastPosition === undefined) return undefined;
+    return changes.findLast(({ position }) => position !== undefined)?.position;
   }
 
   readable(signal: AbortSignal): Promise<void> {
@@ -169,7 +188,7 @@ export class BusCursor implements BusSubscription {
   }
 
   onPublished(segment: Segment): void {
-    if (this.#place.kind === "coalesced") this.#merge(this.#place.backlog, segment, 0);
+    if (this.#place.kind === "coalesced") this.#merge(this.#place, segment, 0);
     this.#news.raise();
   }
 
@@ -201,12 +220,14 @@ export class BusCursor implements BusSubscription {
     }
     const backlog = new CoalescedBacklog({ maxChanges: maxCoalesced, maxBytes });
     const { enteredAt, lagMs } = at.next ?? this.#bus.tail;
-    this.#place = { kind: "coalesced", backlog, enteredAt, lagMs };
-    for (const { segment, from } of at.rest()) if (!this.#merge(backlog, segment, from)) return;
+    const place: Coalesced = { kind: "coalesced", backlog, enteredAt, lagMs, position: undefined };
+    this.#place = place;
+    for (const { segment, from } of at.rest()) if (!this.#merge(place, segment, from)) return;
   }
 
   /** False when the backlog is full of what cannot collapse; then the cursor has dropped it. */
-  #merge(backlog: CoalescedBacklog, segment: Segment, from: number): boolean {
+  #merge(place: Coalesced, segment: Segment, from: number): boolean {
+    const { backlog } = place;
     const size = bytesPerChange(segment);
     for (let i = from; i < segment.changes.length; i++) {
       const change = segment.changes[i] as Change;
@@ -215,6 +236,7 @@ export class BusCursor implements BusSubscription {
       this.onLost("more distinct changes were waiting than the queue may hold");
       return false;
     }
+    if (from < segment.changes.length) place.position = this.#newestPosition(segment.changes) ?? place.position;
     this.#bus.countCoalesced(segment.changes.length - from);
     return true;
   }

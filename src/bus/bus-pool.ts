@@ -2,7 +2,7 @@ import { type Change, describeError, FustorError, type Logger, type SourceDriver
 import type { BusClock } from "./bus-clock.ts";
 import { BusPump } from "./bus-pump.ts";
 import { MOST_DIRTY } from "./dirty-directories.ts";
-import { type BusLimits, type BusStatus, EventBus } from "./event-bus.ts";
+import { type BusLimits, type BusStatus, EventBus, type OpenFeed } from "./event-bus.ts";
 import type { BusSubscription } from "./subscription.ts";
 
 /** One pipe's share of a source. */
@@ -110,7 +110,8 @@ export class BusPool {
     const { lastStateIsEnough = true } = source;
     const busLimits = { ...limits, maxDirty, lastStateIsEnough };
     const onSettled = source.acknowledged && ((change: Change) => source.acknowledged?.(change));
-    const bus: EventBus = new EventBus(busLimits, this.#clock, (position) => pump.start(bus, position), onSettled);
+    const openFeed: OpenFeed = (index, position) => pump.start(bus, index, position);
+    const bus: EventBus = new EventBus(busLimits, this.#clock, openFeed, onSettled);
     const abort = new AbortController();
     const opened = source.open({ signal: abort.signal }).catch((error: unknown) => {
       throw error instanceof FustorError

@@ -1,6 +1,7 @@
-import { type ChangeBatch, describeError, type Logger, type SourceDriver } from "../sdk/index.ts";
+import { type ChangeBatch, describeError, type Logger, omitUndefined, type SourceDriver } from "../sdk/index.ts";
 import { type BusClock, sleep } from "./bus-clock.ts";
 import type { EventBus } from "./event-bus.ts";
+import type { OpenedFeed } from "./subscription.ts";
 
 export interface PumpBackoff {
   readonly firstMs: number;
@@ -18,7 +19,7 @@ const DEFAULT_BACKOFF: PumpBackoff = { firstMs: 200, maxMs: 30_000 };
 
 /**
  * Pulls the realtime changes of a source into a bus. When the stream ends or fails, every subscriber sees that in
- * `feed`, and the pump opens the stream again from the last index. Its pauses grow while no change comes.
+ * `feed`, and the pump opens the stream again from the last index or position. Its pauses grow while no change comes.
  */
 export class BusPump {
   readonly #source: SourceDriver;
@@ -36,10 +37,12 @@ export class BusPump {
   }
 
   /** Opens the stream. Once per pump. */
-  start(bus: EventBus, startPosition: number): { readonly positionLost: boolean } {
-    const first = this.#open(startPosition);
+  start(bus: EventBus, startPosition: number, position?: string): OpenedFeed {
+    const first = this.#open(bus, startPosition, position);
     this.#running = this.#run(bus, first);
-    return { positionLost: first.kind === "failed" || first.positionLost };
+    if (first.kind === "failed") return { positionLost: true };
+    const { positionLost, position: begin } = first;
+    return omitUndefined({ positionLost, position: begin });
   }
 
   /** Resolves when the pump has stopped pulling. */
@@ -48,10 +51,12 @@ export class BusPump {
     await this.#running;
   }
 
-  #open(startPosition: number): Opened {
+  #open(bus: EventBus, startPosition: number, position: string | undefined): Opened {
     try {
-      const { batches, positionLost } = this.#source.getMessageIterator(startPosition, { signal: this.#abort.signal });
-      return { kind: "open", batches, positionLost };
+      const options = omitUndefined({ signal: this.#abort.signal, position });
+      const stream = this.#source.getMessageIterator(startPosition, options);
+      bus.beginsAt(stream.position);
+      return { kind: "open", batches: stream.batches, positionLost: stream.positionLost, position: stream.position };
     } catch (error) {
       return { kind: "failed", error };
     }
@@ -60,7 +65,7 @@ export class BusPump {
   async #run(bus: EventBus, first: Opened): Promise<void> {
     const { signal } = this.#abort;
     let failures = 0;
-    for (let opened = first; ; opened = this.#open(bus.lastIndex)) {
+    for (let opened = first; ; opened = this.#open(bus, bus.lastIndex, bus.lastPosition)) {
       if (failures > 0 && opened.kind === "open" && opened.positionLost) {
         bus.reportLoss("the source's stream was interrupted");
       }
@@ -94,5 +99,10 @@ export class BusPump {
 }
 
 type Opened =
-  | { readonly kind: "open"; readonly batches: AsyncIterable<ChangeBatch>; readonly positionLost: boolean }
+  | {
+      readonly kind: "open";
+      readonly batches: AsyncIterable<ChangeBatch>;
+      readonly positionLost: boolean;
+      readonly position: string | undefined;
+    }
   | { readonly kind: "failed"; readonly error: unknown };

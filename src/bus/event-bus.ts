@@ -17,7 +17,7 @@
 import type { Change, ChangeBatch } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusCursor } from "./bus-cursor.ts";
-import type { BusSubscription, FeedState } from "./subscription.ts";
+import type { BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
 
 export interface BusLimits {
   readonly maxChanges: number;
@@ -67,7 +67,7 @@ export interface Segment {
 }
 
 /** Opens the source's stream. */
-export type OpenFeed = (startPosition: number) => { readonly positionLost: boolean };
+export type OpenFeed = (startPosition: number, position: string | undefined) => OpenedFeed;
 
 /** Told of the newest change that every pipe has had accepted, with all before it. */
 export type OnSettled = (change: Change) => void;
@@ -96,6 +96,10 @@ export class EventBus {
   #feed: FeedState = { state: "idle" };
   /** What the source said when its stream was opened for the first time. */
   #isWholeFromStart = false;
+  /** What it was asked for then, in its own words. */
+  #openedAt: string | undefined;
+  /** The newest position of the source's own. */
+  #lastPosition: string | undefined;
   #overflows = 0;
   #coalesced = 0;
   #collapses = 0;
@@ -138,6 +142,7 @@ export class EventBus {
     this.#tail.next = segment;
     this.#tail = segment;
     const change = batch.changes.at(-1);
+    this.#lastPosition = change?.position ?? this.#lastPosition;
     if (this.#onSettled !== undefined && change !== undefined) {
       this.#unsettled.push({ change, endPosition: this.endPosition });
     }
@@ -199,11 +204,22 @@ export class EventBus {
     return this.#isWholeFromStart;
   }
 
-  openFeed(startPosition: number): { readonly positionLost: boolean } {
+  /** Where a stream that was interrupted goes on. Undefined for a source without positions of its own. */
+  get lastPosition(): string | undefined {
+    return this.#lastPosition;
+  }
+
+  /** The stream begins there. */
+  beginsAt(position: string | undefined): void {
+    this.#lastPosition = position ?? this.#lastPosition;
+  }
+
+  openFeed(startPosition: number, position: string | undefined): OpenedFeed {
     // A stream that runs already cannot go back for a pipe that joins.
-    if (this.#feed.state !== "idle") return { positionLost: startPosition < this.#lastIndex };
-    const opened = this.#openFeed(startPosition);
+    if (this.#feed.state !== "idle") return { positionLost: !this.#runsFrom(startPosition, position) };
+    const opened = this.#openFeed(startPosition, position);
     this.#isWholeFromStart = !opened.positionLost;
+    this.#openedAt = position;
     return opened;
   }
 
@@ -218,6 +234,12 @@ export class EventBus {
     if (newest === undefined) return;
     this.#unsettled = this.#unsettled.slice(count);
     this.#onSettled?.(newest.change);
+  }
+
+  /** Positions of a source's own have no order that we know. */
+  #runsFrom(startPosition: number, position: string | undefined): boolean {
+    if (this.#lastPosition === undefined && position === undefined) return startPosition >= this.#lastIndex;
+    return position !== undefined && this.#isWholeFromStart && position === this.#openedAt;
   }
 
   countCoalesced(changes: number): void {

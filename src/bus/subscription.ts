@@ -14,6 +14,18 @@ export interface BusBatch {
   readonly enteredAt: number;
   /** With it the cursor has handed out everything before this place of the chain; absent while older changes wait. */
   readonly upTo?: number;
+  /**
+   * Once it is committed the source may go on there: everything before is with the receiver. Absent when that cannot be
+   * said after this batch.
+   */
+  readonly position?: string;
+}
+
+/** What is known when the stream was opened. */
+export interface OpenedFeed {
+  readonly positionLost: boolean;
+  /** Where the cursor begins, in the source's own words. */
+  readonly position?: string;
 }
 
 /** Changes are missing, and the receiver needs a snapshot. `take` returns it once for each loss. */
@@ -42,10 +54,10 @@ export type FeedState =
 /** One pipe's cursor. Only one task may use it at a time. */
 export interface BusSubscription {
   /**
-   * Opens the source's stream at a committed index (-1 = none), unless the stream runs already. `positionLost`: this
-   * cursor does not hold everything after that index.
+   * Opens the source's stream at a committed index (-1 = none) or a position of the source's own, unless the stream runs
+   * already. `positionLost`: this cursor does not hold everything after that.
    */
-  start(startPosition: number): { readonly positionLost: boolean };
+  start(startPosition: number, position?: string): OpenedFeed;
   /** The next changes after those that were taken last, or undefined when there are none at the moment. */
   take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined;
   /** Resolves when `take` may have something, when the feed changed, or when the signal aborts. */

@@ -41,6 +41,14 @@ export interface LeftState {
   readonly generation: string;
 }
 
+/** Up to where the receiver has everything, as far as a later run can go on from there. */
+export interface Checkpoint {
+  /** In the source's own words (`position` of a change). */
+  readonly position: string;
+  /** Wire index of the newest change before it: the receiver has to know of it. */
+  readonly index: number;
+}
+
 /** What survives a crash. Implemented by agent/state files; a failure to write never stops a pipe. */
 export interface PipeStore {
   /** The session of a run that did not end cleanly, to be deleted at start. */
@@ -67,6 +75,13 @@ export interface PipeStore {
   /** Where the run before left the receiver; undefined = unknown. Forgotten by the call: it counts once. */
   takeLeft?(): Promise<LeftState | undefined>;
   noteLeft?(left: LeftState): Promise<void>;
+  /** What an earlier run noted last; asked once, before the first note. */
+  checkpoint?(): Promise<Checkpoint | undefined>;
+  /**
+   * How often it is written down is the store's affair: a later run then sends some changes again. Undefined, because the
+   * receiver lacks something, is written at once.
+   */
+  noteCheckpoint?(checkpoint: Checkpoint | undefined): void;
   /** Rows of the last snapshot that was completed, by any run: what the next one may expect. */
   lastSnapshotRows?(): number | undefined;
   noteSnapshot?(rows: number): void;

@@ -107,6 +107,7 @@ export class Pipe {
     try {
       await this.#earlier.recall(store, this.#kept.context.tombstones, logger);
       await this.#resumption.recall();
+      this.#kept.history.recall(await store.checkpoint?.().catch(() => undefined));
       while (!this.#stopping.signal.aborted) await this.#oneSession();
     } catch (error) {
       logger.error({}, `the pipe broke: ${describeError(error)}`);

@@ -57,12 +57,15 @@ export class ChangeFeed {
     this.#news.raise();
   }
 
-  /** The driver's `getMessageIterator` for a source that keeps no history: every position is lost. One at a time. */
-  stream({ signal }: CallOptions): MessageStream {
+  /**
+   * The driver's `getMessageIterator`. One at a time. Without `start` it is that of a source that keeps no history: every
+   * position is lost. A source that goes on at a position says so, and adds the changes since then afterwards.
+   */
+  stream({ signal }: CallOptions, start: Omit<MessageStream, "batches"> = { positionLost: true }): MessageStream {
     this.#isStreaming = true;
     this.#failure = undefined;
     this.#waiting = [];
-    return { batches: this.#batches(signal), positionLost: true };
+    return { ...start, batches: this.#batches(signal) };
   }
 
   async *#batches(signal: AbortSignal): AsyncGenerator<ChangeBatch, void, undefined> {

@@ -45,6 +45,11 @@ export interface Change {
   readonly sequence: number;
   /** Everything whose key lies below this key goes with it (an fs directory). */
   readonly isContainer: boolean;
+  /**
+   * Where the stream goes on after this change, in the source's own words (a WAL position, a GTID set). A source that
+   * can go on there says it of those changes after which it can, such as the last one of each transaction.
+   */
+  readonly position?: string;
 }
 
 /** A batch of live changes in order, as pulled from a source. */

@@ -15,6 +15,8 @@ function changeDefect(change: Change | null | undefined): string | undefined {
   if (typeof change.row !== "object" || change.row === null) return `a change without a "row"`;
   if (!Number.isFinite(change.sequence)) return `a change whose "sequence" is no number`;
   if (typeof change.isContainer !== "boolean") return `a change whose "isContainer" is neither true nor false`;
+  if (change.position !== undefined && typeof change.position !== "string")
+    return `a change whose "position" is no text`;
   if (change.table !== undefined && typeof change.table !== "string") return `a change whose "table" is no text`;
   return undefined;
 }

@@ -47,6 +47,14 @@ export interface SourceStatus {
   readonly [fact: string]: unknown;
 }
 
+export interface StreamOptions extends CallOptions {
+  /**
+   * The newest {@link Change.position} up to which the receiver has everything; absent when it lacks something, or when
+   * nobody knows. A source that cannot go on there, or was given none, answers `positionLost: true`.
+   */
+  readonly position?: string;
+}
+
 /** The live stream of a source from a position on. */
 export interface MessageStream {
   /**
@@ -56,6 +64,8 @@ export interface MessageStream {
   readonly batches: AsyncIterable<ChangeBatch>;
   /** The driver cannot start at the position asked for and starts from now on instead: history needs a snapshot. */
   readonly positionLost: boolean;
+  /** Where it begins, in the words of {@link Change.position}: kept until a change tells a newer one. */
+  readonly position?: string;
 }
 
 export interface BulkRows {
@@ -93,8 +103,11 @@ export interface SourceDriver {
    */
   open(options: CallOptions): Promise<void>;
 
-  /** The live stream; `startPosition` is a committed index, -1 = none. One stream at a time. */
-  getMessageIterator(startPosition: number, options: CallOptions): MessageStream;
+  /**
+   * The live stream; `startPosition` is a committed index, -1 = none. One stream at a time. A source with positions of
+   * its own goes by `options.position` instead.
+   */
+  getMessageIterator(startPosition: number, options: StreamOptions): MessageStream;
 
   /**
    * The receivers of all pipes on this source have accepted this change of the live stream and every one before it: a

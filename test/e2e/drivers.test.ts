@@ -64,7 +64,7 @@ test("a driver is begun, tested, packed, added, named in a configuration, and it
   symlinkSync(join(ROOT, "node_modules/vitest"), join(demo, "node_modules/vitest"));
   mkdirSync(join(demo, "node_modules/.bin"), { recursive: true });
   symlinkSync("../vitest/vitest.mjs", join(demo, "node_modules/.bin/vitest"));
-  expect(await npm(demo, "test")).toContain("14 passed");
+  expect(await npm(demo, "test")).toContain("15 passed");
   expect(await npm(demo, "pack", "--silent")).toContain("demo-1.0.0.tgz");
 
   const added = await run(["drivers", "add", "./demo-1.0.0.tgz"], { cwd: demo, home });

@@ -19,6 +19,7 @@ import {
   type SourceAvailability,
   type SourceDriver,
   type SourceStatus,
+  type StreamOptions,
   type Verified,
 } from "../../src/sdk/index.ts";
 import { parentKey } from "../../src/sdk/parent-key.ts";
@@ -32,6 +33,8 @@ export interface FakeSourceOptions {
   readonly directoryPauseMs?: number;
   /** The stream can start at any position. Default false. */
   readonly keepsHistory?: boolean;
+  /** It has positions of its own, and keeps every change. Default false. */
+  readonly positions?: boolean;
   /** Directories can be told again. Default false: whatever is lost needs a snapshot. */
   readonly rescans?: boolean;
   /** It finds what was changed since a second without reading everything. Default false. */
@@ -61,6 +64,7 @@ export class FakeSource implements SourceDriver {
   readonly #tree = new Map<string, FsRow>();
   readonly #listeners = new Set<(availability: SourceAvailability) => void>();
   #pending: Change[] = [];
+  #isClosed = false;
   #wake: () => void = () => undefined;
   #sequence = 0;
   #availability: SourceAvailability = { state: "available" };
@@ -73,6 +77,10 @@ export class FakeSource implements SourceDriver {
   closes = 0;
   /** Positions that streams were opened at. */
   readonly streams: number[] = [];
+  /** Positions of its own that streams were opened at. */
+  readonly positions: (string | undefined)[] = [];
+  /** With positions of its own: every change. */
+  readonly history: Change[] = [];
   snapshots = 0;
   audits = 0;
   restatements = 0;
@@ -87,6 +95,7 @@ export class FakeSource implements SourceDriver {
       poolChunks: 8,
       directoryPauseMs: 0,
       keepsHistory: false,
+      positions: false,
       rescans: false,
       findsChanges: false,
       furtherColumns: {},
@@ -155,11 +164,20 @@ export class FakeSource implements SourceDriver {
 
   async open(_call?: CallOptions): Promise<void> {
     this.opens++;
+    this.#isClosed = false;
   }
 
-  getMessageIterator(startPosition: number, options: CallOptions): MessageStream {
+  getMessageIterator(startPosition: number, options: StreamOptions): MessageStream {
     this.streams.push(startPosition);
+    if (this.#options.positions) return this.#positioned(options);
     return { batches: this.#batches(options.signal), positionLost: !this.#options.keepsHistory };
+  }
+
+  #positioned({ signal, position }: StreamOptions): MessageStream {
+    this.positions.push(position);
+    const at = position === undefined ? this.history.length : Number(position);
+    this.#pending = this.history.slice(at);
+    return { batches: this.#batches(signal), positionLost: position === undefined, position: String(at) };
   }
 
   getSnapshotIterator({ signal, strongSince = Number.POSITIVE_INFINITY }: SnapshotOptions): BulkRows {
@@ -218,6 +236,7 @@ export class FakeSource implements SourceDriver {
 
   async close(): Promise<void> {
     this.closes++;
+    this.#isClosed = true;
     this.#wake();
   }
 
@@ -235,12 +254,14 @@ export class FakeSource implements SourceDriver {
   }
 
   #announce(op: Change["op"], key: string, row: FsRow | { readonly path: string }, isContainer: boolean): void {
-    this.#pending.push({ op, key, row: { ...row }, sequence: ++this.#sequence, isContainer });
+    const change = { op, key, row: { ...row }, sequence: ++this.#sequence, isContainer };
+    if (this.#options.positions) this.history.push({ ...change, position: String(this.history.length + 1) });
+    this.#pending.push(this.history.at(-1) ?? change);
     this.#wake();
   }
 
   async *#batches(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
-    while (!signal.aborted && this.closes === 0) {
+    while (!signal.aborted && !this.#isClosed) {
       const fault = this.#streamFault;
       this.#streamFault = undefined;
       if (fault instanceof EndOfStream) return;
@@ -260,7 +281,7 @@ export class FakeSource implements SourceDriver {
       };
       this.#wake = done;
       signal.addEventListener("abort", done);
-      if (this.#pending.length > 0 || signal.aborted || this.closes > 0) done();
+      if (this.#pending.length > 0 || signal.aborted || this.#isClosed) done();
     });
   }
 

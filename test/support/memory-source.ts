@@ -3,11 +3,13 @@ import {
   AvailabilityState,
   bulkRows,
   type CallOptions,
+  type Change,
   ChangeFeed,
   type ChangeOperation,
   type Row,
   type SnapshotOptions,
   type SourceDriver,
+  type StreamOptions,
 } from "../../src/sdk/kit.ts";
 import type { SourceWorld } from "../../src/sdk/testing/contract-suites.ts";
 
@@ -93,5 +95,25 @@ export class MemorySource implements SourceDriver {
   async close(): Promise<void> {
     this.feed.close();
     this.availability.close();
+  }
+}
+
+/** The same with positions of its own: the number of changes before. */
+export class PositionedSource extends MemorySource {
+  readonly history: Change[] = [];
+
+  override report(op: ChangeOperation, key: string, row: Row): void {
+    this.sequence += 1;
+    const position = String(this.history.length + 1);
+    const change = { op, key, row, sequence: this.sequence, isContainer: false, position };
+    this.history.push(change);
+    this.feed.add(change);
+  }
+
+  override getMessageIterator(_index: number, { position, ...options }: StreamOptions) {
+    const at = position === undefined ? this.history.length : Number(position);
+    const stream = this.feed.stream(options, { positionLost: position === undefined, position: String(at) });
+    for (const change of this.history.slice(at)) this.feed.add(change);
+    return stream;
   }
 }

@@ -6,7 +6,14 @@ import { afterEach, beforeEach, vi } from "vitest";
 import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
 import type { BusLimits } from "../../src/bus/event-bus.ts";
 import { Pipe } from "../../src/pipe/pipe.ts";
-import type { DeletedStore, PipeParts, PipeSettings, PipeStore, PoisonRow } from "../../src/pipe/pipe-options.ts";
+import type {
+  Checkpoint,
+  DeletedStore,
+  PipeParts,
+  PipeSettings,
+  PipeStore,
+  PoisonRow,
+} from "../../src/pipe/pipe-options.ts";
 import { systemAmbience } from "../../src/pipe/system-ambience.ts";
 import { silentLogger } from "../../src/sdk/index.ts";
 import { CoreFusion, type CoreFusionOptions } from "./core-fusion.ts";
@@ -49,6 +56,16 @@ export class FakeStore implements PipeStore {
       this.keys = new Set(keys);
     },
   };
+
+  kept: Checkpoint | undefined;
+
+  async checkpoint(): Promise<Checkpoint | undefined> {
+    return this.kept;
+  }
+
+  noteCheckpoint(checkpoint: Checkpoint | undefined): void {
+    this.kept = checkpoint;
+  }
 
   async lastGoodHeartbeat(): Promise<number | undefined> {
     return this.aliveAt;
@@ -161,6 +178,13 @@ export class PipeHarness {
     });
     void this.#pipe.run();
     return this.#pipe;
+  }
+
+  /** The pipe and its source end and begin again, with what the store holds. */
+  async restart(meanwhile: () => void = () => undefined): Promise<void> {
+    await during(this.close());
+    meanwhile();
+    await this.start();
   }
 
   /** As Pipe.stop, while the clock goes on. */

@@ -1,5 +1,5 @@
 /** The text of `state/pipes.json`: what it may hold, and reading it whatever it holds. */
-import type { LeftState } from "../../pipe/pipe-options.ts";
+import type { Checkpoint, LeftState } from "../../pipe/pipe-options.ts";
 import { describeError } from "../../sdk/index.ts";
 
 /** 1 had sessions only; it is read as well. */
@@ -22,6 +22,8 @@ export interface RememberedPipe {
   readonly snapshotRows?: number;
   /** Where the last run left the receiver, when it was stopped in order and everything was accepted. */
   readonly left?: LeftState;
+  /** Up to where the receiver has everything, of the source that is named by a digest of what makes up its rows. */
+  readonly checkpoint?: Checkpoint & { readonly source: string };
 }
 
 export interface RememberedSource {
@@ -51,9 +53,14 @@ const isCount = (value: unknown): value is number => typeof value === "number" &
 const isLeft = (value: unknown): value is LeftState =>
   isObject(value) && typeof value.session === "string" && typeof value.generation === "string";
 
+const isCheckpoint = (value: unknown): value is NonNullable<RememberedPipe["checkpoint"]> =>
+  isObject(value) && typeof value.position === "string" && isIndex(value.index) && typeof value.source === "string";
+
+const isIndex = (value: unknown): boolean => Number.isSafeInteger(value);
+
 function pipeOf(value: unknown): RememberedPipe | undefined {
   if (!isObject(value)) return undefined;
-  const { pipe, hostId, receiver, session, owner, lastGoodHeartbeat, tookOver, snapshotRows, left } = value;
+  const { pipe, hostId, receiver, session, owner, lastGoodHeartbeat, tookOver, snapshotRows, left, checkpoint } = value;
   if (typeof pipe !== "string" || typeof hostId !== "string" || typeof receiver !== "string") return undefined;
   return {
     pipe,
@@ -65,6 +72,7 @@ function pipeOf(value: unknown): RememberedPipe | undefined {
     ...(typeof tookOver === "boolean" ? { tookOver } : {}),
     ...(isCount(snapshotRows) ? { snapshotRows } : {}),
     ...(isLeft(left) ? { left } : {}),
+    ...(isCheckpoint(checkpoint) ? { checkpoint } : {}),
   };
 }
 

@@ -1,8 +1,8 @@
 /**
  * What the agent must know after a crash: `state/` in the home.
  *
- * `pipes.json` holds per pipe the session, the last good heartbeat, whether a take-over's audits are done and the size
- * of the last snapshot, and per source what its root was; the previous generation lies beside it.
+ * `pipes.json` holds per pipe the session, the last good heartbeat, whether a take-over's audits are done, the size of
+ * the last snapshot and the source's own position, and per source what its root was; the previous generation lies beside it.
  * `index/<source>/` holds what a source had reported when the run before was stopped in order.
  * `deleted/<pipe>.journal` holds the keys whose delete was sent (deleted-journal.ts).
  *
@@ -24,6 +24,8 @@ import { formatState, parseState, type Reading, type RememberedPipe, type Stored
 
 /** A heartbeat is worth a write to the disk this often, for all pipes together. */
 const HEARTBEAT_WRITE_MS = 10_000;
+/** A further checkpoint is: what came since is sent again after a crash. */
+const CHECKPOINT_WRITE_MS = 1_000;
 
 async function readState(path: string): Promise<Reading> {
   try {
@@ -86,6 +88,7 @@ export class StateStore {
   readonly #now: () => number;
   readonly #owner: SessionOwner;
   #heartbeatWrittenAt = Number.NEGATIVE_INFINITY;
+  #checkpointWrittenAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
   /** A write that has not begun yet: it will hold what is changed until then. */
   #queued: Promise<void> | undefined;
@@ -122,8 +125,8 @@ export class StateStore {
     return new StateStore(folder, hostId, logger, await recall(folder, logger), now, owner);
   }
 
-  /** What is stored of one pipe towards one receiver. */
-  pipeStoreOf(pipe: string, receiver: string): OpenPipeStore {
+  /** What is stored of one pipe towards one receiver. `source`: what its rows are made of, which checkpoints belong to. */
+  pipeStoreOf(pipe: string, receiver: string, source = ""): OpenPipeStore {
     const known = (): RememberedPipe | undefined => {
       const entry = this.#state.pipes.get(pipe);
       return entry?.hostId === this.#hostId && entry.receiver === receiver && entry.pipe === pipe ? entry : undefined;
@@ -177,6 +180,16 @@ export class StateStore {
         update({ left });
         await this.#write();
       },
+      checkpoint: async () => {
+        const { checkpoint } = known() ?? {};
+        return checkpoint?.source === source ? { position: checkpoint.position, index: checkpoint.index } : undefined;
+      },
+      noteCheckpoint: (checkpoint) => {
+        if (checkpoint === undefined && known()?.checkpoint === undefined) return;
+        update({ checkpoint: checkpoint && { ...checkpoint, source } });
+        if (checkpoint === undefined) void this.#write();
+        else this.#writeCheckpoints();
+      },
       lastSnapshotRows: () => known()?.snapshotRows,
       noteSnapshot: (rows) => {
         update({ snapshotRows: rows });
@@ -222,6 +235,12 @@ export class StateStore {
   #writeHeartbeats(): void {
     if (this.#now() - this.#heartbeatWrittenAt < HEARTBEAT_WRITE_MS) return;
     this.#heartbeatWrittenAt = this.#now();
+    void this.#write();
+  }
+
+  #writeCheckpoints(): void {
+    if (this.#now() - this.#checkpointWrittenAt < CHECKPOINT_WRITE_MS) return;
+    this.#checkpointWrittenAt = this.#now();
     void this.#write();
   }
 

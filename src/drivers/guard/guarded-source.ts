@@ -16,6 +16,7 @@ import {
   type SourceAvailability,
   type SourceDriver,
   type SourceStatus,
+  type StreamOptions,
   type Verified,
 } from "../../sdk/index.ts";
 import { membersOf } from "../../sdk/members-of.ts";
@@ -101,22 +102,24 @@ function guardedBulk(
 function guardedStream(
   { driver, calls, bounds }: Guard,
   startPosition: number,
-  { signal }: CallOptions,
+  { signal, ...options }: StreamOptions,
 ): MessageStream {
   const method = "getMessageIterator";
   const { value: stream, end } = calls.begin(
     method,
     signal,
-    (own) => driver.getMessageIterator(startPosition, { signal: own }),
+    (own) => driver.getMessageIterator(startPosition, { ...options, signal: own }),
     (value) => {
-      const { batches, positionLost } = membersOf(value);
+      const { batches, positionLost, position } = membersOf(value);
       if (!isAsyncIterable(batches)) return `no stream ("batches" is no async iterable)`;
-      return typeof positionLost === "boolean" ? undefined : `a stream whose "positionLost" is neither true nor false`;
+      if (typeof positionLost !== "boolean") return `a stream whose "positionLost" is neither true nor false`;
+      return position === undefined || isText(position) ? undefined : `a stream whose "position" is no text`;
     },
   );
   const take = (batch: ChangeBatch): ChangeBatch => calls.checked(method, batch, batchDefect);
   const rules = { boundMs: Number.POSITIVE_INFINITY, closeMs: bounds.closeMs, signal, mayEnd: false, end, take };
-  return { batches: calls.steps(method, stream.batches, rules), positionLost: stream.positionLost };
+  const { positionLost, position } = stream;
+  return omitUndefined({ batches: calls.steps(method, stream.batches, rules), positionLost, position });
 }
 
 /** Facts that `status` can print; a driver that has none keeps its availability. */
@@ -220,7 +223,7 @@ export function guardedSource(guard: Guard): SourceDriver {
         boundMs: bounds.callMs,
         signal: options.signal,
       }),
-    getMessageIterator: (startPosition: number, options: CallOptions) => guardedStream(guard, startPosition, options),
+    getMessageIterator: (startPosition: number, options: StreamOptions) => guardedStream(guard, startPosition, options),
     acknowledged: acknowledged && ((change) => quietly(guard, "acknowledged", () => acknowledged.call(driver, change))),
     getSnapshotIterator: (options) => bulk("getSnapshotIterator", options, (own) => driver.getSnapshotIterator(own)),
     changedSince:

@@ -1,3 +1,5 @@
+import type { Checkpoint } from "../pipe-options.ts";
+
 /**
  * Whether the receiver holds everything before the stream, so that the stream alone keeps it true.
  *
@@ -6,9 +8,27 @@
  * acknowledged. A receiver that names no index, as Fusion 0.8.17, always gets a full snapshot.
  */
 export class Completeness {
+  readonly #keep: (checkpoint: Checkpoint | undefined) => void;
+  /** What an earlier run kept, until the stream was opened; then the newest that this one knows of. */
+  #checkpoint: Checkpoint | undefined;
   #isComplete = false;
   #hasStarted = false;
   #committedIndex = -1;
+
+  /** `keep` gets what a later run may go on from; undefined when it may not. */
+  constructor(keep: (checkpoint: Checkpoint | undefined) => void = () => undefined) {
+    this.#keep = keep;
+  }
+
+  /** Before the first session: what an earlier run kept. */
+  recall(checkpoint: Checkpoint | undefined): void {
+    this.#checkpoint = checkpoint;
+  }
+
+  /** Where the stream may go on, if it was not opened yet. */
+  get startPosition(): string | undefined {
+    return this.#hasStarted ? undefined : this.#checkpoint?.position;
+  }
 
   /** Index of the last accepted live event, -1 when none. */
   get committedIndex(): number {
@@ -20,24 +40,33 @@ export class Completeness {
     return this.#isComplete;
   }
 
-  /** The stream was opened; only the first time says something about the history. */
-  started(positionLost: boolean): void {
-    if (!this.#hasStarted) this.#isComplete = !positionLost;
+  /** The stream was opened; only the first time says something about the history. `begin`: where it begins. */
+  started(positionLost: boolean, begin?: Checkpoint): void {
+    if (this.#hasStarted) return;
     this.#hasStarted = true;
+    this.#isComplete = !positionLost;
+    if (positionLost) this.#checkpoint = begin;
+    else this.#committedIndex = Math.max(this.#committedIndex, this.#checkpoint?.index ?? -1);
   }
 
-  committed(index: number): void {
+  /** `position`: everything before it is with the receiver. */
+  committed(index: number, position?: string): void {
     this.#committedIndex = Math.max(this.#committedIndex, index);
+    if (position === undefined) return;
+    this.#checkpoint = { position, index: this.#committedIndex };
+    if (this.#isComplete) this.#keep(this.#checkpoint);
   }
 
   /** A full snapshot was ended. */
   complete(): void {
     this.#isComplete = true;
+    if (this.#checkpoint !== undefined) this.#keep(this.#checkpoint);
   }
 
   /** Changes were lost, or the receiver says that it lacks the picture. */
   lose(): void {
     this.#isComplete = false;
+    this.#keep(undefined);
   }
 
   isHeldAt(farIndex: number | undefined): boolean {

@@ -26,7 +26,7 @@ export interface KeptParts {
 export function keptParts(parts: PipeParts, leads: () => boolean): KeptParts {
   const { settings, ambience, store } = parts;
   const { batchEvents: events, eventRows, batchBytes: bytes } = settings;
-  const history = new Completeness();
+  const history = new Completeness((checkpoint) => store.noteCheckpoint?.(checkpoint));
   const counters = new PipeCounters();
   const superseded = new Superseded();
   return {

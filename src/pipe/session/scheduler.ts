@@ -87,9 +87,10 @@ export class Scheduler {
   async #start(signal: AbortSignal): Promise<void> {
     const { bus, history, resumption, emit } = this.#parts;
     const position = await this.#committedIndex(signal);
-    const { positionLost } = bus.start(position ?? -1);
+    const { positionLost, position: begin } = bus.start(position ?? -1, history.startPosition);
     const isHeld = resumption === "held" && bus.isWhole;
-    history.started(resumption === "none" ? positionLost : !isHeld);
+    const checkpoint = begin === undefined ? undefined : { position: begin, index: bus.committedIndex };
+    history.started(resumption === "none" ? positionLost : !isHeld, checkpoint);
     emit({ kind: "position known", holdsHistory: isHeld || history.isHeldAt(position) });
     emit({ kind: "stream started" });
   }

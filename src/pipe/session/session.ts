@@ -119,7 +119,7 @@ export class SessionRun {
 
   /** What is counted, remembered and logged of an event. */
   #record(event: SessionEvent): void {
-    const { pipe, history, counters } = this.#makings;
+    const { pipe, history, counters, dirty } = this.#makings;
     const { store, ambience, logger } = pipe;
     const { pace, gate } = this.#parts;
     switch (event.kind) {
@@ -139,7 +139,8 @@ export class SessionRun {
         pipe.onPoison?.(event.row);
         return;
       case "changes delivered":
-        history.committed(event.batch.indexes.at(-1) ?? -1);
+        // Directories that are still to be read again hold changes from before it.
+        history.committed(event.batch.indexes.at(-1) ?? -1, dirty.size > 0 ? undefined : event.batch.position);
         counters.delivered(event.batch, ambience.now());
         gate.note(counters.lagMs ?? 0);
         return;

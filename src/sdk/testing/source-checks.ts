@@ -87,23 +87,49 @@ const TWO_SNAPSHOTS: Play = async (scene) => {
   demandEqual(second, first, "the second of two snapshots at once");
 };
 
+/** After its signal aborted. */
+const ended = ({ over }: Listener): Promise<void> =>
+  soon(
+    over.catch(() => undefined),
+    "the end of an aborted stream",
+  );
+
 const ABORT_STREAM: Play = async ({ source, world }) => {
   const first = new AbortController();
   const listener = new Listener(source, first.signal);
   first.abort();
-  await soon(
-    listener.over.catch(() => undefined),
-    "the end of an aborted stream",
-  );
+  await ended(listener);
   const again = new AbortController();
   const second = new Listener(source, again.signal);
   const key = await world.add();
   await second.until(`a new entry in the stream that was opened again`, (change) => change.key === key);
   again.abort();
-  await soon(
-    second.over.catch(() => undefined),
-    "the end of the second stream",
-  );
+  await ended(second);
+};
+
+/** Each entry is reported after the position that the one before it told, also what came while nobody listened. */
+const GOES_ON: Play = async ({ source, world }) => {
+  const first = new AbortController();
+  const listener = new Listener(source, first.signal);
+  const before = await world.add();
+  await listener.until(`the new entry ${before}`, (change) => change.key === before);
+  const position = listener.changes.at(-1)?.position;
+  first.abort();
+  await ended(listener);
+  if (position === undefined) return;
+  const second = new AbortController();
+  const between = await world.add();
+  const going = new Listener(source, second.signal, position);
+  try {
+    demand(!going.positionLost, `the position ${position} of its own last change is lost to it`);
+    await going.until(`the entry ${between}, which came after ${position},`, (change) => change.key === between);
+    const after = await world.add();
+    const { position: newest } = await going.until(`the new entry ${after}`, (change) => change.key === after);
+    demand(newest === undefined || newest !== position, `another change tells the same position ${position}`);
+  } finally {
+    second.abort();
+    await ended(going);
+  }
 };
 
 const ABORT_SNAPSHOT: Play = async ({ source }) => {
@@ -191,6 +217,7 @@ const PLAYS: readonly (readonly [name: string, play: Play])[] = [
   ["has told nothing that a snapshot afterwards does not show", SNAPSHOT_FOLLOWS],
   ["reads two snapshots at once", TWO_SNAPSHOTS],
   ["ends a stream whose signal aborts, and begins another", ABORT_STREAM],
+  ["goes on after a position that a change told (if it tells any)", GOES_ON],
   ["ends a snapshot whose signal aborts", ABORT_SNAPSHOT],
   ["covers everything in an audit, whose first chunk is one row (if it knows audits)", AUDIT],
   ["finds what is there and misses what is not (if it verifies keys)", VERIFY],

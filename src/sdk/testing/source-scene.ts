@@ -1,6 +1,7 @@
 /** Where the rules of a source are tried: a world of the author, a driver over it, and what is read from the driver. */
 import type { Change, Row } from "../changes.ts";
 import { silentLogger } from "../observer.ts";
+import { omitUndefined } from "../omit-undefined.ts";
 import { batchDefect, chunkDefect } from "../row-checks.ts";
 import type { BulkRows, SourceDriver, SourceDriverContext } from "../source-driver.ts";
 import { demand, SOON_MS, soon } from "./contract-check.ts";
@@ -102,11 +103,14 @@ export async function snapshotKeys({ source, world, signal }: Scene<SourceWorld>
 export class Listener {
   readonly changes: Change[] = [];
   readonly over: Promise<void>;
+  readonly positionLost: boolean;
   #defect: string | undefined;
   #isOver = false;
 
-  constructor(source: SourceDriver, signal: AbortSignal) {
-    const { batches } = source.getMessageIterator(-1, { signal });
+  /** Without a position: from now on. */
+  constructor(source: SourceDriver, signal: AbortSignal, position?: string) {
+    const { batches, positionLost } = source.getMessageIterator(-1, omitUndefined({ signal, position }));
+    this.positionLost = positionLost;
     this.over = this.#run(batches).finally(() => {
       this.#isOver = true;
     });

@@ -157,6 +157,38 @@ describe("a cursor", () => {
     expect(lost).toEqual([true, false, false]);
   });
 
+  it("that joins a stream holds a position of the source's own only from the stream's beginning", () => {
+    const begins = { positionLost: false, position: "p" };
+    const { bus } = makeBus({}, (_, position) => {
+      bus.beginsAt(position);
+      bus.setFeed({ state: "live" });
+      return begins;
+    });
+    const [first, second, third] = [bus.subscribe(), bus.subscribe(), bus.subscribe()];
+    expect(first.start(-1, "p")).toEqual(begins);
+    expect([second.start(-1, "p").positionLost, third.start(-1, "q").positionLost]).toEqual([false, true]);
+    publish(bus, { ...upsert("/a", 1), position: "q" });
+    expect([bus.subscribe().start(-1, "p").positionLost, bus.subscribe().start(5e12).positionLost]).toEqual([
+      true,
+      true,
+    ]);
+  });
+
+  it("tells the newest position of what it hands out, of a backlog only with its end", () => {
+    const at = (key: string, n: number) => ({ ...upsert(key, n), position: `p${n}` });
+    const { bus } = makeBus({ maxChanges: 4 });
+    const subscription = bus.subscribe();
+    publish(bus, upsert("/a", 1), at("/b", 2), upsert("/c", 3));
+    publish(bus, at("/d", 4));
+    expect(takeBatch(subscription, 1).position).toBeUndefined();
+    expect(takeBatch(subscription, 2).position).toBe("p2");
+    publish(bus, ...[5, 6, 7, 8, 9].map((n) => at(`/${n}`, n)));
+    const positions = [takeBatch(subscription, 3), takeBatch(subscription, 3)].map(({ position }) => position);
+    expect(positions).toEqual([undefined, "p9"]);
+    publish(bus, at("/e", 10));
+    expect(takeBatch(subscription).position).toBe("p10");
+  });
+
   it("counts as committed an index that every later change exceeds", () => {
     const { bus } = makeBus();
     const subscription = bus.subscribe();

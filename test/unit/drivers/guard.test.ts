@@ -153,6 +153,16 @@ test.each<[string, () => unknown, string]>([
     `"sequence" is no number`,
   ],
   [
+    "a position that is a number",
+    () => live(() => ({ batches: of(batch(change({ position: 7 }))), positionLost: true })),
+    `"position" is no text`,
+  ],
+  [
+    "a beginning that is a number",
+    () => live(() => ({ batches: of(), positionLost: true, position: 7 })),
+    `a stream whose "position" is no text`,
+  ],
+  [
     "no snapshot",
     async () => (await source({ getSnapshotIterator: () => [] })).getSnapshotIterator(options()),
     "getSnapshotIterator handed over no rows",
@@ -335,6 +345,16 @@ it.each([
   const { availability, notes } = (await source({ status })).status();
   expect(availability).toEqual({ state: "starting" });
   expect(notes?.join()).toContain(NAMED);
+});
+
+it("positions of a source's own are passed on in both directions", async () => {
+  let asked: unknown;
+  const getMessageIterator = (_: number, { position }: { position?: string }) => {
+    asked = position;
+    return { batches: of(batch(change({ position: "2" }))), positionLost: false, position: "1" };
+  };
+  const stream = (await source({ getMessageIterator })).getMessageIterator(-1, { ...options(), position: "1" });
+  expect([asked, stream.position, stream.positionLost]).toEqual(["1", "1", false]);
 });
 
 it("neither the address nor the status of a source shows its secrets", async () => {

@@ -1,6 +1,14 @@
 /** The contract suites can fail: each driver here breaks one rule, and the check of that rule says so. */
 import { describe, expect, it } from "vitest";
-import type { ChangeOperation, Envelope, Row, SenderDriver, Session, SessionRequest } from "../../../src/sdk/kit.ts";
+import type {
+  ChangeOperation,
+  Envelope,
+  Row,
+  SenderDriver,
+  Session,
+  SessionRequest,
+  StreamOptions,
+} from "../../../src/sdk/kit.ts";
 import { bulkRows, FustorError, rowsOf } from "../../../src/sdk/kit.ts";
 import {
   type ContractCheck,
@@ -10,7 +18,7 @@ import {
   senderChecks,
   sourceChecks,
 } from "../../../src/sdk/testing/contract-suites.ts";
-import { MemorySource, MemoryWorld } from "../../support/memory-source.ts";
+import { MemorySource, MemoryWorld, PositionedSource } from "../../support/memory-source.ts";
 
 /** What the failed checks say, each behind its name. */
 async function failuresOf(checks: readonly ContractCheck[]): Promise<readonly string[]> {
@@ -30,7 +38,29 @@ describeSource(
   () => new MemoryWorld(),
 );
 
+describeSource(
+  (world) => new PositionedSource(world),
+  () => new MemoryWorld(),
+);
+
 const brokenSources: Readonly<Record<string, readonly [kind: typeof MemorySource, failure: RegExp]>> = {
+  "forgets what came since its position": [
+    class extends PositionedSource {
+      override getMessageIterator(index: number, options: StreamOptions) {
+        if (options.position !== undefined) this.history.length = 0;
+        return super.getMessageIterator(index, options);
+      }
+    },
+    /goes on after a position.*the entry .*, which came after 1, did not come/,
+  ],
+  "loses the position that it told": [
+    class extends PositionedSource {
+      override getMessageIterator(index: number, { signal }: StreamOptions) {
+        return super.getMessageIterator(index, { signal });
+      }
+    },
+    /goes on after a position.*is lost to it/,
+  ],
   "leaves out an entry": [
     class extends MemorySource {
       override getSnapshotIterator({ signal }: { signal: AbortSignal }) {

@@ -185,6 +185,21 @@ test("a closed session leaves the heartbeat and the rows of the last snapshot", 
   expect(await third.tookOver?.()).toBe(false);
 });
 
+test("a checkpoint is handed out for the same rows only, and forgotten at once", async () => {
+  const home = await freshFolder();
+  const kept = { position: "0/16B3748", index: 5 };
+  const open = async (rows: string) =>
+    (await StateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER, rows);
+  const pipe = await open("rows");
+  pipe.noteCheckpoint?.(kept);
+  await pipe.rememberSession("s-1");
+  expect(await (await open("rows")).checkpoint?.()).toEqual(kept);
+  expect(await (await open("other rows")).checkpoint?.()).toBeUndefined();
+  pipe.noteCheckpoint?.(undefined);
+  await pipe.rememberSession(undefined);
+  expect(await (await open("rows")).checkpoint?.()).toBeUndefined();
+});
+
 test("what a root was is handed out on its own host only", async () => {
   const home = await freshFolder();
   const store = await StateStore.open(home, HOST, silentLogger);
