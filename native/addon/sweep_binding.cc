@@ -41,6 +41,12 @@ SweepRules rules_of(const Napi::Object& options) {
   return rules;
 }
 
+/** Shared memory is aligned, and lock-free atomics are plain memory. Null when it is not that long. */
+std::atomic<int32_t>* word_of(const std::optional<std::string_view>& bytes, size_t index) {
+  if (!bytes || bytes->size() < (index + 1) * sizeof(int32_t)) return nullptr;
+  return reinterpret_cast<std::atomic<int32_t>*>(const_cast<char*>(bytes->data())) + index;
+}
+
 /** Piscina calls it with one argument, on a thread of its own. */
 Napi::Value sweep_task(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -48,12 +54,14 @@ Napi::Value sweep_task(const Napi::CallbackInfo& info) {
   const auto share = bytes_of(task.Get("share"));
   const auto before = bytes_of(task.Get("before"));
   const auto cancel = bytes_of(task.Get("cancel"));
-  const bool has_flag = cancel && cancel->size() >= sizeof(int32_t);
-  // The flag lies in shared memory, which is aligned, and lock-free atomics are plain memory.
-  const auto* flag = has_flag ? reinterpret_cast<const std::atomic<int32_t>*>(cancel->data()) : nullptr;
-  const auto result = run_sweep_task(share.value_or(""), before ? result_of(*before) : std::nullopt, flag);
+  const auto pulse = bytes_of(task.Get("pulse"));
+  TaskSigns signs;
+  signs.cancelled = word_of(cancel, 0);
+  signs.steps = word_of(pulse, 0);
+  signs.recalls = word_of(pulse, 1);
+  const auto result = run_sweep_task(share.value_or(""), before ? result_of(*before) : std::nullopt, signs);
   if (!result) {
-    Napi::TypeError::New(env, "sweepTask({ share, before, cancel }): share is no share").ThrowAsJavaScriptException();
+    Napi::TypeError::New(env, "sweepTask({ share, before, cancel, pulse }): share is no share").ThrowAsJavaScriptException();
     return env.Undefined();
   }
   return buffer_of(env, to_bytes(*result));
@@ -62,8 +70,12 @@ static_assert(std::atomic<int32_t>::is_always_lock_free && sizeof(std::atomic<in
 
 Napi::Value next_share(Napi::Env env, Sweep& sweep) {
   SweepOrder order;
-  if (!sweep.next(order)) return env.Null();
+  uint64_t missed = 0;
+  const SweepNext kind = sweep.next(order, missed);
   Napi::Object result = Napi::Object::New(env);
+  result.Set("kind", kind == SweepNext::share ? "share" : kind == SweepNext::end ? "end" : "unavailable");
+  result.Set("missed", static_cast<double>(missed));
+  if (kind != SweepNext::share) return result;
   result.Set("share", buffer_of(env, order.bytes));
   result.Set("device", static_cast<double>(order.dev));
   result.Set("looks", static_cast<double>(order.looks));
@@ -82,6 +94,8 @@ Napi::Value apply_result(const Napi::CallbackInfo& info, Sweep& sweep) {
   result.Set("done", report.done);
   result.Set("rootGone", report.root_error != 0);
   result.Set("looks", static_cast<double>(report.looks));
+  result.Set("missed", static_cast<double>(report.missed));
+  result.Set("cpuMs", static_cast<double>(report.cpu_ns) / 1e6);
   result.Set("readBytes", static_cast<double>(report.read_bytes));
   Napi::Object verdicts = Napi::Object::New(env);
   for (size_t i = 0; i < kSweepVerdicts.size(); i++) verdicts.Set(kSweepVerdicts[i], static_cast<double>(report.verdicts[i]));
@@ -101,7 +115,7 @@ Napi::Value open_sweep(Napi::Env env, Watcher& watcher, const Napi::Object& rule
   const auto define = [&](const char* name, auto body) { object.Set(name, Napi::Function::New(env, body, name)); };
   define("next", [sweep](const Napi::CallbackInfo& info) { return next_share(info.Env(), *sweep); });
   define("apply", [sweep](const Napi::CallbackInfo& info) { return apply_result(info, *sweep); });
-  define("complete", [sweep](const Napi::CallbackInfo&) { sweep->complete(); });
+  define("prune", [sweep](const Napi::CallbackInfo& info) -> Napi::Value { return Napi::Boolean::New(info.Env(), sweep->prune()); });
   define("digests", [sweep](const Napi::CallbackInfo& info) -> Napi::Value {
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("count", static_cast<double>(sweep->digests()));

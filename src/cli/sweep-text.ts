@@ -27,7 +27,8 @@ export function endedText({ mode, outcome, looked, readBytes, skipped, elapsedMs
     const count = verdicts[name] ?? 0;
     return count === 0 ? [] : [`${formatCount(count)} ${word}`];
   });
-  const unanswered = skipped === 0 ? [] : [`${formatCount(skipped)} skipped: their file system does not answer`];
+  const unanswered =
+    skipped === 0 ? [] : [`${formatCount(skipped)} not seen: where they lie does not answer or cannot be opened`];
   const what = `${formatCount(looked)} entries in ${formatDuration(elapsedMs)}${bytesText(readBytes)}`;
   return [`sweep (${mode}) ${outcome}: ${what}`, ...counts, ...unanswered].join("; ");
 }

@@ -22,6 +22,7 @@ export interface SweepRules {
 
 /** What is to be looked at, and what is known of it: opaque bytes for a task. */
 export interface NativeShare {
+  readonly kind: "share";
   readonly share: Uint8Array;
   /** The one file system that it lies on, by its device number. */
   readonly device: number;
@@ -29,7 +30,15 @@ export interface NativeShare {
   readonly looks: number;
   /** Wire path of its first directory. */
   readonly path: string;
+  /** Entries that are known and in no share, because their directories cannot be read at the moment. */
+  readonly missed: number;
 }
+
+/** `unavailable`: the root is not there, so that what is left cannot be looked at. */
+export type NativeNext = NativeShare | { readonly kind: "end" | "unavailable"; readonly missed: number };
+
+/** Places in {@link SweepTask.pulse}. */
+export const PULSE = { steps: 0, recalls: 1, length: 2 } as const;
 
 /** The argument of `sweepTask`, which a worker thread runs. */
 export interface SweepTask {
@@ -38,6 +47,11 @@ export interface SweepTask {
   readonly before: Uint8Array | null;
   /** In shared memory: other than 0 ends the task soon. */
   readonly cancel: Int32Array;
+  /**
+   * In shared memory, of this task alone, see {@link PULSE}: `steps` grows whenever the file system has answered,
+   * `recalls` is 1 while a file is read whose contents are not on the disk.
+   */
+  readonly pulse: Int32Array;
 }
 
 /** Entries and directories by what was found out about them: see `SweepVerdict` (native/include/fustor/sweep.h). */
@@ -54,7 +68,11 @@ export interface NativeSweepReport {
   /** The root was not there: nothing was looked at. */
   readonly rootGone: boolean;
   readonly looks: number;
+  /** Entries of directories that could not be reached. */
+  readonly missed: number;
   readonly readBytes: number;
+  /** Time of a processor that the task took. */
+  readonly cpuMs: number;
   readonly verdicts: SweepVerdicts;
   /** Files with other contents under the same inode, size and times. */
   readonly corrupted: number;
@@ -63,11 +81,13 @@ export interface NativeSweepReport {
 }
 
 export interface NativeSweep {
-  /** The next share, or null at the end and while the root is unavailable. */
-  next(): NativeShare | null;
+  next(): NativeNext;
   /** Takes what a task said of a share: what differs is looked at again and comes as changes. */
   apply(share: Uint8Array, result: Uint8Array): NativeSweepReport;
-  /** Every share was looked at: digests of files that are not there any more are forgotten. */
-  complete(): void;
+  /**
+   * Before the first share: forgets digests of files that the watch does not know any more, some milliseconds at a time.
+   * False when nothing is left to do.
+   */
+  prune(): boolean;
   digests(): { readonly count: number; readonly bytes: number };
 }

@@ -230,7 +230,7 @@ export interface EndedSweep {
   readonly outcome: SweepOutcome;
   readonly looked: number;
   readonly readBytes: number;
-  /** Entries that nobody could look at, because what they lie on did not answer. */
+  /** Entries that nobody could look at, because what they lie on did not answer or could not be opened. */
   readonly skipped: number;
   /** Entries that this sweep found to have other contents, although nothing else of them changed. */
   readonly corrupted: number;

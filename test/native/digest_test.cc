@@ -1,6 +1,8 @@
 // Digests against the vectors that their makers publish, and the table that keeps them.
 #include "sweep/hash/digest.h"
 
+#include <algorithm>
+#include <ctime>
 #include <random>
 #include <string>
 #include <vector>
@@ -124,23 +126,84 @@ TEST("zeros of a hole count as zeros") {
   }
 }
 
-TEST("the table knows a digest again, tells another one, and forgets what was not put since") {
+namespace {
+
+DigestKey key_of(uint64_t ino, DigestKind kind = DigestKind::xxh3, uint64_t dev = 1) { return {kind, dev, facts_of(ino)}; }
+
+void drop_rest(DigestTable& table) {
+  size_t segment = 0;
+  while (table.drop_rest(segment)) continue;
+}
+
+double thread_ms() {
+  timespec spent{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<double>(spent.tv_sec) * 1e3 + static_cast<double>(spent.tv_nsec) / 1e6;
+}
+
+}  // namespace
+
+TEST("the table knows a digest again, tells another one, and forgets what was not kept") {
   DigestTable table;
   for (uint64_t ino = 0; ino < 100'000; ino++) {
-    CHECK(table.put(DigestKind::xxh3, 1, facts_of(ino), digest_of(1)) == DigestTable::Known::first);
+    CHECK(table.put(key_of(ino), digest_of(1)) == DigestTable::Known::first);
   }
   CHECK_EQ(table.size(), 100'000u);
-  CHECK(table.bytes() <= 45 * table.size());
-  table.drop_unseen();
-  CHECK(table.put(DigestKind::xxh3, 1, facts_of(5), digest_of(1)) == DigestTable::Known::same);
-  CHECK(table.put(DigestKind::xxh3, 1, facts_of(6), digest_of(2)) == DigestTable::Known::other);
-  CHECK(table.put(DigestKind::xxh3, 1, facts_of(6), digest_of(2)) == DigestTable::Known::same);
-  CHECK(table.put(DigestKind::xxh3, 2, facts_of(6), digest_of(2)) == DigestTable::Known::first);
-  CHECK(table.put(DigestKind::sha256, 1, facts_of(6), digest_of(2)) == DigestTable::Known::first);
+  for (const uint64_t ino : {5, 6}) table.keep(key_of(ino));
+  drop_rest(table);
+  CHECK_EQ(table.size(), 2u);
+  CHECK(table.put(key_of(5), digest_of(1)) == DigestTable::Known::same);
+  CHECK(table.put(key_of(6), digest_of(2)) == DigestTable::Known::other);
+  CHECK(table.put(key_of(6), digest_of(2)) == DigestTable::Known::same);
+  CHECK(table.put(key_of(6, DigestKind::xxh3, 2), digest_of(2)) == DigestTable::Known::first);
+  CHECK(table.put(key_of(6, DigestKind::sha256), digest_of(2)) == DigestTable::Known::first);
   SweepFacts touched = facts_of(6);
   touched.ctime.nsec++;
-  CHECK(table.put(DigestKind::xxh3, 1, touched, digest_of(2)) == DigestTable::Known::first);
-  table.drop_unseen();
-  CHECK_EQ(table.size(), 5u);
-  CHECK(table.put(DigestKind::xxh3, 1, facts_of(7), digest_of(1)) == DigestTable::Known::first);
+  CHECK(table.put({DigestKind::xxh3, 1, touched}, digest_of(2)) == DigestTable::Known::first);
+  CHECK(table.put(key_of(7), digest_of(1)) == DigestTable::Known::first);
+  drop_rest(table);
+  CHECK_EQ(table.size(), 0u);
+}
+
+TEST("the table takes at most 40 bytes a file while it grows and shrinks, and no call stops its caller for long") {
+  DigestTable table;
+  double slowest = 0;
+  const auto timed = [&](auto call) {
+    const double begun = thread_ms();
+    const auto answer = call();
+    slowest = std::max(slowest, thread_ms() - begun);
+    return answer;
+  };
+  for (uint64_t ino = 0; ino < 600'000; ino++) {
+    timed([&] { return table.put(key_of(ino), digest_of(1)); });
+    if (ino >= 100'000 && ino % 1000 == 0) CHECK(table.bytes() <= 40 * table.size());
+  }
+  for (uint64_t ino = 0; ino < 600'000; ino += 3) table.keep(key_of(ino));
+  size_t segment = 0;
+  while (timed([&] { return table.drop_rest(segment); })) continue;
+  CHECK_EQ(table.size(), 200'000u);
+  CHECK(table.bytes() <= 40 * table.size());
+  for (uint64_t ino = 0; ino < 600'000; ino += 3) CHECK(table.put(key_of(ino), digest_of(1)) == DigestTable::Known::same);
+  std::printf("     slowest call %.1f ms\n", slowest);
+  CHECK(slowest < 20);  // a table in one piece: 100 ms here, unsanitized
+}
+
+TEST("the table says what was put since the last time, and since when a file waits for its digest") {
+  DigestTable table;
+  CHECK(!table.was_put(key_of(1)));
+  table.put(key_of(1), digest_of(1));
+  CHECK(table.was_put(key_of(1)));
+  CHECK_EQ(table.waits_since(key_of(2), 70), 70u);
+  table.wait(key_of(2), 50);
+  table.wait(key_of(2), 60);
+  CHECK_EQ(table.waits_since(key_of(2), 70), 50u);
+  CHECK(!table.was_put(key_of(2)));
+  for (const uint64_t ino : {1, 2}) table.keep(key_of(ino));
+  drop_rest(table);
+  CHECK(!table.was_put(key_of(1)));
+  CHECK_EQ(table.waits_since(key_of(2), 70), 50u);
+  CHECK(table.put(key_of(2), digest_of(1)) == DigestTable::Known::first);
+  CHECK_EQ(table.waits_since(key_of(2), 70), 70u);
+  table.wait(key_of(1), 80);
+  CHECK(table.put(key_of(1), digest_of(1)) == DigestTable::Known::same);
 }

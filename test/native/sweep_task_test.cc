@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "check.h"
+#include "stalling_fuse.h"
 #include "temp_tree.h"
 
 using namespace fustor;
@@ -38,12 +39,12 @@ struct Asked {
     for (const std::string& name : names) {
       FileStat file{};
       REQUIRE_EQ(stat_at(AT_FDCWD, (root + '/' + name).c_str(), file), 0);
-      piece.entries.push_back({SweepFacts::of(file), name});
+      piece.entries.push_back({SweepFacts::of(file), 0, name});
     }
   }
 
   SweepResult run(const std::optional<SweepResult>& before = std::nullopt, const std::atomic<int32_t>* cancelled = nullptr) const {
-    const auto result = run_sweep_task(to_bytes(share), before, cancelled);
+    const auto result = run_sweep_task(to_bytes(share), before, {.cancelled = cancelled});
     REQUIRE(result.has_value());
     const auto again = result_of(to_bytes(*result));  // as it crosses threads
     REQUIRE(again.has_value());
@@ -179,6 +180,117 @@ TEST("a task that is cancelled stops after one step") {
   CHECK_EQ(result.next_piece, 0u);
 }
 
+TEST("a file of a petabyte that is nearly all hole is not hashed, and costs one step") {
+  TempTree tree;
+  write_file(tree, "file", "content");
+  const UniqueFd fd(::open(tree.at("file").c_str(), O_RDWR | O_CLOEXEC));
+  const off_t petabyte = off_t{1} << 50;
+  if (::ftruncate(fd.get(), petabyte) != 0 && ::ftruncate(fd.get(), petabyte / 100) != 0) {
+    return check::skipped("this file system has no files of ten terabytes");
+  }
+  const auto result = Asked(tree.path(), {"file"}).run();
+  CHECK_EQ(only_verdict(result), SweepVerdict::too_large);
+  CHECK(result.read_bytes <= 256 * 1024);
+}
+
+TEST("the time that holes cost is part of what a task reports") {
+  TempTree tree;
+  write_file(tree, "file", "content");
+  const UniqueFd fd(::open(tree.at("file").c_str(), O_RDWR | O_CLOEXEC));
+  REQUIRE_EQ(::ftruncate(fd.get(), 1 << 30), 0);
+  Asked asked(tree.path(), {"file"});
+  asked.share.rules.digest = DigestKind::sha256;
+  asked.share.rules.task_ms = 50;
+  const auto result = asked.run();
+  REQUIRE(result.open.has_value());
+  CHECK(result.open->zeros > 0);
+  CHECK(result.cpu_ns > 5'000'000);  // of 50 ms, on a machine with other work
+}
+
+TEST("a file whose times are in the future is hashed when its age was settled, and not before") {
+  TempTree tree;
+  write_file(tree, "file", "content");
+  const timespec future[2] = {{0, UTIME_OMIT}, {::time(nullptr) + 100'000, 0}};
+  REQUIRE_EQ(::utimensat(AT_FDCWD, tree.at("file").c_str(), future, 0), 0);
+  Asked asked(tree.path(), {"file"});
+  asked.share.rules.min_age_sec = 0;
+  CHECK_EQ(only_verdict(asked.run()), SweepVerdict::too_young);
+  asked.share.pieces[0].entries[0].how = kSettled;
+  CHECK_EQ(only_verdict(asked.run()), SweepVerdict::hashed);
+}
+
+TEST("of the names of one file a share reads one, also when a task ends between them, and looks at them all") {
+  TempTree tree;
+  write_file(tree, "a", "content");
+  for (const char* name : {"b", "c"}) REQUIRE_EQ(::link(tree.at("a").c_str(), tree.at(name).c_str()), 0);
+  write_file(tree, "d", "content");
+  Asked asked(tree.path(), {"a", "b", "c", "d"});
+  for (size_t i = 0; i < 3; i++) asked.share.pieces[0].entries[i].how = kOneOfSeveral;
+  const auto whole = asked.run();
+  CHECK_EQ(whole.looks, 5u);
+  CHECK_EQ(whole.read_bytes, 14u);
+  asked.share.rules.task_ms = 0;
+  uint64_t read_bytes = 0;
+  std::optional<SweepResult> result;
+  do {
+    result = asked.run(result);
+    read_bytes += result->read_bytes;
+  } while (result->next_piece < 1);
+  CHECK_EQ(read_bytes, 14u);
+  asked.share.pieces[0].entries[0].how |= kIsKnown;
+  asked.share.rules.task_ms = 10'000;
+  CHECK_EQ(asked.run().read_bytes, 14u);  // its digest stands for a name, not for the others of this share
+  for (size_t i = 0; i < 3; i++) asked.share.pieces[0].entries[i].how |= kIsKnown;
+  CHECK_EQ(asked.run().read_bytes, 7u);
+}
+
+TEST("what lies in a directory that cannot be opened was not seen, and what went with its directory is not missed") {
+  TempTree tree;
+  std::filesystem::create_directory(tree.at("sub"));
+  for (const char* name : {"sub/a", "sub/b"}) write_file(tree, name, "content");
+  const Asked sub(tree.at("sub"), {"a", "b"});
+  Asked asked(tree.path(), {});
+  SweepPiece piece = sub.share.pieces[0];
+  piece.path = "sub";
+  asked.share.pieces.push_back(piece);
+  CHECK_EQ(asked.run().missed, 0u);
+  // As after an unmount: what stands there lies on another file system.
+  asked.share.pieces[1].dev++;
+  CHECK_EQ(asked.run().missed, 2u);
+  asked.share.pieces[1].path = "sub/below";
+  CHECK_EQ(asked.run().missed, 2u);
+  asked.share.pieces[1].dev--;
+  CHECK_EQ(asked.run().missed, 0u);
+}
+
+TEST("a task shows that its file system answers") {
+  TempTree tree;
+  for (const char* name : {"a", "b", "c"}) write_file(tree, name, "content");
+  const Asked asked(tree.path(), {"a", "b", "c"});
+  std::atomic<int32_t> steps{0};
+  std::atomic<int32_t> recalls{0};
+  const auto result = run_sweep_task(to_bytes(asked.share), std::nullopt, {.steps = &steps, .recalls = &recalls});
+  REQUIRE(result.has_value());
+  CHECK(steps >= 9);  // a stat, an open and a read of each
+  CHECK_EQ(recalls.load(), 0);
+}
+
+TEST("a file without blocks is offline where the file system counts blocks, is read where it counts none, and on demand") {
+  TempTree tree;
+  TempTree behind;
+  write_file(behind, "file", "content");
+  StallingFuse fuse(behind.path(), tree.path());
+  if (!fuse.mounted()) return check::skipped("FUSE cannot be mounted here");
+  fuse.hide_blocks(false);
+  Asked asked(tree.path(), {"file"});
+  CHECK_EQ(only_verdict(asked.run()), SweepVerdict::offline);
+  asked.share.rules.recall = true;
+  CHECK_EQ(only_verdict(asked.run()), SweepVerdict::hashed);
+  asked.share.rules.recall = false;
+  fuse.hide_blocks(true);
+  CHECK_EQ(only_verdict(asked.run()), SweepVerdict::hashed);
+}
+
 TEST("where another root stands nothing is looked at") {
   TempTree tree;
   write_file(tree, "file", "content");
@@ -210,7 +322,7 @@ TEST("what was not in the page cache is not there afterwards, what was stays, an
 }
 
 TEST("bytes that are no share or no result are refused") {
-  CHECK(!run_sweep_task("", std::nullopt, nullptr).has_value());
+  CHECK(!run_sweep_task("", std::nullopt, {}).has_value());
   TempTree tree;
   write_file(tree, "file", "content");
   const Asked asked(tree.path(), {"file"});

@@ -14,13 +14,14 @@ watch.start();
 while (watch.rootState().root !== "available") await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 const pool = new Piscina({ filename: findAddon().file, name: "sweepTask", minThreads: 1, maxThreads: 1 });
 const cancel = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+const pulse = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
 const sweep = watch.openSweep({ mode: "hash", digest, maxFileBytes: 0, minAgeSec: -1, polite: false });
 
 let [files, bytes] = [0, 0];
 const begun = performance.now();
-for (let next = sweep.next(); next !== null; next = sweep.next()) {
+for (let next = sweep.next(); next.kind === "share"; next = sweep.next()) {
   for (let before = null, done = false; !done; ) {
-    before = await pool.run({ share: next.share, before, cancel });
+    before = await pool.run({ share: next.share, before, cancel, pulse });
     const report = sweep.apply(next.share, before);
     files += report.verdicts.hashed;
     bytes += report.readBytes;

@@ -54,12 +54,17 @@ struct SweepOrder {
   std::string path;    // wire: its first directory
 };
 
+/** `unavailable`: the root is not there, so that what is left cannot be looked at. */
+enum class SweepNext : uint8_t { share, end, unavailable };
+
 struct SweepReport {
   bool understood = false;  // otherwise the bytes are no share and result, or the watch was closed
   bool done = false;        // the share is; otherwise the result goes into the next task
   int root_error = 0;       // the root was not there
   uint64_t looks = 0;
+  uint64_t missed = 0;      // entries of directories that could not be reached: not looked at
   uint64_t read_bytes = 0;
+  uint64_t cpu_ns = 0;      // of the task's thread
   std::array<uint64_t, kSweepVerdicts.size()> verdicts{};
   uint64_t corrupted = 0;  // other contents under the same inode, size and times
   static constexpr size_t kExamples = 20;
@@ -70,12 +75,15 @@ struct SweepReport {
 class Sweep {
  public:
   virtual ~Sweep() = default;
-  /** The next share; false at the end, and while the root is unavailable. */
-  virtual bool next(SweepOrder& out) = 0;
+  /** `missed` grows by known entries of directories that cannot be looked at now, and are in no share. */
+  virtual SweepNext next(SweepOrder& out, uint64_t& missed) = 0;
   /** What a task said of a share. */
   virtual SweepReport apply(std::string_view share, std::string_view result) = 0;
-  /** Every share was looked at to its end: digests of files that are not there any more are forgotten. */
-  virtual void complete() = 0;
+  /**
+   * Before the first share: forgets digests of files that the watch does not know any more. A call takes some
+   * milliseconds at most; false when nothing is left to do.
+   */
+  virtual bool prune() = 0;
   /** Digests that are known of this watch's files, and the memory that they take. */
   virtual uint64_t digests() const = 0;
   virtual uint64_t digest_table_bytes() const = 0;

@@ -71,7 +71,8 @@ SweepPiece piece_of(Reader& in) {
   piece.path = in.take_text();
   for (uint32_t left = in.take_count(); left > 0; left--) {
     const auto facts = in.take<SweepFacts>();
-    piece.entries.push_back({facts, in.take_text()});
+    const auto how = in.take<uint8_t>();
+    piece.entries.push_back({facts, how, in.take_text()});
   }
   return piece;
 }
@@ -101,6 +102,7 @@ std::string to_bytes(const SweepShare& share) {
     out.put(static_cast<uint32_t>(piece.entries.size()));
     for (const SweepEntry& entry : piece.entries) {
       out.put(entry.facts);
+      out.put(entry.how);
       out.put_text(entry.name);
     }
   }
@@ -126,10 +128,14 @@ std::string to_bytes(const SweepResult& result) {
   out.put(result.next_piece);
   out.put(result.next_entry);
   out.put(result.looks);
+  out.put(result.missed);
   out.put(result.read_bytes);
+  out.put(result.cpu_ns);
   out.put(result.root_error);
   out.put(static_cast<uint32_t>(result.findings.size()));
   for (const SweepFinding& finding : result.findings) out.put(finding);
+  out.put(static_cast<uint32_t>(result.linked.size()));
+  for (const SweepPlace& place : result.linked) out.put(place);
   out.put(static_cast<uint8_t>(result.open.has_value()));
   if (result.open) out.put(*result.open);
   return out.take();
@@ -142,9 +148,12 @@ std::optional<SweepResult> result_of(std::string_view bytes) {
   result.next_piece = in.take<uint32_t>();
   result.next_entry = in.take<uint32_t>();
   result.looks = in.take<uint64_t>();
+  result.missed = in.take<uint64_t>();
   result.read_bytes = in.take<uint64_t>();
+  result.cpu_ns = in.take<uint64_t>();
   result.root_error = in.take<int32_t>();
   for (uint32_t left = in.take_count(); left > 0; left--) result.findings.push_back(in.take<SweepFinding>());
+  for (uint32_t left = in.take_count(); left > 0; left--) result.linked.push_back(in.take<SweepPlace>());
   if (in.take<uint8_t>() != 0) result.open = in.take<OpenFile>();
   if (!in.fine()) return std::nullopt;
   return result;

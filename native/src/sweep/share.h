@@ -27,8 +27,16 @@ struct SweepFacts {
   bool same(const SweepFacts& other) const;
 };
 
+/** What a task has to know of a file beside its facts, in the mode `hash`. */
+enum SweepHow : uint8_t {
+  kSettled = 1,   // its times are in the future, and it has been the same for long enough: its age is not asked for
+  kOneOfSeveral = 2,  // of the names of one file
+  kIsKnown = 4,   // another name of it was hashed in this sweep: its contents are not read again
+};
+
 struct SweepEntry {
   SweepFacts facts;
+  uint8_t how = 0;        // SweepHow
   std::string_view name;  // raw; into the share's bytes once it was read
 };
 
@@ -66,17 +74,27 @@ struct SweepFinding {
 /** The place in a file where a task stopped. Plain memory. */
 struct OpenFile {
   uint64_t offset = 0;
+  uint64_t zeros = 0;  // of holes, so far
   SweepFacts at_begin;
   Digester digester;
+};
+
+/** An entry of a share. */
+struct SweepPlace {
+  uint32_t piece = 0;
+  uint32_t entry = 0;
 };
 
 struct SweepResult {
   uint32_t next_piece = 0;  // where the next task goes on; past the last piece = the share is done
   uint32_t next_entry = 0;
   uint64_t looks = 0;       // entries and directories
+  uint64_t missed = 0;      // entries of directories that could not be reached
   uint64_t read_bytes = 0;
+  uint64_t cpu_ns = 0;      // of the task's thread
   int32_t root_error = 0;   // the root cannot be opened, or another one stands there (ESTALE): nothing was looked at
   std::vector<SweepFinding> findings;
+  std::vector<SweepPlace> linked;  // kOneOfSeveral and hashed, in all tasks of this share
   std::optional<OpenFile> open;  // the file at `next_entry` was read so far
 };
 

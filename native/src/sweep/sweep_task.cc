@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <string>
 #include <utility>
 
@@ -18,6 +20,12 @@ namespace {
 constexpr int kIdle = 3 << 13;  // IOPRIO_CLASS_IDLE of ioprio_set(2)
 constexpr int kWeakest = 19;
 
+uint64_t thread_cpu_ns() {
+  timespec spent{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<uint64_t>(spent.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(spent.tv_nsec);
+}
+
 void step_back() {
   static thread_local const int once = apply_politeness({.nice = kWeakest, .io_priority = kIdle, .entries_per_second = 0});
   (void)once;
@@ -30,6 +38,7 @@ class Task {
     result_.next_piece = before->next_piece;
     result_.next_entry = before->next_entry;
     result_.open = before->open;
+    result_.linked = before->linked;
   }
 
   SweepResult run() {
@@ -56,10 +65,14 @@ class Task {
 
   void look_at_piece(int root, const SweepPiece& piece) {
     UniqueFd directory;
-    if (const int error = open_path_beneath(root, piece.path, directory); error != 0) return note_own(failed(error), error);
+    if (const int error = open_path_beneath(root, piece.path, directory); error != 0) return note_missing(root, piece, error);
     FileStat own;
-    if (const int error = stat_at(directory.get(), "", own); error != 0) return note_own(failed(error), error);
-    if (own.dev != piece.dev || own.ino != piece.own.ino) return note_own(SweepVerdict::gone, 0);
+    if (const int error = stat_at(directory.get(), "", own); error != 0) return note_missing(root, piece, error);
+    end_.step();
+    if (own.dev != piece.dev || own.ino != piece.own.ino) {
+      if (own.dev != piece.dev) miss(piece);
+      return note_own(SweepVerdict::gone, 0);
+    }
     if (piece.whole && result_.next_entry == 0 && !result_.open) {
       note_own(SweepFacts::of(own).same(piece.own) ? SweepVerdict::same : SweepVerdict::differs, 0);
     }
@@ -74,6 +87,28 @@ class Task {
     if (end_.has_come()) stop_after_piece();
   }
 
+  void note_missing(int root, const SweepPiece& piece, int error) {
+    const SweepVerdict verdict = failed(error);
+    if (verdict == SweepVerdict::unreadable || is_away(root, piece)) miss(piece);
+    note_own(verdict, error);
+  }
+
+  /** What is in the directory may be there all the same. */
+  void miss(const SweepPiece& piece) { result_.missed += piece.entries.size() - result_.next_entry; }
+
+  /** A directory that is gone: whether its file system is, too. Then what is left of its path lies on another one. */
+  static bool is_away(int root, const SweepPiece& piece) {
+    for (std::string_view path = piece.path; !path.empty();) {
+      const size_t slash = path.rfind('/');
+      path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
+      UniqueFd above;
+      FileStat stat;
+      if (open_path_beneath(root, path, above) != 0) continue;
+      return stat_at(above.get(), "", stat) != 0 || stat.dev != piece.dev;
+    }
+    return true;
+  }
+
   /** False when the file is not read to its end yet. */
   bool look_at_entry(int directory, const SweepEntry& entry) {
     SweepFinding finding{result_.next_piece, result_.next_entry, SweepVerdict::same, 0, {}};
@@ -81,13 +116,26 @@ class Task {
     const bool hash = share_.rules.mode == SweepMode::hash && entry.facts.kind == EntryKind::file;
     if (!result_.open) {
       finding = stat_entry(directory, name, entry, finding);
+      end_.step();
       if (finding.verdict != SweepVerdict::same) return note(finding);
-      if (!hash) return note(finding);
+      if (!hash || is_known(entry)) return note(finding);
     }
-    const HashStep step = hash_file(directory, name.c_str(), entry.facts, share_.rules, end_, result_.open, result_.read_bytes, finding);
+    const HashStep step = hash_file(directory, name.c_str(), entry, share_.rules, end_, result_.open, result_.read_bytes, finding);
     if (step == HashStep::unfinished) return false;
     result_.open.reset();
+    const bool is_linked = finding.verdict == SweepVerdict::hashed && (entry.how & kOneOfSeveral);
+    if (is_linked) result_.linked.push_back({finding.piece, finding.entry});
     return note(finding);
+  }
+
+  /** Whether another name of the file was hashed; the pieces of a share lie on one file system. */
+  bool is_known(const SweepEntry& entry) const {
+    if (entry.how & kIsKnown) return true;
+    if (!(entry.how & kOneOfSeveral)) return false;
+    return std::any_of(result_.linked.begin(), result_.linked.end(), [&](const SweepPlace& place) {
+      return place.piece < share_.pieces.size() && place.entry < share_.pieces[place.piece].entries.size() &&
+             share_.pieces[place.piece].entries[place.entry].facts.same(entry.facts);
+    });
   }
 
   /** Ahead of an open, which for a fifo or a device could do something. */
@@ -129,12 +177,15 @@ class Task {
 }  // namespace
 
 std::optional<SweepResult> run_sweep_task(std::string_view bytes, const std::optional<SweepResult>& before,
-                                          const std::atomic<int32_t>* cancelled) {
+                                          const TaskSigns& signs) {
   const auto share = share_of(bytes);
   if (!share) return std::nullopt;
   if (share->rules.polite) step_back();
-  const TaskEnd end(share->rules.task_ms, cancelled);
-  return Task(*share, before, end).run();
+  const uint64_t cpu_before = thread_cpu_ns();
+  const TaskEnd end(share->rules.task_ms, signs);
+  auto result = Task(*share, before, end).run();
+  result.cpu_ns = thread_cpu_ns() - cpu_before;
+  return result;
 }
 
 }  // namespace fustor

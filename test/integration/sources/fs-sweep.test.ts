@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   closeSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -172,11 +173,35 @@ describe("sweeps of the fs source", () => {
     }
   });
 
+  it("reads a file with several names once, and tells a change of it under each", async () => {
+    mkdirSync(join(root, "d"));
+    writeFileSync(join(root, "file"), "x".repeat(1000));
+    for (const name of ["link", "d/link"]) linkSync(join(root, "file"), join(root, name));
+    writeFileSync(join(root, "other"), "y".repeat(10));
+    const source = await opened();
+    for (let i = 0; i < 2; i++) {
+      expect(await swept(source, "hash")).toMatchObject({ looked: 6, readBytes: 1010, verdicts: { hashed: 2 } });
+    }
+    writeFileSync(join(root, "link"), "z");
+    expect((await swept(source, "hash")).verdicts).toMatchObject({ differs: 3, hashed: 1 });
+    await keysUntil(source, "/file", "/link", "/d/link");
+  });
+
+  it("hashes a file whose times are in the future once it was the same for min_age_sec by its own clock", async () => {
+    writeFileSync(join(root, "file"), "early");
+    utimesSync(join(root, "file"), new Date(), new Date(Date.now() + 86_400_000));
+    const source = await opened({ min_age_sec: 2 });
+    expect((await swept(source, "hash")).verdicts).toMatchObject({ tooYoung: 1, hashed: 0 });
+    expect((await swept(source, "hash")).verdicts).toMatchObject({ tooYoung: 1, hashed: 0 });
+    await lasting(3100, "the file grows old, in whole seconds");
+    expect((await swept(source, "hash")).verdicts).toMatchObject({ tooYoung: 0, hashed: 1 });
+  });
+
   it("is cancelled in the middle of a file, and a stop does not wait for it", async () => {
     const file = join(root, "zeros");
     writeFileSync(file, "x");
-    truncateSync(file, 8 * 1024 ** 4);
-    const source = await opened({ bytes_per_second: 0 });
+    truncateSync(file, 3 * 1024 ** 4);
+    const source = await opened({ bytes_per_second: 0, cpu_percent: 0 });
     for (const command of ["cancel", "close"] as const) {
       expect(source.sweep({ kind: "start", mode: "hash" })).toBe(true);
       expect(source.sweep({ kind: "start" })).toBe(false);

@@ -12,6 +12,9 @@ namespace fustor {
 namespace {
 constexpr int64_t kRacySeconds = 2;  // FAT's times are that coarse
 
+/** Its times are in the future: they never say that it is old enough. */
+bool is_early(int64_t mtime_sec, int64_t ctime_sec) { return std::max(mtime_sec, ctime_sec) > wall_seconds(); }
+
 std::string wire_path(std::string_view directory, std::string_view name) {
   std::string path = "/";
   encode_wire(directory, path);
@@ -23,12 +26,12 @@ std::string wire_path(std::string_view directory, std::string_view name) {
 
 // ---- handing out --------------------------------------------------------------------------------------------------
 
-bool TreeSweep::next(SweepOrder& out) {
+SweepNext TreeSweep::next(SweepOrder& out, uint64_t& missed) {
   SweepShare share;
   share.rules = rules_;
   for (bool more = true; more && share.pieces.empty();) {
     const Locked lock(engine_->mutex_);
-    if (!engine_->may_look() || engine_->source_ == nullptr) return false;
+    if (!engine_->may_look() || engine_->source_ == nullptr) return SweepNext::unavailable;
     TreeTable& table = engine_->table_;
     const Identity root = table.at(kRootDir).identity;
     share.root = engine_->state_.config.root;
@@ -36,29 +39,31 @@ bool TreeSweep::next(SweepOrder& out) {
     share.root_ino = root.ino;
     kept_.clear();
     looks_ = 0;
-    const size_t last = std::min<size_t>(table.capacity(), next_ + kIds);
-    while (next_ < last && add(lock, next_, share)) {
-      if (slot_ == 0) next_++;
+    const size_t last = std::min<size_t>(table.capacity(), cursor_.next + kIds);
+    while (cursor_.next < last && add(lock, cursor_.next, share, missed)) {
+      if (cursor_.slot == 0) cursor_.next++;
     }
-    more = next_ < table.capacity();
+    more = cursor_.next < table.capacity();
     table.pack_idle();
   }
-  if (share.pieces.empty()) return false;
+  if (share.pieces.empty()) return SweepNext::end;
   out = {to_bytes(share), share.pieces.front().dev, looks_, wire_path(share.pieces.front().path, "")};
-  return true;
+  return SweepNext::share;
 }
 
-bool TreeSweep::add(const Locked& lock, DirId id, SweepShare& share) {
+bool TreeSweep::add(const Locked& lock, DirId id, SweepShare& share, uint64_t& missed) {
   TreeTable& table = engine_->table_;
-  const bool there = table.valid(id) && table.at(id).listed && table.reachable(id);
-  if (!there || table.at(id).unreadable != 0 || table.at(id).placeholder || table.at(id).barred) {
-    slot_ = 0;
+  const bool there = table.valid(id) && table.at(id).listed && table.reachable(id) && !table.at(id).barred;
+  const bool closed = there && (table.at(id).unreadable != 0 || table.at(id).placeholder);
+  if (!there || closed) {
+    if (closed) missed += table.at(id).live_entries();
+    cursor_.slot = 0;
     return true;
   }
   Directory& directory = table.at(id);
   const bool elsewhere = !share.pieces.empty() && share.pieces.front().dev != directory.identity.dev;
   if (elsewhere || looks_ >= kLooks) return false;
-  resume_in(directory);
+  cursor_.resume_in(directory);
   SweepPiece piece;
   const Entry& own = engine_->own_entry(lock, id);
   piece.directory = id;
@@ -66,30 +71,45 @@ bool TreeSweep::add(const Locked& lock, DirId id, SweepShare& share) {
   piece.own = SweepFacts::of(own.to_stat());
   piece.own.ino = directory.identity.ino;
   piece.own.kind = EntryKind::directory;
-  piece.whole = slot_ == 0;
+  piece.whole = cursor_.slot == 0;
   piece.path = keep(table.path_of(id));
   looks_ += piece.whole ? 1 : 0;
   if (piece.whole && is_racy(directory, own)) engine_->rooms_.schedule.list(lock, id);
   if (rules_.mode != SweepMode::names) add_entries(directory, piece, kLooks > looks_ ? kLooks - looks_ : 1);
   share.pieces.push_back(std::move(piece));
-  return slot_ == 0;
+  return cursor_.slot == 0;
 }
 
-void TreeSweep::resume_in(Directory& directory) {
-  if (slot_ == 0) return;
+void TreeSweep::Cursor::resume_in(Directory& directory) {
+  if (slot == 0) return;
   const std::vector<Entry>& slots = directory.slots();
-  if (slot_ > slots.size() || directory.name_of(slots[slot_ - 1]) != before_slot_) slot_ = 0;
+  if (slot > slots.size() || directory.name_of(slots[slot - 1]) != before_slot) slot = 0;
 }
 
 void TreeSweep::add_entries(Directory& directory, SweepPiece& piece, size_t room) {
-  const bool whole = directory.each_from(slot_, room, [&](const Entry& entry, std::string_view name) {
+  const bool whole = directory.each_from(cursor_.slot, room, [&](const Entry& entry, std::string_view name) {
     // A directory is looked at itself, later or earlier.
-    if (entry.child == kNoDir) piece.entries.push_back({SweepFacts::of(entry.to_stat()), keep(std::string(name))});
+    if (entry.child == kNoDir) {
+      piece.entries.push_back({SweepFacts::of(entry.to_stat()), how_of(entry, piece.dev), keep(std::string(name))});
+    }
     return piece.entries.size() < room;
   });
   looks_ += piece.entries.size();
-  if (whole) slot_ = 0;
-  else before_slot_ = directory.name_of(directory.slots()[slot_ - 1]);
+  if (whole) cursor_.slot = 0;
+  else cursor_.stop_in(directory);
+}
+
+uint8_t TreeSweep::how_of(const Entry& entry, uint64_t dev) const {
+  if (rules_.mode != SweepMode::hash || entry.kind != EntryKind::file) return 0;
+  const bool linked = (entry.flags & kLinked) != 0;
+  const bool early = is_early(entry.mtime_sec, entry.ctime_sec);
+  if (!linked && !early) return 0;
+  const DigestKey key(rules_.digest, dev, SweepFacts::of(entry.to_stat()));
+  uint8_t how = 0;
+  if (linked) how |= engine_->digests_.was_put(key) ? kOneOfSeveral | kIsKnown : kOneOfSeveral;
+  const uint32_t now = monotonic_seconds();
+  if (early && int64_t{now} - engine_->digests_.waits_since(key, now) >= rules_.min_age_sec) how |= kSettled;
+  return how;
 }
 
 bool TreeSweep::is_racy(const Directory& directory, const Entry& own) {
@@ -112,7 +132,9 @@ SweepReport TreeSweep::apply(std::string_view share_bytes, std::string_view resu
   report.root_error = result->root_error;
   report.done = result->root_error != 0 || result->next_piece >= share->pieces.size();
   report.looks = result->looks;
+  report.missed = result->missed;
   report.read_bytes = result->read_bytes;
+  report.cpu_ns = result->cpu_ns;
   for (const SweepFinding& finding : result->findings) {
     if (finding.piece >= share->pieces.size()) continue;
     const SweepPiece& piece = share->pieces[finding.piece];
@@ -120,6 +142,8 @@ SweepReport TreeSweep::apply(std::string_view share_bytes, std::string_view resu
     report.verdicts[static_cast<size_t>(finding.verdict)]++;
     if (finding.verdict == SweepVerdict::hashed) {
       compare_digest(piece, finding, report);
+    } else if (finding.verdict == SweepVerdict::too_young) {
+      let_wait(piece, finding);
     } else if (finding.verdict == SweepVerdict::differs || finding.verdict == SweepVerdict::gone) {
       const Locked lock(engine_->mutex_);
       apply_finding(lock, piece, finding);
@@ -145,9 +169,16 @@ void TreeSweep::mark_own(const Locked& lock, DirId id, SweepVerdict verdict) {
   if (engine_->table_.valid(directory.parent)) schedule.mark(lock, directory.parent, directory.name, kMarkVerify);
 }
 
+void TreeSweep::let_wait(const SweepPiece& piece, const SweepFinding& finding) {
+  const SweepFacts& facts = piece.entries[finding.entry].facts;
+  if (is_early(facts.mtime.sec, facts.ctime.sec)) {
+    engine_->digests_.wait({rules_.digest, piece.dev, facts}, monotonic_seconds());
+  }
+}
+
 void TreeSweep::compare_digest(const SweepPiece& piece, const SweepFinding& finding, SweepReport& report) {
   const SweepEntry& entry = piece.entries[finding.entry];
-  if (engine_->digests_.put(rules_.digest, piece.dev, entry.facts, finding.digest) != DigestTable::Known::other) return;
+  if (engine_->digests_.put({rules_.digest, piece.dev, entry.facts}, finding.digest) != DigestTable::Known::other) return;
   report.corrupted++;
   const Locked lock(engine_->mutex_);
   if (report.corrupted_paths.size() < SweepReport::kExamples) {
@@ -156,8 +187,38 @@ void TreeSweep::compare_digest(const SweepPiece& piece, const SweepFinding& find
   apply_finding(lock, piece, finding);
 }
 
-void TreeSweep::complete() {
-  if (rules_.mode == SweepMode::hash) engine_->digests_.drop_unseen();
+// ---- digests of files that are gone -------------------------------------------------------------------------------
+
+bool TreeSweep::prune() {
+  if (rules_.mode != SweepMode::hash || engine_->digests_.size() == 0) return false;
+  {
+    const Locked lock(engine_->mutex_);
+    if (kept_until_.next < engine_->table_.capacity()) {
+      keep_some(lock);
+      return true;
+    }
+  }
+  return engine_->digests_.drop_rest(segment_);
+}
+
+void TreeSweep::keep_some(const Locked&) {
+  TreeTable& table = engine_->table_;
+  size_t room = kKeptAtOnce;
+  const size_t last = std::min<size_t>(table.capacity(), kept_until_.next + kIds);
+  for (; kept_until_.next < last && room > 0; kept_until_.next++) {
+    if (!table.valid(kept_until_.next)) continue;
+    Directory& directory = table.at(kept_until_.next);
+    kept_until_.resume_in(directory);
+    const uint64_t dev = directory.identity.dev;
+    // Packed directories stay so.
+    const bool whole = directory.each_from(kept_until_.slot, SIZE_MAX, [&](const Entry& entry, std::string_view) {
+      if (entry.kind == EntryKind::file) engine_->digests_.keep({rules_.digest, dev, SweepFacts::of(entry.to_stat())});
+      if (room > 0) room--;
+      return room > 0;
+    });
+    if (!whole) return kept_until_.stop_in(directory);
+    kept_until_.slot = 0;
+  }
 }
 
 uint64_t TreeSweep::digests() const { return engine_->digests_.size(); }

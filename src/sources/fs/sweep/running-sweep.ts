@@ -1,10 +1,11 @@
 /**
  * One sweep: hands shares of the watch to worker threads and their results back, until all were looked at.
  *
- * As many shares are under way as there are workers. A task takes 50 ms at most, unless its file system does not answer:
- * then nobody waits for it any longer than `HANG_MS`, and other shares of that file system are skipped until it answers.
+ * As many shares are under way as there are workers. A task takes 50 ms at most, unless its file system is slow. When that
+ * has not answered at all for `HANG_MS`, the sweep does not wait for it any longer, and skips other shares of that file
+ * system until it answers. A file that is fetched from a tape has `RECALL_MS`.
  */
-import type { NativeShare, NativeSweep, NativeSweepReport } from "../../../native/sweep.ts";
+import { type NativeShare, type NativeSweep, type NativeSweepReport, PULSE } from "../../../native/sweep.ts";
 import type { SweepOutcome } from "../../../sdk/index.ts";
 import { aborted } from "../aborted.ts";
 import type { SweepPace } from "./sweep-pace.ts";
@@ -12,6 +13,7 @@ import type { SweepPools } from "./sweep-pools.ts";
 import type { SweepTally } from "./sweep-tally.ts";
 
 export const HANG_MS = 5000;
+export const RECALL_MS = 3_600_000;
 const STOP_MS = 500;
 
 export interface SweepParts {
@@ -28,11 +30,16 @@ export interface SweepParts {
   readonly noteCorruption: (report: NativeSweepReport) => void;
 }
 
+const sharedWords = (length: number): Int32Array =>
+  new Int32Array(new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT));
+
 export class RunningSweep {
   readonly #parts: SweepParts;
   readonly #cancelled = new AbortController();
-  readonly #flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #flag = sharedWords(1);
   readonly #hanging = new Set<number>();
+  /** One for each task that is waited for. (What `AbortSignal.any` makes of a signal that lives long is never freed.) */
+  readonly #waits = new Set<AbortController>();
   #resumed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #rootGone = false;
 
@@ -64,19 +71,25 @@ export class RunningSweep {
   cancel(): void {
     Atomics.store(this.#flag, 0, 1);
     this.#cancelled.abort();
+    for (const wait of this.#waits) wait.abort();
   }
 
   /** Resolves soon after `cancel`. When a worker failed it rejects, and none of the others has a task any more. */
   async run(): Promise<SweepOutcome> {
-    const { sweep, tally, workers, isRootThere } = this.#parts;
-    await this.#parts.pools.load();
+    const { workers, isRootThere, pools } = this.#parts;
+    await pools.load();
+    await this.#prune();
     const ends = await Promise.allSettled(Array.from({ length: workers }, () => this.#workOrCancel()));
     const failed = ends.find((end) => end.status === "rejected");
     if (failed !== undefined) throw failed.reason;
     if (this.#cancelled.signal.aborted) return "cancelled";
-    if (this.#rootGone || !isRootThere()) return "cut short";
-    if (!tally.hasSkipped) sweep.complete();
-    return "complete";
+    return this.#rootGone || !isRootThere() ? "cut short" : "complete";
+  }
+
+  /** Ahead of the sweep and not behind it, so that it happens also where every sweep is cut short. */
+  async #prune(): Promise<void> {
+    const { signal } = this.#cancelled;
+    while (!signal.aborted && this.#parts.sweep.prune()) await this.#parts.sleep(0, signal);
   }
 
   async #workOrCancel(): Promise<void> {
@@ -90,7 +103,7 @@ export class RunningSweep {
 
   async #work(): Promise<void> {
     const { signal } = this.#cancelled;
-    for (let share = this.#next(); share !== null; share = this.#next()) {
+    for (let share = this.#next(); share !== undefined; share = this.#next()) {
       const isSkipped = this.#hanging.has(share.device) || !(await this.#lookAt(share));
       if (isSkipped && !signal.aborted) this.#parts.tally.skip(share.looks);
       // Skipped shares come at once: others have their turn, too.
@@ -98,23 +111,30 @@ export class RunningSweep {
     }
   }
 
-  #next(): NativeShare | null {
-    return this.#cancelled.signal.aborted || this.#rootGone ? null : this.#parts.sweep.next();
+  #next(): NativeShare | undefined {
+    if (this.#cancelled.signal.aborted || this.#rootGone) return undefined;
+    const next = this.#parts.sweep.next();
+    this.#parts.tally.skip(next.missed);
+    // It may be there again in a moment, but what is left is not looked at.
+    this.#rootGone ||= next.kind === "unavailable";
+    return next.kind === "share" ? next : undefined;
   }
 
   /** False when its file system does not answer. */
   async #lookAt({ share, device, path }: NativeShare): Promise<boolean> {
     const { sweep, pools, pace, tally, sleep, noteCorruption } = this.#parts;
     const { signal } = this.#cancelled;
+    const pulse = sharedWords(PULSE.length);
     for (let before: Uint8Array | null = null; !signal.aborted; ) {
-      const task = pools.run(device, { share, before, cancel: this.#flag });
-      const result = await this.#resultOf(task, device, path);
+      const begunAt = performance.now();
+      const task = pools.run(device, { share, before, cancel: this.#flag, pulse });
+      const result = await this.#resultOf(task, pulse, device, path);
       if (result === undefined) return false;
       const report = sweep.apply(share, result);
       tally.add(report);
       if (report.corrupted > 0) noteCorruption(report);
       this.#rootGone ||= report.rootGone;
-      await sleep(pace.charge(report.looks, report.readBytes), signal);
+      await sleep(pace.charge(report, begunAt), signal);
       if (this.#resumed !== undefined) await Promise.race([this.#resumed.promise, aborted(signal)]);
       if (report.done) return true;
       before = result;
@@ -123,10 +143,19 @@ export class RunningSweep {
   }
 
   /** Undefined when nobody waits for it any longer. */
-  async #resultOf(task: Promise<Uint8Array>, device: number, path: string): Promise<Uint8Array | undefined> {
-    const answered = new AbortController();
-    const late = this.#isLate(answered.signal);
-    const result = await Promise.race([task, late]).finally(() => answered.abort());
+  async #resultOf(
+    task: Promise<Uint8Array>,
+    pulse: Int32Array,
+    device: number,
+    path: string,
+  ): Promise<Uint8Array | undefined> {
+    const wait = new AbortController();
+    this.#waits.add(wait);
+    const late = this.#isLate(pulse, wait.signal);
+    const result = await Promise.race([task, late]).finally(() => {
+      this.#waits.delete(wait);
+      wait.abort();
+    });
     if (result !== undefined) return result;
     this.#hanging.add(device);
     const { pools, noteHang } = this.#parts;
@@ -140,11 +169,21 @@ export class RunningSweep {
     return undefined;
   }
 
-  async #isLate(answered: AbortSignal): Promise<undefined> {
+  /** Resolves when the task should have ended, or soon after the end of the wait. */
+  async #isLate(pulse: Int32Array, over: AbortSignal): Promise<undefined> {
     const { sleep } = this.#parts;
-    await sleep(HANG_MS, AbortSignal.any([answered, this.#cancelled.signal]));
+    let steps: number;
+    let quietMs = 0;
+    do {
+      steps = Atomics.load(pulse, PULSE.steps);
+      await sleep(HANG_MS, over);
+      quietMs = steps === Atomics.load(pulse, PULSE.steps) ? quietMs + HANG_MS : 0;
+    } while (!over.aborted && quietMs < patienceWith(pulse));
     // A task that was cancelled ends at once, if its file system lets it.
-    if (!answered.aborted && this.#cancelled.signal.aborted) await sleep(STOP_MS, answered);
+    const { signal } = this.#cancelled;
+    if (signal.aborted) await sleep(STOP_MS, new AbortController().signal);
     return undefined;
   }
 }
+
+const patienceWith = (pulse: Int32Array): number => (Atomics.load(pulse, PULSE.recalls) === 0 ? HANG_MS : RECALL_MS);

@@ -6,6 +6,7 @@ import { flag, interval, wholeNumber } from "../../../sdk/values.ts";
 
 const MODES = ["names", "stat", "hash"] as const;
 const DIGESTS = ["xxh3", "sha256", "blake3"] as const;
+const MOST_WORKERS = 16;
 const WEEK_SEC = 604_800;
 const MIB = 1024 * 1024;
 
@@ -15,10 +16,11 @@ const shape = {
   full_sweep_interval_sec: interval.optional(),
   entries_per_second: wholeNumber(0).default(50_000),
   bytes_per_second: wholeNumber(0).default(50 * MIB),
+  cpu_percent: wholeNumber(0, 100 * MOST_WORKERS).default(50),
   max_file_bytes: wholeNumber(0).default(0),
   min_age_sec: interval.default(60),
   hash: z.enum(DIGESTS, { error: "is not a digest; write xxh3, sha256 or blake3" }).default("xxh3"),
-  workers: wholeNumber(1, 16).default(1),
+  workers: wholeNumber(1, MOST_WORKERS).default(1),
   recall_offline_files: flag.default(false),
 };
 
@@ -36,6 +38,8 @@ export interface SweepOptions {
   /** Limits of all workers together; 0 = none. */
   readonly entriesPerSecond: number;
   readonly bytesPerSecond: number;
+  /** Of one processor. */
+  readonly cpuPercent: number;
   readonly maxFileBytes: number;
   readonly minAgeSec: number;
   readonly digest: DigestName;
@@ -50,6 +54,7 @@ export function sweepOptions(params: z.output<typeof auditParams>): SweepOptions
     intervalMs: (params.full_sweep_interval_sec ?? bySelf) * 1000,
     entriesPerSecond: params.entries_per_second,
     bytesPerSecond: params.bytes_per_second,
+    cpuPercent: params.cpu_percent,
     maxFileBytes: params.max_file_bytes,
     minAgeSec: Math.ceil(params.min_age_sec),
     digest: params.hash,

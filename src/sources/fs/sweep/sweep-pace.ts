@@ -4,6 +4,15 @@ export interface SweepLimits {
   /** 0 = none. */
   readonly entriesPerSecond: number;
   readonly bytesPerSecond: number;
+  /** Of one processor, all workers together. */
+  readonly cpuPercent: number;
+}
+
+/** What a task did. */
+export interface SweepWork {
+  readonly looks: number;
+  readonly readBytes: number;
+  readonly cpuMs: number;
 }
 
 /**
@@ -29,13 +38,19 @@ export class SweepPace {
     this.#paidUntil = now();
   }
 
-  /** Milliseconds to wait before the next task. */
-  charge(looks: number, bytes: number): number {
-    const { entriesPerSecond, bytesPerSecond } = this.#limits;
-    const forLooks = entriesPerSecond === 0 ? 0 : (looks * 1000) / entriesPerSecond;
-    const forBytes = bytesPerSecond === 0 ? 0 : (bytes * 1000) / bytesPerSecond;
-    const now = this.#now();
-    this.#paidUntil = Math.max(this.#paidUntil, now) + Math.max(forLooks, forBytes);
-    return this.#paidUntil - now;
+  /** Milliseconds to wait before the next task. The time that the task itself took, from `begunAt` on, counts. */
+  charge(work: SweepWork, begunAt: number): number {
+    this.#paidUntil = Math.max(this.#paidUntil, begunAt) + priceOf(work, this.#limits);
+    return Math.max(0, this.#paidUntil - this.#now());
   }
 }
+
+const share = (amount: number, perMs: number): number => (perMs === 0 ? 0 : amount / perMs);
+
+/** In milliseconds: what takes longest by the limits. */
+const priceOf = ({ looks, readBytes, cpuMs }: SweepWork, limits: SweepLimits): number =>
+  Math.max(
+    share(looks, limits.entriesPerSecond / 1000),
+    share(readBytes, limits.bytesPerSecond / 1000),
+    share(cpuMs, limits.cpuPercent / 100),
+  );

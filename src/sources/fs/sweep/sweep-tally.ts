@@ -47,11 +47,8 @@ export class SweepTally {
     this.#begunAt = now();
   }
 
-  get hasSkipped(): boolean {
-    return this.#skipped > 0;
-  }
-
-  add({ looks, readBytes, verdicts, corrupted, corruptedPaths }: NativeSweepReport): void {
+  add({ looks, missed, readBytes, verdicts, corrupted, corruptedPaths }: NativeSweepReport): void {
+    this.skip(missed);
     this.#corrupted += corrupted;
     this.#corruptedPaths = latest(corruptedPaths, this.#corruptedPaths);
     this.#looked += looks;

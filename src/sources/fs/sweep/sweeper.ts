@@ -18,7 +18,7 @@ import {
 import { sleep } from "../sleep.ts";
 import { RunningSweep } from "./running-sweep.ts";
 import type { SweepOptions } from "./sweep-options.ts";
-import { rotatingLimits, SweepPace } from "./sweep-pace.ts";
+import { rotatingLimits, type SweepLimits, SweepPace } from "./sweep-pace.ts";
 import { SweepPools } from "./sweep-pools.ts";
 import { latest, SweepTally, type TalliedProgress } from "./sweep-tally.ts";
 
@@ -119,7 +119,7 @@ export class Sweeper {
     return mode === "names" ? directories : entries;
   }
 
-  #start(mode: SweepMode, limits: Pick<SweepOptions, "entriesPerSecond" | "bytesPerSecond">): boolean {
+  #start(mode: SweepMode, limits: SweepLimits): boolean {
     if (this.#running !== undefined || this.#closed.signal.aborted || !this.#isRootThere()) return false;
     const { digest, maxFileBytes, minAgeSec, recall, workers } = this.#options;
     const tally = new SweepTally(mode, this.#expected(mode), () => performance.now());

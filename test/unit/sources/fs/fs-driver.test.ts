@@ -40,7 +40,13 @@ describe("throttling of passes over the whole tree", () => {
 
 describe("audit: of a source", () => {
   test("without keys sweeps run on demand alone, and once a week in the mode hash", () => {
-    expect(optionsOf({}).sweep).toMatchObject({ mode: "stat", intervalMs: 0, workers: 1, digest: "xxh3" });
+    expect(optionsOf({}).sweep).toMatchObject({
+      mode: "stat",
+      intervalMs: 0,
+      workers: 1,
+      digest: "xxh3",
+      cpuPercent: 50,
+    });
     expect(optionsOf({ audit: { mode: "hash" } }).sweep.intervalMs).toBe(7 * 24 * 3_600_000);
     expect(optionsOf({ audit: { mode: "hash", full_sweep_interval_sec: 0 } }).sweep.intervalMs).toBe(0);
   });
@@ -52,6 +58,7 @@ describe("audit: of a source", () => {
     [{ min_age_sec: -1 }, ".min_age_sec", "write seconds"],
     [{ modde: "hash" }, "", 'has the unknown key "modde"'],
     ["hash", "", "is no set of keys"],
+    [{ cpu_percent: 1601 }, ".cpu_percent", "0 to 1600"],
   ])("%j is refused at its key with what would do", (audit, key, text) => {
     const errors = errorsOf(written({ audit }));
     expect(errors).toEqual([expect.stringContaining(text)]);
