@@ -15,7 +15,7 @@ const PIPE = ["test/unit/pipe/", "test/integration/pipe/"];
 
 /** Of the pipe, what the unit tests of its room alone have to notice: the rest needs a whole pipe. */
 const PURE = [
-  ...["audit-plan", "bulk-reader", "open-audit", "passes", "snapshot-meter", "superseded"].map(
+  ...["audit-plan", "bulk-reader", "open-audit", "passes", "runner", "snapshot-meter", "superseded"].map(
     (name) => `bulk/${name}`,
   ),
   ...["batch-limits", "bulk-gate", "bulk-pace"].map((name) => `send/${name}`),
