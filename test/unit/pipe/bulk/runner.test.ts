@@ -22,7 +22,9 @@ class TestJob implements BulkJob<string> {
   readonly timers: (() => void)[] = [];
   readonly runner: BulkRunner<string>;
   readonly opened: string[] = [];
+  readonly news = new Signal();
   chunksOut = 0;
+  timersCancelled = 0;
   orders: string[] = [];
   endings: Ending[] = [];
   passes: (string | Error)[][] = [];
@@ -30,7 +32,7 @@ class TestJob implements BulkJob<string> {
   end: "audit" | undefined = "audit";
   retries = true;
 
-  readonly #context = {
+  readonly context = {
     builder: new EnvelopeBuilder({
       schema: "fs",
       table: "files",
@@ -48,15 +50,17 @@ class TestJob implements BulkJob<string> {
   constructor() {
     const setTimer = (_: number, callback: () => void): (() => void) => {
       this.timers.push(callback);
-      return () => undefined;
+      return () => {
+        this.timersCancelled++;
+      };
     };
     this.runner = new BulkRunner(this, {
-      context: this.#context,
+      context: this.context,
       superseded: this.superseded,
       ambience: { now: () => 0, wallClock: () => 0, random: () => 0, setTimer },
       backoff: { firstMs: 100, multiplier: 2, maxMs: 1000, maxConsecutiveErrors: 9 },
       logger: silentLogger,
-      news: new Signal(),
+      news: this.news,
     });
   }
 
@@ -82,8 +86,10 @@ class TestJob implements BulkJob<string> {
   }
 
   frame(_: Run<string>, { ranges }: { readonly ranges: ConstructorParameters<typeof BulkBatch>[1] }): readonly Batch[] {
-    return [new BulkBatch("audit", ranges, [], 0, this.#context)];
+    return [new BulkBatch("audit", ranges, [], 0, this.context)];
   }
+
+  endAccepted?: (run: Run<string>) => void;
 
   endOf(): "audit" | undefined {
     return this.end;
@@ -92,7 +98,7 @@ class TestJob implements BulkJob<string> {
   ended({ order }: Run<string>): void {
     this.orders = [];
     this.told.push(`ended ${order}`);
-    this.endings.push({ batch: new EndBatch("audit", this.#context.builder.end("audit"), () => undefined) });
+    this.endings.push({ batch: new EndBatch("audit", this.context.builder.end("audit"), () => undefined) });
   }
 
   cutShort({ order }: Run<string>): void {
@@ -157,6 +163,22 @@ function accept(item: WorkItem): string[] {
 function job(members: Partial<TestJob>): TestJob {
   return Object.assign(new TestJob(), { orders: ["x"], ...members });
 }
+
+/** Whether work was announced since the last time. */
+async function isNews({ news }: TestJob): Promise<boolean> {
+  const over = new AbortController();
+  let raised = false;
+  void news.wait(over.signal).then(() => {
+    raised = !over.signal.aborted;
+  });
+  await turn();
+  over.abort();
+  return raised;
+}
+
+const update = (key: string, sequence: number): Parameters<Superseded["note"]>[0] => ({
+  ...{ op: "update", key, row: { path: key }, sequence, isContainer: false },
+});
 
 describe("a job in bulk", () => {
   it("sends its end after the last row was accepted, and is over when the end was", async () => {
@@ -252,5 +274,150 @@ describe("a job in bulk", () => {
     accept(item);
     await turn();
     expect([work.runner.next(), work.told]).toEqual([undefined, ["cut short x", "refused"]]);
+    expect(work.runner.state).toBe("idle");
+  });
+
+  it("counts its failures anew after a good run, a cancel, and one that is not repeated", async () => {
+    const failing = (): (string | Error)[] => [new Error("x")];
+    const work = job({
+      passes: [failing(), failing(), ["/a"], failing(), failing(), failing(), failing()],
+      end: undefined,
+    });
+    const fail = async (): Promise<string | undefined> => {
+      work.orders = ["x"];
+      work.runner.wake();
+      work.runner.next();
+      await turn();
+      work.runner.next();
+      return work.told.filter((text) => text.startsWith("failed")).at(-1);
+    };
+    expect([await fail(), await fail()]).toEqual(["failed 1: x", "failed 2: x"]);
+    work.runner.wake();
+    accept(await work.item());
+    accept(await work.item());
+    expect([await fail(), work.runner.state]).toEqual(["failed 1: x", "pausing"]);
+    const cancelled = work.timersCancelled;
+    work.runner.cancel();
+    expect([work.timersCancelled, await fail()]).toEqual([cancelled + 1, "failed 1: x"]);
+    work.retries = false;
+    expect([await fail(), await fail()]).toEqual(["failed 2: x", "failed 1: x"]);
+    expect([work.opened.length, work.runner.state], "a run that is not repeated begins none").toEqual([7, "idle"]);
+  });
+
+  it("that does not pause is not woken, and that does not run is not spoilt", async () => {
+    const work = job({ passes: [["/a"]], orders: [] });
+    work.runner.spoil();
+    work.runner.wake();
+    expect([work.runner.next(), work.opened]).toEqual([undefined, []]);
+    work.orders = ["x"];
+    const item = await work.item();
+    work.runner.wake();
+    expect([item.isCancelled(), work.timersCancelled]).toEqual([false, 0]);
+    accept(item);
+    expect(accept(await work.item())).toEqual(["the end (audit)"]);
+  });
+
+  it("that is gated and whose pause is over early cancels its timer and says that there is work", async () => {
+    const work = job({ passes: [[new Error("x")], ["/a"]] });
+    work.runner.next();
+    await turn();
+    work.runner.next();
+    await isNews(work);
+    expect([work.runner.state, await isNews(work)]).toEqual(["pausing", false]);
+    work.runner.wake();
+    expect([work.timersCancelled, await isNews(work), keysOf(await work.item())]).toEqual([1, true, ["/a"]]);
+  });
+
+  it("that is gated sends its first batch although live changes superseded it", async () => {
+    const work = job({ passes: [["/a", "/b"]], isGated: true });
+    work.runner.next();
+    work.superseded.note(update("/a", 9));
+    expect(keysOf(await work.item())).toEqual(["/a"]);
+  });
+
+  it("that is gated notices that too much was forgotten while its second batch was under way", async () => {
+    const work = job({ passes: [["/a", "/b", "/c"]], isGated: true });
+    accept(await work.item());
+    const second = await work.item();
+    for (const key of ["/d", "/e"]) work.superseded.note({ ...update(key, 9), op: "delete", isContainer: true });
+    accept(second);
+    expect([work.runner.next(), work.told.at(-1)]).toEqual([
+      undefined,
+      "failed 1: too many directories were deleted meanwhile",
+    ]);
+  });
+
+  it("that is gated and was cancelled is not opened by its first batch", async () => {
+    const work = job({ passes: [["/a", "/b"]], isGated: true });
+    const first = await work.item();
+    work.runner.cancel();
+    accept(first);
+    work.superseded.note(update("/c", 9));
+    expect(work.superseded.isEmpty).toBe(true);
+  });
+
+  it("leaves out cuts of which the job makes nothing, and gives their rows back; a gated one fails by that", async () => {
+    const frame: TestJob["frame"] = (run, cut) => (cut.ranges[0]?.chunk === first ? [] : framed(run, cut));
+    let first: unknown;
+    const work = job({ passes: [["/a", "/b"]] });
+    const framed = work.frame.bind(work);
+    work.frame = (run, cut) => {
+      first ??= cut.ranges[0]?.chunk;
+      return frame(run, cut);
+    };
+    expect(keysOf(await work.item())).toEqual(["/b"]);
+    expect(work.chunksOut).toBe(1);
+    const gated = job({ passes: [["/a", "/b"]], isGated: true, frame: () => [] });
+    gated.runner.next();
+    await turn();
+    expect([gated.runner.next(), gated.told.at(-1)]).toEqual([
+      undefined,
+      "failed 1: its first directory was deleted meanwhile",
+    ]);
+  });
+
+  it("notes nothing more when it is over, still knows how far it came, and says that there may be other work", async () => {
+    const work = job({ passes: [["/a"]] });
+    accept(await work.item());
+    const end = await work.item();
+    const accepted: string[] = [];
+    work.endAccepted = ({ order }) => void accepted.push(order);
+    await isNews(work);
+    await isNews(work);
+    accept(end);
+    expect(await isNews(work)).toBe(true);
+    work.superseded.note(update("/c", 9));
+    expect([work.superseded.isEmpty, work.runner.progress.rows, work.runner.run]).toEqual([true, 1, undefined]);
+    expect(accepted).toEqual(["x"]);
+  });
+
+  it("tells of an ending that was delivered, and says that there may be other work, unless it was cancelled", async () => {
+    for (const isCancelled of [false, true]) {
+      const work = job({ orders: [] });
+      let delivered = 0;
+      const batch = new EndBatch("audit", work.context.builder.end("audit"), () => undefined);
+      work.endings = [{ batch, delivered: () => void delivered++ }];
+      const item = work.runner.next() as WorkItem;
+      expect([item.isCancelled(), work.runner.state]).toEqual([false, "ending"]);
+      if (isCancelled) work.runner.cancel();
+      item.delivered();
+      expect([delivered, await isNews(work), work.runner.state]).toEqual([isCancelled ? 0 : 1, !isCancelled, "idle"]);
+    }
+  });
+
+  it("sends what it leaves at once when it is over, but not while it pauses", async () => {
+    const work = job({ passes: [["/a"]], end: undefined });
+    accept(await work.item());
+    await turn();
+    expect(work.runner.next()?.batches).toHaveLength(1);
+    const paused = job({ passes: [[new Error("x")]] });
+    paused.runner.next();
+    await turn();
+    const batch = new EndBatch("audit", paused.context.builder.end("audit"), () => undefined);
+    paused.failed = () => {
+      paused.endings = [{ batch }];
+      return { level: "info", text: "again" };
+    };
+    expect([paused.runner.next(), paused.runner.state]).toEqual([undefined, "pausing"]);
   });
 });

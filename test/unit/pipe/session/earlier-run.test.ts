@@ -49,3 +49,12 @@ test("others may have led as soon as this run had a session before", async () =>
   const { run } = await recalled({});
   expect([run.before(0).mayFollowOthers, run.before(1).mayFollowOthers]).toEqual([false, true]);
 });
+
+test("a run is not our own when the store does not know whether it had taken over, or cannot say", async () => {
+  for (const tookOver of [undefined, () => Promise.reject(new Error("gone"))]) {
+    const store = Object.assign(new FakeStore(), { aliveAt: 7, tookOver });
+    const run = new EarlierRun();
+    await run.recall(store, new Tombstones(9, store.deleted), silentLogger);
+    expect(run.before(0).stoppedRunAliveAt).toBeUndefined();
+  }
+});
