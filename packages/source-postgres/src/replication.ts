@@ -25,9 +25,10 @@ export type StreamItem =
 
 const PAUSE_BYTES = 8 << 20;
 const RESUME_BYTES = 2 << 20;
-/** The server's default patience is 60 s. */
-const REPORT_MS = 5_000;
-/** It is asked for an answer with each report. */
+/** What was accepted is reported so often: after a crash the changes of about this time come again. */
+const REPORT_MS = 500;
+/** A report that says nothing new, at the latest: the server's default patience is 60 s. It is asked for an answer. */
+const ALIVE_MS = 5_000;
 const SILENCE_MS = 60_000;
 
 const XLOG_DATA = 0x77;
@@ -46,6 +47,8 @@ export class ReplicationStream {
   #bytes = 0;
   #isPaused = false;
   #heardAt = performance.now();
+  #reportedAt = performance.now();
+  #reportedLsn = 0;
   #failure: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -93,7 +96,8 @@ export class ReplicationStream {
     if (!this.#isPaused && performance.now() - this.#heardAt > SILENCE_MS) {
       this.#fail(unavailable(`the server has been silent for ${SILENCE_MS / 1000} s`));
     }
-    this.report(true);
+    const isSilent = performance.now() - this.#reportedAt >= ALIVE_MS;
+    if (isSilent || this.#durableLsn() !== this.#reportedLsn) this.report(isSilent);
   }
 
   /** The next item that came; undefined when none waits. Throws the failure of the stream. */
@@ -133,7 +137,9 @@ export class ReplicationStream {
 
   /** What the server need not keep. The server takes 0 for "nothing new". */
   report(wantsAnswer: boolean): void {
-    const lsn = BigInt(this.#durableLsn());
+    this.#reportedLsn = this.#durableLsn();
+    this.#reportedAt = performance.now();
+    const lsn = BigInt(this.#reportedLsn);
     const message = Buffer.alloc(34);
     message[0] = "r".charCodeAt(0);
     for (const at of [1, 9, 17]) message.writeBigUInt64BE(lsn, at);
@@ -142,7 +148,9 @@ export class ReplicationStream {
     if (!this.#wire.stream.destroyed) this.#wire.sendCopyFromChunk(message);
   }
 
+  /** Says for the last time what was accepted. */
   close(): void {
     clearInterval(this.#timer);
+    if (this.#timer !== undefined) this.report(false);
   }
 }
