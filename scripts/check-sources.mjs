@@ -1,6 +1,7 @@
 // `native/sources.txt` names every C++ source once, for CMake and for node-gyp. This checks that it names what is on disk;
-// `--write` brings it up to date. It checks that tests wait for conditions: what sleeps or waits without a bound is named. And it
-// checks that code and text use the words of docs/glossary.md.
+// `--write` brings it up to date. It checks that no source is too long and that each decision note has a number of its own. It
+// checks that tests wait for conditions: what sleeps or waits without a bound is named. And it checks that code and text
+// use the words of docs/glossary.md.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -30,7 +31,7 @@ const REPLACED_WORDS = [
   { pattern: /\bdoubtful\b/i, instead: "stale row", folders: EVERYWHERE },
   { pattern: /\btouched keys?\b/i, instead: "superseded row", folders: EVERYWHERE },
   { pattern: /politeness/i, instead: "throttling", folders: ["src", "docs"] },
-  { pattern: /\b(revivals?|reviving)\b/i, instead: "lifting form", folders: EVERYWHERE },
+  { pattern: /reviv/i, instead: "lifting form, to lift a tombstone", folders: EVERYWHERE },
   {
     pattern: /\b(whoever|somebody)\b/i,
     instead: "who it is: the receiver, the source, another agent, a user",
@@ -38,6 +39,12 @@ const REPLACED_WORDS = [
   },
 ];
 const MAY_NAME_THEM = ["docs/glossary.md", "scripts/check-sources.mjs"];
+/** A longer file holds a second responsibility, which gets a file with a name of its own. */
+const MOST_LINES = { src: 250 };
+const MAY_BE_LONGER = {
+  "src/console/metrics/metric-table.ts": "a table: one place for every metric",
+};
+const OF_OTHERS = /^native\/vendor\//;
 const SLEEP = /\bsetTimeout\b|node:timers\/promises|\bfor \(;;\)|\bwhile \(true\)/;
 const SILENT_SKIP = /printf\("[^"]*\bskipped\b|\breturn \(void\) ?CHECK\b/i;
 
@@ -60,6 +67,25 @@ function wordsIn(folder, pattern) {
       const lines = readFileSync(join(ROOT, name), "utf8").split("\n");
       return lines.flatMap((line, at) => (pattern.test(line) ? [`${name}:${at + 1}: ${line.trim()}`] : []));
     });
+}
+
+function tooLong(folder) {
+  const names = readdirSync(join(ROOT, folder), { recursive: true }).map((name) => `${folder}/${name}`);
+  return names
+    .filter((name) => /\.(ts|cc|h)$/.test(name) && !OF_OTHERS.test(name) && !(name in MAY_BE_LONGER))
+    .flatMap((name) => {
+      const lines = readFileSync(join(ROOT, name), "utf8").split("\n").length - 1;
+      return lines > MOST_LINES[folder] ? [`${name} has ${lines} lines, more than ${MOST_LINES[folder]}`] : [];
+    });
+}
+
+/** Two notes that were written at the same time. */
+function sharedNumbers() {
+  const notes = readdirSync(join(ROOT, "docs", "decisions")).filter((name) => /^\d{4}-/.test(name));
+  const numberOf = (name) => name.slice(0, 4);
+  return notes
+    .filter((name) => notes.some((other) => other !== name && numberOf(other) === numberOf(name)))
+    .map((name) => `docs/decisions/${name} has the number of another note`);
 }
 
 const onDisk = ["addon", "src"].flatMap((folder) =>
@@ -89,6 +115,16 @@ if (problems.length > 0) {
   process.exit(1);
 }
 console.log("the list of native sources is complete");
+
+const oversized = tooLong("src");
+for (const line of oversized) console.error(`${line}: give its second responsibility a file of its own`);
+if (oversized.length > 0) process.exit(1);
+console.log("no source is too long");
+
+const numbers = sharedNumbers();
+for (const line of numbers) console.error(line);
+if (numbers.length > 0) process.exit(1);
+console.log("each decision note has a number of its own");
 
 const sleeps = linesLike(SLEEP, ".ts", MAY_USE_TIMERS);
 const silent = linesLike(SILENT_SKIP, "_test.cc");

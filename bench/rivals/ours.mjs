@@ -2,8 +2,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { loadAddon } from "../../dist/native/load.js";
 
-const BATCH_CHANGES = 1000;
-
 export async function prepare(mode) {
   const addon = loadAddon();
   return (root, see) =>
@@ -18,7 +16,7 @@ export async function prepare(mode) {
       }
       async function drain() {
         draining = true;
-        for (let batch = watch.drain(BATCH_CHANGES); batch !== null; batch = watch.drain(BATCH_CHANGES)) {
+        for (let batch = watch.drain(); batch !== null; batch = watch.drain()) {
           for (const change of JSON.parse(batch.json.toString("utf8"))) see(change.key);
           await turn();
         }

@@ -169,8 +169,8 @@ export interface NativeWatch {
    * again.
    */
   start(): boolean;
-  /** At most `maxChanges` changes, or null when there is none at the moment. */
-  drain(maxChanges: number): NativeLiveBatch | null;
+  /** The next batch, of at most 1000 changes; null when there is none at the moment. */
+  drain(): NativeLiveBatch | null;
   /** Raw mode only: JSON lines `{"mask":[..],"path","cookie","wd"}`, or null. */
   drainRaw(): Buffer | null;
   /**

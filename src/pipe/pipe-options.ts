@@ -105,7 +105,7 @@ export interface DeletedStore {
   load(): Promise<DeletedKeys | undefined>;
   /** Deletes of these keys are about to be sent. */
   note(keys: readonly string[]): void;
-  /** Revived rows of these keys were accepted. */
+  /** Lifted rows of these keys were accepted. */
   forget(keys: readonly string[]): void;
   /** From now on this is all there is (what was known one by one has collapsed into directories). */
   replace(all: DeletedKeys): void;

@@ -9,7 +9,8 @@
 import type { z } from "zod";
 import type { Credential } from "./credential.ts";
 import type { SenderDriver, SenderDriverContext } from "./sender-driver.ts";
-import type { SourceDriver, SourceDriverContext } from "./source-driver.ts";
+import type { SourceDriverContext } from "./source-context.ts";
+import type { SourceDriver } from "./source-driver.ts";
 
 export type DriverKind = "source" | "sender";
 

@@ -13,4 +13,5 @@ export * from "./omit-undefined.ts";
 export * from "./public-address.ts";
 export * from "./sender-driver.ts";
 export * from "./session.ts";
+export * from "./source-context.ts";
 export * from "./source-driver.ts";

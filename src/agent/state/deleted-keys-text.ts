@@ -3,7 +3,7 @@
  *
  *     {"version":1,"receiver":"http://127.0.0.1:8102"}
  *     ["+","/a","/b"]                     deletes of these keys are about to be sent
- *     ["-","/a"]                          these keys were revived
+ *     ["-","/a"]                          these keys were lifted
  *     ["=",false,["/d"],["/b"]]           from here on: everything unknown or not, directories, keys
  *
  * A last line without its end was being written when the process died: whatever it was about to say had not been sent

@@ -95,7 +95,6 @@ export interface WatchTreeOptions extends InspectOptions {
 const QUIET_MS = 150;
 const FLUSH_LIMIT_MS = 5000;
 const STARTING_POLL_MS = 20;
-const CHANGES_PER_ITEM = 1000;
 
 /** Until the signal is raised, aborted, or the time is over. */
 async function waitFor(signal: Signal, abort: AbortSignal, limitMs: number): Promise<void> {
@@ -112,7 +111,7 @@ function* drainAll(watch: NativeWatch, raw: boolean): Generator<WatchItem> {
       if (lines === null) return;
       yield { kind: "raw", lines };
     } else {
-      const batch = watch.drain(CHANGES_PER_ITEM);
+      const batch = watch.drain();
       if (batch === null) return;
       yield { kind: "changes", changes: JSON.parse(batch.json.toString("utf8")) as Change[] };
     }

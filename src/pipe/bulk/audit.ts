@@ -125,8 +125,8 @@ export class AuditJob implements BulkJob<AuditOrder> {
     if (this.#schedule.kind !== "due") return undefined;
     this.#schedule = OFF;
     this.#parts.logger.debug({ owed: this.#plan.owed }, "an audit begins");
-    const { ambience, revives, settings } = this.#parts;
-    const strongSince = revives ? Math.floor(this.#coveredUntil - settings.lateSeconds) : undefined;
+    const { ambience, knowsTombstones, settings } = this.#parts;
+    const strongSince = knowsTombstones ? Math.floor(this.#coveredUntil - settings.lateSeconds) : undefined;
     return { begunAt: ambience.wallClock() / 1000, strongSince };
   }
 
@@ -137,8 +137,8 @@ export class AuditJob implements BulkJob<AuditOrder> {
   }
 
   reading(): Reading {
-    const { pace, context, revives } = this.#parts;
-    if (!revives) return { limits: pace };
+    const { pace, context, knowsTombstones } = this.#parts;
+    if (!knowsTombstones) return { limits: pace };
     return { limits: pace, tombstones: context.tombstones.inAudits, strongRows: "lifted as well" };
   }
 
@@ -146,10 +146,10 @@ export class AuditJob implements BulkJob<AuditOrder> {
     return "first batch";
   }
 
-  frame(_: Run<AuditOrder>, { ranges, revived }: Cut): readonly Batch[] {
+  frame(_: Run<AuditOrder>, { ranges, lifted }: Cut): readonly Batch[] {
     const { context, bus, openAudit } = this.#parts;
     openAudit.begin("audit");
-    return [new BulkBatch("audit", ranges, revived, bus.committedIndex, context)];
+    return [new BulkBatch("audit", ranges, lifted, bus.committedIndex, context)];
   }
 
   endOf(): "audit" {

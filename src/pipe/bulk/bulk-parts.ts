@@ -39,7 +39,7 @@ export interface BulkParts extends RunnerParts {
   readonly limits: BatchSize;
   readonly pace: BatchSize;
   /** The schema knows tombstones. */
-  readonly revives: boolean;
+  readonly knowsTombstones: boolean;
   /** Whose index rows in bulk carry: the newest that does not overtake a live change still to come. */
   readonly bus: Pick<BusSubscription, "committedIndex">;
   readonly emit: (event: BulkEvent) => void;

@@ -27,7 +27,7 @@ export interface Progress {
 export interface Cut {
   readonly ranges: readonly ChunkRange[];
   /** Rows whose path has a tombstone at the receiver, or may have, or a younger time. */
-  readonly revived: readonly Row[];
+  readonly lifted: readonly Row[];
   /** To be called once when nothing of the cut is in flight any more. */
   readonly settle: () => void;
 }
@@ -35,7 +35,7 @@ export interface Cut {
 /** What a cut is made of. */
 interface Picked {
   readonly ranges: ChunkRange[];
-  readonly revived: Row[];
+  readonly lifted: Row[];
 }
 
 export type ReadingState =
@@ -103,7 +103,7 @@ export class BulkReader {
   cut(): Cut | undefined {
     while (this.#queue.length > 0) {
       const cut = this.#cutOnce();
-      if (cut.ranges.length > 0 || cut.revived.length > 0) return cut;
+      if (cut.ranges.length > 0 || cut.lifted.length > 0) return cut;
       cut.settle();
     }
     return undefined;
@@ -143,7 +143,7 @@ export class BulkReader {
   #cutOnce(): Cut {
     const { limits } = this.#parts;
     const ranges: ChunkRange[] = [];
-    const revived: Row[] = [];
+    const lifted: Row[] = [];
     const emptied: RowChunk[] = [];
     let rows = limits.events * limits.eventRows;
     let bytes = limits.bytes;
@@ -152,7 +152,7 @@ export class BulkReader {
       const to = fitRows(chunk, from, chunk.rowCount, rows, bytes);
       const size = rangeBytes({ chunk, from, to });
       if (size > bytes && rows < limits.events * limits.eventRows) break;
-      this.#pick(opened, to, { ranges, revived });
+      this.#pick(opened, to, { ranges, lifted });
       opened.row = to;
       rows -= to - from;
       bytes -= size;
@@ -160,7 +160,7 @@ export class BulkReader {
       if (to === chunk.rowCount) emptied.push((this.#queue.shift() as Opened).chunk);
     }
     this.#inFlight = true;
-    return { ranges, revived, settle: () => this.#settle(emptied) };
+    return { ranges, lifted, settle: () => this.#settle(emptied) };
   }
 
   /** The rows from the cursor to `to` that are still worth sending, group by group. */
@@ -217,8 +217,8 @@ export class BulkReader {
    * Not for a directory that could not be listed: the realtime row of the lifting form would take that back, and what
    * lies in the directory would count as gone.
    */
-  #addStrong(chunk: RowChunk, row: number, parsed: Row, { ranges, revived }: Picked): void {
-    revived.push(parsed);
+  #addStrong(chunk: RowChunk, row: number, parsed: Row, { ranges, lifted }: Picked): void {
+    lifted.push(parsed);
     if (this.#parts.strongRows === "lifted as well") addRange(ranges, chunk, row, row + 1);
   }
 

@@ -199,10 +199,10 @@ export class RescanJob implements BulkJob<RescanOrder> {
   }
 
   #change(plain: Row, key: string, sequence: number): Change {
-    const { revives, ambience } = this.#parts;
+    const { knowsTombstones, ambience } = this.#parts;
     const isContainer = plain.is_directory === true;
     const age = ambience.wallClock() / 1000 - Number(plain.modified_time);
-    const row = revives && !isContainer ? { ...plain, is_atomic_write: age >= SETTLED_SECONDS } : plain;
+    const row = knowsTombstones && !isContainer ? { ...plain, is_atomic_write: age >= SETTLED_SECONDS } : plain;
     return { op: "update", key, row, sequence, isContainer };
   }
 

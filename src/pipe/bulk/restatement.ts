@@ -64,11 +64,11 @@ export class RestatementJob implements BulkJob<RestatementOrder> {
   }
 
   /** Rows that are not strong are left out. */
-  frame(_: Run<RestatementOrder>, { revived }: Cut): readonly Batch[] {
+  frame(_: Run<RestatementOrder>, { lifted }: Cut): readonly Batch[] {
     const { pace, context } = this.#parts;
-    this.#rows += revived.length;
+    this.#rows += lifted.length;
     return liveBatches(
-      revived.map((row) => this.#item(row)),
+      lifted.map((row) => this.#item(row)),
       pace,
       context,
     );
@@ -93,6 +93,6 @@ export class RestatementJob implements BulkJob<RestatementOrder> {
     const isContainer = row.is_directory === true;
     // The sequence only says which rows in bulk a change supersedes: none, they are all of this state.
     const change: Change = { op: "update", key: String(row.path), row, sequence: 0, isContainer };
-    return { change, index: this.#parts.bus.committedIndex, revive: true };
+    return { change, index: this.#parts.bus.committedIndex, lift: true };
   }
 }

@@ -96,13 +96,13 @@ export class ScanJob implements BulkJob<ScanOrder> {
   }
 
   reading(): Reading {
-    const { limits, context, revives } = this.#parts;
-    return { limits, tombstones: revives ? context.tombstones : undefined };
+    const { limits, context, knowsTombstones } = this.#parts;
+    return { limits, tombstones: knowsTombstones ? context.tombstones : undefined };
   }
 
-  frame(_: Run<ScanOrder>, { ranges, revived }: Cut): readonly Batch[] {
+  frame(_: Run<ScanOrder>, { ranges, lifted }: Cut): readonly Batch[] {
     const { context, bus } = this.#parts;
-    return [new BulkBatch("on_demand_job", ranges, revived, bus.committedIndex, context)];
+    return [new BulkBatch("on_demand_job", ranges, lifted, bus.committedIndex, context)];
   }
 
   endOf(): undefined {

@@ -73,8 +73,8 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   }
 
   /**
-   * Begins a snapshot of everything. One that runs is dropped, but the rows that it was to revive are still to be
-   * revived.
+   * Begins a snapshot of everything. One that runs is dropped, but the rows that it was to lift are still to be
+   * lifted.
    */
   begin(strongSince?: number): void {
     this.#owe({ kind: "everything", strongSince: strongSince ?? strongSinceOf(this.#owed) });
@@ -135,18 +135,18 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   }
 
   reading(order: SnapshotOrder): Reading {
-    const { pace, context, revives } = this.#parts;
+    const { pace, context, knowsTombstones } = this.#parts;
     return {
       limits: pace,
-      tombstones: revives ? context.tombstones : undefined,
+      tombstones: knowsTombstones ? context.tombstones : undefined,
       strongRows: strongSinceOf(order) === undefined ? undefined : "lifted",
     };
   }
 
-  frame(_: Run<SnapshotOrder>, { ranges, revived }: Cut): readonly Batch[] {
+  frame(_: Run<SnapshotOrder>, { ranges, lifted }: Cut): readonly Batch[] {
     const { context, bus } = this.#parts;
     this.#trouble = undefined;
-    return [new BulkBatch("snapshot", ranges, revived, bus.committedIndex, context)];
+    return [new BulkBatch("snapshot", ranges, lifted, bus.committedIndex, context)];
   }
 
   endOf(): "snapshot" {

@@ -1,4 +1,4 @@
-/** Puts rows into events and events into envelopes. Copies nothing but rows that are mapped or revived. */
+/** Puts rows into events and events into envelopes. Copies nothing but rows that are mapped or lifted. */
 import type {
   Change,
   ChangeOperation,
@@ -28,17 +28,16 @@ export interface LiveItem {
   readonly change: Change;
   readonly index: number;
   /** Lift the tombstone of its path first. */
-  readonly revive: boolean;
+  readonly lift: boolean;
 }
 
-/** Neighbouring changes of one table that share an event; revived ones share a pair of events. */
+/** Neighbouring changes of one table that share an event; lifted ones share a pair of events. */
 export interface LiveRun {
-  readonly form: ChangeOperation | "revive";
+  readonly form: ChangeOperation | "lift";
   readonly items: readonly LiveItem[];
 }
 
-const formOf = ({ change, revive }: LiveItem): LiveRun["form"] =>
-  revive && change.op !== "delete" ? "revive" : change.op;
+const formOf = ({ change, lift }: LiveItem): LiveRun["form"] => (lift && change.op !== "delete" ? "lift" : change.op);
 
 const isAlike = (one: LiveItem, other: LiveItem): boolean =>
   formOf(one) === formOf(other) && one.change.table === other.change.table;
@@ -59,7 +58,7 @@ export function liveRuns(items: readonly LiveItem[], eventRows: number): LiveRun
 }
 
 /** Events that a run becomes. */
-export const eventsOfRun = (run: LiveRun): number => (run.form === "revive" ? 2 : 1);
+export const eventsOfRun = (run: LiveRun): number => (run.form === "lift" ? 2 : 1);
 
 export interface EnvelopeBuilderParts {
   readonly schema: string;
@@ -91,11 +90,11 @@ export class EnvelopeBuilder {
   }
 
   /** Bulk rows, then rows that need the lifting form. */
-  bulk(phase: BulkPhase, ranges: readonly RowRange[], revived: readonly Row[], index: number): Envelope {
+  bulk(phase: BulkPhase, ranges: readonly RowRange[], lifted: readonly Row[], index: number): Envelope {
     const { isIdentity } = this.#parts.mapper;
     const events = this.#encodedEvents(phase, isIdentity ? ranges : this.#bulkMapper.map(ranges), index);
-    for (let from = 0; from < revived.length; from += this.#parts.eventRows) {
-      events.push(...this.#liftingPair(revived.slice(from, from + this.#parts.eventRows), index));
+    for (let from = 0; from < lifted.length; from += this.#parts.eventRows) {
+      events.push(...this.#liftingPair(lifted.slice(from, from + this.#parts.eventRows), index));
     }
     return this.#envelope(phase, events, false);
   }
@@ -117,7 +116,7 @@ export class EnvelopeBuilder {
     const rows = items.map((item) => item.change.row);
     const index = items.at(-1)?.index ?? -1;
     const table = items[0]?.change.table;
-    if (form === "revive") return this.#liftingPair(rows, index, table);
+    if (form === "lift") return this.#liftingPair(rows, index, table);
     return this.#objectEvents(form, rows, index, "realtime", table);
   }
 

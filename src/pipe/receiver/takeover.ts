@@ -18,8 +18,8 @@ export interface TakeOver {
 /** Session timeouts after which no row is under way any more. */
 export const TIMEOUTS = 3;
 
-/** Epoch second; rows whose ctime is at least this are to be revived. Undefined = there was nobody before us. */
-export function reviveFromSecond({
+/** Epoch second; rows whose ctime is at least this are to be lifted. Undefined = there was nobody before us. */
+export function liftFromSecond({
   at,
   earlierRunAliveAt,
   mayFollowOthers,

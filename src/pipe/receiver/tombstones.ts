@@ -7,7 +7,7 @@
  * the true values in its place is a realtime row, which always wins. Both have to be in one POST, in this order.
  *
  * So every key whose delete was sent is remembered, from the first attempt on (an attempt whose answer was lost may
- * have been processed), until a revived row was accepted. The tombstone of a deleted directory covers its own path
+ * have been processed), until a lifted row was accepted. The tombstone of a deleted directory covers its own path
  * only.
  *
  * Bounds: beyond 200,000 keys they collapse into their directories, which stay for good (nobody knows any more which
@@ -27,12 +27,12 @@ const MAX_REMEMBERED = 200_000;
 /**
  * Fusion keeps a tombstone for an hour and drops it at the first end of an audit after that. The second hour is for
  * deletes of others that Fusion processes late, and for clocks that differ. Should a tombstone live longer all the
- * same, then the next audit revives what lies under it: a row whose modification time is older than its change.
+ * same, then the next audit knowsTombstones what lies under it: a row whose modification time is older than its change.
  */
 const OTHERS_SECONDS = 2 * 3600;
 
-/** Whether rows of this kind can be revived, and need to be. */
-export const isRevivable = (row: Row): boolean => typeof row.modified_time === "number";
+/** Whether rows of this kind can be lifted, and need to be. */
+export const isLiftable = (row: Row): boolean => typeof row.modified_time === "number";
 
 /** Which rows in bulk have to be sent in the lifting form. */
 export interface TombstonesInBulk {
@@ -124,8 +124,8 @@ export class Tombstones implements TombstonesInBulk {
     return this.needs(key) || (typeof row.modified_time === "number" && row.modified_time < this.#othersUntil);
   }
 
-  /** A revived row of the key was accepted. */
-  noteRevived(key: string): void {
+  /** A lifted row of the key was accepted. */
+  noteLifted(key: string): void {
     if (this.#deleted.get(key) === undefined) return;
     this.#deleted.delete(key);
     this.#store?.forget([key]);

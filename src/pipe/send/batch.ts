@@ -6,7 +6,7 @@ import type { Tombstones } from "../receiver/tombstones.ts";
 
 export interface Batch {
   readonly phase: Phase;
-  /** Rows of the source; a revived one counts once although it goes out twice. */
+  /** Rows of the source; a lifted one counts once although it goes out twice. */
   readonly rowCount: number;
   /** Its rows as they come from the source, about. */
   sizeBytes(): number;

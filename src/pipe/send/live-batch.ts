@@ -57,10 +57,10 @@ export class LiveBatch implements Batch {
 
   accepted(): void {
     const { tombstones, onRows } = this.#context;
-    for (const { change, revive } of this.#items) {
+    for (const { change, lift } of this.#items) {
       // In order: of a delete and a lifting row of the same key the later one counts.
       if (change.op === "delete" && isTombstoned(change.row)) tombstones.noteDeleted(change);
-      else if (revive) tombstones.noteRevived(change.key);
+      else if (lift) tombstones.noteLifted(change.key);
     }
     onRows("message", this.#items.length);
   }

@@ -1,7 +1,7 @@
 /** Live changes from the bus as work items of the scheduler. Leaders and followers send them alike. */
 import type { BusBatch, BusSubscription } from "../../bus/subscription.ts";
 import { eventsOfRun, type LiveItem, liveRuns } from "../encode/envelope-builder.ts";
-import { isRevivable, type Tombstones } from "../receiver/tombstones.ts";
+import { isLiftable, type Tombstones } from "../receiver/tombstones.ts";
 import type { BatchContext } from "./batch.ts";
 import { LiveBatch } from "./live-batch.ts";
 import type { BatchSize, WorkItem } from "./work-item.ts";
@@ -18,7 +18,7 @@ export interface LiveParts {
   readonly limits: BatchSize;
   readonly context: BatchContext;
   /** The schema knows tombstones. */
-  readonly revives: boolean;
+  readonly knowsTombstones: boolean;
   readonly emit: (event: LiveEvent) => void;
 }
 
@@ -32,11 +32,11 @@ export function planItems(batch: Pick<BusBatch, "changes" | "indexes">, tombston
     const index = batch.indexes[i] ?? -1;
     if (change.op === "delete") {
       within.set(change.key, true);
-      return { change, index, revive: false };
+      return { change, index, lift: false };
     }
-    const revive = isRevivable(change.row) && (within.get(change.key) ?? tombstones.needsLive(change.key, change.row));
-    if (revive) within.set(change.key, false);
-    return { change, index, revive };
+    const lift = isLiftable(change.row) && (within.get(change.key) ?? tombstones.needsLive(change.key, change.row));
+    if (lift) within.set(change.key, false);
+    return { change, index, lift };
   });
 }
 
@@ -74,10 +74,10 @@ export class LiveChanges {
   }
 
   #batches(batch: BusBatch): LiveBatch[] {
-    const { limits, context, revives } = this.#parts;
-    const items: LiveItem[] = revives
+    const { limits, context, knowsTombstones } = this.#parts;
+    const items: LiveItem[] = knowsTombstones
       ? planItems(batch, context.tombstones)
-      : batch.changes.map((change, i) => ({ change, index: batch.indexes[i] ?? -1, revive: false }));
+      : batch.changes.map((change, i) => ({ change, index: batch.indexes[i] ?? -1, lift: false }));
     return liveBatches(items, limits, context);
   }
 }

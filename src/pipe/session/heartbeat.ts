@@ -7,9 +7,9 @@ import type { Ambience } from "../pipe-options.ts";
 import type { Freshness } from "./freshness.ts";
 
 const SHORTEST_INTERVAL_MS = 100;
-/** By so much of the interval a heartbeat may be early. */
+/** So much of the interval a heartbeat may come early. */
 const JITTER = 0.2;
-/** A hung request must not eat the time in which others would be answered. */
+/** The least time that a request gets; the most is an interval, so that a hung one leaves time for others. */
 const SHORTEST_ATTEMPT_MS = 250;
 
 export type HeartbeatEvent =
@@ -92,15 +92,13 @@ export class Heartbeat {
     }
   }
 
-  /**
-   * The sooner the dice want it: the heartbeats of many pipes that started together must not come together for ever.
-   */
+  /** Earlier by a random part of the interval, so that the heartbeats of pipes that started together spread out. */
   #beatMs(): number {
     const { session, ambience } = this.#parts;
     return Math.max(this.#intervalMs * (1 - JITTER * ambience.random()), session.leastHeartbeatMs ?? 0);
   }
 
-  /** Sooner than the next regular one, spread by the dice. */
+  /** Sooner than the next regular one, at a random moment for the same reason. */
   #retryMs(): number {
     const quarter = this.#intervalMs / 4;
     const least = Math.max(SHORTEST_INTERVAL_MS / 2, (this.#parts.session.leastHeartbeatMs ?? 0) / 4);

@@ -1,5 +1,5 @@
 /** How each action of a session is carried out. */
-import { reviveFromSecond } from "../receiver/takeover.ts";
+import { liftFromSecond } from "../receiver/takeover.ts";
 import { carryOut } from "./commands.ts";
 import type { Emit } from "./session-events.ts";
 import { hasTombstones, type SessionMakings, type SessionParts } from "./session-parts.ts";
@@ -60,7 +60,7 @@ export function noteOthers({ open, pipe, context }: SessionMakings): void {
 
 /** Epoch second; what was changed since may lie under a tombstone of another run. Undefined = there was none. */
 function takenOver({ open, pipe, before }: SessionMakings, mayFollowOthers: boolean): number | undefined {
-  return reviveFromSecond({
+  return liftFromSecond({
     at: pipe.ambience.wallClock(),
     earlierRunAliveAt: before.earlierRunAliveAt,
     mayFollowOthers,

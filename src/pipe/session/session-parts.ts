@@ -70,7 +70,13 @@ export function makeSession(makings: SessionMakings, plan: { readonly state: Ses
   const backoff = pushBackoff(makings.connectBackoff);
   const delivery = new Delivery({ sender, sessionId, ambience, logger, backoff, freshness, emit, limits });
   const bulk = makeBulk(makings, { pace, gate, news, emit });
-  const live = new LiveChanges({ bus, limits, context: makings.context, revives: hasTombstones(makings), emit });
+  const live = new LiveChanges({
+    bus,
+    limits,
+    context: makings.context,
+    knowsTombstones: hasTombstones(makings),
+    emit,
+  });
   const shared = { sender, sessionId, ambience, logger, plan };
   const scheduler = new Scheduler({
     ...shared,
@@ -101,11 +107,11 @@ function makeBulk(
   const { open, pipe, limits, context, superseded, counters, dirty, connectBackoff: backoff, before } = makings;
   const { source, ambience, logger, store, bus } = pipe;
   const { pace, news, emit, gate } = parts;
-  const revives = hasTombstones(makings);
+  const knowsTombstones = hasTombstones(makings);
   const resumed = makings.resumption === "held";
   const predecessor = resumed ? "own run that is resumed" : predecessorOf(open, before, ambience.wallClock());
   return new BulkJobs(
-    { source, limits, pace, context, superseded, revives, ambience, backoff, logger, news, bus, emit },
+    { source, limits, pace, context, superseded, knowsTombstones, ambience, backoff, logger, news, bus, emit },
     gate,
     {
       snapshot: { betweenAskedMs: open.session.sessionTimeoutMs, store },

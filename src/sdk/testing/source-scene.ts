@@ -3,7 +3,8 @@ import type { Change, Row } from "../changes.ts";
 import { silentLogger } from "../observer.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { batchDefect, chunkDefect } from "../row-checks.ts";
-import type { BulkRows, SourceDriver, SourceDriverContext } from "../source-driver.ts";
+import type { SourceDriverContext } from "../source-context.ts";
+import type { BulkRows, SourceDriver } from "../source-driver.ts";
 import { demand, SOON_MS, soon } from "./contract-check.ts";
 
 /** What a source watches, in the hands of the test. It holds at least one entry when a check begins. */

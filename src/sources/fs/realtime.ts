@@ -1,12 +1,11 @@
 /**
- * Live changes out of the watch engine: pulled in batches, woken by the engine, never more than one crossing a batch.
+ * Live changes out of the watch engine, pulled in batches: one call into C++ for each. The engine raises `readable` when
+ * there is something to pull.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { NativeWatch } from "../../native/watch.ts";
 import type { Change, ChangeBatch } from "../../sdk/index.ts";
 import type { Signal } from "../../sdk/signal.ts";
-
-const BATCH_CHANGES = 1000;
 
 export async function* liveBatches(
   watch: NativeWatch,
@@ -15,14 +14,15 @@ export async function* liveBatches(
   onIdle: () => void,
 ): AsyncGenerator<ChangeBatch> {
   while (!signal.aborted) {
-    const batch = watch.drain(BATCH_CHANGES);
+    const batch = watch.drain();
     if (batch === null) {
       onIdle();
       await readable.wait(signal);
     } else {
       const changes = JSON.parse(batch.json.toString("utf8")) as Change[];
       yield { changes, sizeBytes: batch.json.byteLength, lagMs: batch.lagMs };
-      // A storm always has the next batch ready: without a turn of the event loop heartbeats, answers and commands would starve.
+      // In a storm the next batch is always ready: without a turn of the event loop, heartbeats, answers and commands
+      // would wait for its end.
       await turn();
     }
   }

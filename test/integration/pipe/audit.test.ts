@@ -101,7 +101,7 @@ describe("audits of a leader", () => {
     expect(harness.store.hasTakenOver).toBe(false);
   });
 
-  it("count a directory as told that they have to revive, so that what is gone in it is removed", async () => {
+  it("count a directory as told that they have to lift, so that what is gone in it is removed", async () => {
     const harness = auditing();
     const { fusion, source, store } = harness;
     for (const path of ["/a/d", "/a/locked"]) source.mkdir(path, OLD, true);

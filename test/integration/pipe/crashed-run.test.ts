@@ -37,7 +37,7 @@ describe("a run that follows one that died", () => {
     expect(forms).toEqual(["snapshot", "realtime"]);
   });
 
-  it("revives nothing when there was none", async () => {
+  it("knowsTombstones nothing when there was none", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
     restore(harness.source, "/young");
     await harness.start();
@@ -47,7 +47,7 @@ describe("a run that follows one that died", () => {
     );
   });
 
-  it("that is promoted revives what is younger than three session timeouts", async () => {
+  it("that is promoted knowsTombstones what is younger than three session timeouts", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 300 } });
     harness.source.write("/old", 1, OLD, true);
     restore(harness.source, "/young");
@@ -135,7 +135,7 @@ describe("a run that follows one that died", () => {
     expect([...(harness.store.keys ?? [])]).toEqual(["/still gone"]);
   });
 
-  it("revives everything in its snapshot when earlier runs deleted more than can be known one by one", async () => {
+  it("knowsTombstones everything in its snapshot when earlier runs deleted more than can be known one by one", async () => {
     const harness = new PipeHarness({ fusion: { sessionTimeoutMs: 5_000 } });
     harness.source.mkdir("/d", OLD, true);
     harness.source.write("/d/back", 5, OLD, true);

@@ -282,7 +282,7 @@ describe("a path that was deleted and exists again", () => {
     );
   });
 
-  it("is revived by the snapshot when the change that announced it was lost", async () => {
+  it("is lifted by the snapshot when the change that announced it was lost", async () => {
     const harness = await settled();
     harness.source.write("/a", 1, 1_600_000_000);
     harness.source.remove("/a");

@@ -80,7 +80,7 @@ describe("changes beyond every buffer", () => {
     expect(harness.source.wrongReleases).toBe(0);
   });
 
-  it("of a path that was deleted and told so before are revived", async () => {
+  it("of a path that was deleted and told so before are lifted", async () => {
     const harness = await settled();
     harness.source.remove("/kept/f20");
     harness.source.remove("/same");

@@ -126,7 +126,7 @@ describe("a worker thread", () => {
     const work = inWorker(`
       const scans = [1, 2].map((threads) => addon.createScan(root, { ...SMALL, threads }));
       for (const scan of scans) scan.next().then(() => scan.next());
-      const watch = addon.createWatch(root, {}, () => { while (watch.drain(100) !== null); });
+      const watch = addon.createWatch(root, {}, () => { while (watch.drain() !== null); });
       watch.start();
       watch.openSnapshot(SMALL).next().catch(() => undefined);
       if (workerData % 3 === 0) watch.close();

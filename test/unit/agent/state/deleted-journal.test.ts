@@ -42,7 +42,7 @@ test("nothing is known without a file, and no file is made before the first dele
   await expect(stat(path)).rejects.toMatchObject({ code: "ENOENT" });
 });
 
-test("a journal that was never closed tells the next run what was deleted and not revived", async () => {
+test("a journal that was never closed tells the next run what was deleted and not lifted", async () => {
   const { path, open } = await room();
   const first = open();
   await first.load();

@@ -142,7 +142,7 @@ describe("the cuts of a pass", () => {
     pass.give(pass.chunk("a", ['{"path":"/1"}', ROW, '{"path":"/3"}'], { rowFlags }));
     await turns();
     const cuts = [reader.cut(), reader.cut()];
-    expect(cuts.map((cut) => cut?.revived.map(({ path }) => path))).toEqual([["/1"], ["/3"]]);
+    expect(cuts.map((cut) => cut?.lifted.map(({ path }) => path))).toEqual([["/1"], ["/3"]]);
     expect(cuts.map(sizes)).toEqual([[1], []]);
   });
 

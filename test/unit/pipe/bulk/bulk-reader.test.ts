@@ -35,14 +35,14 @@ async function cutOf({ rows, parts, isStrong }: Given): Promise<Cut> {
     Promise.resolve(),
   );
   await waitFor(() => reader.reading.kind === "done", { timeoutMs: 5_000, intervalMs: 1, what: "everything is read" });
-  return reader.cut() ?? { ranges: [], revived: [], settle: () => undefined };
+  return reader.cut() ?? { ranges: [], lifted: [], settle: () => undefined };
 }
 
 const plain = ({ ranges }: Cut): string[] =>
   ranges.flatMap(({ chunk, from, to }) =>
     Array.from({ length: to - from }, (_, i) => (JSON.parse(rowText(chunk, from + i)) as { path: string }).path),
   );
-const lifted = ({ revived }: Cut): unknown[] => revived.map(({ path }) => path);
+const lifted = ({ lifted }: Cut): unknown[] => lifted.map(({ path }) => path);
 
 /** Of one directory, and of these keys in it. */
 const touching = (directory: string, keys: readonly string[]) => ({

@@ -19,7 +19,7 @@ const builderOf = (eventRows = 3, rules: readonly FieldRule[] = [], suggests = f
   });
 
 let index = 100;
-const item = (op: "insert" | "update" | "delete", path: string, revive = false): LiveItem => ({
+const item = (op: "insert" | "update" | "delete", path: string, lift = false): LiveItem => ({
   change: {
     op,
     key: path,
@@ -28,7 +28,7 @@ const item = (op: "insert" | "update" | "delete", path: string, revive = false):
     isContainer: false,
   },
   index: ++index,
-  revive,
+  lift,
 });
 
 const shape = (envelope: Envelope): string[] =>
@@ -85,9 +85,9 @@ describe("live changes in an envelope", () => {
     ).toEqual([items[1]?.index]);
   });
 
-  it("that revive go out lifted first and then as they are, without touching the shared row", () => {
-    const revived = item("update", "/a", true);
-    const envelope = builderOf().live([item("update", "/x"), revived, item("update", "/y")]);
+  it("that lift go out lifted first and then as they are, without touching the shared row", () => {
+    const lifted = item("update", "/a", true);
+    const envelope = builderOf().live([item("update", "/x"), lifted, item("update", "/y")]);
     expect(shape(envelope)).toEqual([
       "realtime update /x",
       "snapshot update /a",
@@ -95,7 +95,7 @@ describe("live changes in an envelope", () => {
       "realtime update /y",
     ]);
     expect(envelope.events.map(({ rows }) => rowsOf(rows)[0]?.modified_time)).toEqual([5, NOW / 1000 + 1e8, 5, 5]);
-    expect(revived.change.row).toEqual({ path: "/a", modified_time: 5 });
+    expect(lifted.change.row).toEqual({ path: "/a", modified_time: 5 });
   });
 
   it("make no event when the mapping leaves nothing of their rows", () => {
@@ -108,7 +108,7 @@ describe("live changes in an envelope", () => {
     expect(liveRuns(items, 10).map(({ form, items: run }) => [form, run.length])).toEqual([
       ["update", 1],
       ["delete", 1],
-      ["revive", 2],
+      ["lift", 2],
     ]);
   });
 });

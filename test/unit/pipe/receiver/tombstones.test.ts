@@ -43,7 +43,7 @@ describe("the set of deleted paths", () => {
     const set = new Tombstones();
     set.noteDeleted(deleted("/d/a"));
     expect([set.needs("/d/a"), set.needs("/d/b")]).toEqual([true, false]);
-    set.noteRevived("/d/a");
+    set.noteLifted("/d/a");
     expect(set.needs("/d/a")).toBe(false);
     expect(set.isEmpty()).toBe(true);
   });
@@ -60,7 +60,7 @@ describe("the set of deleted paths", () => {
     for (const name of ["a", "b", "c", "d"]) set.noteDeleted(deleted(`/d/${name}`));
     expect(set.size).toBe(0);
     expect([set.needs("/d/never-deleted"), set.needs("/e/a")]).toEqual([true, false]);
-    set.noteRevived("/d/a");
+    set.noteLifted("/d/a");
     expect(set.needs("/d/a")).toBe(true);
   });
 
@@ -149,9 +149,9 @@ describe("the store of the set", () => {
     const { store, told } = remembering(undefined);
     const set = new Tombstones(3, store);
     set.noteDeleted(deleted("/d/a"));
-    set.noteRevived("/d/a");
-    set.noteRevived("/d/a");
-    set.noteRevived("/d/other");
+    set.noteLifted("/d/a");
+    set.noteLifted("/d/a");
+    set.noteLifted("/d/other");
     expect(told).toEqual({ noted: ["/d/a"], forgotten: ["/d/a"], replaced: [] });
   });
 
@@ -173,18 +173,18 @@ describe("the store of the set", () => {
 
 describe("a batch of live changes", () => {
   const plan = (set: Tombstones, ...changes: Change[]): boolean[] =>
-    planItems({ changes, indexes: changes.map((_, i) => i) }, set).map(({ revive }) => revive);
+    planItems({ changes, indexes: changes.map((_, i) => i) }, set).map(({ lift }) => lift);
 
-  it("revives the first upsert after a delete, not the second", () => {
+  it("knowsTombstones the first upsert after a delete, not the second", () => {
     expect(plan(new Tombstones(), deleted("/a"), written("/a"), written("/a"))).toEqual([false, true, false]);
   });
 
-  it("revives again after each delete", () => {
+  it("knowsTombstones again after each delete", () => {
     const changes = [deleted("/a"), written("/a"), deleted("/a"), written("/a")];
     expect(plan(new Tombstones(), ...changes)).toEqual([false, true, false, true]);
   });
 
-  it("revives what was deleted in a batch before", () => {
+  it("knowsTombstones what was deleted in a batch before", () => {
     const set = new Tombstones();
     set.noteDeleted(deleted("/a"));
     expect(plan(set, written("/a"), written("/b"))).toEqual([true, false]);
@@ -195,7 +195,7 @@ describe("a batch of live changes", () => {
   });
 });
 
-it("a live row that is older than the tombstones another run may have left is revived, a younger one is not", () => {
+it("a live row that is older than the tombstones another run may have left is lifted, a younger one is not", () => {
   const set = new Tombstones();
   const row = (modified_time: number) => ({ path: "/moved", modified_time });
   expect(set.needsLive("/moved", row(500))).toBe(false);

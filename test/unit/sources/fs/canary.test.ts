@@ -26,7 +26,7 @@ const within = (what: string) => ({ timeoutMs: 15_000, intervalMs: 5, what: () =
 test("a canary's events are counted, and neither the live stream nor a snapshot tells of its file", async () => {
   const exclude = [`/${CANARY_PREFIX}*`];
   watch = loadAddon().createWatch(root, { mode: "inotify", canary: CANARY_PREFIX, exclude }, () => undefined);
-  const { rootState, drain } = { rootState: () => watch?.rootState(), drain: () => watch?.drain(1000) };
+  const { rootState, drain } = { rootState: () => watch?.rootState(), drain: () => watch?.drain() };
   watch.start();
   await waitFor(() => rootState()?.root === "available", within("the first pass"));
   const canary = new Canary(root, 20, watch, silentLogger);
