@@ -1,9 +1,10 @@
 import type { Change } from "../sdk/index.ts";
 import { Signal } from "../sdk/signal.ts";
-import { bytesPerChange, ChainPlace, type Taken } from "./chain-place.ts";
+import { ChainPlace, type Taken } from "./chain-place.ts";
 import { CoalescedBacklog } from "./coalesced-backlog.ts";
 import { DirtyDirectories } from "./dirty-directories.ts";
-import type { EventBus, Segment } from "./event-bus.ts";
+import type { EventBus } from "./event-bus.ts";
+import { bytesPerChange, type Segment } from "./segment.ts";
 import type { BusBatch, BusDirty, BusLoss, BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
 
 /** Where the next changes come from. */

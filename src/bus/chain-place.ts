@@ -1,6 +1,6 @@
 /** A place in the chain of segments of a bus: from where a cursor that has kept up takes its changes. */
 import type { Change } from "../sdk/index.ts";
-import type { Segment } from "./event-bus.ts";
+import { bytesPerChange, type Segment } from "./segment.ts";
 
 /** What was taken from one place on, with the lag and the time of entry of the oldest among them. */
 export interface Taken {
@@ -9,8 +9,6 @@ export interface Taken {
   readonly lagMs: number;
   readonly enteredAt: number;
 }
-
-export const bytesPerChange = (segment: Segment): number => segment.sizeBytes / Math.max(1, segment.changes.length);
 
 export class ChainPlace {
   #segment: Segment;

@@ -17,6 +17,7 @@
 import type { Change, ChangeBatch } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusCursor } from "./bus-cursor.ts";
+import { type Segment, startOfChain } from "./segment.ts";
 import type { BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
 
 export interface BusLimits {
@@ -53,35 +54,11 @@ export interface BusStatus {
   readonly feed: FeedState;
 }
 
-/** A link of the chain. Only `next` is written after it was made. */
-export interface Segment {
-  readonly changes: readonly Change[];
-  readonly indexes: readonly number[];
-  /** Position of its first change: the number of changes before it. */
-  readonly firstPosition: number;
-  readonly bytesBefore: number;
-  readonly sizeBytes: number;
-  readonly lagMs: number;
-  readonly enteredAt: number;
-  next: Segment | undefined;
-}
-
 /** Opens the source's stream. */
 export type OpenFeed = (startPosition: number, position: string | undefined) => OpenedFeed;
 
 /** Told of the newest change that every pipe has had accepted, with all before it. */
 export type OnSettled = (change: Change) => void;
-
-const startOfChain = (enteredAt: number): Segment => ({
-  changes: [],
-  indexes: [],
-  firstPosition: 0,
-  bytesBefore: 0,
-  sizeBytes: 0,
-  lagMs: 0,
-  enteredAt,
-  next: undefined,
-});
 
 export class EventBus {
   readonly limits: BusLimits;

@@ -19,8 +19,9 @@ import { type DriverOrigin, originText } from "../origin.ts";
 import { GUARD_BOUNDS, type GuardBounds } from "./bounds.ts";
 import { DriverCalls } from "./driver-calls.ts";
 import { guardedSender, senderDefect } from "./guarded-sender.ts";
-import { guardedSource, sourceDefect } from "./guarded-source.ts";
+import { guardedSource } from "./guarded-source.ts";
 import { limitedLogger } from "./limited-logger.ts";
+import { sourceDefect } from "./source-defects.ts";
 
 const CURE = "ask the author of the driver, or use another version";
 
