@@ -308,7 +308,7 @@ describe("a job in bulk", () => {
     const work = job({ passes: [["/a"]], orders: [] });
     work.runner.spoil();
     work.runner.wake();
-    expect([work.runner.next(), work.opened]).toEqual([undefined, []]);
+    expect([work.runner.next(), work.runner.state]).toEqual([undefined, "idle"]);
     work.orders = ["x"];
     const item = await work.item();
     work.runner.wake();
