@@ -24,14 +24,15 @@ import {
 import type pg from "pg";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { Batcher } from "./batcher.ts";
-import { ChangeMapper, type ReadColumns, TablesChanged } from "./change-mapper.ts";
+import { ChangeMapper, TablesChanged } from "./change-mapper.ts";
 import { connect, disconnect } from "./connect.ts";
 import { codeOf, serverFailure, unavailable } from "./failures.ts";
 import type { Params, Target } from "./params.ts";
+import { columnReader } from "./read-columns.ts";
 import { ReplicationStream } from "./replication.ts";
 import { ensureSlot, readSlot, type SlotFacts } from "./slot.ts";
 import { snapshotOf } from "./snapshot.ts";
-import { type Catalog, PATH, qualified, quoted, readCatalog } from "./tables.ts";
+import { type Catalog, PATH, readCatalog } from "./tables.ts";
 
 /** `open` does not wait longer for a server: it is a state that it is away. */
 const OPEN_MS = 10_000;
@@ -293,29 +294,6 @@ export class PostgresSource implements SourceDriver {
     await this.#preparing;
   }
 }
-
-const AS_TEXT = { getTypeParser: () => (text: string) => text } as unknown as NonNullable<pg.QueryConfig["types"]>;
-
-/** Reads large values that a message left out. */
-const columnReader =
-  (client: pg.Client): ReadColumns =>
-  async (table, tuple, columns) => {
-    const wanted = columns.map(({ name }) => quoted(name)).join(", ");
-    const where = table.key.map((name, at) => `${quoted(name)} = $${at + 1}`).join(" AND ");
-    const values = table.key.map((name) => {
-      const value = tuple[name];
-      return typeof value === "object" ? JSON.stringify(value) : String(value);
-    });
-    const text = `SELECT ${wanted} FROM ${qualified(table)} WHERE ${where}`;
-    const [row] = (await client.query({ text, values, types: AS_TEXT })).rows as Record<string, string | null>[];
-    if (row === undefined) return undefined;
-    return Object.fromEntries(
-      columns.map(({ name, decode }) => {
-        const value = row[name] ?? null;
-        return [name, value === null ? null : decode(value)];
-      }),
-    );
-  };
 
 function pause(delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

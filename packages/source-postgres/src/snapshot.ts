@@ -8,6 +8,7 @@ import type pg from "pg";
 import type { ClientConfig } from "pg";
 import { connect, disconnect } from "./connect.ts";
 import { parseLsn } from "./lsn.ts";
+import { AS_TEXT } from "./read-columns.ts";
 import { type Catalog, qualified, quoted, rowOf, type Table } from "./tables.ts";
 
 const FETCH_ROWS = 1_000;
@@ -65,9 +66,6 @@ async function joinSnapshot(reader: pg.Client, config: ClientConfig, signal: Abo
     disconnect(exporter);
   }
 }
-
-/** Values as text: they are decoded as those of the stream are. */
-const AS_TEXT = { getTypeParser: () => (text: string) => text } as unknown as NonNullable<pg.QueryConfig["types"]>;
 
 async function* rowsOf(reader: pg.Client, table: Table): AsyncGenerator<Row, void, undefined> {
   const columns = table.columns.map(({ name }) => quoted(name)).join(", ");
