@@ -43,10 +43,6 @@ const MAY_NAME_THEM = ["docs/glossary.md", "scripts/check-sources.mjs"];
 const MOST_LINES = { src: 250 };
 const MAY_BE_LONGER = {
   "src/console/metrics/metric-table.ts": "a table: one place for every metric",
-  "src/bus/bus-cursor.ts": "to be divided: batches that wait for their commit are a thing of their own",
-  "src/bus/event-bus.ts": "to be divided: what every pipe has had accepted is a thing of its own",
-  "src/sdk/source-driver.ts": "to be divided: what a sweep reports is a thing of its own",
-  "src/agent/state/state-store.ts": "to be divided: the store of one pipe is a thing of its own",
 };
 const OF_OTHERS = /^native\/vendor\//;
 const SLEEP = /\bsetTimeout\b|node:timers\/promises|\bfor \(;;\)|\bwhile \(true\)/;

@@ -2,25 +2,12 @@ import type { Change } from "../sdk/index.ts";
 import { Signal } from "../sdk/signal.ts";
 import { ChainPlace, type Taken } from "./chain-place.ts";
 import { CoalescedBacklog } from "./coalesced-backlog.ts";
+import { type Coalesced, nextEnteredAt, type Place } from "./cursor-place.ts";
 import { DirtyDirectories } from "./dirty-directories.ts";
 import type { EventBus } from "./event-bus.ts";
+import { HandedOut } from "./handed-out.ts";
 import { bytesPerChange, type Segment } from "./segment.ts";
 import type { BusBatch, BusDirty, BusLoss, BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
-
-/** Where the next changes come from. */
-type Place =
-  /** In the chain, which all cursors that keep up share. */
-  { readonly kind: "attached"; readonly at: ChainPlace } | Coalesced;
-
-/** Cut off: from a backlog of its own, into which the bus merges every new change. */
-interface Coalesced {
-  readonly kind: "coalesced";
-  readonly backlog: CoalescedBacklog;
-  readonly enteredAt: number;
-  readonly lagMs: number;
-  /** The newest one of what was merged: it holds once the backlog is empty. */
-  position: string | undefined;
-}
 
 /** A pipe's place on an {@link EventBus}; made by `EventBus.subscribe`. */
 export class BusCursor implements BusSubscription {
@@ -36,10 +23,7 @@ export class BusCursor implements BusSubscription {
    * a delete went out would be deleted by it.
    */
   #deletesBefore: "waiting" | number | undefined;
-  /** Handed out and not committed yet. */
-  #outstanding: BusBatch[] = [];
-  /** Rewound: `take` hands these out again before anything else. */
-  #again: BusBatch[] = [];
+  readonly #handedOut = new HandedOut();
   #tickets = 0;
   #committedIndex: number;
   /** Everything before this place of the chain was accepted by the receiver, or need not be. */
@@ -64,11 +48,8 @@ export class BusCursor implements BusSubscription {
   }
 
   take(maxChanges: number, maxBytes: number): BusBatch | BusDirty | BusLoss | undefined {
-    const again = this.#again.shift();
-    if (again !== undefined) {
-      this.#outstanding.push(again);
-      return again;
-    }
+    const again = this.#handedOut.again();
+    if (again !== undefined) return again;
     const loss = this.#loss;
     if (loss !== undefined) {
       this.#loss = undefined;
@@ -84,7 +65,7 @@ export class BusCursor implements BusSubscription {
     const upTo = this.isAttached ? { upTo: this.position } : {};
     const batch = { kind: "batch", ...taken, ...upTo, ticket: ++this.#tickets } as const;
     const placed = this.#withPosition(batch, place);
-    this.#outstanding.push(placed);
+    this.#handedOut.add(placed);
     return placed;
   }
 
@@ -107,7 +88,7 @@ export class BusCursor implements BusSubscription {
   }
 
   commit(batch: BusBatch): void {
-    this.#outstanding = this.#outstanding.filter((other) => other.ticket > batch.ticket);
+    this.#handedOut.commit(batch);
     this.#committedIndex = Math.max(this.#committedIndex, batch.indexes.at(-1) ?? 0);
     if (batch.upTo !== undefined) this.#settle(batch.upTo);
     if (typeof this.#deletesBefore !== "number" || this.#deletesBefore > batch.ticket) return;
@@ -121,30 +102,24 @@ export class BusCursor implements BusSubscription {
   }
 
   rewind(): void {
-    this.#again = [...this.#outstanding, ...this.#again];
-    this.#outstanding = [];
+    this.#handedOut.rewind();
     this.#news.raise();
   }
 
   get backlog(): number {
-    const own = [...this.#outstanding, ...this.#again].reduce((sum, batch) => sum + batch.changes.length, 0);
-    return own + (this.#place.kind === "attached" ? this.#bus.endPosition - this.position : this.#place.backlog.size);
+    return (
+      this.#handedOut.changes +
+      (this.#place.kind === "attached" ? this.#bus.endPosition - this.position : this.#place.backlog.size)
+    );
   }
 
   get oldestEnteredAt(): number | undefined {
-    const handedOut = this.#outstanding[0] ?? this.#again[0];
-    return handedOut === undefined ? this.#nextEnteredAt : handedOut.enteredAt;
-  }
-
-  /** Of the oldest change that was not handed out. */
-  get #nextEnteredAt(): number | undefined {
-    const place = this.#place;
-    if (place.kind === "attached") return place.at.next?.enteredAt;
-    return place.backlog.size === 0 ? undefined : place.enteredAt;
+    const { oldest } = this.#handedOut;
+    return oldest === undefined ? nextEnteredAt(this.#place) : oldest.enteredAt;
   }
 
   get isEmpty(): boolean {
-    if (this.#again.length > 0 || this.#loss !== undefined || this.#hasDirtyToTell) return false;
+    if (this.#handedOut.hasRewound || this.#loss !== undefined || this.#hasDirtyToTell) return false;
     if (this.#place.kind === "coalesced") return this.#place.backlog.size === 0;
     return this.position >= this.#bus.endPosition;
   }
@@ -163,8 +138,7 @@ export class BusCursor implements BusSubscription {
 
   close(): void {
     this.#closed = true;
-    this.#outstanding = [];
-    this.#again = [];
+    this.#handedOut.clear();
     this.#bus.drop(this);
     this.#news.raise();
   }

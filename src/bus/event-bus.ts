@@ -14,11 +14,12 @@
  * A cursor keeps what it handed out until that is committed. This survives the cut, and after `rewind` the cursor hands
  * it out again first.
  */
-import type { Change, ChangeBatch } from "../sdk/index.ts";
+import type { ChangeBatch } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusCursor } from "./bus-cursor.ts";
 import { type Segment, startOfChain } from "./segment.ts";
 import type { BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
+import { type OnSettled, UnsettledChanges } from "./unsettled-changes.ts";
 
 export interface BusLimits {
   readonly maxChanges: number;
@@ -57,17 +58,12 @@ export interface BusStatus {
 /** Opens the source's stream. */
 export type OpenFeed = (startPosition: number, position: string | undefined) => OpenedFeed;
 
-/** Told of the newest change that every pipe has had accepted, with all before it. */
-export type OnSettled = (change: Change) => void;
-
 export class EventBus {
   readonly limits: BusLimits;
   readonly #clock: BusClock;
   readonly #cursors = new Set<BusCursor>();
   readonly #openFeed: OpenFeed;
-  readonly #onSettled: OnSettled | undefined;
-  /** The last change of each batch that is not settled, and the place after it. Empty when nobody wants to know. */
-  #unsettled: { readonly change: Change; readonly endPosition: number }[] = [];
+  readonly #unsettled: UnsettledChanges;
   #tail: Segment;
   #lastIndex: number;
   #feed: FeedState = { state: "idle" };
@@ -88,7 +84,7 @@ export class EventBus {
     openFeed: OpenFeed = () => ({ positionLost: true }),
     onSettled?: OnSettled,
   ) {
-    this.#onSettled = onSettled;
+    this.#unsettled = new UnsettledChanges(onSettled);
     this.limits = limits;
     this.#clock = clock;
     this.#openFeed = openFeed;
@@ -120,9 +116,7 @@ export class EventBus {
     this.#tail = segment;
     const change = batch.changes.at(-1);
     this.#lastPosition = change?.position ?? this.#lastPosition;
-    if (this.#onSettled !== undefined && change !== undefined) {
-      this.#unsettled.push({ change, endPosition: this.endPosition });
-    }
+    if (change !== undefined) this.#unsettled.add(change, this.endPosition);
     for (const cursor of this.#cursors) cursor.onPublished(segment);
     this.#cutOffLaggards();
   }
@@ -202,15 +196,10 @@ export class EventBus {
 
   /** A cursor has settled more. */
   settle(): void {
-    if (this.#unsettled.length === 0) return;
+    if (this.#unsettled.isEmpty) return;
     let settled = this.endPosition;
     for (const cursor of this.#cursors) settled = Math.min(settled, cursor.settled);
-    const open = this.#unsettled.findIndex(({ endPosition }) => endPosition > settled);
-    const count = open < 0 ? this.#unsettled.length : open;
-    const newest = this.#unsettled[count - 1];
-    if (newest === undefined) return;
-    this.#unsettled = this.#unsettled.slice(count);
-    this.#onSettled?.(newest.change);
+    this.#unsettled.settle(settled);
   }
 
   /** Positions of a source's own have no order that we know. */

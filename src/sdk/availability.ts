@@ -1,4 +1,4 @@
-import type { SourceAvailability } from "./source-driver.ts";
+import type { SourceAvailability } from "./source-status.ts";
 
 /** Whether a source is there, and who wants to know when that changes: `status` and `onAvailability` of a driver. */
 export class AvailabilityState {

@@ -15,3 +15,4 @@ export * from "./sender-driver.ts";
 export * from "./session.ts";
 export * from "./source-context.ts";
 export * from "./source-driver.ts";
+export * from "./source-status.ts";

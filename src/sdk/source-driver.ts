@@ -1,4 +1,5 @@
 import type { Change, ChangeBatch, Row, RowChunk } from "./changes.ts";
+import type { SourceAvailability, SourceStatus } from "./source-status.ts";
 
 export interface CallOptions {
   /** Aborting ends the call; an iterable then ends or throws FUSTOR_ABORTED, soon. */
@@ -27,23 +28,6 @@ export interface RescanOptions extends CallOptions {
 export type Verified =
   | { readonly key: string; readonly exists: true; readonly row: Row }
   | { readonly key: string; readonly exists: false };
-
-/** Whether the thing that is watched is there. Changes only by the driver's own looking. */
-export type SourceAvailability =
-  | { readonly state: "starting" }
-  | { readonly state: "available" }
-  /** For example a missing root. Nothing is ever reported as deleted because of it. */
-  | { readonly state: "unavailable"; readonly reason: string };
-
-/** Facts for `status`; every driver may add its own members. */
-export interface SourceStatus {
-  readonly availability: SourceAvailability;
-  /** Entries known at the moment, when the driver knows. */
-  readonly entries?: number;
-  /** Sentences for people: how it is watched, what is not covered and what to do about it. */
-  readonly notes?: readonly string[];
-  readonly [fact: string]: unknown;
-}
 
 export interface StreamOptions extends CallOptions {
   /**

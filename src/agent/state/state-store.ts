@@ -12,46 +12,20 @@
  *
  * Pending changes are not kept: the snapshot after a restart repairs what they would have told.
  */
-import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { fileTrouble } from "../../config/file-trouble.ts";
 import type { PipeStore } from "../../pipe/pipe-options.ts";
 import { describeError, type Logger, type SourceStore } from "../../sdk/index.ts";
 import { DeletedJournal } from "./deleted-journal.ts";
-import { ensureFolder, readOwnFile, writeDurably } from "./durable-file.ts";
+import { ensureFolder, writeDurably } from "./durable-file.ts";
 import { fileNameOf } from "./file-name.ts";
-import { formatState, parseState, type Reading, type RememberedPipe, type StoredState } from "./state-file.ts";
+import { formatState, type RememberedPipe, type StoredState } from "./state-file.ts";
+import { recallState } from "./state-generations.ts";
 
 /** A heartbeat is worth a write to the disk this often, for all pipes together. */
 const HEARTBEAT_WRITE_MS = 10_000;
 /** A further checkpoint is: what came since is sent again after a crash. */
 const CHECKPOINT_WRITE_MS = 1_000;
-
-async function readState(path: string): Promise<Reading> {
-  try {
-    return parseState(await readOwnFile(path));
-  } catch (error) {
-    const absent = (error as NodeJS.ErrnoException).code === "ENOENT";
-    return absent ? { kind: "absent" } : { kind: "unusable", reason: describeError(error) };
-  }
-}
-
-/**
- * The newest generation that can be used. One that cannot is moved to `<name>.bad`, where the next one takes its place.
- */
-async function recall(folder: string, logger: Logger): Promise<StoredState> {
-  for (const name of ["pipes.json", "pipes.json.bak"]) {
-    const file = join(folder, name);
-    const reading = await readState(file);
-    if (reading.kind === "good") return reading.state;
-    if (reading.kind === "absent") continue;
-    logger.warn({ file }, `a state file cannot be used and is set aside as ${name}.bad: ${reading.reason}`);
-    await rename(file, `${file}.bad`).catch((error: unknown) => {
-      logger.warn({ file }, `it could not be set aside: ${describeError(error)}`);
-    });
-  }
-  return { pipes: new Map(), sources: new Map() };
-}
 
 /** Whose session a remembered one is. */
 export interface SessionOwner {
@@ -122,7 +96,7 @@ export class StateStore {
     await ensureFolder(folder).catch((error: unknown) => {
       throw fileTrouble(error, folder, "made");
     });
-    return new StateStore(folder, hostId, logger, await recall(folder, logger), now, owner);
+    return new StateStore(folder, hostId, logger, await recallState(folder, logger), now, owner);
   }
 
   /** What is stored of one pipe towards one receiver. `source`: what its rows are made of, which checkpoints belong to. */

@@ -7,7 +7,6 @@ import {
   type CallOptions,
   type ChangeBatch,
   describeError,
-  type Logger,
   type MessageStream,
   omitUndefined,
   publicAddress,
@@ -21,16 +20,9 @@ import {
 } from "../../sdk/index.ts";
 import { membersOf } from "../../sdk/members-of.ts";
 import { batchDefect, chunkDefect } from "../../sdk/row-checks.ts";
-import type { GuardBounds } from "./bounds.ts";
-import { type DriverCalls, isAsyncIterable } from "./driver-calls.ts";
+import { isAsyncIterable } from "./driver-calls.ts";
+import { type SourceGuard as Guard, guardedFreeze, resumedFrom } from "./guarded-rest.ts";
 import { availabilityDefect, isText } from "./source-defects.ts";
-
-interface Guard {
-  readonly driver: SourceDriver;
-  readonly calls: DriverCalls;
-  readonly bounds: GuardBounds;
-  readonly logger: Logger;
-}
 
 /** A chunk whose own methods cannot throw past us. One object a chunk, none a row. */
 function guardedChunk({ calls, logger }: Guard, method: string, chunk: RowChunk): RowChunk {
@@ -146,29 +138,6 @@ const verifiedDefect = (answer: unknown): string | undefined =>
   Array.isArray(answer) && answer.every((each) => typeof membersOf(each).key === "string")
     ? undefined
     : "no list of keys that were looked at";
-
-/** What is no name of a run is none: the source begins anew. Never rejects, as the contract says. */
-async function guardedFreeze({ driver, calls, bounds, logger }: Guard): Promise<string | undefined> {
-  try {
-    const rules = { boundMs: bounds.closeMs, check: generationDefect };
-    return await calls.later<string | undefined>("freeze", () => driver.freeze?.(), rules);
-  } catch (error) {
-    logger.error({ err: error }, "a driver failed to come to rest: its next run begins anew");
-    return undefined;
-  }
-}
-
-const generationDefect = (name: unknown): string | undefined =>
-  name === undefined || isText(name) ? undefined : "a name of its run that is no text";
-
-function resumedFrom({ driver, calls, logger }: Guard): string | undefined {
-  try {
-    return calls.checked("resumedFrom", driver.resumedFrom, generationDefect);
-  } catch (error) {
-    logger.error({ err: error }, "a driver failed");
-    return undefined;
-  }
-}
 
 function guardedClose({ driver, calls, bounds }: Guard): Promise<void> {
   return calls.later("close", () => driver.close(), { boundMs: bounds.closeMs });
