@@ -22,7 +22,8 @@ import { waitFor } from "../../support/wait-for.ts";
 afterEach(removeTempFolders);
 
 const KEYS = { pushKey: "push-key", readKey: "read-key", pipe: "pipe-1", view: "unified" };
-const DRAIN_MS = 5_000;
+/** A pipe that is stopped with a backlog may have sent a delete and not what came after it (docs/faults.md). */
+const DRAIN_MS = 5_000 * PATIENCE;
 
 interface Stage {
   readonly home: string;

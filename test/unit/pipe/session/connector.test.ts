@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { describe, expect, it, test } from "vitest";
 import { type ConnectFailure, Connector } from "../../../../src/pipe/session/connector.ts";
 import { FustorError, shortId, silentLogger } from "../../../../src/sdk/index.ts";
@@ -37,6 +38,7 @@ class RefusingSender extends CoreSender {
 async function askTogether(count: number, random: () => number, passMs: number): Promise<readonly Attempts[]> {
   const clock = new VirtualClock(random);
   const ending = new AbortController();
+  setMaxListeners(count, ending.signal);
   const agents = Array.from({ length: count }, () => {
     const sender = new RefusingSender(clock);
     const failures: ConnectFailure[] = [];
