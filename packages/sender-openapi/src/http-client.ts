@@ -4,11 +4,11 @@
  * Node's `fetch` takes neither certificates nor a proxy, nor a bound for connecting; with `node:http` each lane has its
  * own connection, and what ends a call ends the connection with it.
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { omitUndefined } from "fustor-agent/sdk";
 import { aborted, badAnswer, networkFailure, unreachable } from "./failures.ts";
-import { addressOf, hostOf, portOf, proxyHeaders, TunnelAgent } from "./tunnel.ts";
+import { addressOf, hostOf, portOf, proxyHeaders, TunnelAgent, type TunnelOptions } from "./tunnel.ts";
 
 /** One connection each, so that a heartbeat never waits for a batch. */
 export type Lane = "session" | "heartbeat" | "bulk";
@@ -96,6 +96,8 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const sent = this.#begin(request, signal);
       sent.on("error", reject);
+      // A request without a socket does not say that it is over, and the way through a proxy takes its time.
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
       sent.once("response", (response) => {
         readAll(response, request.maxBytes).then(resolve, (error: unknown) => {
           sent.destroy();
@@ -112,7 +114,7 @@ export class HttpClient {
     const place = proxy ?? url;
     const path = `${url.pathname}${url.search}`;
     const ask = place.protocol === "https:" ? httpsRequest : httpRequest;
-    return ask({
+    const options: RequestOptions & TunnelOptions = {
       host: hostOf(place),
       port: portOf(place),
       method,
@@ -125,7 +127,9 @@ export class HttpClient {
       },
       agent: this.#agentFor(lane, place),
       signal,
-    });
+      tunnelSignal: signal,
+    };
+    return ask(options);
   }
 
   #agentFor(lane: Lane, place: URL): HttpAgent {

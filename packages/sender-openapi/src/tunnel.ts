@@ -20,11 +20,15 @@ export function proxyHeaders({ username, password }: URL): Record<string, string
 
 type Opened = (error: Error | null, socket?: Socket) => void;
 
+/** An option of a request beside Node's own. Node keeps `signal` from the agent, which alone can end what has no socket yet. */
+export interface TunnelOptions {
+  readonly tunnelSignal: AbortSignal;
+}
+
 /** What Node's agent hands over, as far as it matters. */
-interface Wanted {
+interface Wanted extends TunnelOptions {
   readonly host: string;
   readonly port: number;
-  readonly signal?: AbortSignal;
 }
 
 export class TunnelAgent extends HttpsAgent {
@@ -50,7 +54,7 @@ export class TunnelAgent extends HttpsAgent {
       path: target,
       agent: false,
       headers: { host: target, ...proxyHeaders(proxy) },
-      ...(wanted.signal === undefined ? {} : { signal: wanted.signal }),
+      signal: wanted.tunnelSignal,
     });
     request.once("connect", (response, socket) => {
       if (response.statusCode === 200) secure(wanted, socket as Socket, opened);
@@ -72,9 +76,12 @@ function secure(wanted: Wanted, through: Socket, opened: Opened): void {
   const servername = isIP(wanted.host) === 0 ? wanted.host : "";
   const socket = tlsConnect({ ...wanted, socket: through, servername });
   const failed = (error: Error): void => opened(error);
-  wanted.signal?.addEventListener("abort", () => socket.destroy(), { once: true });
+  const end = (): void => void socket.destroy(unreachable("the call is over"));
+  wanted.tunnelSignal.addEventListener("abort", end, { once: true });
   socket.once("error", failed);
   socket.once("secureConnect", () => {
+    // From here on Node ends the socket with its call.
+    wanted.tunnelSignal.removeEventListener("abort", end);
     socket.off("error", failed);
     opened(null, socket);
   });

@@ -1,13 +1,14 @@
 /** How the service is reached and by whom: credentials, the document, certificates, proxies. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import type { Credential } from "fustor-agent/sdk";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { entryCheck } from "../../../test/support/entry-check.ts";
 import { createRecordingLogger } from "../../../test/support/recording-logger.ts";
 import { createTempFolder, removeTempFolders } from "../../../test/support/temp-tree.ts";
+import { waitFor } from "../../../test/support/wait-for.ts";
 import driver from "../src/index.ts";
 import { answers, failureOf, live, opened, REQUEST, senderTo, signal, startService } from "./sender-fixture.ts";
 import { documentOf, plainDocument } from "./service.ts";
@@ -198,6 +199,26 @@ describe("a proxy", () => {
     expect(asked).toEqual(Array(2).fill(`CONNECT 127.0.0.1:${service.port} ${AUTHORIZATION}`));
     const untrusted = await failureOf((await senderTo(uri, { params: { proxy } })).createSession(REQUEST, { signal }));
     expect(untrusted.message).toContain("name the right one in driver_params.ca_file");
+  });
+
+  it.each([
+    ["the question for a tunnel", ""],
+    ["TLS", "HTTP/1.1 200 OK\r\n\r\n"],
+  ])("that lets %s hang ends with the call, and its connection, too", async (_, answer) => {
+    const sockets = new Set<Socket>();
+    const server = createTcpServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
+      socket.once("data", () => socket.write(answer)).resume();
+    });
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const proxy = `http://127.0.0.1:${port}`;
+    const sender = await senderTo("https://localhost:1/openapi.json", { params: { proxy }, timeoutMs: 300 });
+    const late = await failureOf(sender.createSession(REQUEST, { signal }));
+    expect([late.code, late.message]).toEqual(["FUSTOR_SENDER_UNREACHABLE", expect.stringContaining("within 0.3 s")]);
+    await waitFor(() => sockets.size === 0, { timeoutMs: 5000, what: "the end of the proxy's connections" });
   });
 
   it("that refuses is named without its password", async () => {
