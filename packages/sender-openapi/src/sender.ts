@@ -75,9 +75,10 @@ export class OpenApiSender implements SenderDriver {
   async createSession(request: SessionRequest, { signal }: CallOptions): Promise<Session> {
     if (signal.aborted) throw aborted("createSession");
     const service = await this.#read(signal);
-    const stream = streamOf(request.taskId);
-    const session = await this.#open(service, stream, request, signal);
-    this.#stream = { ...stream, session_id: session.sessionId };
+    // Paths may hold the names of the stream, those on the way to a session, too.
+    this.#stream = streamOf(request.taskId);
+    const session = await this.#open(service, this.#stream, request, signal);
+    this.#stream = { ...this.#stream, session_id: session.sessionId };
     this.#accepted = 0;
     this.#role = session.role;
     this.#holdsIndex = false;

@@ -76,6 +76,18 @@ describe("a session", () => {
     expect(service.asked.at(-1)?.route).toBe("DELETE /session/s");
   });
 
+  it("is opened and used at paths that hold the names of the stream", async () => {
+    const at = "/agents/{agent_id}/tasks/{task_id}";
+    const paths = { [`${at}/session`]: { post: {} }, [`${at}/checkpoint`]: { get: {} }, "/batches": { post: {} } };
+    const service = await startService({ openapi: "3.1.0", paths });
+    const here = "/agents/agent%3A7/tasks/orders";
+    answers(service, `POST ${here}/session`, { body: { session_id: "s" } });
+    const sender = await senderTo(service.uri);
+    expect(await sender.createSession(REQUEST, { signal })).toMatchObject({ sessionId: "s" });
+    answers(service, `GET ${here}/checkpoint`, { body: 42 });
+    expect(await sender.getLatestCommittedIndex("s", { signal })).toBe(42);
+  });
+
   it("of an earlier run is closed by a sender that has not opened one", async () => {
     const service = await startService();
     answers(service, "DELETE /session/old", { status: 404 });
