@@ -16,6 +16,8 @@ export type Lane = "session" | "heartbeat" | "bulk";
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly url: URL;
+  /** Method and path in errors, without secrets. */
+  readonly what: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer;
   readonly lane: Lane;
@@ -64,8 +66,7 @@ export class HttpClient {
    * any more when its repetition begins.
    */
   async send(request: HttpRequest): Promise<HttpAnswer> {
-    const { url, signal } = request;
-    const what = `${request.method} ${url.pathname}`;
+    const { url, signal, what } = request;
     if (signal.aborted || this.#isClosed) throw aborted(what);
     const call = new AbortController();
     const cancel = (): void => call.abort(aborted(what));

@@ -89,6 +89,7 @@ export class Requests {
       omitUndefined({
         method,
         url,
+        what: this.#hider(call)(`${method} ${url.pathname}`),
         headers: this.#headers(call),
         body,
         lane: LANES[route],
@@ -127,11 +128,15 @@ export class Requests {
     return keyHeader === undefined ? { authorization: `Bearer ${credential.key}` } : { [keyHeader]: credential.key };
   }
 
-  #refusal({ route, method, url, sessionId, hasSessions = false }: Call, answer: HttpAnswer): FustorError {
-    const hide = (text: string): string => {
-      const masked = this.#mask(text);
-      return sessionId === undefined ? masked : maskOf([sessionId], "[session]")(masked);
-    };
+  /** Takes secrets and the session out of a text. */
+  #hider({ sessionId }: Call): (text: string) => string {
+    const hideSession = sessionId === undefined ? undefined : maskOf([sessionId], "[session]");
+    return (text) => hideSession?.(this.#mask(text)) ?? this.#mask(text);
+  }
+
+  #refusal(call: Call, answer: HttpAnswer): FustorError {
+    const { route, method, url, hasSessions = false } = call;
+    const hide = this.#hider(call);
     const location = redirectTarget(answer.header("location"), url, url.pathname);
     return statusFailure({
       route,

@@ -58,6 +58,10 @@ describe("credentials", () => {
     expect(said).toContain("[secret]");
     for (const secret of [KEY, encoded.slice(2, -4)]) expect(said).not.toContain(secret);
     expect(JSON.stringify([failures.slice(0, 2), logger.entries])).not.toContain(sessionId);
+    const impatient = await senderTo(service.uri, { timeoutMs: 1000 });
+    answers(service, `DELETE /session/${sessionId}`, { instead: "hang" });
+    const { message } = await failureOf(impatient.closeSession(sessionId, { signal }));
+    expect(message).toContain("did not answer within 1 s (DELETE /session/[session])");
   });
 });
 
