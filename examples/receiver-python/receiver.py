@@ -90,7 +90,10 @@ class Stream:
 
     def remove(self, path):
         """With everything below it."""
-        *above, last = names_of(path)
+        names = names_of(path)
+        if not names:
+            return  # the root itself stays
+        *above, last = names
         node = self.root
         for name in above:
             node = node.below.get(name, Node())
@@ -159,10 +162,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self.answer(413, {"detail": "too long"})
         try:
-            body = json.loads(self.rfile.read(length))
-        except ValueError as error:
-            return self.answer(400, {"detail": str(error)})
-        return self.handle_route(body)
+            return self.handle_route(json.loads(self.rfile.read(length)))
+        except (ValueError, KeyError) as error:
+            return self.answer(400, {"detail": repr(error)})
 
     def log_message(self, *args):
         """Says nothing."""

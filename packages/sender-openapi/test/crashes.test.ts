@@ -16,7 +16,7 @@ afterEach(async () => {
 
 test("an agent that is killed in the snapshot, and again with changes under way, leaves nothing wrong", async () => {
   const { root, outside, receiver } = await stage("receiver.mjs", 800);
-  const agent = new Agent(agentTo({ root, uri: receiver.uri, sender: { batch_bytes: 2000 } })).start();
+  const agent = new Agent(agentTo({ root, uri: receiver.uri, sender: { batch_bytes: 500 } })).start();
   const scene = { root, receiver, agent };
   const hasBegun = async () => {
     agent.demandAlive();

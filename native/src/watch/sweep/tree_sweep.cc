@@ -206,7 +206,10 @@ void TreeSweep::keep_some(const Locked&) {
   size_t room = kKeptAtOnce;
   const size_t last = std::min<size_t>(table.capacity(), kept_until_.next + kIds);
   for (; kept_until_.next < last && room > 0; kept_until_.next++) {
-    if (!table.valid(kept_until_.next)) continue;
+    if (!table.valid(kept_until_.next)) {
+      kept_until_.slot = 0;  // a directory that went away in the middle has no middle
+      continue;
+    }
     Directory& directory = table.at(kept_until_.next);
     kept_until_.resume_in(directory);
     const uint64_t dev = directory.identity.dev;
