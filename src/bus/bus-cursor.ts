@@ -63,10 +63,9 @@ export class BusCursor implements BusSubscription {
         : this.#takeCoalesced(place, maxChanges, maxBytes);
     if (taken === undefined) return undefined;
     const upTo = this.isAttached ? { upTo: this.position } : {};
-    const batch = { kind: "batch", ...taken, ...upTo, ticket: ++this.#tickets } as const;
-    const placed = this.#withPosition(batch, place);
-    this.#handedOut.add(placed);
-    return placed;
+    const batch = this.#withPosition({ kind: "batch", ...taken, ...upTo, ticket: ++this.#tickets }, place);
+    this.#handedOut.add(batch);
+    return batch;
   }
 
   /** Not before a backlog is empty, nor while directories are still to be read again. */
@@ -90,10 +89,16 @@ export class BusCursor implements BusSubscription {
   commit(batch: BusBatch): void {
     this.#handedOut.commit(batch);
     this.#committedIndex = Math.max(this.#committedIndex, batch.indexes.at(-1) ?? 0);
-    if (batch.upTo !== undefined) this.#settle(batch.upTo);
+    const settled = this.#hasNothing ? this.position : batch.upTo;
+    if (settled !== undefined) this.#settle(settled);
     if (typeof this.#deletesBefore !== "number" || this.#deletesBefore > batch.ticket) return;
     this.#deletesBefore = undefined;
     this.#news.raise();
+  }
+
+  /** All before the place in the chain was accepted or lost. */
+  get #hasNothing(): boolean {
+    return this.isAttached && this.#handedOut.oldest === undefined;
   }
 
   #settle(position: number): void {
@@ -107,15 +112,13 @@ export class BusCursor implements BusSubscription {
   }
 
   get backlog(): number {
-    return (
-      this.#handedOut.changes +
-      (this.#place.kind === "attached" ? this.#bus.endPosition - this.position : this.#place.backlog.size)
-    );
+    const place = this.#place;
+    const waiting = place.kind === "attached" ? this.#bus.endPosition - this.position : place.backlog.size;
+    return this.#handedOut.changes + waiting;
   }
 
   get oldestEnteredAt(): number | undefined {
-    const { oldest } = this.#handedOut;
-    return oldest === undefined ? nextEnteredAt(this.#place) : oldest.enteredAt;
+    return this.#handedOut.oldest?.enteredAt ?? nextEnteredAt(this.#place);
   }
 
   get isEmpty(): boolean {
@@ -189,8 +192,7 @@ export class BusCursor implements BusSubscription {
     const { at } = this.#place;
     const { maxChanges, maxBytes, maxCoalesced = 4 * maxChanges, lastStateIsEnough = true } = this.#bus.limits;
     if (!lastStateIsEnough) {
-      this.#attachAtEnd();
-      this.onLost("more changes were waiting than the queue may hold, and each of them counts");
+      this.#loseAll("more changes were waiting than the queue may hold, and each of them counts");
       return;
     }
     const backlog = new CoalescedBacklog({ maxChanges: maxCoalesced, maxBytes });
@@ -207,8 +209,7 @@ export class BusCursor implements BusSubscription {
     for (let i = from; i < segment.changes.length; i++) {
       const change = segment.changes[i] as Change;
       if (backlog.add(change, size) || (this.#collapse(backlog) && backlog.add(change, size))) continue;
-      this.#attachAtEnd();
-      this.onLost("more distinct changes were waiting than the queue may hold");
+      this.#loseAll("more distinct changes were waiting than the queue may hold");
       return false;
     }
     if (from < segment.changes.length) place.position = this.#newestPosition(segment.changes) ?? place.position;
@@ -222,6 +223,13 @@ export class BusCursor implements BusSubscription {
     if (backlog.hasDeletes) this.#deletesBefore = "waiting";
     this.#bus.countCollapse();
     return true;
+  }
+
+  /** The source may wait for it to be settled, and then no batch follows whose commit does that. */
+  #loseAll(reason: string): void {
+    this.#attachAtEnd();
+    this.onLost(reason);
+    if (this.#hasNothing) this.#settle(this.position);
   }
 
   #attachAtEnd(): void {

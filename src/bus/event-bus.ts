@@ -17,6 +17,7 @@
 import type { ChangeBatch } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusCursor } from "./bus-cursor.ts";
+import { Departed } from "./departed.ts";
 import { type Segment, startOfChain } from "./segment.ts";
 import type { BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
 import { type OnSettled, UnsettledChanges } from "./unsettled-changes.ts";
@@ -64,6 +65,7 @@ export class EventBus {
   readonly #cursors = new Set<BusCursor>();
   readonly #openFeed: OpenFeed;
   readonly #unsettled: UnsettledChanges;
+  readonly #departed: Departed;
   #tail: Segment;
   #lastIndex: number;
   #feed: FeedState = { state: "idle" };
@@ -87,6 +89,7 @@ export class EventBus {
     this.#unsettled = new UnsettledChanges(onSettled);
     this.limits = limits;
     this.#clock = clock;
+    this.#departed = new Departed(clock);
     this.#openFeed = openFeed;
     this.#tail = startOfChain(clock.now());
     this.#lastIndex = Math.floor(clock.wallClock());
@@ -194,10 +197,10 @@ export class EventBus {
     return opened;
   }
 
-  /** A cursor has settled more. */
+  /** A cursor has settled more, or one that was closed holds nothing up any longer. */
   settle(): void {
     if (this.#unsettled.isEmpty) return;
-    let settled = this.endPosition;
+    let settled = Math.min(this.endPosition, this.#departed.settled);
     for (const cursor of this.#cursors) settled = Math.min(settled, cursor.settled);
     this.#unsettled.settle(settled);
   }
@@ -221,7 +224,9 @@ export class EventBus {
   }
 
   drop(cursor: BusCursor): void {
-    this.#cursors.delete(cursor);
+    if (!this.#cursors.delete(cursor)) return;
+    if (this.#cursors.size === 0) this.#departed.clear();
+    else if (cursor.settled < this.endPosition) this.#departed.add(cursor.settled, () => this.settle());
   }
 
   #slowest(): BusCursor | undefined {
