@@ -49,13 +49,21 @@ export const qualified = ({ schema, name }: Pick<Table, "schema" | "name">): str
 
 const segment = (text: string): string => encodeURIComponent(text).replaceAll(".", "%2E");
 
+/** A path may not end in these: a receiver would take it for that of the table, or for what lies above. */
+const PLAIN: ReadonlyMap<string, string> = new Map([
+  ["", "%00"],
+  [".", "%2E"],
+  ["..", "%2E%2E"],
+]);
+
 /** The path of a row, from the values of its key as JSON has them. */
 export function rowPath(table: Table, read: (column: string) => unknown): string {
   const values = table.key.map((column) => {
     const value = read(column);
     return encodeURIComponent(typeof value === "object" ? JSON.stringify(value) : String(value));
   });
-  return `${table.path}/${values.join(",")}`;
+  const name = values.join(",");
+  return `${table.path}/${PLAIN.get(name) ?? name}`;
 }
 
 /** A whole row from its columns as text, in the table's order. */
