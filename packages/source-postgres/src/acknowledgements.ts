@@ -60,6 +60,11 @@ export class Acknowledgements {
     this.#settle();
   }
 
+  /** The stream begins again, after the change with this sequence: ends that it showed beyond come again. */
+  resume(sequence: number): void {
+    this.#commits = this.#commits.filter((commit) => commit.sequence <= sequence);
+  }
+
   /** The server keeps nothing of what was before. */
   forget(): void {
     this.#commits = [];

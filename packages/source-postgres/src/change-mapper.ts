@@ -42,6 +42,8 @@ export class ChangeMapper {
   /** As the stream described them last, or as they are in the catalog. */
   readonly #tables: Map<number, Table>;
   #sequence: number;
+  /** Where the transaction that is being read was committed. */
+  #committedAt = 0;
 
   constructor(catalog: Catalog, options: MapperOptions) {
     this.#catalog = catalog;
@@ -50,13 +52,13 @@ export class ChangeMapper {
     this.#sequence = options.sequence;
   }
 
-  /** That of the last change. */
+  /** That of the last change. A transaction without changes of ours does not move it: nobody would accept that. */
   get sequence(): number {
     return this.#sequence;
   }
 
   begin({ commitLsn }: Pgoutput.MessageBegin): void {
-    this.#sequence = Math.max(this.#sequence, commitLsn === null ? 0 : parseLsn(commitLsn));
+    this.#committedAt = commitLsn === null ? 0 : parseLsn(commitLsn);
   }
 
   /** From here on rows of this table look like this. Throws {@link TablesChanged} at a look that is new. */
@@ -145,7 +147,7 @@ export class ChangeMapper {
   }
 
   #change(table: Table, op: ChangeOperation, key: string, row: Row): Change {
-    this.#sequence += 1;
+    this.#sequence = Math.max(this.#sequence, this.#committedAt) + 1;
     return { op, key, table: table.label, row, sequence: this.#sequence, isContainer: false };
   }
 }

@@ -208,6 +208,7 @@ export class PostgresSource implements SourceDriver {
       looks: this.#looks,
     });
     const acknowledgements = this.#acknowledgements;
+    acknowledgements.resume(this.#sequence);
     const batcher = new Batcher({ stream, mapper, acknowledgements, doneLsn: this.#doneLsn });
     while (!signal.aborted) {
       const batch = await batcher.next();
