@@ -68,6 +68,8 @@ export class PostgresSource implements SourceDriver {
   /** Of the last change that was handed over, and the place of the last transaction that was, whole. */
   #sequence = 0;
   #doneLsn = 0;
+  /** The slot was made since the stream was opened last. Another server's log may have come to fewer bytes than the old. */
+  #isSlotNew = false;
   readonly #looks = new Set<string>();
   #slotFacts: SlotFacts | undefined;
   #hasWarned = false;
@@ -110,6 +112,7 @@ export class PostgresSource implements SourceDriver {
       if (await ensureSlot(client, slot)) {
         logger.info({ slot }, "a replication slot was made: a snapshot follows");
         this.#isPositionLost = true;
+        this.#isSlotNew = true;
         this.#acknowledgements.forget();
       } else if (this.#availability.current.state === "starting") this.#isPositionLost = false;
       this.#slotFacts = await readSlot(client, slot);
@@ -155,6 +158,8 @@ export class PostgresSource implements SourceDriver {
       const client = await this.#ready(over);
       if (this.#isPositionLost && !isAnnounced) throw unavailable("the slot keeps nothing of what was before");
       this.#isPositionLost = false;
+      if (this.#isSlotNew) this.#doneLsn = 0;
+      this.#isSlotNew = false;
       const stream = await this.#beginStream(over);
       const timer = setInterval(() => void this.#lookAtSlot(client), LOOK_AT_SLOT_MS);
       try {
