@@ -27,7 +27,7 @@ const MAX_REMEMBERED = 200_000;
 /**
  * Fusion keeps a tombstone for an hour and drops it at the first end of an audit after that. The second hour is for
  * deletes of others that Fusion processes late, and for clocks that differ. Should a tombstone live longer all the
- * same, then the next audit knowsTombstones what lies under it: a row whose modification time is older than its change.
+ * same, then the next audit lifts what lies under it: a row whose modification time is older than its change.
  */
 const OTHERS_SECONDS = 2 * 3600;
 
