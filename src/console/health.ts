@@ -23,7 +23,7 @@ function pipeReasons(pipe: PipeReport, maxAgeMs: number): readonly string[] {
   if (!AT_WORK.has(state)) return [`pipe ${id} is ${state.replaceAll("_", " ")}`];
   if (backlogAgeMs <= maxAgeMs) return [];
   return [
-    `pipe ${id}: a change waits for the receiver since ${seconds(backlogAgeMs)}, longer than ${seconds(maxAgeMs)}`,
+    `pipe ${id}: a change has been waiting for the receiver for ${seconds(backlogAgeMs)}, longer than ${seconds(maxAgeMs)}`,
   ];
 }
 

@@ -56,16 +56,21 @@ export class ServiceManager {
    * when it has returned: a loop or an engine that is stuck sends none, and systemd starts the agent anew.
    */
   ready(look: () => string): void {
-    this.#notify("READY=1", `STATUS=${look()}`);
+    this.#notify("READY=1", ...this.#seen(look));
     if (this.#watchdogMs === undefined) return;
-    this.#signs ??= this.#every(this.#watchdogMs, () => this.#sign(look));
+    this.#signs ??= this.#every(this.#watchdogMs, () => {
+      const seen = this.#seen(look);
+      if (seen.length > 0) this.#notify(...seen, "WATCHDOG=1");
+    });
   }
 
-  #sign(look: () => string): void {
+  /** Nothing when the look failed. */
+  #seen(look: () => string): readonly string[] {
     try {
-      this.#notify(`STATUS=${look()}`, "WATCHDOG=1");
+      return [`STATUS=${look()}`];
     } catch (error) {
-      this.#logger.error({ err: error }, "no sign of life for systemd: the agent cannot say what it does");
+      this.#logger.error({ err: error }, "systemd gets no sign of life: the agent cannot say what it does");
+      return [];
     }
   }
 

@@ -11,11 +11,12 @@ export const byId: Naming = (id) => id;
 /** For everyone else: the first is `1`. */
 export const byPlace: Naming = (_, place) => String(place + 1);
 
-function samplesOf(reading: Reading): readonly Sample[] {
-  if (reading === undefined) return [];
-  if (typeof reading === "object") return reading;
-  return Number.isNaN(Number(reading)) ? [] : [{ value: Number(reading) }];
-}
+const listOf = (reading: Reading): readonly Sample[] =>
+  typeof reading === "object" ? reading : reading === undefined ? [] : [{ value: Number(reading) }];
+
+/** A driver may say anything of itself: one number that is none must not cost the others. */
+const samplesOf = (reading: Reading, kind: "counter" | "gauge"): readonly Sample[] =>
+  listOf(reading).filter(({ value }) => Number.isFinite(value) && (kind === "gauge" || value >= 0));
 
 interface Labelled<T> {
   readonly from: T;
@@ -28,7 +29,7 @@ function register<T>(registry: Registry, metrics: readonly Metric<T>[], of: read
     const options = { name, help, labelNames, registers: [registry] };
     const add = kind === "counter" ? adderOf(new Counter(options)) : setterOf(new Gauge(options));
     for (const { from, labels: outer } of of) {
-      for (const sample of samplesOf(read(from))) add({ ...outer, ...sample.labels }, sample.value);
+      for (const sample of samplesOf(read(from), kind)) add({ ...outer, ...sample.labels }, sample.value);
     }
   }
 }

@@ -12,7 +12,7 @@ test("an agent is alive until it has stopped, also while it ends in order", () =
 test("it is ready when every pipe has a session and no change waits too long", () => {
   expect(readiness(withPipe({ backlogAgeMs: 60_000 }), 60_000)).toEqual({ isGood: true, reasons: [] });
   expect(readiness(withPipe({ backlogAgeMs: 60_001 }), 60_000).reasons).toEqual([
-    "pipe research: a change waits for the receiver since 60 s, longer than 60 s",
+    "pipe research: a change has been waiting for the receiver for 60 s, longer than 60 s",
   ]);
 });
 

@@ -75,6 +75,15 @@ test("what is not known has no sample", async () => {
   expect(text).not.toContain("NaN");
 });
 
+test("a driver whose status holds numbers that are none costs no other metric", async () => {
+  const [first] = STATUS.sources;
+  if (first === undefined) throw new Error("no source");
+  const odd = { ...first.status, changes: -1, entries: Number.POSITIVE_INFINITY };
+  const text = (await linesOf({ ...STATUS, sources: [{ ...first, status: odd }] }, byId)).join("\n");
+  expect(text).not.toMatch(/^fustor_source_(changes_total|entries)\{/m);
+  expect(text).toContain('fustor_source_watches{source="lab-files"} 12');
+});
+
 test("a reader who may not know names gets the places in the configuration", async () => {
   const text = (await linesOf(STATUS, byPlace)).join("\n");
   expect(text).toContain('fustor_pipe_leader{pipe="1"} 1');
