@@ -71,7 +71,7 @@ function end(stream, phase) {
   // The next snapshot is seen from its beginning.
   if (isSnapshot) stream.whole = true;
   stream.told[phase] = undefined;
-  stream.listed.clear();
+  if (!isSnapshot) stream.listed.clear();
 }
 
 function drop(node, isListed, told) {
