@@ -12,6 +12,7 @@ test.each([
   ["postgres://me:se/cr?et@db/x", "postgres://db/x"],
   ["postgres://db/x?user=me&password=secret&ssl", "postgres://db/x?user=***&password=***&***"],
   ["s3://bucket/prefix?X-Amz-Signature=secret#secret", "s3://bucket/prefix?X-Amz-Signature=***#***"],
+  ["password=secret;server=db", "password=***;server=db"],
   ["jdbc:sqlserver://db;user=me;password=secret;encrypt=true", "jdbc:sqlserver://db;user=me;password=***;encrypt=true"],
   ["me:secret@tcp(db:3306)/x?token=secret", "tcp(db:3306)/x?token=***"],
   ["custom://my-stream", "custom://my-stream"],
