@@ -9,7 +9,8 @@ const IS_PATH = /^[/.~]/;
 const USER_OF_URL = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
 const USER_ALONE = /^[^\s/?#@]+:[^\s@]*@/;
 const UP_TO_LAST_AT = /^([a-z][a-z0-9+.-]*:\/\/).*@/i;
-const SECRET_MEMBER = /((?:^|[;,\s])(?:[\w.-]*(?:password|passwd|pwd|secret|token|key|credential)[\w.-]*)\s*=)[^;,\s?#]*/gi;
+const SECRET_MEMBER =
+  /((?:^|[;,\s])(?:[\w.-]*(?:password|passwd|pwd|secret|token|key|credential)[\w.-]*)\s*=)[^;,\s?#]*/gi;
 
 function withoutUser(address: string): string {
   const plain = address.replace(USER_OF_URL, "$1");
