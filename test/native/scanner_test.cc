@@ -1,7 +1,6 @@
 #include "scan/scanner.h"
 
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 
 #include "check.h"
 #include "temp_tree.h"
+#include "thread_priorities.h"
 #include "watch/root/place_identity.h"
 
 using namespace fustor;
@@ -337,21 +337,15 @@ TEST("a depth limit lists so many levels and no more") {
 }
 
 TEST("a scan's threads have the priorities that were asked for, and nobody else has") {
-  constexpr int kIdle = 3 << 13;
   TempTree tree;
   for (int i = 0; i < 3000; i++) tree.file("a name of some length, so that a few chunks are filled " + std::to_string(i));
-  const Politeness politeness{.nice = 7, .io_priority = kIdle};
+  const Politeness politeness{.nice = 7, .io_priority = watching::kIdleIo};
   Reader reader({.root = tree.path(), .threads = 2, .politeness = politeness, .chunk_bytes = 1, .pool_chunks = 1});
   Chunk* chunk = nullptr;
   REQUIRE(reader.next(chunk) == Poll::chunk);  // one thread at least lives and waits for it to be released
-  int polite = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    const auto id = static_cast<id_t>(std::stoul(task.path().filename()));
-    const bool is_nice = ::getpriority(PRIO_PROCESS, id) == 7;
-    CHECK_EQ(::syscall(SYS_ioprio_get, 1, id) == kIdle, is_nice);
-    polite += is_nice ? 1 : 0;
-  }
-  CHECK(polite >= 1 && polite <= 2);
+  const watching::Priorities seen = watching::await_polite_threads(7, 1, 2);
+  CHECK(seen.polite >= 1 && seen.polite <= 2);
+  CHECK_EQ(seen.half, 0);
   CHECK(::getpriority(PRIO_PROCESS, 0) != 7);
   reader.stream().cancel();
 }

@@ -1,29 +1,13 @@
 // A pass over the whole tree that keeps out of others' way, and live changes that do not wait for it.
-#include <sys/resource.h>
-#include <sys/syscall.h>
-
 #include "check.h"
 #include "scripted_source.h"
+#include "thread_priorities.h"
 #include "watch_judge.h"
 
 using namespace watching;
 using fustor::Politeness;
 
 namespace {
-
-constexpr int kIdle = 3 << 13;
-
-/** Threads of ours with this nice value; each of them has to have the idle io class, and no other one. */
-int polite_threads(int nice) {
-  int found = 0;
-  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
-    const auto id = static_cast<id_t>(std::stoul(task.path().filename()));
-    const bool is_nice = ::getpriority(PRIO_PROCESS, id) == nice;
-    CHECK_EQ(::syscall(SYS_ioprio_get, 1, id) == kIdle, is_nice);
-    found += is_nice ? 1 : 0;
-  }
-  return found;
-}
 
 void fill(const Place& place, int directories, int files) {
   for (int d = 0; d < directories; d++) {
@@ -40,10 +24,12 @@ TEST("a polite engine finds and follows the same as any other, with weak threads
   fill(place, 20, 20);
   auto config = place.config();
   config.threads = 2;
-  config.politeness = {.nice = 9, .io_priority = kIdle};
+  config.politeness = {.nice = 9, .io_priority = kIdleIo};
   Watch watch(config);
   REQUIRE(watch.begin());
-  CHECK_EQ(polite_threads(9), 2);
+  const Priorities seen = await_polite_threads(9, 2, 2);
+  CHECK_EQ(seen.polite, 2);
+  CHECK_EQ(seen.half, 0);
   place.make("d3/new");
   place.write("d3/new/file");
   place.remove("d4");
