@@ -47,9 +47,12 @@ const ALLOWED = {
   console: ["sdk", "agent", "agent/state", "agent/control", "telemetry", "console/metrics"],
   "console/metrics": ["sdk", "agent", "pipe"],
   "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts"],
+  "cli/doctor": [
+    ...["sdk", "native", "config", "drivers", "yaml", "console", "agent", "agent/control", "agent/process"],
+  ],
   cli: [
     ...["sdk", "config", "drivers", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload"],
-    ...["agent/control", "agent/process", "console", "fusion", "telemetry", "yaml", "cli/tools"],
+    ...["agent/control", "agent/process", "console", "fusion", "telemetry", "yaml", "cli/tools", "cli/doctor"],
   ],
   "": ["sdk", "config", "yaml", "drivers", "agent", "agent/agent.ts"],
 };

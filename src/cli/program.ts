@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import type { DriverKind } from "../sdk/driver.ts";
 import { agentVersion } from "../sdk/version.ts";
 import { EXIT } from "./exit-codes.ts";
+import { addDiagnosisCommands } from "./program-diagnosis.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Gets the exit code of the command that ran. */
@@ -213,6 +214,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
     });
   addAgentCommands(program, terminal, finish);
   addConfigCommands(program, terminal, finish);
+  addDiagnosisCommands(program, terminal, finish);
   addDriverCommands(program, terminal, finish);
   addFusionCommands(program, terminal, finish);
   addEngineCommands(program, terminal, finish);

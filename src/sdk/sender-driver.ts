@@ -38,10 +38,23 @@ export interface SenderDriver {
   getSentinelTasks?(sessionId: string, options: CallOptions): Promise<SentinelTask | undefined>;
   /** What was seen of it. */
   sendSentinelFeedback?(sessionId: string, updates: readonly SentinelUpdate[], options: CallOptions): Promise<void>;
+  /**
+   * Asks the receiver whether it is there and takes the key. Opens no session and changes nothing, so that it may be
+   * called beside a running agent. Failures are those of `createSession`. Absent: only a session would show it.
+   */
+  probe?(options: CallOptions): Promise<SenderProbe>;
   /** Ends a session, ours or one remembered from a crashed run. A session that is already gone is no error. */
   closeSession(sessionId: string, options: CallOptions): Promise<void>;
   /** Frees connections; idempotent. */
   close(): Promise<void>;
+}
+
+/** What a receiver said of itself and of the key, without a session. */
+export interface SenderProbe {
+  /** The receiver's clock minus ours, to about a second. */
+  readonly clockSkewMs?: number;
+  /** What the receiver calls the owner of the key, a pipe mostly. */
+  readonly knownAs?: string;
 }
 
 export interface SenderDriverContext {

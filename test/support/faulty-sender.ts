@@ -81,7 +81,7 @@ export function rowsOf(data: RowData): readonly Row[] {
 
 type CallFacts = Omit<RecordedCall, "at" | "accepted">;
 
-export class FaultySender<T extends Required<Omit<SenderDriver, "bytesSent">>> implements SenderDriver {
+export class FaultySender<T extends Required<Omit<SenderDriver, "bytesSent" | "probe">>> implements SenderDriver {
   readonly calls: RecordedCall[] = [];
   readonly #inner: T;
   #plan: FaultPlan = () => undefined;

@@ -7,6 +7,7 @@ import {
   type HeartbeatRequest,
   omitUndefined,
   type SenderDriver,
+  type SenderProbe,
   type SentinelTask,
   type SentinelUpdate,
   type Session,
@@ -50,6 +51,13 @@ const acknowledgementDefect = (answer: unknown): string | undefined =>
 
 const indexDefect = (index: unknown): string | undefined =>
   index === undefined || Number.isSafeInteger(index) ? undefined : "an index that is no whole number";
+
+function probeDefect(probe: unknown): string | undefined {
+  const { clockSkewMs, knownAs } = membersOf(probe);
+  const isProbe =
+    ["number", "undefined"].includes(typeof clockSkewMs) && ["string", "undefined"].includes(typeof knownAs);
+  return isProbe ? undefined : "an answer about itself that is none";
+}
 
 function taskDefect(task: unknown): string | undefined {
   const { type, paths } = membersOf(task);
@@ -116,7 +124,7 @@ export function guardedSender({ driver, calls, bounds, timeoutMs }: SenderGuard)
     check?: Check<T>,
   ): Promise<T> => calls.later(method, (own) => call({ signal: own }), omitUndefined({ boundMs, signal, check }));
   const pushes = new PushLane(calls, bounds.heedMs);
-  const { getSentinelTasks, sendSentinelFeedback } = driver;
+  const { getSentinelTasks, probe, sendSentinelFeedback } = driver;
   let closing: Promise<void> | undefined;
   const guarded = {
     createSession: (wish: SessionRequest, options: CallOptions): Promise<Session> =>
@@ -137,6 +145,10 @@ export function guardedSender({ driver, calls, bounds, timeoutMs }: SenderGuard)
       sendSentinelFeedback &&
       ((id: string, updates: readonly SentinelUpdate[], options: CallOptions): Promise<void> =>
         request("sendSentinelFeedback", options, (own) => sendSentinelFeedback.call(driver, id, updates, own))),
+    probe:
+      probe &&
+      ((options: CallOptions): Promise<SenderProbe> =>
+        request("probe", options, (own) => probe.call(driver, own), probeDefect)),
     closeSession: (id: string, options: CallOptions): Promise<void> =>
       request("closeSession", options, (own) => driver.closeSession(id, own)),
     close: (): Promise<void> => {

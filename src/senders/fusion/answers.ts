@@ -89,6 +89,10 @@ export function readAcknowledgement(members: Members, source: string): Acknowled
   return { snapshotNeeded: members.snapshot_needed === true };
 }
 
+/** Whom the receiver takes the owner of the key for: Fusion says `view_id`, and means the pipe of a push key. */
+export const readOwner = ({ view_id: owner }: Members): string | undefined =>
+  typeof owner === "string" && owner !== "" ? owner : undefined;
+
 /** An empty object is no task. */
 export function readSentinelTask(members: Members): SentinelTask | undefined {
   const { type, paths } = members;

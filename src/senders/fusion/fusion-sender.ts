@@ -7,9 +7,11 @@ import {
   type HeartbeatAnswer,
   type HeartbeatRequest,
   isFustorError,
+  omitUndefined,
   type Role,
   type SenderDriver,
   type SenderDriverContext,
+  type SenderProbe,
   type SentinelTask,
   type SentinelUpdate,
   type Session,
@@ -20,6 +22,7 @@ import {
   invitesGzip,
   readAcknowledgement,
   readHeartbeat,
+  readOwner,
   readPosition,
   readSentinelTask,
   readSession,
@@ -160,6 +163,21 @@ export class FusionSender implements SenderDriver {
     const body = JSON.stringify({ type: "suspect_update", updates });
     const path = `${API}/consistency/sentinel/feedback`;
     await this.#requests.succeed({ route: "sentinel", method: "POST", path, body, signal });
+  }
+
+  /**
+   * Two questions that Fusion answers without a session. The second one is answered to a push key alone where the
+   * receiver tells keys apart; what else it says does not matter here.
+   */
+  async probe({ signal }: CallOptions): Promise<SenderProbe> {
+    const startedMs = this.#wallClock();
+    const answer = await this.#requests.succeed({ route: "probe", method: "GET", path: `${API}/session/`, signal });
+    const clockSkewMs = clockSkew(answer.header("date"), startedMs, this.#wallClock());
+    const knownAs = readOwner(this.#requests.members(answer, "probe"));
+    await this.getSentinelTasks("", { signal }).catch((error: unknown) => {
+      if (isFustorError(error, "FUSTOR_SENDER_KEY_REFUSED")) throw error;
+    });
+    return omitUndefined({ clockSkewMs, knownAs });
   }
 
   async closeSession(sessionId: string, { signal }: CallOptions): Promise<void> {

@@ -17,6 +17,7 @@ const LANES: Readonly<Record<Route, Lane>> = {
   ingest: "bulk",
   delete: "session",
   sentinel: "session",
+  probe: "session",
 };
 
 export interface Call {

@@ -1,6 +1,6 @@
 import { FustorError, type FustorErrorCode } from "../../sdk/index.ts";
 
-export type Route = "create" | "position" | "heartbeat" | "ingest" | "delete" | "sentinel";
+export type Route = "create" | "position" | "heartbeat" | "ingest" | "delete" | "sentinel" | "probe";
 
 /** An answer that is no success, as far as it matters here. */
 export interface RefusedAnswer {
@@ -69,6 +69,8 @@ function routeVerdict(route: Route, status: number): Verdict | undefined {
     case "heartbeat":
     case "delete":
       return sessionVerdict(status);
+    case "probe":
+      return createVerdict(status);
     case "sentinel":
       return undefined; // these routes know no session
   }

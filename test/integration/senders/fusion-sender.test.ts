@@ -102,6 +102,30 @@ describe("the fusion sender", () => {
     expect(await sender.push("s", oneRow(), calm())).toEqual({ snapshotNeeded: false });
   });
 
+  it("asks who owns the key without opening anything, and tells how far the far clock is from ours", async () => {
+    const date = new Date(Date.now() - 90_000).toUTCString();
+    receiver.next("other", { kind: "answer", headers: { date }, body: { view_id: "pipe-1", status: "authorized" } });
+    const probe = await under.sender.probe?.(calm());
+    expect(probe?.knownAs).toBe("pipe-1");
+    expect(Math.abs((probe?.clockSkewMs ?? 0) + 90_000)).toBeLessThan(5000);
+    expect(receiver.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "GET /api/v1/pipe/session/",
+      "GET /api/v1/pipe/consistency/sentinel/tasks",
+    ]);
+  });
+
+  it("takes a refusal of either question for one of the key, and nothing else of the second one", async () => {
+    const refused = { kind: "answer", status: 403, body: { detail: "reads only" } } as const;
+    receiver.next("other", refused);
+    await expect(under.sender.probe?.(calm())).rejects.toMatchObject({ code: "FUSTOR_SENDER_KEY_REFUSED" });
+    receiver.next("other", { kind: "answer", body: {} }, refused);
+    await expect(under.sender.probe?.(calm())).rejects.toMatchObject({ code: "FUSTOR_SENDER_KEY_REFUSED" });
+    receiver.next("other", { kind: "answer", body: {} }, { kind: "answer", status: 404 });
+    expect(await under.sender.probe?.(calm())).toHaveProperty("clockSkewMs");
+    receiver.next("other", { kind: "answer", status: 404 });
+    await expect(under.sender.probe?.(calm())).rejects.toMatchObject({ code: "FUSTOR_SENDER_BAD_ANSWER" });
+  });
+
   it.each([404, 405, 500, 401])("holds a position as unknown when its route answers %i", async (status) => {
     receiver.next("position", { kind: "answer", status, body: { index: 7 } });
     expect(await under.sender.getLatestCommittedIndex("s", calm())).toBeUndefined();
