@@ -131,9 +131,11 @@ TEST("an audit and a snapshot over a mount that does not answer end, with what l
   }
   hanging.fuse->resume();
   CHECK_EQ(watch.settle(), "");
-  const AuditRows audit = take_audit(watch);
-  CHECK(audit.whole);
-  CHECK(audit.skipped.contains("/m") && !audit.skipped.at("/m"));
+  // A mirror that gets no processor for a moment does not answer either: what counts is that an audit sees it again.
+  CHECK(watch.until([&] {
+    const AuditRows audit = take_audit(watch);
+    return audit.whole && audit.skipped.contains("/m") && !audit.skipped.at("/m");
+  }));
 }
 
 EVENT_ENGINES("started while a mount does not answer, everything else is there at once, the mount has a row, and its contents follow") {
