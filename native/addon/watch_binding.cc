@@ -11,53 +11,13 @@
 #include "options.h"
 #include "promise.h"
 #include "sweep_binding.h"
+#include "watch_options.h"
+#include "watch_status_object.h"
 #include "wire_names.h"
 
 namespace fustor {
 
 namespace {
-
-constexpr double kMostMs = 24 * 3600 * 1000;
-
-WatchConfig to_config(const std::string& root, const Napi::Object& options) {
-  WatchConfig config;
-  config.root = root;
-  config.filter = filter_of(options);
-  config.threads = threads_of(options);
-  config.cross_mounts = flag_or(options, "crossMounts", true);
-  config.settle_ms = static_cast<int64_t>(number_or(options, "settleMs", 2000, 0, kMostMs));
-  config.throttle_ms = static_cast<int64_t>(number_or(options, "throttleMs", 1000, 0, kMostMs));
-  config.politeness = politeness_of(options);
-  if (options.Get("expectedRootIdentity").IsString()) config.expected_root = options.Get("expectedRootIdentity").ToString().Utf8Value();
-  config.confirm_deletes_ms = static_cast<int64_t>(number_or(options, "confirmDeletesMs", 5000, 0, kMostMs));
-  config.raw = flag_or(options, "raw", false);
-  if (options.Get("canary").IsString()) config.canary = options.Get("canary").ToString().Utf8Value();
-  const std::string mode = options.Get("mode").IsString() ? options.Get("mode").ToString().Utf8Value() : "inotify";
-  if (mode == "auto") config.mode = WatchMode::automatic;
-  if (mode == "fanotify") config.mode = WatchMode::fanotify;
-  if (mode == "poll") config.mode = WatchMode::poll;
-  config.max_watches = static_cast<uint64_t>(number_or(options, "maxWatches", 0, 0, 1e15));
-  config.poll_ms = static_cast<int64_t>(number_or(options, "pollMs", 60'000, 100, kMostMs));
-  config.elsewhere_poll_ms = static_cast<int64_t>(number_or(options, "elsewherePollMs", 10'000, 0, kMostMs));
-  config.max_path_bytes = static_cast<size_t>(number_or(options, "maxPathBytes", 4096, 0, 1e9));
-  config.hang_ms = static_cast<int64_t>(number_or(options, "hangMs", 5000, 500, kMostMs));
-  return config;
-}
-
-const char* state_name(RootState state) {
-  switch (state) {
-    case RootState::starting: return "starting";
-    case RootState::available: return "available";
-    case RootState::unavailable: return "unavailable";
-  }
-  return "unavailable";
-}
-
-Napi::Array texts_of(Napi::Env env, const std::vector<std::string>& texts) {
-  Napi::Array array = Napi::Array::New(env, texts.size());
-  for (uint32_t i = 0; i < texts.size(); i++) array.Set(i, texts[i]);
-  return array;
-}
 
 /**
  * JavaScript and the end of the environment may both close the watch at the same time; the second call waits for the
@@ -101,7 +61,8 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     auto on_readable = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>()));
     bell_ = Bell::create(env, "fustor watch", [on_readable](Napi::Env) { on_readable->Call({}); });
     bell_->hold(env, true);
-    watcher_ = create_watcher(to_config(info[0].ToString().Utf8Value(), options_of(info[1])), [bell = bell_] { bell->ring(); });
+    const WatchConfig config = watch_config_of(info[0].ToString().Utf8Value(), options_of(info[1]));
+    watcher_ = create_watcher(config, [bell = bell_] { bell->ring(); });
     closable_ = std::make_shared<Closable>(watcher_);
     // When a worker thread ends, no JavaScript calls close(): the threads are joined before the environment ends.
     napi_add_env_cleanup_hook(env, &WatchObject::leave, this);
@@ -178,7 +139,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
   Napi::Value root_state(const Napi::CallbackInfo& info) {
     Napi::Object result = Napi::Object::New(info.Env());
     std::string reason;
-    result.Set("root", state_name(watcher_->root_state(reason)));
+    result.Set("root", root_state_name(watcher_->root_state(reason)));
     result.Set("reason", reason);
     result.Set("canaryEvents", static_cast<double>(watcher_->canary_events()));
     result.Set("hangChanges", static_cast<double>(watcher_->hang_changes()));
@@ -192,74 +153,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
 
   Napi::Value confirm_root(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), watcher_->confirm_root()); }
 
-  Napi::Value status(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    const WatchStatus status = watcher_->status();
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("root", state_name(status.root));
-    result.Set("reason", status.reason);
-#define FUSTOR_SET(member, name) result.Set(name, static_cast<double>(status.member));
-    FUSTOR_WATCH_NUMBERS(FUSTOR_SET)
-#undef FUSTOR_SET
-    Napi::Object unwatched = Napi::Object::New(env);
-    for (const auto& [cause, line] : status.unwatched) {
-      Napi::Object entry = Napi::Object::New(env);
-      entry.Set("count", static_cast<double>(line.count));
-      entry.Set("staleMs", static_cast<double>(line.stale_ms));
-      entry.Set("examples", texts_of(env, line.examples));
-      unwatched.Set(cause, entry);
-    }
-    result.Set("unwatched", unwatched);
-    Napi::Object unreadable = Napi::Object::New(env);
-    for (const auto& [reason, line] : status.unreadable_by) {
-      Napi::Object entry = Napi::Object::New(env);
-      entry.Set("count", static_cast<double>(line.count));
-      entry.Set("examples", texts_of(env, line.examples));
-      unreadable.Set(reason, entry);
-    }
-    result.Set("unreadableBy", unreadable);
-    Napi::Array unanswered = Napi::Array::New(env, status.unanswered.size());
-    for (uint32_t i = 0; i < status.unanswered.size(); i++) {
-      Napi::Object entry = Napi::Object::New(env);
-      entry.Set("path", status.unanswered[i].path);
-      entry.Set("forMs", static_cast<double>(status.unanswered[i].for_ms));
-      unanswered.Set(i, entry);
-    }
-    result.Set("unanswered", unanswered);
-    Napi::Object collapses = Napi::Object::New(env);
-    collapses.Set("directories", static_cast<double>(status.collapsed_directories));
-    collapses.Set("root", static_cast<double>(status.collapsed_root));
-    result.Set("collapses", collapses);
-    Napi::Array engines = Napi::Array::New(env, status.engines.size());
-    for (uint32_t i = 0; i < status.engines.size(); i++) {
-      Napi::Object fact = Napi::Object::New(env);
-      fact.Set("fileSystem", status.engines[i].file_system);
-      fact.Set("engine", status.engines[i].engine);
-      fact.Set("reason", status.engines[i].reason);
-      fact.Set("count", static_cast<double>(status.engines[i].count));
-      engines.Set(i, fact);
-    }
-    result.Set("engines", engines);
-    Napi::Object kinds = Napi::Object::New(env);
-    for (const auto& [kind, count] : status.events_by_kind) kinds.Set(kind, static_cast<double>(count));
-    result.Set("eventsByKind", kinds);
-    Napi::Array lag = Napi::Array::New(env, status.lag_histogram.size());
-    for (uint32_t i = 0; i < status.lag_histogram.size(); i++) {
-      Napi::Object bucket = Napi::Object::New(env);
-      bucket.Set("atMostMs", i < WatchStatus::kLagLimitsMs.size() ? Napi::Number::New(env, WatchStatus::kLagLimitsMs[i]) : env.Null());
-      bucket.Set("batches", static_cast<double>(status.lag_histogram[i]));
-      lag.Set(i, bucket);
-    }
-    result.Set("lagHistogram", lag);
-    Napi::Object setup = Napi::Object::New(env);
-    setup.Set("markMs", status.mark_ms < 0 ? env.Null() : Napi::Number::New(env, status.mark_ms));
-    setup.Set("primedMs", status.primed_ms < 0 ? env.Null() : Napi::Number::New(env, status.primed_ms));
-    result.Set("setup", setup);
-    result.Set("lostMounts", texts_of(env, status.lost_mounts));
-    result.Set("lastResyncReason", status.last_resync_reason);
-    result.Set("lastError", status.last_error);
-    return result;
-  }
+  Napi::Value status(const Napi::CallbackInfo& info) { return watch_status_object(info.Env(), watcher_->status()); }
 
   Napi::Value load_index(const Napi::CallbackInfo& info) {
     const std::string path = info[0].ToString();

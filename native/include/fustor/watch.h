@@ -4,151 +4,17 @@
 // docs/protocol.md says under "Names".
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "fustor/bulk_stream.h"
-#include "fustor/filter_spec.h"
-#include "fustor/politeness.h"
 #include "fustor/sweep.h"
+#include "fustor/watch_config.h"
+#include "fustor/watch_status.h"
 
 namespace fustor {
-
-enum class WatchMode {
-  automatic,  // for each file system fanotify where it runs, else inotify
-  fanotify,
-  inotify,
-  poll,       // no kernel events at all
-};
-
-/**
- * How many marks may wait; beyond that the engine looks at whole directories, then at everything (watch/dirty_set.h).
- */
-struct PressureLimits {
-  size_t names_per_directory = 16'384;
-  size_t names_in_all = 400'000;
-  size_t directories = 250'000;
-};
-
-struct WatchConfig {
-  std::string root;             // absolute path
-  FilterSpec filter;
-  unsigned threads = 0;         // 0 = number of cores, and up to 16 for tree walks while they wait for storage
-  bool cross_mounts = true;
-  int64_t settle_ms = 2000;     // a file found by a listing and younger than this is reported as not complete
-  int64_t throttle_ms = 1000;   // shortest time between two rows of a file that is being written
-  // root_identity() of an earlier run; another directory counts as unavailable until it is confirmed; "" = any.
-  std::string expected_root;
-  bool raw = false;             // drain_raw() hands out kernel events, and drain() nothing
-  WatchMode mode = WatchMode::inotify;
-  // A tree walk that misses more than half of the entries looks again after this time; 0 = at once.
-  int64_t confirm_deletes_ms = 5000;
-  uint64_t max_watches = 0;     // a budget of our own below the kernel's, 0 = the kernel's alone
-  std::string canary;           // events of names that begin so are counted and have no other effect; "" = none
-  int64_t poll_ms = 60'000;     // every directory without a watch is listed once in this time
-  // While its modification time is younger, a file is looked at again and again; 0 = never.
-  int64_t young_ms = 600'000;
-  int64_t look_again_ms = 25'000;    // at most this long after the last look, and at least a fifth of it
-  // With `automatic`: as poll_ms, for file systems that other machines change without an event; 0 = never.
-  int64_t elsewhere_poll_ms = 10'000;
-  size_t max_path_bytes = 4096;        // directories with a longer path count as unreadable; 0 = no limit
-  int64_t hang_ms = 5000;              // a directory that has not answered for so long counts as unreadable
-  size_t open_entries = 32'768;        // so many entries of directories stay ready for looks; the others are packed
-  PressureLimits pressure;
-  Politeness politeness;        // of tree walks; never of realtime changes
-};
-
-enum class RootState { starting, available, unavailable };
-
-/** Which engine watches file systems of one kind, and why. */
-struct EngineFact {
-  std::string file_system;  // "ext4", "tmpfs", ...
-  std::string engine;       // "fanotify", "inotify" or "none"
-  std::string reason;       // a sentence for people
-  uint64_t count = 1;       // file systems
-
-  bool says_the_same(const EngineFact& other) const {
-    return file_system == other.file_system && engine == other.engine && reason == other.reason;
-  }
-};
-
-/** Directories without a watch, for one cause. */
-struct Unwatched {
-  static constexpr size_t kExamples = 20;
-  uint64_t count = 0;
-  // Age of the oldest among their last listings, in whole seconds; 0 also when none was listed yet.
-  uint64_t stale_ms = 0;
-  std::vector<std::string> examples;  // wire paths, at most kExamples
-};
-
-/** Directories that cannot be read, for one reason. */
-struct Unreadable {
-  uint64_t count = 0;
-  std::vector<std::string> examples;  // wire paths, at most Unwatched::kExamples
-};
-
-/** A place that does not answer: a mounted file system, or a directory. Everything else is watched as before. */
-struct Hang {
-  std::string path;  // raw, relative to the root, "" = the root
-  int64_t since_ns = 0;
-};
-
-/** The same as WatchStatus shows it. */
-struct Unanswered {
-  std::string path;  // wire
-  uint64_t for_ms = 0;
-};
-
-/**
- * The numbers of a status, each once: its member, and its name in JavaScript (src/native/watch.ts says what it means).
- * The addon hands over every line.
- */
-#define FUSTOR_WATCH_NUMBERS(NUMBER)         \
-  NUMBER(entries, "entries")                 \
-  NUMBER(directories, "directories")         \
-  NUMBER(table_bytes, "tableBytes")          \
-  NUMBER(watches_used, "watchesUsed")        \
-  NUMBER(watches_limit, "watchesLimit")      \
-  NUMBER(unreadable, "unreadable")           \
-  NUMBER(polled_elsewhere, "polledElsewhere") \
-  NUMBER(held_deletes, "heldDeletes")        \
-  NUMBER(raw_events, "rawEvents")            \
-  NUMBER(changes, "changes")                 \
-  NUMBER(overflows, "overflows")             \
-  NUMBER(resyncs, "resyncs")                 \
-  NUMBER(queue_depth, "queueDepth")
-
-struct WatchStatus {
-  RootState root = RootState::starting;
-  std::string reason;  // why it is unavailable
-#define FUSTOR_MEMBER(member, name) uint64_t member = 0;
-  FUSTOR_WATCH_NUMBERS(FUSTOR_MEMBER)
-#undef FUSTOR_MEMBER
-  std::map<std::string, Unwatched> unwatched;  // by cause
-  std::vector<EngineFact> engines;
-  std::map<std::string, Unreadable> unreadable_by;  // by reason; no reason is ""
-  std::vector<Unanswered> unanswered;               // the longest first, at most kExamples
-  static constexpr size_t kExamples = 20;
-  std::vector<std::string> lost_mounts;  // wire paths, at most kExamples: a mount there is gone, and its rows are kept
-  std::map<std::string, uint64_t> events_by_kind;
-  /**
-   * Batches of changes handed out, by the age of their oldest event: at most kLagLimitsMs[i], the last one without
-   * limit.
-   */
-  std::array<uint64_t, 11> lag_histogram{};
-  static constexpr std::array<uint32_t, 10> kLagLimitsMs{1, 2, 5, 10, 25, 50, 100, 250, 1000, 10'000};
-  std::string last_resync_reason;
-  uint64_t collapsed_directories = 0;  // how often a directory had too many marked names and was listed instead
-  uint64_t collapsed_root = 0;         // how often too many directories were dirty and everything was listed instead
-  double mark_ms = -1;    // from the start until the root's file system was marked (fanotify); -1 = not yet, or never
-  double primed_ms = -1;  // from the start until every directory was watched and known; -1 = not yet
-  std::string last_error;
-};
 
 /** How the writing or the loading of an index ended: what the table held when the engine came to rest, in a file. */
 struct IndexOutcome {
