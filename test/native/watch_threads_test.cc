@@ -5,8 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "base/storage_meter.h"
 #include "check.h"
-#include "scan/block_meter.h"
 #include "scripted_source.h"
 #include "watch_judge.h"
 

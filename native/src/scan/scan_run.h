@@ -17,8 +17,8 @@
 #include "base/chunk_queue.h"
 #include "base/filter.h"
 #include "base/politeness.h"
+#include "base/storage_meter.h"
 #include "base/unique_fd.h"
-#include "scan/block_meter.h"
 #include "scan/dir_lister.h"
 #include "scan/hang_watch.h"
 #include "scan/mount_prober.h"
@@ -78,7 +78,7 @@ class Scanner final : public BulkStream, public std::enable_shared_from_this<Sca
     std::string json_dir;   // in which the rows of the group lie
     ScanSummary counts;
     uint32_t unpaid = 0;  // rows
-    SureMeter meter;
+    WindowMeter meter;
     HangWatch hangs;
     std::shared_ptr<const UniqueFd> root;
     bool beginning = false;

@@ -96,9 +96,9 @@ void Scanner::run(Hand& hand) {
 }
 
 bool Scanner::is_needed(Hand& hand) {
-  const Bottleneck bottleneck = hand.meter.judge();
-  if (bottleneck == Bottleneck::storage && hand.todo.size() >= kWorthSharing) start_another();
-  return bottleneck != Bottleneck::processor || !retire(hand);
+  const StorageVerdict storage = hand.meter.judge();
+  if (storage == StorageVerdict::slow && hand.todo.size() >= kWorthSharing) start_another();
+  return storage != StorageVerdict::quick || !retire(hand);
 }
 
 void Scanner::start_another() {

@@ -8,8 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "base/storage_meter.h"
 #include "watch/look/spelling.h"
-#include "watch/schedule/storage_probe.h"
 #include "watch/model/tree_table.h"
 
 namespace fustor {
@@ -55,7 +55,7 @@ struct WorkerThread {
   bool takes_live = true;       // also realtime work, not only that of tree walks
   bool is_listing = false;      // and listing_workers_ counts it
   Spelling spelling = Spelling::unknown;  // on the file system of its task
-  StorageProbe storage;
+  SectionMeter storage;
   ThreadWatch* watch = nullptr;  // null in threads that are not the engine's
   std::shared_ptr<const MountNames> mounts_here;  // mounts in its present directory that may not answer; null = none
 

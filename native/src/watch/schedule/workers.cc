@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "scan/block_meter.h"
+#include "base/storage_meter.h"
 #include "watch/look/own_working_directory.h"
 #include "watch/monotonic.h"
 
