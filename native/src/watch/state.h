@@ -13,7 +13,7 @@
 #include "watch/model/tree_table.h"
 #include "watch/mounts/devices.h"
 #include "watch/mounts/mount_places.h"
-#include "watch/passes/streams.h"
+#include "watch/rows/streams.h"
 #include "watch/passes/tree_walk.h"
 #include "watch/root/root.h"
 #include "watch/schedule/crew.h"

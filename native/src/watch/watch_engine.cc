@@ -7,7 +7,7 @@
 #include "base/descriptors.h"
 #include "watch/make_watcher.h"
 #include "watch/monotonic.h"
-#include "watch/snapshot_stream.h"
+#include "watch/rows/snapshot_stream.h"
 #include "watch/source/inotify_source.h"
 #include "watch/source/ladder_source.h"
 #include "watch/sweep/tree_sweep.h"
@@ -37,7 +37,8 @@ std::shared_ptr<Watcher> make_watcher(WatchConfig config, std::unique_ptr<EventS
 
 WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
     : state_(std::move(config), std::move(on_readable)), mutex_(state_.mutex), table_(state_.table),
-      source_(std::move(source)), rooms_(state_, *source_, [this] { let_go(); }), board_(state_, rooms_, *source_) {}
+      source_(std::move(source)), rooms_(state_, *source_, [this] { let_go(); }),
+      rows_view_{mutex_, table_, rooms_.reporter, state_.streams}, board_(state_, rooms_, *source_) {}
 
 WatchEngine::~WatchEngine() { close(); }
 
@@ -175,7 +176,7 @@ std::shared_ptr<BulkStream> WatchEngine::open_changed(const RowsOptions& options
 }
 
 std::shared_ptr<BulkStream> WatchEngine::open_beside_walk(RowsFor purpose, const RowsOptions& options) {
-  auto snapshot = std::make_shared<SnapshotStream>(shared_from_this(), purpose, options);
+  auto snapshot = std::make_shared<SnapshotStream>(rows_view(), purpose, options);
   Locked lock(mutex_);
   if (!may_look()) {
     snapshot->fail(lock, ENOENT);
@@ -193,7 +194,7 @@ std::shared_ptr<BulkStream> WatchEngine::open_beside_walk(RowsFor purpose, const
 }
 
 std::shared_ptr<BulkStream> WatchEngine::open_audit(const RowsOptions& options) {
-  auto audit = std::make_shared<SnapshotStream>(shared_from_this(), RowsFor::audit, options);
+  auto audit = std::make_shared<SnapshotStream>(rows_view(), RowsFor::audit, options);
   Locked lock(mutex_);
   if (!may_look()) {
     audit->fail(lock, ENOENT);
@@ -234,16 +235,6 @@ bool WatchEngine::confirm_root() {
 WatchStatus WatchEngine::status() const {
   const Locked lock(mutex_);
   return source_ == nullptr ? last_status_ : board_.make(lock);
-}
-
-// ---- for streams --------------------------------------------------------------------------------------------------
-
-const std::string& WatchEngine::json_dir(const Locked& lock, DirId id) { return rooms_.reporter.json_dir(lock, id); }
-
-const Entry& WatchEngine::own_entry(const Locked&, DirId id) {
-  const Directory& directory = table_.at(id);
-  const Entry* entry = id == kRootDir ? nullptr : table_.at(directory.parent).find(directory.name);
-  return entry == nullptr ? table_.root_entry() : *entry;
 }
 
 }  // namespace fustor

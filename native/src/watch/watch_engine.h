@@ -9,7 +9,7 @@
 //                     (schedule/watchdog.h)
 //   scout thread      looks at directories that events come from before the tree walk got there (look/scout.h), and at
 //                     marked names while every worker is at a long listing; it lists nothing itself
-//   snapshot threads  copy rows out of the table, directory by directory, behind the tree walk (snapshot_stream.h)
+//   snapshot threads  copy rows out of the table, directory by directory, behind the tree walk (rows/snapshot_stream.h)
 //
 // The rooms, each with the state that it alone changes:
 //
@@ -17,9 +17,10 @@
 //   model/     what was seen last (the table),    root/      which directory the root is, and whether it is there
 //              links, nodes between two places    mounts/    what is mounted below it, and where
 //   index/     the table in a file, from one run to the next
-//   schedule/  what is to be looked at, by which  passes/    tree walks, what they missed, streams of rows
+//   schedule/  what is to be looked at, by which  passes/    tree walks, what they missed
 //              threads, and what hangs            diff/      what was seen against the table: effects
 //   look/      opens, stats and lists             reader.h   events and timers to marks
+//   rows/      streams of rows in bulk
 //   sweep/     shares of audit sweeps, and what workers elsewhere found out about them
 //
 // state.h holds what they share, engine_rooms.h binds them together, and this class is their face. locked.h says how
@@ -56,13 +57,13 @@
 
 #include "fustor/watch.h"
 #include "watch/engine_rooms.h"
+#include "watch/rows/rows_view.h"
 #include "watch/state.h"
 #include "watch/status.h"
 #include "watch/sweep/digest_table.h"
 
 namespace fustor {
 
-class SnapshotStream;
 enum class RowsFor;
 
 /**
@@ -95,7 +96,6 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   void close() override;
 
  private:
-  friend class SnapshotStream;
   friend class TreeSweep;
 
   /** From a thread of the prober: a mount answered after the thread that asked had stopped waiting. */
@@ -115,18 +115,15 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
    */
   void let_go();
 
-  // For SnapshotStream and TreeSweep
-
-  /** Valid until the next call, or until the table changes. */
-  const std::string& json_dir(const Locked& lock, DirId id);
-  /** The entry of a reachable directory in its parent. */
-  const Entry& own_entry(const Locked& lock, DirId id);
+  /** For a stream of rows, which keeps the engine alive by it. */
+  std::shared_ptr<RowsView> rows_view() { return {shared_from_this(), &rows_view_}; }
 
   State state_;
   SpinningMutex& mutex_;
   TreeTable& table_;
   std::unique_ptr<EventSource> source_;
   EngineRooms rooms_;
+  RowsView rows_view_;
   mutable StatusBoard board_;
   WatchStatus last_status_;  // after `close`
   std::thread reader_;

@@ -155,4 +155,10 @@ size_t TreeTable::bytes() const {
   return sum;
 }
 
+const Entry& TreeTable::own_entry(DirId id) {
+  const Directory& directory = at(id);
+  const Entry* entry = id == kRootDir ? nullptr : at(directory.parent).find(directory.name);
+  return entry == nullptr ? root_entry_ : *entry;
+}
+
 }  // namespace fustor

@@ -116,6 +116,8 @@ class TreeTable {
   DirId resolve(std::string_view path);
 
   Entry& root_entry() { return root_entry_; }
+  /** The entry of a reachable directory in the one above it. */
+  const Entry& own_entry(DirId id);
 
   /**
    * Packs directories that nothing looked at for a while, when many are open. A thread calls it with no reference to an

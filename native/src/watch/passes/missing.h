@@ -11,7 +11,7 @@
 
 #include "watch/locked.h"
 #include "watch/model/tree_table.h"
-#include "watch/passes/streams.h"
+#include "watch/rows/streams.h"
 #include "watch/passes/tree_walk.h"
 #include "watch/schedule/schedule.h"
 

@@ -9,7 +9,7 @@
 #include "watch/look/strangers.h"
 #include "watch/model/tree_table.h"
 #include "watch/passes/missing.h"
-#include "watch/passes/streams.h"
+#include "watch/rows/streams.h"
 #include "watch/passes/tree_walk.h"
 #include "watch/root/root.h"
 #include "watch/schedule/schedule.h"

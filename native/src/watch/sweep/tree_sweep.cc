@@ -65,7 +65,7 @@ bool TreeSweep::add(const Locked& lock, DirId id, SweepShare& share, uint64_t& m
   if (elsewhere || looks_ >= kLooks) return false;
   cursor_.resume_in(directory);
   SweepPiece piece;
-  const Entry& own = engine_->own_entry(lock, id);
+  const Entry& own = table.own_entry(id);
   piece.directory = id;
   piece.dev = directory.identity.dev;
   piece.own = SweepFacts::of(own.to_stat());

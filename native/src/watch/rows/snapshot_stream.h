@@ -24,15 +24,14 @@
 #include <thread>
 #include <vector>
 
-#include "base/chunk_queue.h"
 #include "fustor/bulk_stream.h"
 #include "fustor/chunk_pool.h"
 #include "watch/locked.h"
 #include "watch/model/tree_table.h"
+#include "watch/rows/row_writer.h"
+#include "watch/rows/rows_view.h"
 
 namespace fustor {
-
-class WatchEngine;
 
 /** `restatement`: as a snapshot, without the rows that are not strong. */
 enum class RowsFor { snapshot, restatement, audit };
@@ -43,7 +42,7 @@ enum class RowsFor { snapshot, restatement, audit };
  */
 class SnapshotStream final : public BulkStream {
  public:
-  SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, const RowsOptions& options);
+  SnapshotStream(std::shared_ptr<RowsView> view, RowsFor purpose, const RowsOptions& options);
   ~SnapshotStream() override;
 
   // For the engine. None of them waits; trouble ends the stream by `fail`.
@@ -77,7 +76,7 @@ class SnapshotStream final : public BulkStream {
   void cancel() override;
   ScanSummary summary() const override;
   int root_error() const override;
-  const ChunkPool& pool() const override { return pool_; }
+  const ChunkPool& pool() const override { return writer_.pool(); }
 
  private:
   static constexpr size_t kSliceRows = 512;
@@ -87,76 +86,35 @@ class SnapshotStream final : public BulkStream {
   static constexpr std::chrono::milliseconds kLatePause{50};
   static constexpr int64_t kLatePatienceNs = 2'000'000'000;
 
-  /** The row of the directory itself, ahead of its entries. */
-  struct OwnRow {
-    bool wanted = false;
-    bool skipped = false;
-    uint8_t flags = 0;     // RowFlag
-    std::string json_dir;  // where it lies, with its name; both empty for the root
-    std::string name;
-    FileStat stat{};
-  };
-
-  /** The share of one directory in a slice. */
-  struct Piece {
-    std::string json_dir;
-    uint64_t sequence;
-    OwnRow own;
-    size_t end = 0;  // behind its last entry
-    Timestamp listed_at{};  // audit: the directory's own mtime
-  };
-  struct Slice {
-    std::vector<Piece> pieces;
-    std::vector<Entry> entries;  // name_offset is into `names`; flags are those of the row (RowFlag)
-    std::string names;
-    size_t looks = 0;
-    uint64_t written_rows = 0;
-    uint64_t written_bytes = 0;
-
-    void clear() {
-      pieces.clear();
-      entries.clear();
-      names.clear();
-      looks = 0;
-      written_rows = written_bytes = 0;
-    }
-  };
-
   // Only in the copying thread.
 
   /** The thread function. */
   void produce();
   /** Takes the mutex. Waits for listed directories and copies their entries; false at the end of the rows. */
-  bool gather(Slice& slice);
+  bool gather(RowSlice& slice);
   /** Releases the mutex while it waits. */
   void wait_for_directories(Locked& lock);
   /** Releases the mutex while it waits for directories that appeared during the walk, 2 s in all. */
   bool offer_rest(Locked& lock);
   void begin_reading(const Locked& lock, DirId id);
   void stop_reading(const Locked& lock);
-  void copy_piece(const Locked& lock, Slice& slice);
+  void copy_piece(const Locked& lock, RowSlice& slice);
   /** Copies one entry of the directory, if it gets a row. */
-  void copy_entry(const Locked& lock, Slice& slice, const Entry& entry, std::string_view name);
+  void copy_entry(const Locked& lock, RowSlice& slice, const Entry& entry, std::string_view name);
   /** Whether the row of an entry in this directory is strong. If so, everything below the entry is, too. */
   bool is_strong(const Locked& lock, DirId id, const Entry& entry);
   OwnRow own_row(const Locked& lock, DirId id);
   /** Adds what was written to the summary. */
-  void count(const Locked& lock, const Slice& slice);
-  /** Writes JSON. Waits while no chunk is free; false when cancelled. */
-  bool write_rows(Slice& slice);
-  /** As write_rows, for one row, in the group of this sequence and directory. */
-  bool append_row(Slice& slice, uint64_t sequence, std::string_view json_dir, uint8_t flags, bool new_group);
-  /** Queues the chunk and calls on_ready. */
-  void hand_over();
+  void count(const Locked& lock, const RowSlice& slice);
   /** Offers the children of a directory that are listed already. */
   void visit_children(const Locked& lock, DirId id);
   /** Also by the engine. Queues a directory for copying, once. */
   void offer(const Locked& lock, DirId id);
 
-  const std::shared_ptr<WatchEngine> engine_;
+  const std::shared_ptr<RowsView> view_;
   const RowsFor purpose_;
   const int64_t strong_since_;
-  ChunkPool pool_;
+  RowWriter writer_;
   std::thread thread_;
 
   // Guarded by the engine's mutex.
@@ -177,11 +135,6 @@ class SnapshotStream final : public BulkStream {
   const int64_t begun_ns_;
   int64_t ended_ns_ = 0;
 
-  // Belongs to the copying thread.
-  Chunk* chunk_ = nullptr;  // being filled
-  std::string row_;
-
-  ChunkQueue queue_;
   std::atomic<bool> cancelled_{false};
   std::atomic<int> failure_{0};  // error_, for readers without the engine's mutex
 };

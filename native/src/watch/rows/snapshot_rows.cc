@@ -1,11 +1,9 @@
-// What a stream copies out of the table, with the mutex held, and the rows that it writes of it afterwards.
+// What a stream copies out of the table, with the mutex held; row_writer.h writes it afterwards.
 #include <utility>
 
-#include "base/json_row.h"
 #include "fustor/clock.h"
 #include "watch/directory_bits.h"
-#include "watch/snapshot_stream.h"
-#include "watch/watch_engine.h"
+#include "watch/rows/snapshot_stream.h"
 
 namespace fustor {
 
@@ -17,7 +15,7 @@ bool is_changed_after_mtime(const Entry& entry) {
 }  // namespace
 
 void SnapshotStream::begin_reading(const Locked&, DirId id) {
-  TreeTable& table = engine_->table_;
+  TreeTable& table = view_->table;
   // A directory that waits for the other half of a rename has no path. When it turns up, its rows come as changes.
   if (!table.valid(id) || !table.reachable(id)) return;
   if (!table.at(id).listed && purpose_ != RowsFor::audit) return;
@@ -29,19 +27,19 @@ void SnapshotStream::begin_reading(const Locked&, DirId id) {
 }
 
 void SnapshotStream::stop_reading(const Locked&) {
-  engine_->table_.leave_reader(reading_);
+  view_->table.leave_reader(reading_);
   reading_ = kNoDir;
 }
 
 /** Rows of a directory that moved meanwhile get the path that it has at this moment. */
-void SnapshotStream::copy_piece(const Locked& lock, Slice& slice) {
-  TreeTable& table = engine_->table_;
+void SnapshotStream::copy_piece(const Locked& lock, RowSlice& slice) {
+  TreeTable& table = view_->table;
   const DirId id = reading_;
   if (slot_ > 0 && !(table.valid(id) && table.reachable(id))) return stop_reading(lock);
-  Piece piece{{}, next_sequence(), {}, 0, {}};
+  RowPiece piece{{}, next_sequence(), {}, 0, {}};
   if (slot_ == 0) piece.own = own_row(lock, id);
   if (purpose_ == RowsFor::audit) {
-    const FileStat own = engine_->own_entry(lock, id).to_stat();
+    const FileStat own = view_->table.own_entry(id).to_stat();
     piece.listed_at = own.mtime;
   }
   const size_t begin = slice.entries.size();
@@ -53,7 +51,7 @@ void SnapshotStream::copy_piece(const Locked& lock, Slice& slice) {
   slice.looks++;
   piece.end = slice.entries.size();
   if (piece.own.wanted || piece.end > begin) {
-    piece.json_dir = engine_->json_dir(lock, id);
+    piece.json_dir = view_->reporter.json_dir(lock, id);
     slice.pieces.push_back(std::move(piece));
   }
   if (!whole) return;
@@ -61,7 +59,7 @@ void SnapshotStream::copy_piece(const Locked& lock, Slice& slice) {
   visit_children(lock, id);
 }
 
-void SnapshotStream::copy_entry(const Locked& lock, Slice& slice, const Entry& entry, std::string_view name) {
+void SnapshotStream::copy_entry(const Locked& lock, RowSlice& slice, const Entry& entry, std::string_view name) {
   // A directory's row comes before its own children instead. An entry that the walk missed has no row: the second look
   // will report its delete.
   if (purpose_ == RowsFor::audit && (entry.child != kNoDir || (entry.flags & kMissing))) return;
@@ -78,22 +76,22 @@ bool SnapshotStream::is_strong(const Locked&, DirId id, const Entry& entry) {
   if (strong_since_ == RowsOptions::kNothing) return false;
   const bool counts = purpose_ != RowsFor::audit || is_changed_after_mtime(entry);
   const bool changed = counts && entry.ctime_sec >= strong_since_;
-  const bool moved = entry.child != kNoDir && engine_->table_.at(entry.child).moved_second >= strong_since_;
+  const bool moved = entry.child != kNoDir && view_->table.at(entry.child).moved_second >= strong_since_;
   const bool strong = changed || moved || test(strong_, id);
   if (strong && entry.child != kNoDir) set(strong_, entry.child);
   return strong;
 }
 
-SnapshotStream::OwnRow SnapshotStream::own_row(const Locked& lock, DirId id) {
+OwnRow SnapshotStream::own_row(const Locked& lock, DirId id) {
   OwnRow own;
   own.wanted = purpose_ == RowsFor::audit || (purpose_ == RowsFor::snapshot && id == kRootDir);
   if (!own.wanted) return own;
-  const Directory& directory = engine_->table_.at(id);
-  const Entry& entry = engine_->own_entry(lock, id);
+  const Directory& directory = view_->table.at(id);
+  const Entry& entry = view_->table.own_entry(id);
   own.stat = entry.to_stat();
   const bool strong = id != kRootDir && entry.child == id && is_strong(lock, directory.parent, entry);
   if (id != kRootDir) {
-    own.json_dir = engine_->json_dir(lock, directory.parent);
+    own.json_dir = view_->reporter.json_dir(lock, directory.parent);
     own.name = directory.name;
   }
   own.skipped = purpose_ == RowsFor::audit && (directory.unreadable != 0 || !test(settled_, id));
@@ -102,10 +100,10 @@ SnapshotStream::OwnRow SnapshotStream::own_row(const Locked& lock, DirId id) {
 }
 
 /** Adds what was written of the slice to the summary; with the engine's mutex held. */
-void SnapshotStream::count(const Locked&, const Slice& slice) {
+void SnapshotStream::count(const Locked&, const RowSlice& slice) {
   summary_.rows += slice.written_rows;
   summary_.bytes += slice.written_bytes;
-  for (const Piece& piece : slice.pieces) {
+  for (const RowPiece& piece : slice.pieces) {
     summary_.directories += piece.own.wanted ? 1 : 0;
     summary_.failed_directories += piece.own.skipped ? 1 : 0;
   }
@@ -121,7 +119,7 @@ void SnapshotStream::count(const Locked&, const Slice& slice) {
 
 void SnapshotStream::visit_children(const Locked& lock, DirId id) {
   set(visited_, id);
-  const TreeTable& table = engine_->table_;
+  const TreeTable& table = view_->table;
   table.at(id).each([&](const Entry& entry, std::string_view) {
     if (entry.child == kNoDir || !table.valid(entry.child)) return;
     const Directory& child = table.at(entry.child);
@@ -129,52 +127,5 @@ void SnapshotStream::visit_children(const Locked& lock, DirId id) {
     if (purpose_ == RowsFor::audit ? test(settled_, entry.child) : listed) offer(lock, entry.child);
   });
 }
-
-// ---- rows ---------------------------------------------------------------------------------------------------------
-
-/** Waits for a free chunk when there is none; false when cancelled. */
-bool SnapshotStream::write_rows(Slice& slice) {
-  size_t at = 0;
-  for (const Piece& piece : slice.pieces) {
-    if (piece.own.wanted) {
-      row_.clear();
-      if (piece.own.name.empty()) {
-        append_root_row(row_, piece.own.stat);
-      } else {
-        append_fs_row(row_, piece.own.json_dir, piece.own.name, piece.own.stat, AtomicFlag::absent);
-      }
-      if (piece.own.skipped) append_audit_skipped(row_);
-      if (!append_row(slice, piece.sequence, piece.own.json_dir, piece.own.flags, true)) return false;
-    }
-    bool new_group = true;
-    for (; at < piece.end; at++) {
-      const Entry& entry = slice.entries[at];
-      row_.clear();
-      const std::string_view name(slice.names.data() + entry.name_offset, entry.name_length);
-      append_fs_row(row_, piece.json_dir, name, entry.to_stat(), AtomicFlag::absent);
-      if (purpose_ == RowsFor::audit) append_listed_in(row_, piece.json_dir, piece.listed_at);
-      if (!append_row(slice, piece.sequence, piece.json_dir, entry.flags, new_group)) return false;
-      new_group = false;
-    }
-  }
-  return !cancelled_;
-}
-
-bool SnapshotStream::append_row(Slice& slice, uint64_t sequence, std::string_view json_dir, uint8_t flags,
-                                bool new_group) {
-  if (chunk_ != nullptr && !chunk_->fits(row_.size())) hand_over();
-  if (chunk_ == nullptr) {
-    chunk_ = pool_.acquire();
-    if (chunk_ == nullptr) return false;
-    new_group = true;
-  }
-  if (new_group) chunk_->begin_group(sequence, json_dir);
-  chunk_->append(row_, flags);
-  slice.written_rows++;
-  slice.written_bytes += row_.size() + 1;
-  return true;
-}
-
-void SnapshotStream::hand_over() { queue_.push(std::exchange(chunk_, nullptr)); }
 
 }  // namespace fustor

@@ -1,29 +1,27 @@
-#include "watch/snapshot_stream.h"
+#include "watch/rows/snapshot_stream.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "base/json_row.h"
 #include "fustor/clock.h"
 #include "watch/directory_bits.h"
 #include "watch/monotonic.h"
-#include "watch/watch_engine.h"
 
 namespace fustor {
 
-SnapshotStream::SnapshotStream(std::shared_ptr<WatchEngine> engine, RowsFor purpose, const RowsOptions& options)
-    : engine_(std::move(engine)),
+SnapshotStream::SnapshotStream(std::shared_ptr<RowsView> view, RowsFor purpose, const RowsOptions& options)
+    : view_(std::move(view)),
       purpose_(purpose),
       strong_since_(options.strong_since),
-      pool_(options.chunk_bytes, options.pool_chunks),
+      writer_(options, purpose == RowsFor::audit),
       begun_ns_(monotonic_ns()) {}
 
 SnapshotStream::~SnapshotStream() {
   cancel();
   {
-    Locked lock(engine_->mutex_);
-    engine_->state_.streams.remove(lock, this);
+    Locked lock(view_->mutex);
+    view_->streams.remove(lock, this);
   }
   if (thread_.joinable()) thread_.join();
 }
@@ -35,7 +33,7 @@ void SnapshotStream::begin(const Locked& lock, uint32_t pass, bool pass_has_ende
   pass_ = pass;
   pass_ended_ = pass_has_ended;
   if (purpose_ == RowsFor::audit) return;  // an audit counts only what is listed from now on
-  const Directory& root = engine_->table_.at(kRootDir);
+  const Directory& root = view_->table.at(kRootDir);
   if (root.listed && (pass_has_ended || root.pass >= pass)) offer(lock, kRootDir);
 }
 
@@ -46,9 +44,9 @@ void SnapshotStream::run() {
 // A directory that was listed before the stream copied its parent is offered by visit_children; one that is listed
 // later is offered here.
 void SnapshotStream::directory_listed(const Locked& lock, DirId id) {
-  if (!begun_ || error_ != 0 || !engine_->table_.valid(id)) return;
+  if (!begun_ || error_ != 0 || !view_->table.valid(id)) return;
   if (purpose_ == RowsFor::audit) set(settled_, id);
-  if (id == kRootDir || test(visited_, engine_->table_.at(id).parent)) offer(lock, id);
+  if (id == kRootDir || test(visited_, view_->table.at(id).parent)) offer(lock, id);
 }
 
 void SnapshotStream::offer(const Locked&, DirId id) {
@@ -68,7 +66,7 @@ void SnapshotStream::forget(const Locked&, DirId id) {
 
 void SnapshotStream::slots_move(const Locked&, DirId id) {
   if (reading_ != id) return;
-  const std::vector<Entry>& slots = engine_->table_.at(id).slots();
+  const std::vector<Entry>& slots = view_->table.at(id).slots();
   const auto end = slots.begin() + static_cast<ptrdiff_t>(std::min(slot_, slots.size()));
   const auto lives = [](const Entry& entry) { return !(entry.flags & kDead); };
   slot_ = static_cast<size_t>(std::count_if(slots.begin(), end, lives));
@@ -84,7 +82,7 @@ void SnapshotStream::fail(const Locked&, int error) {
   if (error_ == 0) error_ = error;
   failure_ = error_;
   cancelled_ = true;
-  pool_.cancel();
+  writer_.cancel();
   ready_.notify_one();
 }
 
@@ -96,23 +94,22 @@ void SnapshotStream::leave_table(const Locked&) {
 // ---- the copying thread -------------------------------------------------------------------------------------------
 
 void SnapshotStream::produce() {
-  Slice slice;
+  RowSlice slice;
   bool whole = true;
-  while (whole && gather(slice)) whole = write_rows(slice);
+  while (whole && gather(slice)) whole = writer_.write(slice) && !cancelled_;
   {
-    Locked lock(engine_->mutex_);
+    Locked lock(view_->mutex);
     count(lock, slice);
     if (reading_ != kNoDir) stop_reading(lock);
     summary_.complete = whole && error_ == 0 && !cancelled_;
     ended_ns_ = monotonic_ns();
   }
-  if (chunk_ != nullptr) hand_over();
-  queue_.finish();
+  writer_.finish();
 }
 
-/** Copies entries of the next directories; false at the end. write_rows writes their JSON later, without the mutex. */
-bool SnapshotStream::gather(Slice& slice) {
-  Locked lock(engine_->mutex_);
+/** Copies entries of the next directories; false at the end. The writer makes rows of them later, without the mutex. */
+bool SnapshotStream::gather(RowSlice& slice) {
+  Locked lock(view_->mutex);
   count(lock, slice);
   slice.clear();
   if (reading_ == kNoDir) {
@@ -129,7 +126,7 @@ bool SnapshotStream::gather(Slice& slice) {
       pending_.pop_front();
     }
     if (reading_ != kNoDir) copy_piece(lock, slice);
-    engine_->table_.pack_idle();
+    view_->table.pack_idle();
   }
   return true;
 }
@@ -145,7 +142,7 @@ void SnapshotStream::wait_for_directories(Locked& lock) {
  * waits for that; then it copies what is left, as not listed. False when nothing is left.
  */
 bool SnapshotStream::offer_rest(Locked& lock) {
-  const TreeTable& table = engine_->table_;
+  const TreeTable& table = view_->table;
   bool any = false;
   for (DirId id = 0; id < table.capacity(); id++) {
     if (!table.valid(id) || test(offered_, id) || !table.reachable(id)) continue;
@@ -162,21 +159,21 @@ bool SnapshotStream::offer_rest(Locked& lock) {
 
 // ---- the consumer -------------------------------------------------------------------------------------------------
 
-Poll SnapshotStream::poll_next(Chunk*& out) { return queue_.poll_next(out, failure_); }
+Poll SnapshotStream::poll_next(Chunk*& out) { return writer_.poll_next(out, failure_); }
 
-void SnapshotStream::set_on_ready(std::function<void()> on_ready) { queue_.set_on_ready(std::move(on_ready)); }
+void SnapshotStream::set_on_ready(std::function<void()> on_ready) { writer_.set_on_ready(std::move(on_ready)); }
 
-void SnapshotStream::release(uint32_t slot) { pool_.release(slot); }
+void SnapshotStream::release(uint32_t slot) { writer_.release(slot); }
 
 void SnapshotStream::cancel() {
-  Locked lock(engine_->mutex_);
+  Locked lock(view_->mutex);
   cancelled_ = true;
-  pool_.cancel();
+  writer_.cancel();
   ready_.notify_one();
 }
 
 ScanSummary SnapshotStream::summary() const {
-  Locked lock(engine_->mutex_);
+  Locked lock(view_->mutex);
   ScanSummary summary = summary_;
   summary.elapsed_ms = static_cast<double>((ended_ns_ != 0 ? ended_ns_ : monotonic_ns()) - begun_ns_) / 1e6;
   return summary;

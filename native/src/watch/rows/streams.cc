@@ -1,8 +1,8 @@
-#include "watch/passes/streams.h"
+#include "watch/rows/streams.h"
 
 #include <algorithm>
 
-#include "watch/snapshot_stream.h"
+#include "watch/rows/snapshot_stream.h"
 
 namespace fustor {
 

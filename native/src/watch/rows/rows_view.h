@@ -1,0 +1,19 @@
+// What a stream of rows uses of its engine, and all that it knows of it.
+#pragma once
+
+#include "base/spinning_mutex.h"
+#include "watch/diff/reporter.h"
+#include "watch/model/tree_table.h"
+#include "watch/rows/streams.h"
+
+namespace fustor {
+
+/** The engine owns it; a shared_ptr to it keeps the engine alive. The mutex guards the rest. */
+struct RowsView {
+  SpinningMutex& mutex;
+  TreeTable& table;
+  Reporter& reporter;  // spells the paths of directories
+  Streams& streams;    // each stream removes itself
+};
+
+}  // namespace fustor
