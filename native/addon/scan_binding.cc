@@ -9,7 +9,7 @@
 #include "errors.h"
 #include "options.h"
 #include "scan/scanner.h"
-#include "watch/root/place_identity.h"
+#include "watch/mounts/place_identity.h"
 #include "wire_names.h"
 
 namespace fustor {

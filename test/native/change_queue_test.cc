@@ -1,4 +1,4 @@
-#include "watch/diff/change_queue.h"
+#include "watch/changes/change_queue.h"
 
 #include <sys/inotify.h>
 

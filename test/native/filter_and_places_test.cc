@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/dir_lister.h"
 #include "base/filter.h"
 #include "base/json_row.h"
 #include "base/open_beneath.h"
 #include "check.h"
-#include "scan/dir_lister.h"
 #include "scan/mounts.h"
 
 using namespace fustor;

@@ -8,19 +8,19 @@
 using namespace fustor;
 
 namespace {
-Sighting seen(EntryKind kind, uint16_t flags = 0) {
-  Sighting sighting;
-  sighting.name = "n";
-  sighting.flags = flags;
-  sighting.stat.kind = kind;
-  sighting.stat.nlink = 1;
-  return sighting;
+Observation seen(EntryKind kind, uint16_t flags = 0) {
+  Observation observation;
+  observation.name = "n";
+  observation.flags = flags;
+  observation.stat.kind = kind;
+  observation.stat.nlink = 1;
+  return observation;
 }
 
-Sighting failed(int error, uint16_t flags = 0) {
-  Sighting sighting = seen(EntryKind::unknown, flags);
-  sighting.error = error;
-  return sighting;
+Observation failed(int error, uint16_t flags = 0) {
+  Observation observation = seen(EntryKind::unknown, flags);
+  observation.error = error;
+  return observation;
 }
 
 KnownFile known_file(uint8_t flags, bool is_changed, bool is_young = false) {
@@ -74,7 +74,7 @@ TEST("the rows of a mount that is not there stay, even when its mount point is g
 
 TEST("what cannot be statted is unreadable, and a mount that does not answer is silent") {
   CHECK(judge_name(kFile, failed(EACCES), kByPass) == NameVerdict::unreadable);
-  Sighting mount = failed(ETIMEDOUT);
+  Observation mount = failed(ETIMEDOUT);
   mount.mount = true;
   CHECK(judge_name(kDirectory, mount, kByPass) == NameVerdict::silent);
 }
@@ -91,7 +91,7 @@ TEST("a file is not complete while it is written, and complete when it is closed
 TEST("a created file is unsettled until it has been quiet, a further link to a complete file is complete") {
   const FileVerdict created = judge_file({}, seen(EntryKind::file, kMarkCreated), {});
   CHECK(created.unsettled && created.settle_later && created.report);
-  Sighting link = seen(EntryKind::file, kMarkCreated);
+  Observation link = seen(EntryKind::file, kMarkCreated);
   link.stat.nlink = 2;
   CHECK(judge_file({}, link, {}).is_complete());
   const FileVerdict settled = judge_file(known_file(kUnsettled, false), seen(EntryKind::file, kMarkSettle), {});
@@ -139,7 +139,7 @@ TEST("a file that is moved while it is written is not complete") {
 
 TEST("a recursive listing goes into every known directory, an event into those that need it") {
   const LookContext walk{.list = true, .recursive = true};
-  const Sighting directory = seen(EntryKind::directory);
+  const Observation directory = seen(EntryKind::directory);
   CHECK(judge_directory({}, directory, walk) == DirectoryVerdict::list_recursively);
   CHECK(judge_directory({}, directory, {}) == DirectoryVerdict::wake);
   CHECK(judge_directory({.lost_watch = true}, directory, {}) == DirectoryVerdict::list);
@@ -156,7 +156,7 @@ TEST("an unreadable directory is tried again after a change of its mode or by a 
 
 TEST("a subvolume that was made again under its old numbers is listed with everything below") {
   const KnownDirectory subvolume{.is_other_device = true};
-  const Sighting made = seen(EntryKind::directory, kMarkCreated);
+  const Observation made = seen(EntryKind::directory, kMarkCreated);
   CHECK(judge_directory(subvolume, made, {}) == DirectoryVerdict::list_what_was_hidden);
   CHECK(judge_directory({}, made, {}) == DirectoryVerdict::wake);
 }

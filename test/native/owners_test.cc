@@ -2,8 +2,8 @@
 #include "check.h"
 #include "watch/diff/contests.h"
 #include "watch/model/detached.h"
-#include "watch/passes/tree_walk.h"
 #include "watch/schedule/timed_marks.h"
+#include "watch/schedule/tree_walk.h"
 #include "watch/schedule/write_throttle.h"
 
 using namespace fustor;

@@ -15,7 +15,7 @@
 #include "check.h"
 #include "temp_tree.h"
 #include "thread_priorities.h"
-#include "watch/root/place_identity.h"
+#include "watch/mounts/place_identity.h"
 
 using namespace fustor;
 

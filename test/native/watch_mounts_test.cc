@@ -10,7 +10,7 @@
 #include "base/unique_fd.h"
 #include "check.h"
 #include "own_mounts.h"
-#include "watch/root/place_identity.h"
+#include "watch/mounts/place_identity.h"
 #include "watch_judge.h"
 
 using namespace watching;

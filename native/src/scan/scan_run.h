@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "base/chunk_queue.h"
+#include "base/dir_lister.h"
 #include "base/filter.h"
 #include "base/politeness.h"
 #include "base/storage_meter.h"
 #include "base/unique_fd.h"
-#include "scan/dir_lister.h"
 #include "scan/hang_watch.h"
 #include "scan/mount_prober.h"
 #include "scan/scanner.h"

@@ -16,13 +16,13 @@ struct EngineRooms {
         mounts(s.mutex, s.table, s.devices), links(s.table, schedule, source, s.crew),
         watches(s.config, s.mutex, s.table, schedule, source, s.crew),
         regions(s.table, mounts, s.dirty, s.crew, schedule), jobs(regions, s.crew),
-        passes(s.config, s.table, s.dirty, s.walk, s.root, s.crew, s.signal, source, s.strangers, schedule, reporter,
-               s.streams),
+        passes(s.config, s.table, s.dirty, s.walk, s.root, s.crew, s.signal, source, s.unknown_directories, schedule,
+               reporter, s.streams),
         diff(s.config, s.table, s.dirty, s.walk, s.root, s.crew, schedule, reporter, s.streams, s.devices, mounts,
              links, watches, regions, passes),
         root_keeper(s.config, s.looker.filter(), s.mutex, s.life, s.table, s.dirty, s.walk, s.root, s.crew, s.signal,
-                    s.strangers, schedule, reporter, s.streams, mounts, s.places, watches, regions, jobs, passes,
-                    s.throttle),
+                    s.unknown_directories, schedule, reporter, s.streams, mounts, s.places, watches, regions, jobs,
+                    passes, s.throttle),
         tasks(s.config, s.mutex, s.life, s.table, s.dirty, s.walk, s.root, s.crew, s.changes, s.signal, schedule,
               reporter, s.streams, s.devices, mounts, s.places, watches, diff, s.looker, root_keeper, s.throttle),
         watchdog(s.config.hang_ms, s.table, s.dirty, s.walk, s.root, s.crew, s.signal, regions, passes, root_keeper,
@@ -30,11 +30,12 @@ struct EngineRooms {
         threads(s.mutex, s.crew, std::move(let_go)),
         workers(s.config, s.mutex, s.life, s.table, s.dirty, s.walk, s.root, s.crew, s.changes, s.signal, schedule,
                 links, passes, regions, jobs, root_keeper, tasks, threads),
-        scout(s.mutex, s.life, s.table, s.dirty, s.root, s.crew, s.changes, s.signal, source, s.strangers, schedule,
-              mounts, s.places, watches, diff, s.looker, root_keeper, jobs, tasks, workers),
-        reader(s.config, s.mutex, s.life, s.table, s.dirty, s.root, s.crew, s.changes, s.signal, source, s.strangers,
-               schedule, s.devices, s.places, links, watches, passes, diff, root_keeper, watchdog, workers,
-               s.throttle) {}
+        prioritizer(s.mutex, s.life, s.table, s.dirty, s.root, s.crew, s.changes, s.signal, source,
+                    s.unknown_directories, schedule, mounts, s.places, watches, diff, s.looker, root_keeper, jobs,
+                    tasks, workers),
+        reader(s.config, s.mutex, s.life, s.table, s.dirty, s.root, s.crew, s.changes, s.signal, source,
+               s.unknown_directories, schedule, s.devices, s.places, links, watches, passes, diff, root_keeper,
+               watchdog, workers, s.throttle) {}
 
   Schedule schedule;
   Reporter reporter;
@@ -50,7 +51,7 @@ struct EngineRooms {
   Watchdog watchdog;
   Threads threads;
   Workers workers;
-  Scout scout;
+  Prioritizer prioritizer;
   Reader reader;
 };
 

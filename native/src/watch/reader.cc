@@ -21,7 +21,7 @@ namespace fustor {
 
 namespace {
 constexpr int64_t kRootCheckNs = 1'000'000'000;
-constexpr int64_t kSweepNs = 10'000'000'000;
+constexpr int64_t kForgetNs = 10'000'000'000;
 constexpr int64_t kMountsRestNs = 50'000'000;  // a thousand mounts in a row are not read a thousand times;
 constexpr int64_t kMountRestNs = 200'000;      // the more mounts there are, the more places are looked at each time
 constexpr size_t kBusyRead = 256;              // so many events in one read are a storm, whatever they are about
@@ -113,7 +113,7 @@ size_t Reader::read_events() {
   if (!source_.read(events)) return source_.foreign_in_last_read();
   const Locked lock(mutex_);
   schedule_.set_arrival(lock, monotonic_ns());
-  for (const KernelEvent& event : events) digest(lock, event);
+  for (const KernelEvent& event : events) take_in(lock, event);
   schedule_.set_arrival(lock, 0);
   if (dirty_.too_many()) relieve(lock);
   if (changes_.has_raw()) signal_.changes(lock);
@@ -126,9 +126,9 @@ void Reader::relieve(const Locked& lock) {
   passes_.want_resync(lock, "too many directories were dirty");
 }
 
-void Reader::digest(const Locked& lock, const KernelEvent& event) {
-  if (event.watch == kUnarmed) return digest_unknown(lock, event);
-  if (event.watch == kByInode) return digest_file(lock, event);
+void Reader::take_in(const Locked& lock, const KernelEvent& event) {
+  if (event.watch == kUnarmed) return take_in_unknown(lock, event);
+  if (event.watch == kByInode) return take_in_file(lock, event);
   counts_.raw_events++;
   for (uint32_t bits = event.mask & IN_ALL_EVENTS; bits != 0; bits &= bits - 1) {
     counts_.kinds[static_cast<size_t>(std::countr_zero(bits))]++;
@@ -149,7 +149,7 @@ void Reader::digest(const Locked& lock, const KernelEvent& event) {
   if (event.mask & IN_IGNORED) watches_.has_ended(lock, event.watch);
   for (const DirId id : owners) {
     if (event.name.empty()) {
-      digest_own(lock, id, event.mask);
+      take_in_own(lock, id, event.mask);
     } else {
       schedule_.mark(lock, id, event.name, flags_of(event.mask), event.inode);
     }
@@ -168,23 +168,24 @@ void Reader::hand_out_raw(const Locked&, const KernelEvent& event, DirId directo
   changes_.raw(event.mask, path.empty() ? "/" : path, event.cookie, event.watch);
 }
 
-void Reader::digest_unknown(const Locked& lock, const KernelEvent& event) {
-  if (root_.is_unavailable() || !strangers_.are_wanted()) return;
+void Reader::take_in_unknown(const Locked& lock, const KernelEvent& event) {
+  if (root_.is_unavailable() || !unknown_directories_.are_wanted()) return;
   const int64_t arrived_ns = schedule_.arrival_ns(lock);
-  if (strangers_.add(event.handle, event.name, flags_of(event.mask), arrived_ns)) crew_.scout.notify_one();
+  const bool kept = unknown_directories_.add(event.handle, event.name, flags_of(event.mask), arrived_ns);
+  if (kept) crew_.prioritizer.notify_one();
 }
 
-void Reader::digest_file(const Locked& lock, const KernelEvent& event) {
+void Reader::take_in_file(const Locked& lock, const KernelEvent& event) {
   if (config_.raw) return;
   if (event.mask & IN_DELETE) return links_.take_back(lock, event.inode);
   links_.look_for(lock, event.inode, flags_of(event.mask));
 }
 
-void Reader::digest_own(const Locked& lock, DirId id, uint32_t mask) {
+void Reader::take_in_own(const Locked& lock, DirId id, uint32_t mask) {
   if (!table_.valid(id)) return;
   Directory& directory = table_.at(id);
   if (mask & IN_IGNORED) directory.watch = -1;
-  if (id == kRootDir) return digest_root(lock, mask);
+  if (id == kRootDir) return take_in_root(lock, mask);
   if (!directory.attached) {
     if (mask & IN_IGNORED) diff_.expire(lock, id);
     return;
@@ -192,7 +193,7 @@ void Reader::digest_own(const Locked& lock, DirId id, uint32_t mask) {
   schedule_.mark(lock, directory.parent, directory.name, (mask & IN_ATTRIB) ? kMarkAttrib : kMarkVerify);
 }
 
-void Reader::digest_root(const Locked& lock, uint32_t mask) {
+void Reader::take_in_root(const Locked& lock, uint32_t mask) {
   if (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) {
     root_.fd = nullptr;
     schedule_.want_root_check(lock);
@@ -232,10 +233,10 @@ void Reader::run_timers(const Locked& lock, int64_t now) {
   }
   if (now >= links_.next_walk_ns(lock)) links_.begin_walk(lock);
   root_keeper_.close_idle(lock, now);
-  if (now < sweep_ns_) return;
-  diff_.sweep(lock, now, kSweepNs);
-  throttle_.sweep(now, kSweepNs);
-  sweep_ns_ = now + kSweepNs;
+  if (now < forget_ns_) return;
+  diff_.forget_old(lock, now, kForgetNs);
+  throttle_.forget_old(now, kForgetNs);
+  forget_ns_ = now + kForgetNs;
 }
 
 // ---- mounts -------------------------------------------------------------------------------------------------------

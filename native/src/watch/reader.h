@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 
-#include "watch/look/scout.h"
-#include "watch/model/links.h"
+#include "watch/coverage/links.h"
 #include "watch/source/event_source.h"
+#include "watch/threads/prioritizer.h"
 
 namespace fustor {
 
@@ -27,13 +27,13 @@ struct EventCounts {
 class Reader {
  public:
   Reader(const WatchConfig& config, SpinningMutex& mutex, Life& life, TreeTable& table, DirtySet& dirty, Root& root,
-         Crew& crew, ChangeQueue& changes, Signal& signal, EventSource& source, Strangers& strangers,
+         Crew& crew, ChangeQueue& changes, Signal& signal, EventSource& source, UnknownDirectories& unknown_directories,
          Schedule& schedule, Devices& devices, MountPlaces& places, Links& links, Watches& watches, Passes& passes,
          Diff& diff, RootKeeper& root_keeper, Watchdog& watchdog, Workers& workers, WriteThrottle& throttle)
       : config_(config), mutex_(mutex), life_(life), table_(table), dirty_(dirty), root_(root), crew_(crew),
-        changes_(changes), signal_(signal), source_(source), strangers_(strangers), schedule_(schedule),
-        devices_(devices), places_(places), links_(links), watches_(watches), passes_(passes), diff_(diff),
-        root_keeper_(root_keeper), watchdog_(watchdog), workers_(workers), throttle_(throttle) {}
+        changes_(changes), signal_(signal), source_(source), unknown_directories_(unknown_directories),
+        schedule_(schedule), devices_(devices), places_(places), links_(links), watches_(watches), passes_(passes),
+        diff_(diff), root_keeper_(root_keeper), watchdog_(watchdog), workers_(workers), throttle_(throttle) {}
 
   /** What it needs of the kernel. 0 or errno. */
   int open();
@@ -48,14 +48,14 @@ class Reader {
   /** The dirty set has grown too large: forgets hints, and one look at everything replaces many looks. */
   void relieve(const Locked& lock);
   /** Turns one event into marks. */
-  void digest(const Locked& lock, const KernelEvent& event);
+  void take_in(const Locked& lock, const KernelEvent& event);
   /** The same for an event about a watched directory itself. */
-  void digest_own(const Locked& lock, DirId id, uint32_t mask);
+  void take_in_own(const Locked& lock, DirId id, uint32_t mask);
   /** The same for an event about the root itself. */
-  void digest_root(const Locked& lock, uint32_t mask);
+  void take_in_root(const Locked& lock, uint32_t mask);
   /** An event of a directory that is not in the table yet. */
-  void digest_unknown(const Locked& lock, const KernelEvent& event);
-  void digest_file(const Locked& lock, const KernelEvent& event);
+  void take_in_unknown(const Locked& lock, const KernelEvent& event);
+  void take_in_file(const Locked& lock, const KernelEvent& event);
   /** Hands a kernel event out as it is. */
   void hand_out_raw(const Locked& lock, const KernelEvent& event, DirId directory);
   /** Does everything whose time has come. */
@@ -75,7 +75,7 @@ class Reader {
   ChangeQueue& changes_;
   Signal& signal_;
   EventSource& source_;
-  Strangers& strangers_;
+  UnknownDirectories& unknown_directories_;
   Schedule& schedule_;
   Devices& devices_;
   MountPlaces& places_;
@@ -88,7 +88,7 @@ class Reader {
   Workers& workers_;
   WriteThrottle& throttle_;
   UniqueFd mounts_fd_;
-  int64_t sweep_ns_ = 0;
+  int64_t forget_ns_ = 0;
   EventCounts counts_;
 };
 

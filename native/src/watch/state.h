@@ -5,19 +5,19 @@
 #include <utility>
 
 #include "base/spinning_mutex.h"
-#include "fustor/watch.h"
-#include "watch/diff/change_queue.h"
+#include "fustor/watch_config.h"
+#include "watch/changes/change_queue.h"
 #include "watch/life.h"
 #include "watch/look/looker.h"
-#include "watch/look/strangers.h"
+#include "watch/model/root.h"
 #include "watch/model/tree_table.h"
 #include "watch/mounts/devices.h"
 #include "watch/mounts/mount_places.h"
 #include "watch/rows/streams.h"
-#include "watch/passes/tree_walk.h"
-#include "watch/root/root.h"
 #include "watch/schedule/crew.h"
 #include "watch/schedule/dirty_set.h"
+#include "watch/schedule/tree_walk.h"
+#include "watch/schedule/unknown_directories.h"
 #include "watch/schedule/write_throttle.h"
 #include "watch/signal.h"
 
@@ -37,7 +37,7 @@ struct State {
   TreeWalk walk;
   Root root;
   ChangeQueue changes;
-  Strangers strangers;
+  UnknownDirectories unknown_directories;
   Streams streams;
   Crew crew;
   Devices devices;

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "fustor/watch.h"
+#include "fustor/watch_status.h"
 #include "watch/engine_rooms.h"
 #include "watch/locked.h"
 #include "watch/state.h"

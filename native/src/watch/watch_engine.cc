@@ -64,7 +64,7 @@ bool WatchEngine::start() {
   rooms_.schedule.want_root_check(lock);
   reader_ = std::thread([this] { rooms_.reader.loop(); });
   rooms_.workers.start(lock);
-  rooms_.threads.start(lock, true, false, [this] { rooms_.scout.loop(); });
+  rooms_.threads.start(lock, true, false, [this] { rooms_.prioritizer.loop(); });
   return true;
 }
 
@@ -99,7 +99,7 @@ void WatchEngine::let_go() {
   root.swap(state_.root.fd);
   rooms_.reader.close();
   state_.dirty.clear();
-  state_.strangers.clear();
+  state_.unknown_directories.clear();
   state_.throttle.clear();
   rooms_.schedule.release(lock);
   rooms_.watches.release(lock);

@@ -4,24 +4,24 @@
 //   worker threads    take one dirty directory at a time, open it beneath the root, stat the marked names (or list it:
 //                     set the watch first, then list), and apply what they saw to the table; each difference becomes a
 //                     change
-//   helper threads    do the same for tree walks alone, while storage is slow (schedule/workers.h)
+//   helper threads    do the same for tree walks alone, while storage is slow (threads/workers.h)
 //   spare threads     take the places of threads that wait for a file system which does not answer
-//                     (schedule/watchdog.h)
-//   scout thread      looks at directories that events come from before the tree walk got there (look/scout.h), and at
-//                     marked names while every worker is at a long listing; it lists nothing itself
+//                     (threads/watchdog.h)
+//   the prioritizer   looks at directories that events come from before the tree walk got there
+//                     (threads/prioritizer.h), and at marked names while every worker is at a long listing; it lists
+//                     nothing itself
 //   snapshot threads  copy rows out of the table, directory by directory, behind the tree walk (rows/snapshot_stream.h)
 //
-// The rooms, each with the state that it alone changes:
+// The rooms, each with the state that it alone changes; none includes one that stands behind it (ARCHITECTURE.md):
 //
 //   source/    kernel events                      coverage/  which directories are watched, and which are polled
-//   model/     what was seen last (the table),    root/      which directory the root is, and whether it is there
-//              links, nodes between two places    mounts/    what is mounted below it, and where
-//   index/     the table in a file, from one run to the next
-//   schedule/  what is to be looked at, by which  passes/    tree walks, what they missed
-//              threads, and what hangs            diff/      what was seen against the table: effects
-//   look/      opens, stats and lists             reader.h   events and timers to marks
-//   rows/      streams of rows in bulk
-//   sweep/     shares of audit sweeps, and what workers elsewhere found out about them
+//   model/     what was seen last (the table)     passes/    tree walks, and what they missed
+//   schedule/  what is to be looked at, and when  diff/      what was seen against the table: effects
+//   index/     the table in a file                root/      which directory the root is, and whether it is there
+//   changes/   what is reported                   look/      opens, stats and lists
+//   rows/      streams of rows in bulk            threads/   workers, prioritizer, and the watchdog over them
+//   mounts/    what is mounted below the root     sweep/     shares of sweeps, and what was found out about them
+//   hangs/     which mounts do not answer         reader.h   events and timers to marks
 //
 // state.h holds what they share, engine_rooms.h binds them together, and this class is their face. locked.h says how
 // functions say what they do with the mutex.

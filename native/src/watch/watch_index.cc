@@ -75,7 +75,7 @@ bool WatchEngine::freeze(int64_t patience_ms) {
 }
 
 bool WatchEngine::is_at_rest(const Locked&) const {
-  return state_.life.frozen && state_.crew.busy_workers == 0 && !state_.crew.is_scouting &&
+  return state_.life.frozen && state_.crew.busy_workers == 0 && !state_.crew.prioritizer_looks &&
          !state_.root.is_being_checked;
 }
 

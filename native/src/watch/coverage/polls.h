@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "fustor/watch.h"
+#include "fustor/watch_config.h"
 #include "watch/locked.h"
 #include "watch/model/tree_table.h"
 #include "watch/schedule/schedule.h"

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/spinning_mutex.h"
-#include "fustor/watch.h"
+#include "fustor/watch_config.h"
 #include "watch/coverage/polls.h"
 #include "watch/locked.h"
 #include "watch/model/tree_table.h"
@@ -32,9 +32,9 @@ class Watches {
         polls_(config, table, schedule, crew) {}
 
   /**
-   * Sets the watch of an open directory; also by the scout, which does not own it. Called without the mutex, it returns
-   * with it held. `error` not 0: why there is no watch; the directory is then polled. It may have left the table
-   * meanwhile.
+   * Sets the watch of an open directory; also by the prioritizer, which does not own it. Called without the mutex, it
+   * returns with it held. `error` not 0: why there is no watch; the directory is then polled. It may have left the
+   * table meanwhile.
    */
   Locked arm(DirId id, int fd, int& error);
   /**

@@ -33,7 +33,7 @@ class Contests {
     if (!contests_.empty()) contests_.erase(key(directory, name));
   }
   /** Forgets old ones. */
-  void sweep(int64_t now_ns, int64_t old_ns) {
+  void forget_old(int64_t now_ns, int64_t old_ns) {
     std::erase_if(contests_, [=](const auto& item) { return item.second.begun_ns + old_ns < now_ns; });
   }
 

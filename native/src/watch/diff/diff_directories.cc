@@ -5,37 +5,38 @@
 
 namespace fustor {
 
-void Diff::apply_known_directory(const Locked& lock, DirId id, const Sighting& sighting, Entry& entry,
+void Diff::apply_known_directory(const Locked& lock, DirId id, const Observation& observation, Entry& entry,
                                  const LookContext& context) {
   const DirId child = entry.child;
-  if (table_.at(child).placeholder) has_answered(lock, child, sighting);
-  if (!(table_.at(child).identity == identity_of(sighting.stat))) {  // MountsBelow::keeps
+  if (table_.at(child).placeholder) has_answered(lock, child, observation);
+  if (!(table_.at(child).identity == identity_of(observation.stat))) {  // MountsBelow::keeps
     // Another file system is mounted there, or the same one under another device number: the task that opens it
     // decides.
-    if (mounts_.is_mount_point(lock, id, sighting.stat)) schedule_.list(lock, child);
+    if (mounts_.is_mount_point(lock, id, observation.stat)) schedule_.list(lock, child);
     return;
   }
   // It is back, or another one looks the same.
   if (mounts_.is_lost_mount(lock, child)) schedule_.list_what_was_hidden(lock, child);
-  if (sighting.sequence > table_.at(child).own_sequence) {
-    table_.at(child).own_sequence = sighting.sequence;
-    const bool changed = !devices_.is_same_file(lock, entry, sighting.stat);
-    entry.assign(sighting.stat);
-    if (changed || context.announce || (sighting.flags & kMarkAnnounce)) {
-      reporter_.directory(lock, id, child, sighting.name, sighting.stat, context.since_ns);
+  if (observation.sequence > table_.at(child).own_sequence) {
+    table_.at(child).own_sequence = observation.sequence;
+    const bool changed = !devices_.is_same_file(lock, entry, observation.stat);
+    entry.assign(observation.stat);
+    if (changed || context.announce || (observation.flags & kMarkAnnounce)) {
+      reporter_.directory(lock, id, child, observation.name, observation.stat, context.since_ns);
     }
   }
-  look_into(lock, id, child, sighting, context);
+  look_into(lock, id, child, observation, context);
 }
 
-void Diff::look_into(const Locked& lock, DirId id, DirId child, const Sighting& sighting, const LookContext& context) {
+void Diff::look_into(const Locked& lock, DirId id, DirId child, const Observation& observation,
+                     const LookContext& context) {
   const Directory& known = table_.at(child);
   KnownDirectory facts;
   facts.lost_watch = known.watch == -1 && !known.watch_refused && !known.barred && known.listed;
-  facts.is_other_device = sighting.stat.dev != table_.at(id).identity.dev && !mounts_.has(lock, child);
+  facts.is_other_device = observation.stat.dev != table_.at(id).identity.dev && !mounts_.has(lock, child);
   facts.hides = known.hides;
   facts.unreadable = known.unreadable;
-  switch (judge_directory(facts, sighting, context)) {
+  switch (judge_directory(facts, observation, context)) {
     case DirectoryVerdict::list_recursively:
       return schedule_.list(lock, child,
                             {.recursive = true,
@@ -52,56 +53,57 @@ void Diff::look_into(const Locked& lock, DirId id, DirId child, const Sighting& 
   }
 }
 
-void Diff::has_answered(const Locked& lock, DirId child, const Sighting& sighting) {
+void Diff::has_answered(const Locked& lock, DirId child, const Observation& observation) {
   table_.at(child).placeholder = false;
-  if (table_.by_identity(identity_of(sighting.stat)) == kNoDir) {
-    table_.set_identity(child, identity_of(sighting.stat));
+  if (table_.by_identity(identity_of(observation.stat)) == kNoDir) {
+    table_.set_identity(child, identity_of(observation.stat));
   } else {
-    table_.at(child).identity = identity_of(sighting.stat);
+    table_.at(child).identity = identity_of(observation.stat);
   }
   schedule_.list_what_was_hidden(lock, child);
 }
 
-void Diff::apply_new_directory(const Locked& lock, DirId id, const Sighting& sighting, const LookContext& context) {
-  DirId child = table_.by_identity(identity_of(sighting.stat));
+void Diff::apply_new_directory(const Locked& lock, DirId id, const Observation& observation,
+                               const LookContext& context) {
+  DirId child = table_.by_identity(identity_of(observation.stat));
   // The file system was mounted there, and now it is here.
   if (child != kNoDir && mounts_.is_lost(lock, child)) child = kNoDir;
   bool alias = false;
   if (child != kNoDir && table_.at(child).attached) {
     // The table knows this directory under another name as well: a rename whose first half no thread has looked at yet,
     // or a bind mount. A thread has to look at the other place first.
-    const bool looked = sighting.contested_since != 0 && table_.at(child).own_sequence > sighting.contested_since;
+    const bool looked = observation.contested_since != 0 && table_.at(child).own_sequence > observation.contested_since;
     alias = child == kRootDir || looked;
-    if (!alias && waits_for_other_place(lock, id, sighting, child)) return;
+    if (!alias && waits_for_other_place(lock, id, observation, child)) return;
     child = kNoDir;
   } else if (child != kNoDir && table_.at(child).watch == -1) {  // its inode died and was given out again
     expire(lock, child);
     child = kNoDir;
   }
-  contests_.settle(id, sighting.name);
+  contests_.settle(id, observation.name);
 
   const bool moved = child != kNoDir;
   if (moved) {
     detached_.forget(child);
-    table_.attach(child, id, sighting.name);
+    table_.attach(child, id, observation.name);
     table_.at(child).moved_at = next_sequence();
     table_.at(child).moved_second = wall_seconds();
     reporter_.forget_paths(lock);
-    table_.at(child).own_sequence = sighting.sequence;
-    table_.at(id).insert(sighting.name, sighting.stat).child = child;
+    table_.at(child).own_sequence = observation.sequence;
+    table_.at(id).insert(observation.name, observation.stat).child = child;
     table_.entry_count++;
   } else {
-    child = add(lock, id, sighting, alias);
+    child = add(lock, id, observation, alias);
   }
-  mounts_.note_mount(lock, id, child, sighting);
-  const bool again = reporter_.was_told_gone(lock, id, sighting.name);
-  if (!context.quiet || context.announce || (sighting.flags & kMarkAnnounce) || again) {
-    reporter_.directory(lock, id, child, sighting.name, sighting.stat, context.since_ns);
+  mounts_.note_mount(lock, id, child, observation);
+  const bool again = reporter_.was_told_gone(lock, id, observation.name);
+  if (!context.quiet || context.announce || (observation.flags & kMarkAnnounce) || again) {
+    reporter_.directory(lock, id, child, observation.name, observation.stat, context.since_ns);
   }
   // A moved directory is listed again, too: it may have changed on the way, and the receiver needs every row under its
   // new path.
-  const bool made = moved || again || (sighting.flags & (kMarkCreated | kMarkMovedTo));
-  const bool first_look = sighting.flags != 0 && schedule_.is_first_look(lock, id);
+  const bool made = moved || again || (observation.flags & (kMarkCreated | kMarkMovedTo));
+  const bool first_look = observation.flags != 0 && schedule_.is_first_look(lock, id);
   const bool quiet = !made && (context.quiet || first_look);
   table_.at(child).appeared = !quiet;
   schedule_.list(lock, child,
@@ -112,35 +114,35 @@ void Diff::apply_new_directory(const Locked& lock, DirId id, const Sighting& sig
                   .since_ns = context.since_ns});
 }
 
-DirId Diff::add(const Locked&, DirId parent, const Sighting& sighting, bool alias) {
-  const DirId child = table_.add(parent, sighting.name, identity_of(sighting.stat), alias);
-  table_.at(child).own_sequence = sighting.sequence;
-  table_.at(parent).insert(sighting.name, sighting.stat).child = child;
+DirId Diff::add(const Locked&, DirId parent, const Observation& observation, bool alias) {
+  const DirId child = table_.add(parent, observation.name, identity_of(observation.stat), alias);
+  table_.at(child).own_sequence = observation.sequence;
+  table_.at(parent).insert(observation.name, observation.stat).child = child;
   table_.entry_count++;
   return child;
 }
 
-DirId Diff::apply_early(const Locked& lock, DirId parent, const Sighting& sighting) {
+DirId Diff::apply_early(const Locked& lock, DirId parent, const Observation& observation) {
   const int64_t now = monotonic_ns();
-  const DirId child = add(lock, parent, sighting, false);
-  mounts_.note_mount(lock, parent, child, sighting);
-  reporter_.directory(lock, parent, child, sighting.name, sighting.stat, now);
-  const bool quiet = schedule_.is_first_look(lock, parent) && !reporter_.was_told_gone(lock, parent, sighting.name);
+  const DirId child = add(lock, parent, observation, false);
+  mounts_.note_mount(lock, parent, child, observation);
+  reporter_.directory(lock, parent, child, observation.name, observation.stat, now);
+  const bool quiet = schedule_.is_first_look(lock, parent) && !reporter_.was_told_gone(lock, parent, observation.name);
   table_.at(child).appeared = !quiet;
   const uint32_t pass = walk_.is_running() ? walk_.number() : 0;
   schedule_.list(lock, child, {.recursive = true, .quiet = quiet, .pass = pass, .since_ns = now});
-  schedule_.mark(lock, parent, sighting.name, kMarkVerify);
+  schedule_.mark(lock, parent, observation.name, kMarkVerify);
   return child;
 }
 
-bool Diff::waits_for_other_place(const Locked& lock, DirId id, const Sighting& sighting, DirId known) {
-  const int64_t retry_ns = contests_.retry_ns(id, sighting.name, monotonic_ns());
+bool Diff::waits_for_other_place(const Locked& lock, DirId id, const Observation& observation, DirId known) {
+  const int64_t retry_ns = contests_.retry_ns(id, observation.name, monotonic_ns());
   if (retry_ns == 0) return false;
   Mark again;
-  again.flags = sighting.flags | kMarkVerify;
-  again.contested_since = sighting.contested_since == 0 ? sighting.sequence : sighting.contested_since;
+  again.flags = observation.flags | kMarkVerify;
+  again.contested_since = observation.contested_since == 0 ? observation.sequence : observation.contested_since;
   schedule_.mark(lock, table_.at(known).parent, table_.at(known).name, kMarkVerify);
-  schedule_.mark_later(lock, retry_ns, id, sighting.name, again);
+  schedule_.mark_later(lock, retry_ns, id, observation.name, again);
   return true;
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "base/file_stat.h"
-#include "watch/look/sighting.h"
+#include "watch/model/observation.h"
 #include "watch/model/tree_table.h"
 #include "watch/schedule/dirty_set.h"
 
@@ -52,7 +52,7 @@ enum class NameVerdict {
 };
 
 /** `by_pass`: the look belongs to a tree walk that is not the first one. */
-NameVerdict judge_name(const KnownName& known, const Sighting& sighting, bool by_pass);
+NameVerdict judge_name(const KnownName& known, const Observation& observation, bool by_pass);
 
 // ---- files --------------------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ struct FileVerdict {
   bool is_complete() const { return !writing && !unsettled; }
 };
 
-FileVerdict judge_file(const KnownFile& known, const Sighting& sighting, const LookContext& context);
+FileVerdict judge_file(const KnownFile& known, const Observation& observation, const LookContext& context);
 
 // ---- directories that are known -----------------------------------------------------------------------------------
 
@@ -94,6 +94,7 @@ enum class DirectoryVerdict {
 };
 
 /** What is to be done with a known directory that was seen in its place. */
-DirectoryVerdict judge_directory(const KnownDirectory& known, const Sighting& sighting, const LookContext& context);
+DirectoryVerdict judge_directory(const KnownDirectory& known, const Observation& observation,
+                                 const LookContext& context);
 
 }  // namespace fustor

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "base/unique_fd.h"
-#include "watch/directory_bits.h"
 #include "watch/index/checksum.h"
 #include "watch/index/sync_folder.h"
+#include "watch/model/directory_bits.h"
 
 namespace fustor {
 

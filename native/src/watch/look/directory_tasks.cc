@@ -104,7 +104,7 @@ void DirectoryTasks::too_deep(DirId id, int fd, const DirtyDirectory& task) {
   int error = 0;
   Locked lock = watches_.arm(id, fd, error);
   lock.unlock();
-  const OwnSighting own = looker_.look_at_own(fd);
+  const OwnObservation own = looker_.look_at_own(fd);
   lock.lock();
   if (!table_.valid(id) || this_worker.given_up()) return;
   diff_.apply_too_deep(lock, id, LookContext::of(task));
@@ -181,38 +181,38 @@ std::vector<std::pair<std::string, Mark>> DirectoryTasks::names_due(DirId id, Di
 }
 
 void DirectoryTasks::look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& marked) {
-  std::vector<Sighting> sightings;
+  std::vector<Observation> observations;
   bool own_row = marked.self;
   auto due = names_due(id, marked);
   // What the marks ask for; the listing does the rest.
   const LookContext context{.announce = marked.announce, .pass = marked.pass, .since_ns = marked.since_ns};
-  sightings.reserve(std::min(due.size(), kApplyBatch));
+  observations.reserve(std::min(due.size(), kApplyBatch));
   for (auto& [name, mark] : due) {
     own_row = own_row || (mark.flags & kChangesDirectory);
-    sightings.push_back(looker_.look(fd, path, std::move(name), mark));
+    observations.push_back(looker_.look(fd, path, std::move(name), mark));
     if (life_.closing.load(std::memory_order_relaxed)) return;
-    if (sightings.size() < kApplyBatch) continue;
-    respelling_.correct(id, fd, path, sightings);
-    if (!flush(id, sightings, context)) return;
+    if (observations.size() < kApplyBatch) continue;
+    respelling_.correct(id, fd, path, observations);
+    if (!flush(id, observations, context)) return;
   }
-  respelling_.correct(id, fd, path, sightings);
-  OwnSighting own;
+  respelling_.correct(id, fd, path, observations);
+  OwnObservation own;
   if (own_row) own = looker_.look_at_own(fd);
   Locked lock(mutex_);
-  flush(lock, id, sightings, context);
+  flush(lock, id, observations, context);
   if (table_.valid(id)) table_.at(id).open_failures = 0;
   if (own_row) diff_.apply_own(lock, id, own, context);
   if (!changes_.empty() && !config_.raw) signal_.changes(lock);  // a listing may follow and take long
 }
 
-bool DirectoryTasks::flush(DirId id, std::vector<Sighting>& sightings, const LookContext& context) {
+bool DirectoryTasks::flush(DirId id, std::vector<Observation>& observations, const LookContext& context) {
   Locked lock(mutex_);
-  return flush(lock, id, sightings, context);
+  return flush(lock, id, observations, context);
 }
 
-bool DirectoryTasks::flush(Locked& lock, DirId id, std::vector<Sighting>& sightings, const LookContext& context) {
-  diff_.apply(lock, id, sightings, context);
-  sightings.clear();
+bool DirectoryTasks::flush(Locked& lock, DirId id, std::vector<Observation>& observations, const LookContext& context) {
+  diff_.apply(lock, id, observations, context);
+  observations.clear();
   if (config_.raw) changes_.drop_changes();
   if (changes_.full()) wait_for_room(lock, id, context.pass);
   return !life_.stopping && table_.valid(id) && !this_worker.given_up();

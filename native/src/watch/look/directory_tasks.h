@@ -71,24 +71,24 @@ class DirectoryTasks {
   void look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& marked);
   /** Which marked names are due now; the others are held back until the throttle time of their file is over. */
   std::vector<std::pair<std::string, Mark>> names_due(DirId id, DirtyDirectory& task);
-  bool flush(DirId id, std::vector<Sighting>& sightings, const LookContext& context);
+  bool flush(DirId id, std::vector<Observation>& observations, const LookContext& context);
   /**
-   * Applies the sightings, then waits while the agent fetches no changes, so that not even one huge directory fills the
-   * memory. False when there is no point in going on: the engine stops, or the directory is gone or was given up.
+   * Applies the observations, then waits while the agent fetches no changes, so that not even one huge directory fills
+   * the memory. False when there is no point in going on: the engine stops, or the directory is gone or was given up.
    */
-  bool flush(Locked& lock, DirId id, std::vector<Sighting>& sightings, const LookContext& context);
+  bool flush(Locked& lock, DirId id, std::vector<Observation>& observations, const LookContext& context);
   void wait_for_room(Locked& lock, DirId id, uint32_t pass);
 
   // listing.cc
 
   /** Sets the watch, lists, stats every name, applies, and stats names that are missing once more. */
   void list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task);
-  /** Lists until the directory did not change meanwhile; the last sightings are left for the caller to apply. */
+  /** Lists until the directory did not change meanwhile; the last observations are left for the caller to apply. */
   int list_until_calm(DirId id, int fd, const std::string& path, const LookContext& context, bool unwatched,
-                      std::vector<Sighting>& sightings);
+                      std::vector<Observation>& observations);
   /** One listing. Errors of getdents64, ELOOP when it never ends. */
   int list_once(DirId id, int fd, const std::string& path, const LookContext& context,
-                std::vector<Sighting>& sightings);
+                std::vector<Observation>& observations);
   /**
    * In the middle of a listing, looks at what was marked since it began; false when there is no point in going on.
    */

@@ -2,7 +2,7 @@
 // happened before is in the listing.
 #include <algorithm>
 
-#include "scan/dir_lister.h"
+#include "base/dir_lister.h"
 #include "watch/look/directory_tasks.h"
 #include "watch/monotonic.h"
 #include "watch/schedule/worker_thread.h"
@@ -16,8 +16,8 @@ constexpr int64_t kRetryNs = 5'000'000'000;
 }  // namespace
 
 void DirectoryTasks::list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {
-  thread_local std::vector<Sighting> sightings;
-  sightings.clear();
+  thread_local std::vector<Observation> observations;
+  observations.clear();
   LookContext context = LookContext::of(task);
   int refusal = 0;
   Locked lock = watches_.arm(id, fd, refusal);
@@ -28,10 +28,10 @@ void DirectoryTasks::list_directory(DirId id, int fd, const std::string& path, c
   const uint32_t pass = walk_.number();  // whatever caused this listing, it counts for the running tree walk
   table_.at(id).seen_phase = !table_.at(id).seen_phase;
   lock.unlock();
-  const int error = list_until_calm(id, fd, path, context, unwatched, sightings);
-  OwnSighting own = looker_.look_at_own(fd);
+  const int error = list_until_calm(id, fd, path, context, unwatched, observations);
+  OwnObservation own = looker_.look_at_own(fd);
   lock.lock();
-  flush(lock, id, sightings, context);
+  flush(lock, id, observations, context);
   std::vector<std::string> missing;
   if (error == 0 && !this_worker.given_up()) missing = missing_names(lock, id);
   if (!missing.empty()) {
@@ -47,23 +47,23 @@ void DirectoryTasks::list_directory(DirId id, int fd, const std::string& path, c
 }
 
 int DirectoryTasks::list_until_calm(DirId id, int fd, const std::string& path, const LookContext& context,
-                                    bool unwatched, std::vector<Sighting>& sightings) {
+                                    bool unwatched, std::vector<Observation>& observations) {
   int error = 0;
   for (int attempt = 0; attempt < kAttempts; attempt++) {
     FileStat before;
     FileStat after;
     if (unwatched) stat_at(fd, "", before);
-    error = list_once(id, fd, path, context, sightings);
+    error = list_once(id, fd, path, context, observations);
     // Without a watch no event reports what a listing missed because the directory changed meanwhile.
     if (error != 0 || !unwatched || stat_at(fd, "", after) != 0) break;
     if (before.mtime.sec == after.mtime.sec && before.mtime.nsec == after.mtime.nsec) break;
-    flush(id, sightings, context);
+    flush(id, observations, context);
   }
   return error;
 }
 
 int DirectoryTasks::list_once(DirId id, int fd, const std::string& path, const LookContext& context,
-                              std::vector<Sighting>& sightings) {
+                              std::vector<Observation>& observations) {
   thread_local DirLister lister;
   const Filter& filter = looker_.filter();
   this_worker.storage.begin();
@@ -72,11 +72,11 @@ int DirectoryTasks::list_once(DirId id, int fd, const std::string& path, const L
       [&](std::string_view name, unsigned char d_type) {
         if (life_.closing.load(std::memory_order_relaxed)) return false;
         if (!filter.wants(path, name, kind_of_dirent(d_type))) return true;
-        sightings.push_back(looker_.look(fd, path, std::string(name), Mark{}));
+        observations.push_back(looker_.look(fd, path, std::string(name), Mark{}));
         this_worker.entries_listed++;
-        if (sightings.size() < kApplyBatch) return true;
+        if (observations.size() < kApplyBatch) return true;
         this_worker.storage.end();
-        const bool go_on = flush(id, sightings, context) && look_meanwhile(id, fd, path, context.pass);
+        const bool go_on = flush(id, observations, context) && look_meanwhile(id, fd, path, context.pass);
         this_worker.storage.begin();
         return go_on;
       },
@@ -113,15 +113,15 @@ std::vector<std::string> DirectoryTasks::missing_names(const Locked&, DirId id) 
 
 void DirectoryTasks::confirm_missing(DirId id, int fd, const std::string& path, std::vector<std::string> missing,
                                      const LookContext& context) {
-  std::vector<Sighting> sightings;
+  std::vector<Observation> observations;
   for (std::string& name : missing) {
-    sightings.push_back(looker_.look(fd, path, std::move(name), Mark{}));
-    if (sightings.size() < kApplyBatch) continue;
-    respelling_.correct(id, fd, path, sightings);
-    if (!flush(id, sightings, context)) return;
+    observations.push_back(looker_.look(fd, path, std::move(name), Mark{}));
+    if (observations.size() < kApplyBatch) continue;
+    respelling_.correct(id, fd, path, observations);
+    if (!flush(id, observations, context)) return;
   }
-  respelling_.correct(id, fd, path, sightings);
-  flush(id, sightings, context);
+  respelling_.correct(id, fd, path, observations);
+  flush(id, observations, context);
 }
 
 void DirectoryTasks::has_listed(const Locked& lock, DirId id, int error, uint32_t pass, bool unwatched) {

@@ -6,7 +6,7 @@
 
 #include "base/filter.h"
 #include "scan/mount_prober.h"
-#include "watch/look/sighting.h"
+#include "watch/model/observation.h"
 #include "watch/schedule/dirty_set.h"
 
 namespace fustor {
@@ -22,13 +22,13 @@ class Looker {
   MountProber* prober() const { return prober_.get(); }
 
   /** Stats one name. `error`: of statx, or ENOENT for what the filter leaves out. */
-  Sighting look(int fd, const std::string& path, std::string name, Mark mark) const;
+  Observation look(int fd, const std::string& path, std::string name, Mark mark) const;
   /** Stats the open directory itself; `seen` = false when that failed. */
-  OwnSighting look_at_own(int fd) const;
+  OwnObservation look_at_own(int fd) const;
 
  private:
   /** A name that is a mount: waits a quarter of a second for it at most. */
-  void look_at_mount(int fd, const std::string& path, uint64_t dev, Sighting& sighting) const;
+  void look_at_mount(int fd, const std::string& path, uint64_t dev, Observation& observation) const;
 
   const Filter filter_;
   std::unique_ptr<MountProber> prober_;

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "watch/look/spelling.h"
+#include "base/spelling.h"
 #include "watch/schedule/worker_thread.h"
 
 namespace fustor {
@@ -23,16 +23,16 @@ bool is_ascii(std::string_view name) {
 }  // namespace
 
 /** Whether a name that is found here may be spelled differently. Asks the file system once. */
-bool Respelling::may_be_respelled(int fd, uint64_t dev, const std::vector<Sighting>& sightings) {
+bool Respelling::may_be_respelled(int fd, uint64_t dev, const std::vector<Observation>& observations) {
   Spelling& spelling = this_worker.spelling;
   int tries = 0;
-  for (const Sighting& sighting : sightings) {
+  for (const Observation& observation : observations) {
     if (spelling != Spelling::unknown || tries == kTries) break;
     // Never with a mount point that may not answer: this directory would wait for it.
-    const bool is_mount = this_worker.mounts_here != nullptr && this_worker.mounts_here->contains(sighting.name);
-    if (sighting.error != 0 || is_mount) continue;
+    const bool is_mount = this_worker.mounts_here != nullptr && this_worker.mounts_here->contains(observation.name);
+    if (observation.error != 0 || is_mount) continue;
     tries++;
-    spelling = spelling_of(fd, sighting.name);
+    spelling = spelling_of(fd, observation.name);
   }
   if (tries > 0 && spelling != Spelling::unknown) {
     const Locked lock(mutex_);
@@ -42,15 +42,15 @@ bool Respelling::may_be_respelled(int fd, uint64_t dev, const std::vector<Sighti
 }
 
 /** Names in the table that are other spellings of these names, and none of them. Takes the mutex. */
-std::vector<std::pair<std::string, uint16_t>> Respelling::spelled_otherwise(DirId id,
-                                                                            const std::vector<Sighting>& sightings) {
+std::vector<std::pair<std::string, uint16_t>> Respelling::spelled_otherwise(
+    DirId id, const std::vector<Observation>& observations) {
   std::unordered_map<std::string, uint16_t, NameHash, SameName> told;  // folded
   std::unordered_set<std::string_view, NameHash> names;
   std::array<bool, 256> lengths{};
-  for (const Sighting& sighting : sightings) {
-    told[folded(sighting.name)] |= sighting.flags & kAboutContent;
-    names.insert(sighting.name);
-    lengths[sighting.name.size() & 0xff] = true;
+  for (const Observation& observation : observations) {
+    told[folded(observation.name)] |= observation.flags & kAboutContent;
+    names.insert(observation.name);
+    lengths[observation.name.size() & 0xff] = true;
   }
   std::vector<std::pair<std::string, uint16_t>> others;
   const Locked lock(mutex_);
@@ -63,30 +63,32 @@ std::vector<std::pair<std::string, uint16_t>> Respelling::spelled_otherwise(DirI
   return others;
 }
 
-void Respelling::correct(DirId id, int fd, const std::string& path, std::vector<Sighting>& sightings) {
-  if (this_worker.spelling == Spelling::exact || sightings.empty()) return;
+void Respelling::correct(DirId id, int fd, const std::string& path, std::vector<Observation>& observations) {
+  if (this_worker.spelling == Spelling::exact || observations.empty()) return;
   uint64_t dev;
   {
     const Locked lock(mutex_);
     dev = table_.valid(id) ? table_.at(id).identity.dev : 0;
   }
-  if (!may_be_respelled(fd, dev, sightings)) return;
-  const size_t asked = sightings.size();
-  for (auto& [name, flags] : spelled_otherwise(id, sightings)) {
-    sightings.push_back(looker_.look(fd, path, std::move(name), Mark{static_cast<uint16_t>(flags | kMarkVerify), 0}));
+  if (!may_be_respelled(fd, dev, observations)) return;
+  const size_t asked = observations.size();
+  for (auto& [name, flags] : spelled_otherwise(id, observations)) {
+    const Mark mark{static_cast<uint16_t>(flags | kMarkVerify), 0};
+    observations.push_back(looker_.look(fd, path, std::move(name), mark));
   }
   std::vector<std::string> names;
-  for (const Sighting& sighting : sightings) names.push_back(sighting.name);
+  for (const Observation& observation : observations) names.push_back(observation.name);
   if (!names_not_listed(fd, names)) return;
   const std::unordered_set<std::string, NameHash, SameName> wrong(names.begin(), names.end());
   bool list = false;
-  for (size_t i = 0; i < sightings.size(); i++) {
-    Sighting& sighting = sightings[i];
-    if (!wrong.contains(sighting.name)) continue;
+  for (size_t i = 0; i < observations.size(); i++) {
+    Observation& observation = observations[i];
+    if (!wrong.contains(observation.name)) continue;
     // Found, but under a spelling that is not in the table yet; or gone, by a rule for letters that this code does not
     // know.
-    list = list || (i < asked && asked == sightings.size() && (sighting.error == 0 || !is_ascii(sighting.name)));
-    if (sighting.error == 0) sighting.error = ENOENT;
+    const bool was_asked = i < asked && asked == observations.size();
+    list = list || (was_asked && (observation.error == 0 || !is_ascii(observation.name)));
+    if (observation.error == 0) observation.error = ENOENT;
   }
   if (!list) return;
   const Locked lock(mutex_);

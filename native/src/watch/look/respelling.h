@@ -19,14 +19,15 @@ class Respelling {
       : mutex_(mutex), table_(table), devices_(devices), schedule_(schedule), looker_(looker) {}
 
   /**
-   * By the directory's owner, after it looked at marked names. Names that no listing has do not exist: their sightings
-   * become "gone", and the names of which they are other spellings are looked at instead.
+   * By the directory's owner, after it looked at marked names. Names that no listing has do not exist: their
+   * observations become "gone", and the names of which they are other spellings are looked at instead.
    */
-  void correct(DirId id, int fd, const std::string& path, std::vector<Sighting>& sightings);
+  void correct(DirId id, int fd, const std::string& path, std::vector<Observation>& observations);
 
  private:
-  bool may_be_respelled(int fd, uint64_t dev, const std::vector<Sighting>& sightings);
-  std::vector<std::pair<std::string, uint16_t>> spelled_otherwise(DirId id, const std::vector<Sighting>& sightings);
+  bool may_be_respelled(int fd, uint64_t dev, const std::vector<Observation>& observations);
+  std::vector<std::pair<std::string, uint16_t>> spelled_otherwise(DirId id,
+                                                                  const std::vector<Observation>& observations);
 
   SpinningMutex& mutex_;
   TreeTable& table_;

@@ -7,8 +7,8 @@
 #include <unordered_map>
 
 #include "base/file_stat.h"
+#include "base/spelling.h"
 #include "watch/locked.h"
-#include "watch/look/spelling.h"
 #include "watch/model/tree_table.h"
 
 namespace fustor {

@@ -3,21 +3,21 @@
 #include <algorithm>
 #include <utility>
 
-#include "watch/root/place_identity.h"
+#include "watch/mounts/place_identity.h"
 #include "watch/schedule/dirty_set.h"
 
 namespace fustor {
 
-bool MountsBelow::keeps(const Locked&, DirId parent, const Entry& entry, const Sighting& sighting) {
+bool MountsBelow::keeps(const Locked&, DirId parent, const Entry& entry, const Observation& observation) {
   const auto mount = mounts_.find(entry.child);
   if (mount == mounts_.end() || given_up_.contains(entry.child)) return false;
-  if (sighting.error == 0 && sighting.stat.kind != EntryKind::directory) return false;
+  if (observation.error == 0 && observation.stat.kind != EntryKind::directory) return false;
   const Directory& child = table_.at(entry.child);
   if (child.barred || child.live_entries() == 0) return false;  // the engine never saw anything in it
   if (child.identity.dev == table_.at(parent).identity.dev) return false;
   const std::vector<Identity>& covers = mount->second.covers;
-  const bool shows_covered = std::find(covers.begin(), covers.end(), identity_of(sighting.stat)) != covers.end();
-  const bool uncovered = sighting.error != 0 ? !covers.empty() : shows_covered;
+  const bool shows_covered = std::find(covers.begin(), covers.end(), identity_of(observation.stat)) != covers.end();
+  const bool uncovered = observation.error != 0 ? !covers.empty() : shows_covered;
   if (uncovered && lies_in_memory(mount->second.text)) return false;
   lost_.insert(entry.child);
   return true;
@@ -47,12 +47,12 @@ DirId MountsBelow::on_device(const Locked&, uint64_t dev) const {
   return kNoDir;
 }
 
-void MountsBelow::note_covered(const Locked& lock, DirId parent, const Entry& entry, const Sighting& sighting) {
-  if (sighting.error != 0 || !is_mount_point(lock, parent, sighting.stat)) return;
+void MountsBelow::note_covered(const Locked& lock, DirId parent, const Entry& entry, const Observation& observation) {
+  if (observation.error != 0 || !is_mount_point(lock, parent, observation.stat)) return;
   const auto mount = mounts_.find(entry.child);
   std::vector<Identity> covers;
   if (mount != mounts_.end()) covers = mount->second.covers;
-  const auto uncovered = std::find(covers.begin(), covers.end(), identity_of(sighting.stat));
+  const auto uncovered = std::find(covers.begin(), covers.end(), identity_of(observation.stat));
   if (uncovered != covers.end()) {
     covers.erase(covers.begin(), uncovered + 1);
   } else {
@@ -61,10 +61,10 @@ void MountsBelow::note_covered(const Locked& lock, DirId parent, const Entry& en
   covered_[std::string(table_.at(parent).name_of(entry))] = std::move(covers);
 }
 
-void MountsBelow::note_mount(const Locked& lock, DirId parent, DirId child, const Sighting& sighting) {
-  if (!is_mount_point(lock, parent, sighting.stat)) return;
+void MountsBelow::note_mount(const Locked& lock, DirId parent, DirId child, const Observation& observation) {
+  if (!is_mount_point(lock, parent, observation.stat)) return;
   MountedHere& mount = mounts_[child];
-  if (const auto covered = covered_.find(sighting.name); covered != covered_.end()) mount.covers = covered->second;
+  if (const auto covered = covered_.find(observation.name); covered != covered_.end()) mount.covers = covered->second;
 }
 
 void MountsBelow::forget(const Locked&, DirId id) {
@@ -110,13 +110,13 @@ bool MountsBelow::is_known_mount(DirId id, int fd, const FileStat& self) {
 
 // ---- numbers that change ------------------------------------------------------------------------------------------
 
-bool MountsBelow::has_new_number(const Locked& lock, DirId parent, DirId child, const Sighting& sighting) const {
-  if (sighting.error != 0 || sighting.stat.kind != EntryKind::directory) return false;
-  if (mounts_.contains(child) || is_mount_point(lock, parent, sighting.stat)) return false;
+bool MountsBelow::has_new_number(const Locked& lock, DirId parent, DirId child, const Observation& observation) const {
+  if (observation.error != 0 || observation.stat.kind != EntryKind::directory) return false;
+  if (mounts_.contains(child) || is_mount_point(lock, parent, observation.stat)) return false;
   const Identity known = table_.at(child).identity;
-  const Identity seen = identity_of(sighting.stat);
+  const Identity seen = identity_of(observation.stat);
   if (known.dev == seen.dev) return devices_.makes_inodes_up(lock, seen.dev);
-  const bool named_by_event = sighting.flags & ~(kMarkVerify | kMarkAnnounce);
+  const bool named_by_event = observation.flags & ~(kMarkVerify | kMarkAnnounce);
   return !named_by_event && known.ino == seen.ino && seen.dev != table_.at(parent).identity.dev;
 }
 

@@ -19,7 +19,7 @@
 #include "base/name_hash.h"
 #include "base/spinning_mutex.h"
 #include "watch/locked.h"
-#include "watch/look/sighting.h"
+#include "watch/model/observation.h"
 #include "watch/model/tree_table.h"
 #include "watch/mounts/devices.h"
 
@@ -37,7 +37,7 @@ class MountsBelow {
   /** Whether something is mounted on this directory of the table. */
   bool has(const Locked&, DirId id) const { return !mounts_.empty() && mounts_.contains(id); }
   /** Whether the rows below this entry stay although its place shows something else, or nothing. */
-  bool keeps(const Locked& lock, DirId parent, const Entry& entry, const Sighting& sighting);
+  bool keeps(const Locked& lock, DirId parent, const Entry& entry, const Observation& observation);
   /** Whether the directory lies on a mount that is not there at the moment. */
   bool is_lost(const Locked& lock, DirId id) const;
   /** Whether this directory is the top of such a mount. */
@@ -48,12 +48,12 @@ class MountsBelow {
   /** A directory that is reachable and lies on this file system, kNoDir when there is none. */
   DirId on_device(const Locked& lock, uint64_t dev) const;
 
-  /** The sightings of another directory are about to be applied. */
+  /** The observations of another directory are about to be applied. */
   void begin_directory(const Locked&) { covered_.clear(); }
   /** The entry is about to leave, because something was mounted on it or unmounted from it. */
-  void note_covered(const Locked& lock, DirId parent, const Entry& entry, const Sighting& sighting);
+  void note_covered(const Locked& lock, DirId parent, const Entry& entry, const Observation& observation);
   /** A directory came into the table. */
-  void note_mount(const Locked& lock, DirId parent, DirId child, const Sighting& sighting);
+  void note_mount(const Locked& lock, DirId parent, DirId child, const Observation& observation);
   /** A mount that does not answer came into the table. */
   void note_silent(const Locked&, DirId child) { mounts_.try_emplace(child); }
   /** The directory leaves its place. */
@@ -76,7 +76,7 @@ class MountsBelow {
    * numbers up, or (when no event named it) it is a btrfs subvolume, which gets another device number whenever its file
    * system is mounted.
    */
-  bool has_new_number(const Locked& lock, DirId parent, DirId child, const Sighting& sighting) const;
+  bool has_new_number(const Locked& lock, DirId parent, DirId child, const Observation& observation) const;
   void renumber(const Locked& lock, DirId id, Identity identity);
   /** The same for a directory that was opened; takes the number over. */
   bool was_renumbered(DirId id, const FileStat& self);
@@ -92,7 +92,7 @@ class MountsBelow {
   TreeTable& table_;
   Devices& devices_;
   std::unordered_map<DirId, MountedHere> mounts_;
-  // By name, in the directory whose sightings are being applied: the future MountedHere::covers.
+  // By name, in the directory whose observations are being applied: the future MountedHere::covers.
   std::unordered_map<std::string, std::vector<Identity>, NameHash, SameName> covered_;
   std::unordered_set<DirId> lost_;      // mounts whose place shows something else; their rows are kept
   std::unordered_set<DirId> given_up_;  // those that were lost when the operator gave them up

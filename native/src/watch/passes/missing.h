@@ -12,8 +12,8 @@
 #include "watch/locked.h"
 #include "watch/model/tree_table.h"
 #include "watch/rows/streams.h"
-#include "watch/passes/tree_walk.h"
 #include "watch/schedule/schedule.h"
+#include "watch/schedule/tree_walk.h"
 
 namespace fustor {
 

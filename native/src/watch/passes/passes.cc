@@ -14,7 +14,7 @@ void Passes::begin(const Locked& lock, bool quiet, const std::string& reason) {
     resyncs_++;
     last_reason_ = reason;
   }
-  source_.tell_unarmed(strangers_.are_wanted() && !config_.raw);
+  source_.tell_unarmed(unknown_directories_.are_wanted() && !config_.raw);
   schedule_.list(lock, kRootDir,
                  {.recursive = true, .quiet = quiet, .pass = walk_.number(), .since_ns = monotonic_ns()});
 }
@@ -25,7 +25,7 @@ void Passes::finish_if_done(const Locked& lock) {
   crew_.helpers_allowed = 0;
   if (primed_ns_ == 0) primed_ns_ = walk_.ended_ns();
   source_.tell_unarmed(false);
-  strangers_.forget_elsewhere();
+  unknown_directories_.forget_elsewhere();
   missing_.judge(lock);
   root_.state = RootState::available;
   streams_.pass_ended(lock);

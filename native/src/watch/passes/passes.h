@@ -4,15 +4,15 @@
 #include <cstdint>
 #include <string>
 
-#include "watch/diff/reporter.h"
+#include "watch/changes/reporter.h"
 #include "watch/locked.h"
-#include "watch/look/strangers.h"
+#include "watch/model/root.h"
 #include "watch/model/tree_table.h"
 #include "watch/passes/missing.h"
 #include "watch/rows/streams.h"
-#include "watch/passes/tree_walk.h"
-#include "watch/root/root.h"
 #include "watch/schedule/schedule.h"
+#include "watch/schedule/tree_walk.h"
+#include "watch/schedule/unknown_directories.h"
 #include "watch/signal.h"
 #include "watch/source/event_source.h"
 
@@ -21,11 +21,11 @@ namespace fustor {
 class Passes {
  public:
   Passes(const WatchConfig& config, TreeTable& table, DirtySet& dirty, TreeWalk& walk, Root& root, Crew& crew,
-         Signal& signal, EventSource& source, Strangers& strangers, Schedule& schedule, Reporter& reporter,
-         Streams& streams)
+         Signal& signal, EventSource& source, UnknownDirectories& unknown_directories, Schedule& schedule,
+         Reporter& reporter, Streams& streams)
       : config_(config), table_(table), dirty_(dirty), walk_(walk), root_(root), crew_(crew), signal_(signal),
-        source_(source), strangers_(strangers), schedule_(schedule), reporter_(reporter), streams_(streams),
-        missing_(config.confirm_deletes_ms, table, walk, schedule, streams, crew) {}
+        source_(source), unknown_directories_(unknown_directories), schedule_(schedule), reporter_(reporter),
+        streams_(streams), missing_(config.confirm_deletes_ms, table, walk, schedule, streams, crew) {}
 
   /**
    * Lists every directory once more, parents first. A quiet walk is the first: it finds what was there before, so it
@@ -63,7 +63,7 @@ class Passes {
   Crew& crew_;
   Signal& signal_;
   EventSource& source_;
-  Strangers& strangers_;
+  UnknownDirectories& unknown_directories_;
   Schedule& schedule_;
   Reporter& reporter_;
   Streams& streams_;

@@ -6,12 +6,12 @@
 #include <cstring>
 #include <utility>
 
+#include "base/dir_lister.h"
 #include "base/mount_table.h"
 #include "base/open_beneath.h"
-#include "scan/dir_lister.h"
 #include "scan/mounts.h"
 #include "watch/monotonic.h"
-#include "watch/root/place_identity.h"
+#include "watch/mounts/place_identity.h"
 
 namespace fustor {
 
@@ -137,7 +137,7 @@ void RootKeeper::lose(const Locked& lock, const std::string& reason, const std::
   dirty_.clear();
   regions_.forget_all_aside(lock);
   throttle_.clear();
-  strangers_.clear();
+  unknown_directories_.clear();
   streams_.fail(lock, ENOENT);
   crew_.work.notify_all();
   signal_.state(lock);

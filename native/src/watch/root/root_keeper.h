@@ -12,12 +12,12 @@
 #include "base/filter.h"
 #include "base/spinning_mutex.h"
 #include "watch/coverage/watches.h"
+#include "watch/hangs/jobs.h"
 #include "watch/life.h"
 #include "watch/locked.h"
+#include "watch/model/root.h"
 #include "watch/mounts/mount_places.h"
 #include "watch/passes/passes.h"
-#include "watch/root/root.h"
-#include "watch/schedule/jobs.h"
 #include "watch/schedule/write_throttle.h"
 
 namespace fustor {
@@ -25,11 +25,13 @@ namespace fustor {
 class RootKeeper {
  public:
   RootKeeper(const WatchConfig& config, const Filter& filter, SpinningMutex& mutex, Life& life, TreeTable& table,
-             DirtySet& dirty, TreeWalk& walk, Root& root, Crew& crew, Signal& signal, Strangers& strangers,
+             DirtySet& dirty, TreeWalk& walk, Root& root, Crew& crew, Signal& signal,
+             UnknownDirectories& unknown_directories,
              Schedule& schedule, Reporter& reporter, Streams& streams, MountsBelow& mounts, MountPlaces& places,
              Watches& watches, Regions& regions, Jobs& jobs, Passes& passes, WriteThrottle& throttle)
       : config_(config), filter_(filter), mutex_(mutex), life_(life), table_(table), dirty_(dirty), walk_(walk),
-        root_(root), crew_(crew), signal_(signal), strangers_(strangers), schedule_(schedule), reporter_(reporter),
+        root_(root), crew_(crew), signal_(signal), unknown_directories_(unknown_directories), schedule_(schedule),
+        reporter_(reporter),
         streams_(streams), mounts_(mounts), places_(places), watches_(watches), regions_(regions), jobs_(jobs),
         passes_(passes), throttle_(throttle) {}
 
@@ -73,7 +75,7 @@ class RootKeeper {
   Root& root_;
   Crew& crew_;
   Signal& signal_;
-  Strangers& strangers_;
+  UnknownDirectories& unknown_directories_;
   Schedule& schedule_;
   Reporter& reporter_;
   Streams& streams_;

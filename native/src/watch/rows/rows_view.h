@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/spinning_mutex.h"
-#include "watch/diff/reporter.h"
+#include "watch/changes/reporter.h"
 #include "watch/model/tree_table.h"
 #include "watch/rows/streams.h"
 

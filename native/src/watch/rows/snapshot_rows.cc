@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "fustor/clock.h"
-#include "watch/directory_bits.h"
+#include "watch/model/directory_bits.h"
 #include "watch/rows/snapshot_stream.h"
 
 namespace fustor {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "fustor/clock.h"
-#include "watch/directory_bits.h"
+#include "watch/model/directory_bits.h"
 #include "watch/monotonic.h"
 
 namespace fustor {

@@ -36,32 +36,33 @@ class Crew {
     if (background && is_polite_) {
       pass_work.notify_one();
     } else {
-      (!background && is_every_worker_listing() ? scout : work).notify_one();
+      (!background && is_every_worker_listing() ? prioritizer : work).notify_one();
     }
   }
   /** There is room for changes again, or the engine stops. */
   void wake_all(const Locked&) {
-    for (std::condition_variable* wake : {&work, &scout, &pass_work, &helpers_wake, &spares_wake}) wake->notify_all();
+    const auto wakes = {&work, &prioritizer, &pass_work, &helpers_wake, &spares_wake};
+    for (std::condition_variable* wake : wakes) wake->notify_all();
   }
   /** Ends the poll(2) of the reader. */
   void wake_reader();
 
-  /** The calling worker goes into a long job: the scout may have to look at marked names. */
+  /** The calling worker goes into a long job: the prioritizer may have to look at marked names. */
   void begin_listing(const Locked&, bool live_queued) {
     this_worker.is_listing = true;
     listing_workers++;
-    if (is_every_worker_listing() && live_queued) scout.notify_one();
+    if (is_every_worker_listing() && live_queued) prioritizer.notify_one();
   }
   void end_listing(const Locked&) {
     if (std::exchange(this_worker.is_listing, false)) listing_workers--;
   }
   bool is_polite() const { return is_polite_; }
-  /** While every worker with realtime work is at a long listing, the scout looks at marked names. */
+  /** While every worker with realtime work is at a long listing, the prioritizer looks at marked names. */
   bool is_every_worker_listing() const { return listing_workers >= worker_count; }
 
-  std::condition_variable work;       // a directory is dirty, or there is room for changes again
-  std::condition_variable pass_work;  // the same for the threads of throttled tree walks
-  std::condition_variable scout;      // unknown directories, or realtime work while every worker is at a listing
+  std::condition_variable work;         // a directory is dirty, or there is room for changes again
+  std::condition_variable pass_work;    // the same for the threads of throttled tree walks
+  std::condition_variable prioritizer;  // unknown directories, or realtime work while every worker is at a listing
   std::condition_variable helpers_wake;
   std::condition_variable spares_wake;
   std::condition_variable thread_ended;
@@ -74,7 +75,7 @@ class Crew {
   size_t worker_count = 0;     // workers that take realtime work
   size_t listing_workers = 0;  // of them, those at a listing
   size_t busy_workers = 0;     // threads that own a directory
-  bool is_scouting = false;    // the scout looks at a directory that it does not own
+  bool prioritizer_looks = false;  // the prioritizer looks at a directory that it does not own
   bool has_come_back = false;  // a thread that was stuck: the watchdog is to look at once
   size_t left_behind = 0;      // threads that close() did not wait for
   UniqueFd wake_fd;            // an eventfd

@@ -21,7 +21,7 @@
 #include <unordered_map>
 
 #include "base/name_hash.h"
-#include "fustor/watch.h"
+#include "fustor/watch_config.h"
 #include "watch/model/tree_table.h"
 
 namespace fustor {

@@ -6,10 +6,10 @@
 
 #include "watch/locked.h"
 #include "watch/model/tree_table.h"
-#include "watch/passes/tree_walk.h"
 #include "watch/schedule/crew.h"
 #include "watch/schedule/dirty_set.h"
 #include "watch/schedule/timed_marks.h"
+#include "watch/schedule/tree_walk.h"
 
 namespace fustor {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "base/spelling.h"
 #include "base/storage_meter.h"
-#include "watch/look/spelling.h"
 #include "watch/model/tree_table.h"
 
 namespace fustor {

@@ -44,7 +44,7 @@ class WriteThrottle {
   }
 
   /** Forgets files that have been quiet for a while. */
-  void sweep(int64_t now_ns, int64_t quiet_ns) {
+  void forget_old(int64_t now_ns, int64_t quiet_ns) {
     std::erase_if(files_, [=](const auto& item) { return item.second.until_ns + quiet_ns < now_ns; });
   }
   void clear() { files_ = {}; }

@@ -23,7 +23,7 @@ class YoungFiles {
   YoungFiles(int64_t young_ms, int64_t look_again_ms, TreeTable& table, Schedule& schedule)
       : young_ms_(young_ms), times_(look_again_ms), table_(table), schedule_(schedule) {}
 
-  /** The sightings of another directory are about to be applied: what time it is counts for all of them. */
+  /** The observations of another directory are about to be applied: what time it is counts for all of them. */
   void begin_directory(const Locked& lock);
   bool is_young(const Entry& entry) const { return entry.mtime_sec >= young_since_; }
   /** A young file was seen. `closed`: the last event said that it was closed after writing. */

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "fustor/watch.h"
+#include "fustor/watch_status.h"
 
 namespace fustor {
 

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "watch/look/own_working_directory.h"
+#include "base/own_working_directory.h"
 
 namespace fustor {
 

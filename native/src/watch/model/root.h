@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
-#include "fustor/watch.h"
+#include "fustor/watch_status.h"
 #include "watch/model/tree_table.h"
 
 namespace fustor {

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/name_hash.h"
-#include "watch/diff/change_queue.h"
+#include "watch/changes/change_queue.h"
 #include "watch/locked.h"
 #include "watch/model/tree_table.h"
-#include "watch/passes/tree_walk.h"
+#include "watch/schedule/tree_walk.h"
 
 namespace fustor {
 

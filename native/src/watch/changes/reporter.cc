@@ -1,4 +1,4 @@
-#include "watch/diff/reporter.h"
+#include "watch/changes/reporter.h"
 
 #include <algorithm>
 

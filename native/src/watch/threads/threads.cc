@@ -1,4 +1,4 @@
-#include "watch/schedule/threads.h"
+#include "watch/threads/threads.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>

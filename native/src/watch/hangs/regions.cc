@@ -1,4 +1,4 @@
-#include "watch/schedule/regions.h"
+#include "watch/hangs/regions.h"
 
 #include <algorithm>
 #include <utility>

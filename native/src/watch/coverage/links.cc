@@ -1,4 +1,4 @@
-#include "watch/model/links.h"
+#include "watch/coverage/links.h"
 
 #include <algorithm>
 
@@ -46,17 +46,17 @@ void Links::take_back(const Locked&, uint64_t inode) {
   if (found != wanted_files_.end() && found->second == kMarkAttrib) wanted_files_.erase(found);
 }
 
-void Links::written_elsewhere(const Locked& lock, DirId id, const Sighting& sighting) {
-  if (!(sighting.flags & (kWritten | kMarkDue))) return;
-  if (sighting.flags & (kMarkCreated | kMarkGone | kMarkMovedTo)) return;
-  uint64_t inode = sighting.inode;
+void Links::written_elsewhere(const Locked& lock, DirId id, const Observation& observation) {
+  if (!(observation.flags & (kWritten | kMarkDue))) return;
+  if (observation.flags & (kMarkCreated | kMarkGone | kMarkMovedTo)) return;
+  uint64_t inode = observation.inode;
   if (inode == 0 && !gone_names_.empty()) {
-    const uint64_t hash = hash_of(id, sighting.name);
+    const uint64_t hash = hash_of(id, observation.name);
     const GoneName& gone = gone_names_[hash % kGoneNames];
     if (gone.hash == hash) inode = gone.inode;
   }
-  if (inode == 0 || sighting.name == '#' + std::to_string(inode)) return;  // a file without a name (O_TMPFILE)
-  const auto written = static_cast<uint16_t>(sighting.flags & kWritten);
+  if (inode == 0 || observation.name == '#' + std::to_string(inode)) return;  // a file without a name (O_TMPFILE)
+  const auto written = static_cast<uint16_t>(observation.flags & kWritten);
   look_for(lock, inode, written != 0 ? written : uint16_t{kMarkVerify});
 }
 
@@ -74,23 +74,23 @@ void Links::follow(const Locked&, uint64_t inode, uint32_t nlink) {
   source_.follow(inode, names_.count(inode) < nlink);
 }
 
-void Links::note(const Locked& lock, DirId id, const Sighting& sighting, bool changed, bool quiet) {
-  Entry* entry = table_.at(id).find(sighting.name);
-  if (sighting.stat.nlink <= 1) {
+void Links::note(const Locked& lock, DirId id, const Observation& observation, bool changed, bool quiet) {
+  Entry* entry = table_.at(id).find(observation.name);
+  if (observation.stat.nlink <= 1) {
     if (entry->flags & kLinked) forget(lock, id, *entry);
     return;
   }
   if (!(entry->flags & kLinked)) {
     entry->flags |= kLinked;
-    names_.emplace(entry->ino, std::pair(id, sighting.name));
-    if (!quiet && names_.count(entry->ino) < sighting.stat.nlink) want_names_of(lock, entry->ino);
+    names_.emplace(entry->ino, std::pair(id, observation.name));
+    if (!quiet && names_.count(entry->ino) < observation.stat.nlink) want_names_of(lock, entry->ino);
   }
-  if (changed || sighting.flags != 0) follow(lock, entry->ino, sighting.stat.nlink);
+  if (changed || observation.flags != 0) follow(lock, entry->ino, observation.stat.nlink);
   if (!changed) return;
   const auto [first, last] = names_.equal_range(entry->ino);
   for (auto it = first; it != last; ++it) {
     const auto& [directory, name] = it->second;
-    if (directory != id || name != sighting.name) schedule_.mark(lock, directory, name, kMarkVerify);
+    if (directory != id || name != observation.name) schedule_.mark(lock, directory, name, kMarkVerify);
   }
 }
 

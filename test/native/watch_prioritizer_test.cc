@@ -11,28 +11,32 @@ using namespace watching;
 
 namespace {
 
-/** A source in earnest, whose `arm` the test can hold for one directory; and for another one, when the scout comes to arm it. */
+/**
+ * A source in earnest, whose `arm` the test can hold for one directory; and for another one, when the prioritizer comes
+ * to arm it.
+ */
 class HeldSource final : public fustor::EventSource {
  public:
-  HeldSource(std::string held, std::unique_ptr<fustor::EventSource> source) : held_(std::move(held)), source_(std::move(source)) {}
-  void hold_scout(const std::string& place) {
+  HeldSource(std::string held, std::unique_ptr<fustor::EventSource> source)
+      : held_(std::move(held)), source_(std::move(source)) {}
+  void hold_prioritizer(const std::string& place) {
     std::lock_guard lock(mutex_);
     struct stat wanted {};
-    if (::stat(place.c_str(), &wanted) == 0) scouted_ = wanted.st_ino;
-    scout_open_ = false;
+    if (::stat(place.c_str(), &wanted) == 0) looked_at_ = wanted.st_ino;
+    prioritizer_open_ = false;
   }
-  bool scout_reached() {
+  bool prioritizer_reached() {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [this] { return scout_reached_; });
+    return changed_.wait_for(lock, kPatience, [this] { return prioritizer_reached_; });
   }
-  void let_scout_go() {
+  void let_prioritizer_go() {
     std::lock_guard lock(mutex_);
-    scout_open_ = true;
+    prioritizer_open_ = true;
     changed_.notify_all();
   }
   ~HeldSource() override {
     let_go();
-    let_scout_go();
+    let_prioritizer_go();
   }
   void let_go() {
     std::lock_guard lock(mutex_);
@@ -47,7 +51,7 @@ class HeldSource final : public fustor::EventSource {
   int open() override { return source_->open(); }
   int poll_fd() const override { return source_->poll_fd(); }
   int arm(int fd, fustor::WatchId& id) override {
-    if ((::fcntl(fd, F_GETFL) & O_PATH) != 0) wait_as_scout(fd);
+    if ((::fcntl(fd, F_GETFL) & O_PATH) != 0) wait_as_prioritizer(fd);
     const int error = source_->arm(fd, id);
     struct stat own {}, wanted {};
     const bool is_held = ::fstat(fd, &own) == 0 && ::stat(held_.c_str(), &wanted) == 0 && own.st_ino == wanted.st_ino;
@@ -68,20 +72,20 @@ class HeldSource final : public fustor::EventSource {
   uint64_t device_of(const fustor::HandleRef& handle) const override { return source_->device_of(handle); }
 
  private:
-  void wait_as_scout(int fd) {
+  void wait_as_prioritizer(int fd) {
     struct stat own {};
     ::fstat(fd, &own);
     std::unique_lock lock(mutex_);
-    if (scout_open_ || own.st_ino != scouted_) return;
-    scout_reached_ = true;
+    if (prioritizer_open_ || own.st_ino != looked_at_) return;
+    prioritizer_reached_ = true;
     changed_.notify_all();
-    changed_.wait_for(lock, kPatience, [this] { return scout_open_; });
+    changed_.wait_for(lock, kPatience, [this] { return prioritizer_open_; });
   }
 
   const std::string held_;
-  ino_t scouted_ = 0;
-  bool scout_reached_ = false;
-  bool scout_open_ = true;
+  ino_t looked_at_ = 0;
+  bool prioritizer_reached_ = false;
+  bool prioritizer_open_ = true;
   const std::unique_ptr<fustor::EventSource> source_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -100,7 +104,8 @@ bool runs_here(const Place& place) {
 
 /** The first pass stands still at the root, or at another directory, which is armed and not listed. */
 struct Held {
-  explicit Held(const fustor::WatchConfig& config) : Held(config, config.root, std::make_unique<fustor::FanotifySource>()) {}
+  explicit Held(const fustor::WatchConfig& config) : Held(config, config.root,
+                                                          std::make_unique<fustor::FanotifySource>()) {}
   Held(const fustor::WatchConfig& config, const std::string& at, std::unique_ptr<fustor::EventSource> of) {
     auto made = std::make_unique<HeldSource>(at, std::move(of));
     source = made.get();
@@ -212,7 +217,8 @@ TEST("a change in a huge directory is told while that directory is still being l
   Place place;
   if (!runs_here(place)) return;
   place.make("elsewhere");
-  for (int i = 0; i < 30'000; i++) fustor::UniqueFd(::open((place / std::to_string(i)).c_str(), O_WRONLY | O_CREAT, 0644));
+  for (int i = 0; i < 30'000; i++) fustor::UniqueFd(::open((place / std::to_string(i)).c_str(), O_WRONLY | O_CREAT,
+                                                           0644));
   auto config = place.config();
   config.threads = 1;
   Watch watch(config, std::make_unique<fustor::FanotifySource>());
@@ -226,7 +232,8 @@ TEST("a change in a huge directory is told while that directory is still being l
   });
   watch.engine->start();
   const auto told = [&](const char* prefix) {
-    return std::any_of(watch.view.log.begin(), watch.view.log.end(), [&](const Change& change) { return change.key.starts_with(prefix); });
+    return std::any_of(watch.view.log.begin(), watch.view.log.end(),
+                       [&](const Change& change) { return change.key.starts_with(prefix); });
   };
   bool both_before_the_end = false;
   watch.until([&] {
@@ -266,7 +273,7 @@ TEST("a tree that is rebuilt all the time while the pass runs converges") {
   }
 }
 
-TEST("a directory that goes away while the scout arms it takes the watch of no other") {
+TEST("a directory that goes away while the prioritizer arms it takes the watch of no other") {
   Place place;
   if (!runs_here(place)) return;
   place.make("a/going");
@@ -275,9 +282,9 @@ TEST("a directory that goes away while the scout arms it takes the watch of no o
   config.threads = 2;  // one of them is held at the root
   Held held(config);
   Watch& watch = *held.watch;
-  held.source->hold_scout(place / "a/going");
+  held.source->hold_prioritizer(place / "a/going");
   place.write("a/going/f", "changed");
-  REQUIRE(held.source->scout_reached());
+  REQUIRE(held.source->prioritizer_reached());
   REQUIRE(watch.until([&] { return watch.view.count("update", "/a/going/f") > 0 || watch.engine->status().queue_depth <= 1; }));  // the root
   place.remove("a/going");
   const auto known = [&] { return watch.engine->status().directories; };
@@ -288,7 +295,7 @@ TEST("a directory that goes away while the scout arms it takes the watch of no o
   for (int i = 0; i < 4; i++) place.make("a/d" + std::to_string(i));
   REQUIRE(watch.until([&] { return watch.view.rows.contains("/a/d0") && watch.view.rows.contains("/a/d3"); }));
   REQUIRE(watch.until([&] { return watch.engine->status().queue_depth <= 1; }));
-  held.source->let_scout_go();
+  held.source->let_prioritizer_go();
   CHECK_EQ(held.finish(), "");
   for (int i = 0; i < 4; i++) place.write("a/d" + std::to_string(i) + "/late");
   CHECK_EQ(watch.settle(), "");

@@ -9,7 +9,7 @@
 namespace fustor {
 
 /** What a stat of one name said, or that the name is gone. */
-struct Sighting {
+struct Observation {
   std::string name;
   FileStat stat{};
   int error = 0;                 // 0, ENOENT, or why it could not be statted
@@ -21,7 +21,7 @@ struct Sighting {
 };
 
 /** What a stat of an open directory said. */
-struct OwnSighting {
+struct OwnObservation {
   FileStat stat{};
   uint64_t sequence = 0;  // taken before the stat
   bool seen = false;

@@ -25,7 +25,7 @@
 
 #include "base/name_hash.h"
 #include "watch/locked.h"
-#include "watch/look/sighting.h"
+#include "watch/model/observation.h"
 #include "watch/model/tree_table.h"
 #include "watch/schedule/schedule.h"
 #include "watch/source/event_source.h"
@@ -47,7 +47,7 @@ class Links {
    * The event was about another file than the one that stands under that name now. A process that has it open may go on
    * writing, and the file may have other names.
    */
-  void written_elsewhere(const Locked& lock, DirId id, const Sighting& sighting);
+  void written_elsewhere(const Locked& lock, DirId id, const Observation& observation);
   /** A file leaves the table. For sources that do not say which file they mean. A newer name replaces an older one. */
   void remember_gone(const Locked& lock, DirId id, const Entry& entry);
   /** A file came into the table. */
@@ -58,7 +58,7 @@ class Links {
   // Names of one file
 
   /** A file was seen; its entry is in the table. */
-  void note(const Locked& lock, DirId id, const Sighting& sighting, bool changed, bool quiet);
+  void note(const Locked& lock, DirId id, const Observation& observation, bool changed, bool quiet);
   /** The entry is about to leave, or to show another file. */
   void forget(const Locked& lock, DirId id, const Entry& entry);
 

@@ -13,8 +13,8 @@
 
 #include "base/politeness.h"
 #include "watch/look/directory_tasks.h"
-#include "watch/schedule/threads.h"
-#include "watch/schedule/watchdog.h"
+#include "watch/threads/threads.h"
+#include "watch/threads/watchdog.h"
 
 namespace fustor {
 

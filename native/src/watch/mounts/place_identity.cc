@@ -1,4 +1,4 @@
-#include "watch/root/place_identity.h"
+#include "watch/mounts/place_identity.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

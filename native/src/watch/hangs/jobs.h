@@ -1,8 +1,8 @@
 // What each thread is at, so that the watchdog knows what it waits for.
 #pragma once
 
+#include "watch/hangs/regions.h"
 #include "watch/locked.h"
-#include "watch/schedule/regions.h"
 #include "watch/schedule/worker_thread.h"
 
 namespace fustor {

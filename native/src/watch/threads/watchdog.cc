@@ -1,4 +1,4 @@
-#include "watch/schedule/watchdog.h"
+#include "watch/threads/watchdog.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "watch/look/own_working_directory.h"
+#include "base/own_working_directory.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-#include "watch/look/scout.h"
+#include "watch/threads/prioritizer.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,26 +18,26 @@ bool path_below(const std::string& root, const std::string& place, std::string& 
 }
 }  // namespace
 
-bool Scout::has_work(const Locked&) const {
+bool Prioritizer::has_work(const Locked&) const {
   if (life_.stopping) return true;
   if (life_.frozen) return false;
-  if (strangers_.waiting()) return true;
+  if (unknown_directories_.waiting()) return true;
   return !root_.is_unavailable() && crew_.is_every_worker_listing() && dirty_.live_queued() && !changes_.full();
 }
 
-void Scout::loop() {
+void Prioritizer::loop() {
   Locked lock(mutex_);
   for (;;) {
-    crew_.scout.wait(lock, [&] { return has_work(lock); });
+    crew_.prioritizer.wait(lock, [&] { return has_work(lock); });
     if (life_.stopping) return;
-    if (strangers_.waiting()) {
-      const Stranger stranger = strangers_.take();
+    if (unknown_directories_.waiting()) {
+      const UnknownDirectory unknown = unknown_directories_.take();
       jobs_.begin(lock, Job::adoption, kRootDir, 0);
-      crew_.is_scouting = true;
+      crew_.prioritizer_looks = true;
       lock.unlock();
-      adopt(stranger);
+      adopt(unknown);
       lock.lock();
-      crew_.is_scouting = false;
+      crew_.prioritizer_looks = false;
       jobs_.end(lock);
       continue;
     }
@@ -47,7 +47,7 @@ void Scout::loop() {
   }
 }
 
-bool Scout::take_names(const Locked& lock, DirId id, DirtyDirectory& task) {
+bool Prioritizer::take_names(const Locked& lock, DirId id, DirtyDirectory& task) {
   if (!table_.valid(id) || table_.at(id).busy || !dirty_.has(id) || dirty_.of(id, 0).parked) return false;
   if (dirty_.of(id, 0).names.empty() && !dirty_.of(id, 0).self) {
     dirty_.enqueue(id, true);
@@ -68,22 +68,22 @@ bool Scout::take_names(const Locked& lock, DirId id, DirtyDirectory& task) {
   return true;
 }
 
-void Scout::adopt(const Stranger& stranger) {
+void Prioritizer::adopt(const UnknownDirectory& unknown) {
   std::shared_ptr<UniqueFd> root;
   {
     Locked lock(mutex_);
     root = root_keeper_.open(lock);
   }
   if (root == nullptr) return;
-  const std::shared_ptr<UniqueFd> mount = open_on_device(root, source_.device_of(stranger.handle()));
+  const std::shared_ptr<UniqueFd> mount = open_on_device(root, source_.device_of(unknown.handle()));
   if (mount == nullptr) return;
   UniqueFd directory;
-  const int error = source_.open_unarmed(stranger.handle(), mount->get(), directory);
+  const int error = source_.open_unarmed(unknown.handle(), mount->get(), directory);
   FileStat self;
   if (error == EPERM) {
     const Locked lock(mutex_);
     source_.tell_unarmed(false);
-    strangers_.refuse_all();
+    unknown_directories_.refuse_all();
   }
   if (error != 0 || stat_at(directory.get(), "", self) != 0) return;
   std::string path;
@@ -93,25 +93,26 @@ void Scout::adopt(const Stranger& stranger) {
   {
     const Locked lock(mutex_);
     const bool barred = id != kNoDir && table_.valid(id) && table_.at(id).barred;
-    if (!ours || barred) strangers_.lies_elsewhere(stranger.key);
+    if (!ours || barred) unknown_directories_.lies_elsewhere(unknown.key);
     if (id == kNoDir || !table_.valid(id) || !(table_.at(id).identity == identity_of(self)) || barred) return;
-    table_.at(id).readers++;  // the scout does not own it: should it be removed now, no other directory gets its id
+    // The prioritizer does not own it: should it be removed now, no other directory gets its id.
+    table_.at(id).readers++;
   }
-  mark_names(id, directory.get(), identity_of(self), stranger);
+  mark_names(id, directory.get(), identity_of(self), unknown);
 }
 
-void Scout::mark_names(DirId id, int fd, Identity self, const Stranger& stranger) {
+void Prioritizer::mark_names(DirId id, int fd, Identity self, const UnknownDirectory& unknown) {
   int error = 0;
   const Locked lock = watches_.arm(id, fd, error);
   table_.leave_reader(id);
   if (!table_.valid(id) || !(table_.at(id).identity == self)) return;
-  schedule_.set_arrival(lock, stranger.since_ns);
+  schedule_.set_arrival(lock, unknown.since_ns);
   // These are reported in any case: a listing that came first reported nothing.
-  for (const auto& [name, flags] : stranger.names) schedule_.mark(lock, id, name, flags | kMarkAnnounce);
+  for (const auto& [name, flags] : unknown.names) schedule_.mark(lock, id, name, flags | kMarkAnnounce);
   schedule_.set_arrival(lock, 0);
 }
 
-std::shared_ptr<UniqueFd> Scout::open_on_device(const std::shared_ptr<UniqueFd>& root, uint64_t dev) {
+std::shared_ptr<UniqueFd> Prioritizer::open_on_device(const std::shared_ptr<UniqueFd>& root, uint64_t dev) {
   std::string path;
   {
     const Locked lock(mutex_);
@@ -125,7 +126,7 @@ std::shared_ptr<UniqueFd> Scout::open_on_device(const std::shared_ptr<UniqueFd>&
   return std::make_shared<UniqueFd>(std::move(fd));
 }
 
-DirId Scout::adopt_chain(int root_fd, const std::string& path) {
+DirId Prioritizer::adopt_chain(int root_fd, const std::string& path) {
   DirId at = kRootDir;
   std::string above;
   for (std::string_view rest = path; !rest.empty() && at != kNoDir;) {
@@ -143,7 +144,7 @@ DirId Scout::adopt_chain(int root_fd, const std::string& path) {
   return at;
 }
 
-DirId Scout::adopt_child(int root_fd, DirId at, const std::string& above, const std::string& name) {
+DirId Prioritizer::adopt_child(int root_fd, DirId at, const std::string& above, const std::string& name) {
   {
     const Locked lock(mutex_);
     const Entry* entry = table_.valid(at) ? table_.at(at).find(name) : nullptr;
@@ -153,25 +154,26 @@ DirId Scout::adopt_child(int root_fd, DirId at, const std::string& above, const 
   }
   UniqueFd parent;
   if (open_path_beneath(root_fd, above, parent) != 0) return kNoDir;
-  const Sighting sighting = looker_.look(parent.get(), above, name, Mark{kMarkVerify});
+  const Observation observation = looker_.look(parent.get(), above, name, Mark{kMarkVerify});
   FileStat self;
-  if (sighting.error != 0 || sighting.stat.kind != EntryKind::directory) return kNoDir;
+  if (observation.error != 0 || observation.stat.kind != EntryKind::directory) return kNoDir;
   if (stat_at(parent.get(), "", self) != 0) return kNoDir;
   const Locked lock(mutex_);
   if (root_.is_unavailable() || !table_.valid(at) || !(table_.at(at).identity == identity_of(self))) return kNoDir;
-  return adopt_one(lock, at, above, sighting);
+  return adopt_one(lock, at, above, observation);
 }
 
-/** The parent was at that path when the scout looked, and may have moved since. */
-DirId Scout::adopt_one(const Locked& lock, DirId parent, const std::string& path, const Sighting& sighting) {
+/** The parent was at that path when the prioritizer looked, and may have moved since. */
+DirId Prioritizer::adopt_one(const Locked& lock, DirId parent, const std::string& path,
+                             const Observation& observation) {
   if (!table_.reachable(parent) || table_.path_of(parent) != path) return kNoDir;
-  const Entry* known = table_.at(parent).find(sighting.name);
+  const Entry* known = table_.at(parent).find(observation.name);
   if (known != nullptr) return known->child;
-  if (table_.by_identity(identity_of(sighting.stat)) != kNoDir) {  // a rename that no thread has looked at yet
-    schedule_.mark(lock, parent, sighting.name, kMarkVerify);
+  if (table_.by_identity(identity_of(observation.stat)) != kNoDir) {  // a rename that no thread has looked at yet
+    schedule_.mark(lock, parent, observation.name, kMarkVerify);
     return kNoDir;
   }
-  const DirId child = diff_.apply_early(lock, parent, sighting);
+  const DirId child = diff_.apply_early(lock, parent, observation);
   signal_.changes(lock);
   return child;
 }

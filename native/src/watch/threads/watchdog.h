@@ -21,12 +21,12 @@
 #include <string>
 #include <vector>
 
-#include "fustor/watch.h"
+#include "fustor/watch_status.h"
+#include "watch/hangs/regions.h"
 #include "watch/locked.h"
 #include "watch/look/looker.h"
 #include "watch/passes/passes.h"
 #include "watch/root/root_keeper.h"
-#include "watch/schedule/regions.h"
 
 namespace fustor {
 

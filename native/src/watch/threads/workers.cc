@@ -1,12 +1,12 @@
-#include "watch/schedule/workers.h"
+#include "watch/threads/workers.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
+#include "base/own_working_directory.h"
 #include "base/storage_meter.h"
-#include "watch/look/own_working_directory.h"
 #include "watch/monotonic.h"
 
 namespace fustor {

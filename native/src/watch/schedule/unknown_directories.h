@@ -21,19 +21,19 @@
 
 namespace fustor {
 
-struct Stranger {
+struct UnknownDirectory {
   std::string key;
   uint16_t fs = 0;
   uint8_t type = 0;
   std::vector<std::pair<std::string, uint16_t>> names;  // with their MarkFlags
   int64_t since_ns = 0;  // when its first event came
 
-  /** Valid as long as the Stranger. */
+  /** Valid as long as the UnknownDirectory. */
   HandleRef handle() const { return {fs, type, std::string_view(key).substr(kPrefix)}; }
   static constexpr size_t kPrefix = 3;  // of the key, before the handle's bytes
 };
 
-class Strangers {
+class UnknownDirectories {
  public:
   static constexpr size_t kWaiting = 1024;
   static constexpr size_t kNames = 16'384;
@@ -43,7 +43,7 @@ class Strangers {
   bool add(const HandleRef& handle, std::string_view name, uint16_t flags, int64_t now_ns);
   bool waiting() const { return !queue_.empty(); }
   /** The one that waits longest; there must be one. */
-  Stranger take();
+  UnknownDirectory take();
   /** From now on events of this directory are dropped. */
   void lies_elsewhere(const std::string& key);
   /** After a tree walk: directories may have moved below the root. */
@@ -57,7 +57,7 @@ class Strangers {
   }
 
  private:
-  std::unordered_map<std::string, Stranger, NameHash, SameName> waiting_;
+  std::unordered_map<std::string, UnknownDirectory, NameHash, SameName> waiting_;
   std::deque<std::string> queue_;
   std::unordered_set<std::string, NameHash, SameName> elsewhere_;
   bool wanted_ = true;

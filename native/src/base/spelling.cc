@@ -1,4 +1,4 @@
-#include "watch/look/spelling.h"
+#include "base/spelling.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -10,10 +10,10 @@
 #include <cerrno>
 #include <unordered_set>
 
+#include "base/dir_lister.h"
 #include "base/file_stat.h"
 #include "base/name_hash.h"
 #include "base/unique_fd.h"
-#include "scan/dir_lister.h"
 
 namespace fustor {
 
