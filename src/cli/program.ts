@@ -1,24 +1,14 @@
 /** Every command, its arguments and options in one place. The work is loaded only when a command is called. */
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import type { DriverKind } from "../sdk/driver.ts";
 import { agentVersion } from "../sdk/version.ts";
 import { EXIT } from "./exit-codes.ts";
+import { parseLines, parseSeconds, parseThreads } from "./option-values.ts";
 import { addDiagnosisCommands } from "./program-diagnosis.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Gets the exit code of the command that ran. */
 export type Finish = (exitCode: number) => void;
-
-function parseThreads(text: string): number {
-  const threads = Number(text);
-  if (!/^\d+$/.test(text) || threads > 256) throw new InvalidArgumentError("Write a number from 0 to 256.");
-  return threads;
-}
-
-function parseLines(text: string): number {
-  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError("Write a number from 0 to 9999999.");
-  return Number(text);
-}
 
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
@@ -64,6 +54,7 @@ function addAgentCommands(program: Command, terminal: Terminal, finish: Finish):
     .command("status")
     .description("what the running agent does; exit code 3 when there is none")
     .option("--json", "everything, as JSON")
+    .option("-w, --watch [seconds]", "again and again, every 2 seconds or so many, until q or Ctrl-C", parseSeconds)
     .action(async (options) => finish(await (await import("./commands/status.ts")).status(options, terminal)));
   program
     .command("logs")

@@ -8,6 +8,7 @@ import { jsonForTerminal } from "./terminal-json.ts";
 export interface TerminalStream extends Writable {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** EIO: the terminal was closed. */
@@ -42,6 +43,10 @@ export class Terminal {
 
   get columns(): number {
     return this.#out.columns ?? 80;
+  }
+
+  get rows(): number {
+    return this.#out.rows ?? 24;
   }
 
   /** Resolves when the stream took it (the bytes may be reused then), or when nobody reads any more. */

@@ -6,12 +6,16 @@ import { occupancyOf } from "../../agent/process/occupancy.ts";
 import { resolveHome } from "../../config/home.ts";
 import { FustorError, isFustorError, type SweepFacts } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";
+import { refresh } from "../refreshed.ts";
 import { endedText, progressText } from "../sweep-text.ts";
 import { formatBytes, formatCount, formatDuration, formatTable, printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { jsonForTerminal } from "../terminal-json.ts";
 
 export interface StatusCommandOptions {
   readonly json?: boolean;
+  /** Seconds between two looks; true: the usual ones. Absent: one look. */
+  readonly watch?: number | true;
 }
 
 function consoleText(status: AgentStatus): string {
@@ -111,17 +115,15 @@ export function formatStatus(status: AgentStatus): string {
   ].join("\n");
 }
 
-async function tellStopped(home: string, options: StatusCommandOptions, terminal: Terminal): Promise<number> {
-  await terminal.line(options.json === true ? JSON.stringify({ state: "stopped", home }) : `STOPPED  ${home}`);
-  return EXIT.stopped;
-}
+const stoppedText = (home: string, { json }: StatusCommandOptions): string =>
+  json === true ? JSON.stringify({ state: "stopped", home }) : `STOPPED  ${home}`;
 
 /** An agent that is just starting has the home before it has its socket. */
 const PATIENCE_MS = 3000;
 const POLL_MS = 100;
 
 /** Undefined when nobody has the home. */
-async function statusOrNobody(home: string): Promise<AgentStatus | undefined> {
+export async function statusOrNobody(home: string): Promise<AgentStatus | undefined> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
@@ -140,13 +142,35 @@ async function statusOrNobody(home: string): Promise<AgentStatus | undefined> {
   }
 }
 
+function textOf(current: AgentStatus, { json }: StatusCommandOptions, terminal: Terminal): string {
+  if (json !== true) return formatStatus(current);
+  const text = JSON.stringify(current);
+  return terminal.isInteractive ? jsonForTerminal(text) : text;
+}
+
+/** Until a user ends it. A file gets one JSON text, or one picture, below the other. */
+async function watchStatus(home: string, options: StatusCommandOptions, terminal: Terminal): Promise<number> {
+  let isThere = false;
+  const everyMs = 1000 * (typeof options.watch === "number" ? options.watch : USUAL_SECONDS);
+  const frame = async (): Promise<string> => {
+    const current = await statusOrNobody(home);
+    isThere = current !== undefined;
+    return current === undefined ? stoppedText(home, options) : textOf(current, options, terminal);
+  };
+  await refresh({ everyMs, terminal, frame });
+  return isThere ? EXIT.done : EXIT.stopped;
+}
+
+export const USUAL_SECONDS = 2;
+
 export async function status(options: StatusCommandOptions, terminal: Terminal): Promise<number> {
   const home = resolveHome(process.env);
+  if (options.watch !== undefined) return watchStatus(home, options, terminal);
   const current = await statusOrNobody(home);
-  if (current === undefined) return tellStopped(home, options, terminal);
-  if (options.json === true)
-    await terminal.json(`${JSON.stringify(current)}
-`);
-  else await terminal.line(formatStatus(current));
+  if (current === undefined) {
+    await terminal.line(stoppedText(home, options));
+    return EXIT.stopped;
+  }
+  await terminal.line(textOf(current, options, terminal));
   return EXIT.done;
 }
