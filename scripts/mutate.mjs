@@ -68,7 +68,7 @@ function groupsOf(targets) {
 }
 
 const verdictOf = ({ id }, found) => {
-  if (found.killed.has(id)) return "noticed";
+  if (found.killed.has(id)) return found.late.has(id) ? "noticed by its time" : "noticed";
   if (!found.isWhole) return "not tried to the end";
   return found.survived.has(id) || found.outside.has(id) ? "survived" : "survived, no test comes there";
 };
@@ -76,21 +76,26 @@ const verdictOf = ({ id }, found) => {
 const totals = { tried: 0, survived: 0, open: 0 };
 
 function report(file, mutants, found) {
-  const count = { noticed: 0, tried: 0 };
+  const count = { noticed: 0, late: 0, tried: 0 };
   for (const mutant of mutants) {
     const name = `${file}: ${mutant.name}`;
     const verdict = verdictOf(mutant, found);
     const isExplained = EXPLAINED.includes(`\`${name}\``);
     const hasSurvived = verdict.startsWith("survived");
-    if (verdict === "noticed") count.noticed++;
-    if (verdict === "noticed" || hasSurvived) count.tried++;
+    const isNoticed = verdict.startsWith("noticed");
+    if (isNoticed) count.noticed++;
+    if (isNoticed && found.late.has(mutant.id)) count.late++;
+    if (isNoticed || hasSurvived) count.tried++;
     if (hasSurvived) totals.survived++;
     if (hasSurvived && !isExplained) totals.open++;
     if (hasSurvived || values.each)
       console.log(`${verdict}${hasSurvived && isExplained ? ", explained" : ""}: ${name} (line ${mutant.line})`);
   }
   totals.tried += count.tried;
-  console.log(`${file}: ${count.noticed} of ${count.tried} changes were noticed, ${mutants.length} were to be tried`);
+  const late = count.late === 0 ? "" : ` (${count.late} by their time alone)`;
+  console.log(
+    `${file}: ${count.noticed} of ${count.tried} changes were noticed${late}, ${mutants.length} were to be tried`,
+  );
 }
 
 const copy = copyTree();

@@ -72,9 +72,17 @@ export class Play {
   }
 
   #found() {
-    const found = { killed: new Set(), survived: new Set(), outside: new Set(), tries: 0, troubles: [] };
-    for (const [what, id, detail] of entriesOf(this.#journal)) {
+    const found = {
+      killed: new Set(),
+      late: new Set(),
+      survived: new Set(),
+      outside: new Set(),
+      tries: 0,
+      troubles: [],
+    };
+    for (const [what, id, detail, how] of entriesOf(this.#journal)) {
       if (what === "killed" && id !== "") found.killed.add(id);
+      if (what === "killed" && how === "by its time") found.late.add(id);
       if (what === "try") found.tries++;
       if (what === "survived") found.survived.add(id);
       if (what === "outside") for (const one of id) found.outside.add(one);
@@ -121,7 +129,7 @@ export class Play {
   }
 
   #blame(id) {
-    if (id !== "") appendFileSync(this.#journal, `${JSON.stringify(["killed", id, "it hangs"])}\n`);
+    if (id !== "") appendFileSync(this.#journal, `${JSON.stringify(["killed", id, "it hangs", "by its time"])}\n`);
   }
 
   close() {

@@ -13,6 +13,9 @@ const now = performance.now.bind(performance);
 const JOURNAL = process.env.FUSTOR_MUTATE_JOURNAL;
 /** Tests that take longer are for the turn after this one: most changes are noticed by a quick one. */
 const MOST_MS = Number(process.env.FUSTOR_MUTATE_MOST_MS);
+/** How many times longer than usual a test may take on this machine before its change counts as noticed. */
+const PATIENCE = Math.max(1, Number(process.env.FUSTOR_TEST_PATIENCE ?? "1") || 1);
+const LONGEST_MS = 60_000;
 /** Of changes in code that runs while modules are loaded: on from the beginning, in a process of their own. */
 const FROM_THE_START = process.env.FUSTOR_MUTATE_ALWAYS ?? "";
 const wanted = new Set(JSON.parse(readFileSync(process.env.FUSTOR_MUTATE_PLAN, "utf8")));
@@ -50,15 +53,16 @@ for (const line of readFileSync(JOURNAL, "utf8").split("\n").filter(Boolean)) {
   if (what === "survived") survived.add(`${id} ${test}`);
 }
 
-function kill(id, test) {
+function kill(id, test, how = "by a failure") {
   if (id === "" || killed.has(id)) return;
   killed.add(id);
-  note("killed", id, test);
+  note("killed", id, test, how);
 }
 
 for (const event of ["unhandledRejection", "uncaughtException"])
   process.on(event, () => kill(switches.active, "an error that nothing caught"));
 
+const TOO_SLOW = new Error("too slow");
 const nameOf = (test) => `${test.file.name} > ${test.name} ${test.id}`;
 
 export default class SwitchingRunner extends TestRunner {
@@ -98,19 +102,19 @@ export default class SwitchingRunner extends TestRunner {
   }
 
   #bound() {
-    return Number.isNaN(this.#usualMs) ? 60_000 : Math.min(60_000, 1000 + 5 * this.#usualMs);
+    return Number.isNaN(this.#usualMs) ? LONGEST_MS : Math.min(LONGEST_MS, PATIENCE * (1000 + 5 * this.#usualMs));
   }
 
   async runTask(test) {
     let timer;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error("too slow")), this.#bound());
+      timer = setTimeout(() => reject(TOO_SLOW), this.#bound());
     });
     try {
       await Promise.race([TestRunner.getTestFn(test)(), late]);
     } catch (error) {
       if (switches.active === "") throw error;
-      kill(switches.active, this.#test);
+      kill(switches.active, this.#test, error === TOO_SLOW ? "by its time" : undefined);
       // Not the error itself: what vitest does to show it takes longer than the test, and calls what was changed.
       throw new Error("noticed");
     } finally {

@@ -11,19 +11,12 @@ const FUSION = [
   "test/integration/fusion/scenarios.test.ts",
 ];
 const BUS = ["test/unit/bus/"];
-const PIPE = ["test/unit/pipe/", "test/integration/pipe/"];
 
-/** Of the pipe, what the unit tests of its room alone have to notice: the rest needs a whole pipe. */
-const PURE = [
-  ...["audit-plan", "bulk-reader", "open-audit", "passes", "runner", "snapshot-meter", "superseded"].map(
-    (name) => `bulk/${name}`,
-  ),
-  ...["batch-limits", "bulk-gate", "bulk-pace"].map((name) => `send/${name}`),
-  ...["completeness", "takeover", "tombstones"].map((name) => `receiver/${name}`),
-  ...["earlier-run", "freshness", "heartbeat", "predecessors", "session-state"].map((name) => `session/${name}`),
-];
-const pipeTestsOf = (file) =>
-  PURE.some((name) => file === `src/pipe/${name}.ts`) ? [`test/unit/pipe/${file.split("/")[2]}/`] : PIPE;
+/** Of the pipe, the unit tests of a file's room; those of a file beside the rooms have its name. */
+function pipeTestsOf(file) {
+  const [room, name] = file.split("/").slice(2);
+  return [name === undefined ? `test/unit/pipe/${room.replace(".ts", ".test.ts")}` : `test/unit/pipe/${room}/`];
+}
 
 const filesOf = (folder) =>
   readdirSync(join(ROOT, folder), { recursive: true })

@@ -327,11 +327,17 @@ export class FakeSource implements SourceDriver {
       const rows = [...this.#tree.values()].filter((row) => row.path !== "/" && parentOf(row.path) === directory);
       for (const row of rows) if (row.is_directory) directories.push(row.path);
       yield { rows, sequences };
-      const { directoryPauseMs } = this.#options;
-      await new Promise<void>((resolve) =>
-        directoryPauseMs > 0 ? setTimeout(resolve, directoryPauseMs) : setImmediate(resolve),
-      );
+      await this.#pause();
     }
+  }
+
+  /** Between two directories. */
+  #pause(): Promise<void> {
+    const { directoryPauseMs } = this.#options;
+    return new Promise((resolve) => {
+      if (directoryPauseMs > 0) setTimeout(resolve, directoryPauseMs);
+      else setImmediate(resolve);
+    });
   }
 
   async *#auditChunks(
@@ -357,7 +363,7 @@ export class FakeSource implements SourceDriver {
       yield* this.#inChunks(rows, ++this.#sequence, { signal, count, isStrong, before: chunks });
       if (signal.aborted) return;
       chunks += Math.ceil(rows.length / this.#options.chunkRows);
-      await new Promise((resolve) => setTimeout(resolve, this.#options.directoryPauseMs));
+      await this.#pause();
     }
   }
 
@@ -385,7 +391,7 @@ export class FakeSource implements SourceDriver {
       const own = this.#tree.get(directory);
       const children = [...this.#tree.values()].filter(({ path }) => parentOf(path) === directory);
       if (own !== undefined) yield* this.#inChunks([own, ...children], ++this.#sequence, { signal, count });
-      await new Promise((resolve) => setTimeout(resolve, this.#options.directoryPauseMs));
+      await this.#pause();
     }
   }
 

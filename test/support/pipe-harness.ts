@@ -6,19 +6,13 @@ import { afterEach, beforeEach, vi } from "vitest";
 import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
 import type { BusLimits } from "../../src/bus/event-bus.ts";
 import { Pipe } from "../../src/pipe/pipe.ts";
-import type {
-  Checkpoint,
-  DeletedStore,
-  PipeParts,
-  PipeSettings,
-  PipeStore,
-  PoisonRow,
-} from "../../src/pipe/pipe-options.ts";
+import type { PipeParts, PipeSettings, PoisonRow } from "../../src/pipe/pipe-options.ts";
 import { systemAmbience } from "../../src/pipe/system-ambience.ts";
 import { silentLogger } from "../../src/sdk/index.ts";
 import { CoreFusion, type CoreFusionOptions } from "./core-fusion.ts";
 import { CoreSender } from "./core-sender.ts";
 import { FakeSource, type FakeSourceOptions } from "./fake-source.ts";
+import { FakeStore, testSettings } from "./fake-store.ts";
 import { FaultySender } from "./faulty-sender.ts";
 
 export interface HarnessOptions {
@@ -30,79 +24,6 @@ export interface HarnessOptions {
   /** Stands on the same source, driver and bus as this one. */
   readonly beside?: PipeHarness;
 }
-
-export class FakeStore implements PipeStore {
-  session: string | undefined;
-  aliveAt: number | undefined;
-  hasTakenOver = false;
-  /** Undefined = cannot be read. */
-  keys: Set<string> | undefined = new Set();
-  /** So many paths were deleted that none is known one by one any more. */
-  everything = false;
-  /** Of whose paths some were deleted, nobody knows which ones. */
-  directories: readonly string[] = [];
-  readonly deleted: DeletedStore = {
-    load: async () =>
-      this.keys === undefined
-        ? undefined
-        : { keys: [...this.keys], directories: this.directories, everything: this.everything },
-    note: (keys) => {
-      for (const key of keys) this.keys?.add(key);
-    },
-    forget: (keys) => {
-      for (const key of keys) this.keys?.delete(key);
-    },
-    replace: ({ keys }) => {
-      this.keys = new Set(keys);
-    },
-  };
-
-  kept: Checkpoint | undefined;
-
-  async checkpoint(): Promise<Checkpoint | undefined> {
-    return this.kept;
-  }
-
-  noteCheckpoint(checkpoint: Checkpoint | undefined): void {
-    this.kept = checkpoint;
-  }
-
-  async lastGoodHeartbeat(): Promise<number | undefined> {
-    return this.aliveAt;
-  }
-
-  async tookOver(): Promise<boolean> {
-    return this.hasTakenOver;
-  }
-
-  noteTookOver(done: boolean): void {
-    this.hasTakenOver = done;
-  }
-
-  async rememberedSession(): Promise<string | undefined> {
-    return this.session;
-  }
-
-  async rememberSession(sessionId: string | undefined): Promise<void> {
-    this.session = sessionId;
-  }
-}
-
-export const testSettings: PipeSettings = {
-  id: "pipe-1",
-  taskId: "agent-1:pipe-1",
-  errorRetryIntervalMs: 20,
-  maxConsecutiveErrors: 5,
-  backoffMultiplier: 2,
-  maxBackoffMs: 100,
-  fieldsMapping: [],
-  batchEvents: 10,
-  eventRows: 10,
-  batchBytes: 1_000_000,
-  auditIntervalMs: 0,
-  snapshotPauseLagMs: 0,
-  sentinelIntervalMs: 0,
-};
 
 const open: PipeHarness[] = [];
 

@@ -24,6 +24,11 @@ export class VirtualClock implements Ambience {
     return () => this.#timers.delete(timer);
   };
 
+  /** Timers that were neither cancelled nor due. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   /** Calls every timer that is due until then, each at its own instant and after what the one before it set going. */
   async passTo(ms: number): Promise<void> {
     await settled();

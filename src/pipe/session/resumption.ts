@@ -13,6 +13,9 @@ export interface ResumptionParts {
   readonly logger: Logger;
 }
 
+/** How a session ended that was stopped. */
+export type StoppedSession = Pick<SessionRun, "hasDelivered" | "hasTakenOver">;
+
 /** What a pipe knows of its receiver when a session was stopped. */
 export interface ReceiverFacts {
   readonly isComplete: boolean;
@@ -59,7 +62,7 @@ export class Resumption {
   }
 
   /** The stop ended this session: the next run may go on from it if the receiver holds all that was reported. */
-  noteStopped(session: SessionRun, sessionId: string, receiver: ReceiverFacts): void {
+  noteStopped(session: StoppedSession, sessionId: string, receiver: ReceiverFacts): void {
     if (this.#generation === undefined) return;
     const doubt = doubtAfter(session, receiver);
     if (doubt === undefined) this.#leaves = { session: sessionId, generation: this.#generation };
@@ -73,7 +76,7 @@ export class Resumption {
 }
 
 /** Why the receiver may lack something of what was reported, or hold something of others; undefined = neither. */
-function doubtAfter(session: SessionRun, receiver: ReceiverFacts): string | undefined {
+function doubtAfter(session: StoppedSession, receiver: ReceiverFacts): string | undefined {
   if (!session.hasDelivered || !receiver.isComplete || receiver.dirtyDirectories > 0)
     return "the receiver did not accept everything before the stop";
   if (!session.hasTakenOver) return "this agent did not lead, or an audit after its take-over was still to come";

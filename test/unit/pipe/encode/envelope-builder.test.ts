@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { EnvelopeBuilder, type LiveItem, liveRuns } from "../../../../src/pipe/encode/envelope-builder.ts";
+import { EnvelopeBuilder, eventsOfRun, type LiveItem, liveRuns } from "../../../../src/pipe/encode/envelope-builder.ts";
 import { FieldMapper } from "../../../../src/pipe/encode/field-mapper.ts";
 import type { FieldRule } from "../../../../src/sdk/index.ts";
 import { type Envelope, encodeRows, envelopeRowCount, type RowChunk } from "../../../../src/sdk/index.ts";
 import { rowsOf } from "../../../support/faulty-sender.ts";
+import { chunkOf as textChunk } from "../../../support/row-chunks.ts";
 
 const NOW = 1_790_000_000_000;
 
@@ -105,10 +106,10 @@ describe("live changes in an envelope", () => {
 
   it("split into runs that hold each of them once", () => {
     const items = [item("update", "/a"), item("delete", "/a"), item("update", "/a", true), item("update", "/b", true)];
-    expect(liveRuns(items, 10).map(({ form, items: run }) => [form, run.length])).toEqual([
-      ["update", 1],
-      ["delete", 1],
-      ["lift", 2],
+    expect(liveRuns(items, 10).map((run) => [run.form, run.items.length, eventsOfRun(run)])).toEqual([
+      ["update", 1, 1],
+      ["delete", 1, 1],
+      ["lift", 2, 2],
     ]);
   });
 });
@@ -163,6 +164,34 @@ describe("bulk rows in an envelope", () => {
     ]);
   });
 
+  it("are no end, and suggest a snapshot if one is needed", () => {
+    const ranges = [{ chunk: chunkOf(1), from: 0, to: 1 }];
+    expect(builderOf().bulk("snapshot", ranges, [], 7)).toMatchObject({ isEnd: false, snapshotSyncSuggested: false });
+    expect(builderOf(3, [], true).bulk("audit", ranges, [], 7)).toMatchObject({ snapshotSyncSuggested: true });
+  });
+
+  it("of the driver's own table have the fields that it names, without a look into them", () => {
+    const texts = ['{"path":"/a"}'];
+    const fieldsIn = (table?: string): readonly string[] | undefined => {
+      const chunk = { ...textChunk(texts), ...(table === undefined ? {} : { table }) };
+      return builderOf().bulk("snapshot", [{ chunk, from: 0, to: 1 }], [], 7).events[0]?.fields;
+    };
+    expect([fieldsIn(), fieldsIn("files"), fieldsIn("users")]).toEqual([["path", "size"], ["path", "size"], ["path"]]);
+  });
+
+  it("share an event with the fields of its first row", () => {
+    const chunks = [['{"path":"/a"}'], ['{"path":"/b","more":1}']].map((texts) => ({
+      ...textChunk(texts),
+      table: "users",
+    }));
+    const ranges = chunks.map((chunk) => ({ chunk, from: 0, to: 1 }));
+    expect(
+      builderOf()
+        .bulk("snapshot", ranges, [], 7)
+        .events.map(({ fields }) => fields),
+    ).toEqual([["path"]]);
+  });
+
   it("that need the lifting form follow in pairs of events", () => {
     const rows = ["/a", "/b"].map((path) => ({ path, modified_time: 5 }));
     expect(shape(builderOf(1).bulk("snapshot", [], rows, 7))).toEqual([
@@ -171,6 +200,18 @@ describe("bulk rows in an envelope", () => {
       "snapshot update /b",
       "realtime update /b",
     ]);
+  });
+});
+
+describe("the completion of a scan", () => {
+  it("is neither an end nor a batch, and suggests nothing", () => {
+    expect(builderOf(3, [], true).jobComplete({ scan_path: "/a" })).toEqual({
+      sourceType: "job_complete",
+      events: [],
+      isEnd: false,
+      snapshotSyncSuggested: false,
+      metadata: { scan_path: "/a" },
+    });
   });
 });
 

@@ -73,6 +73,40 @@ describe("fields_mapping", () => {
     expect(mapper.map(row)).toEqual({ o: { path: "/a" } });
   });
 
+  it("takes a field without a name for one, and a type behind it", () => {
+    expect(new FieldMapper([rule("x", ":int")]).map({ "": "7", ":int": "8" })).toEqual({ x: 7 });
+  });
+
+  it("makes text of what JSON does not know, too", () => {
+    const odd = new FieldMapper([rule("x", "big:string"), rule("y", "odd:string"), rule("z", "list:string")]);
+    expect(odd.map({ big: 12n, odd: Number.NaN, list: [1, "a"] })).toEqual({ x: "12", y: "NaN", z: '[1,"a"]' });
+  });
+
+  it("builds objects under names that every object knows", () => {
+    expect(map(rule("constructor.size", "size"))).toEqual({ constructor: { size: 12 } });
+  });
+
+  describe("and the word of an audit that a directory could not be listed", () => {
+    const skipped = { ...row, audit_skipped: true };
+
+    it("passes through, whatever the rules list", () => {
+      const mapper = new FieldMapper([rule("where", "path")]);
+      expect(mapper.map(skipped)).toEqual({ where: "/a", audit_skipped: true });
+      expect(mapper.map(row)).toEqual({ where: "/a" });
+    });
+
+    it("is what a rule makes of it, if one does", () => {
+      expect(new FieldMapper([rule("audit_skipped", "size")]).map(skipped)).toEqual({ audit_skipped: 12 });
+      expect(new FieldMapper([rule("audit_skipped.why", "text")]).map(skipped)).toEqual({
+        audit_skipped: { why: "7" },
+      });
+    });
+
+    it("is no reason to send a row of which the rules leave nothing", () => {
+      expect(new FieldMapper([rule("", "path")]).map(skipped)).toEqual({});
+    });
+  });
+
   it("cannot reach a prototype", () => {
     const mapped = map(rule("__proto__.polluted", "path"));
     expect(({} as { polluted?: string }).polluted).toBeUndefined();

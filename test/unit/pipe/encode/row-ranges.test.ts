@@ -28,6 +28,7 @@ describe("a range of rows", () => {
     expect(fitRows(chunk, 0, 4, 2, 1_000)).toBe(2);
     expect(fitRows(chunk, 0, 4, 10, 17)).toBe(2);
     expect(fitRows(chunk, 0, 4, 10, 16)).toBe(1);
+    expect(fitRows(chunk, 1, 4, 10, 20)).toBe(3);
     expect(fitRows(chunk, 2, 4, 10, 0)).toBe(3);
     expect(fitRows(chunk, 1, 3, 10, 1_000)).toBe(3);
   });

@@ -4,7 +4,7 @@ import { type ConnectFailure, Connector } from "../../../../src/pipe/session/con
 import { FustorError, shortId, silentLogger } from "../../../../src/sdk/index.ts";
 import { CoreSender } from "../../../support/core-sender.ts";
 import { fullestWindow } from "../../../support/crowding.ts";
-import { FakeStore } from "../../../support/pipe-harness.ts";
+import { FakeStore } from "../../../support/fake-store.ts";
 import { seededRandom } from "../../../support/temp-tree.ts";
 import { VirtualClock } from "../../../support/virtual-clock.ts";
 

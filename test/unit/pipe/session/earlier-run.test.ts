@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Tombstones } from "../../../../src/pipe/receiver/tombstones.ts";
 import { EarlierRun } from "../../../../src/pipe/session/earlier-run.ts";
 import { silentLogger } from "../../../../src/sdk/index.ts";
-import { FakeStore } from "../../../support/pipe-harness.ts";
+import { FakeStore } from "../../../support/fake-store.ts";
 
 interface Left {
   readonly session?: string;
