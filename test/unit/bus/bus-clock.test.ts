@@ -2,27 +2,6 @@ import { describe, expect, it } from "vitest";
 import { endsWithin, sleep } from "../../../src/bus/bus-clock.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
-/** Counts the timers that were neither cancelled nor called. */
-class CountingClock extends VirtualClock {
-  pending = 0;
-  constructor() {
-    super(() => 0);
-    const setTimer = this.setTimer;
-    Object.assign(this, {
-      setTimer: (delayMs: number, callback: () => void) => {
-        this.pending++;
-        const cancel = setTimer(delayMs, () => {
-          this.pending--;
-          callback();
-        });
-        return () => {
-          if (cancel() as unknown) this.pending--;
-        };
-      },
-    });
-  }
-}
-
 /** An abort signal that knows how many listen. */
 function listened() {
   const controller = new AbortController();
@@ -43,7 +22,7 @@ function listened() {
 describe("a sleep", () => {
   it("is over after its time, or at once with an abort, and leaves neither timer nor listener", async () => {
     for (const how of ["time", "abort"] as const) {
-      const clock = new CountingClock();
+      const clock = new VirtualClock(() => 0);
       const { controller, signal, listeners } = listened();
       let over = false;
       void sleep(clock, 100, signal).then(() => {
@@ -58,7 +37,7 @@ describe("a sleep", () => {
   });
 
   it("does not begin when the abort came before", async () => {
-    const clock = new CountingClock();
+    const clock = new VirtualClock(() => 0);
     await sleep(clock, 100, AbortSignal.abort());
     expect(clock.pending).toBe(0);
   });
@@ -66,7 +45,7 @@ describe("a sleep", () => {
 
 describe("a promise with a bound", () => {
   it("ends in time or not, and leaves no timer", async () => {
-    const clock = new CountingClock();
+    const clock = new VirtualClock(() => 0);
     expect(await endsWithin(clock, 100, Promise.resolve(7))).toBe(true);
     expect(clock.pending).toBe(0);
     const late = endsWithin(clock, 100, new Promise(() => undefined));

@@ -33,6 +33,10 @@ describe("a range of rows", () => {
     expect(fitRows(chunk, 1, 3, 10, 1_000)).toBe(3);
   });
 
+  it("of one row cannot be halved", () => {
+    expect(halveRanges([{ chunk, from: 1, to: 2 }])).toBeUndefined();
+  });
+
   it("and several of them split into halves that hold every row once, in order", () => {
     const ranges = fc.array(fc.tuple(fc.nat(9), fc.integer({ min: 1, max: 5 })), { minLength: 1, maxLength: 6 });
     fc.assert(

@@ -9,30 +9,35 @@ import { createRecordingLogger } from "../../../support/recording-logger.ts";
 const SESSION: Session = { sessionId: "s2", role: "leader", resumed: true, sessionTimeoutMs: 1_000 };
 const LEFT: LeftState = { session: "s1", generation: "g1" };
 
-async function recalled(resumedFrom: string | undefined, takeLeft?: () => Promise<LeftState | undefined>) {
-  const left: LeftState[] = [];
+type TakeLeft = () => Promise<LeftState | undefined>;
+const left: TakeLeft = async () => LEFT;
+const nothing: TakeLeft = async () => undefined;
+const unreadable: TakeLeft = () => Promise.reject(new Error("unreadable"));
+
+async function recalled(resumedFrom: string | undefined, takeLeft?: TakeLeft) {
+  const kept: LeftState[] = [];
   const logger = createRecordingLogger();
   const noteLeft = async (state: LeftState): Promise<void> => {
-    left.push(state);
+    kept.push(state);
   };
   const store = Object.assign(new FakeStore(), { noteLeft }, takeLeft === undefined ? {} : { takeLeft });
   const source = Object.assign(new FakeSource(), resumedFrom === undefined ? {} : { resumedFrom });
   const resumption = new Resumption({ source, store, logger });
   await resumption.recall();
-  return { resumption, left, logger };
+  return { resumption, kept, logger };
 }
 
 describe("a run that goes on where the one before left the receiver", () => {
   it("is one whose source goes on from what that run had reported", async () => {
-    const { resumption } = await recalled("g1", async () => LEFT);
+    const { resumption } = await recalled("g1", left);
     expect(resumption.earlierSession).toBe("s1");
     expect(resumption.stateFor(SESSION, true)).toBe("held");
   });
 
   it.each([
-    ["goes on from something else", "g2", async () => LEFT],
-    ["goes on, but the store knows nothing", "g1", async () => undefined],
-    ["goes on, but the store cannot be read", "g1", () => Promise.reject(new Error("unreadable"))],
+    ["goes on from something else", "g2", left],
+    ["goes on, but the store knows nothing", "g1", nothing],
+    ["goes on, but the store cannot be read", "g1", unreadable],
     ["goes on, but nothing is kept", "g1", undefined],
   ] as const)("is refused when the source %s", async (_, from, takeLeft) => {
     const { resumption } = await recalled(from, takeLeft);
@@ -41,12 +46,12 @@ describe("a run that goes on where the one before left the receiver", () => {
   });
 
   it("says nothing when the source begins anew", async () => {
-    const { resumption } = await recalled(undefined, async () => LEFT);
+    const { resumption } = await recalled(undefined, left);
     expect(resumption.stateFor(SESSION, true)).toBe("none");
   });
 
   it("is refused for any session but the first one of a leader that the receiver resumed", async () => {
-    const { resumption } = await recalled("g1", async () => LEFT);
+    const { resumption } = await recalled("g1", left);
     const { resumed: _, ...unsaid } = SESSION;
     expect([
       resumption.stateFor(SESSION, false),
@@ -62,11 +67,11 @@ describe("what a run leaves to the next one", () => {
   const WHOLE: ReceiverFacts = { isComplete: true, dirtyDirectories: 0, mayHoldOthers: false };
 
   async function leaving(generation: string | undefined, session: StoppedSession, receiver: ReceiverFacts) {
-    const { resumption, left, logger } = await recalled(undefined);
+    const { resumption, kept, logger } = await recalled(undefined);
     resumption.stopAt(generation);
     resumption.noteStopped(session, "s9", receiver);
     await resumption.remember();
-    return { left, said: logger.messages() };
+    return { left: kept, said: logger.messages() };
   }
 
   it("is its session, when the receiver holds all that was reported", async () => {
