@@ -44,7 +44,8 @@ const ALLOWED = {
     ...["agent", "agent/state", "agent/identity", "agent/reload", "agent/process"],
     ...["agent/running-pipe.ts", "agent/managed-pipe.ts"],
   ],
-  console: ["sdk", "agent", "agent/state", "agent/control", "telemetry", "console/metrics"],
+  admin: ["sdk", "config", "drivers", "agent", "agent/reload"],
+  console: ["sdk", "admin", "agent", "agent/state", "agent/control", "telemetry", "console/metrics"],
   "console/metrics": ["sdk", "agent", "pipe"],
   "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts"],
   "cli/doctor": [
@@ -52,7 +53,8 @@ const ALLOWED = {
   ],
   cli: [
     ...["sdk", "config", "drivers", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload"],
-    ...["agent/control", "agent/process", "console", "fusion", "telemetry", "yaml", "cli/tools", "cli/doctor"],
+    ...["agent/control", "agent/process", "admin", "console", "fusion", "telemetry", "yaml"],
+    ...["cli/tools", "cli/doctor"],
   ],
   "": ["sdk", "config", "yaml", "drivers", "agent", "agent/agent.ts"],
 };

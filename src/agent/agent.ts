@@ -9,23 +9,17 @@ import { BusPool } from "../bus/bus-pool.ts";
 import type { AgentConfig, PipeConfig } from "../config/model.ts";
 import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
-import { FustorError, type Logger, type SweepCommand } from "../sdk/index.ts";
+import { FustorError, type Logger, omitUndefined, type SweepCommand } from "../sdk/index.ts";
 import { agentVersion } from "../sdk/version.ts";
+import type { AgentObserver, SnapshotRefusal } from "./agent-observer.ts";
 import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
 import { DescriptorBudget } from "./descriptor-budget.ts";
 import { loadIdentity } from "./identity/agent-identity.ts";
 import { ownerOf } from "./identity/session-owner.ts";
 import { LAST_STEPS_MS, ManagedPipe } from "./managed-pipe.ts";
 import { cpuMeter, residentMeter } from "./process/process-load.ts";
-import {
-  type AgentPlan,
-  type PipeTarget,
-  planReload,
-  type ReloadPlan,
-  resolveTarget,
-  startOnlyChanges,
-} from "./reload/reload-plan.ts";
-import type { ReloadedPipe, ReloadReport } from "./reload/reload-report.ts";
+import { type AgentPlan, type PipeTarget, planReload, resolveTarget, startOnlyChanges } from "./reload/reload-plan.ts";
+import { type ReloadFacts, type ReloadReport, reloadedPipes } from "./reload/reload-report.ts";
 import type { ManagedPipeContext } from "./running-pipe.ts";
 import { sourceReports } from "./source-reports.ts";
 import type { StartReport } from "./start-report.ts";
@@ -41,6 +35,7 @@ export interface AgentOptions {
   /** Told in the status. Default: all is well. */
   readonly descriptors?: () => DescriptorState;
   readonly ambience?: Ambience;
+  readonly observer?: AgentObserver;
 }
 
 export class Agent {
@@ -71,7 +66,8 @@ export class Agent {
     this.#pool = new BusPool(this.#ambience, logger);
     const descriptors = new DescriptorBudget();
     const pool = this.#pool;
-    this.#context = { config, agentId, pool, state, logger, ambience: this.#ambience, descriptors };
+    const shared = { config, agentId, pool, state, logger, ambience: this.#ambience, descriptors };
+    this.#context = { ...shared, ...omitUndefined({ observer: options.observer }) };
     this.#pipes = options.pipes.map((pipe) => new ManagedPipe(resolveTarget(pipe, config), this.#context));
   }
 
@@ -139,7 +135,22 @@ export class Agent {
 
   /** Begins, pauses, resumes or cancels a sweep of a pipe's source. Undefined when no such pipe runs. */
   sweepSource(id: string, command: SweepCommand): boolean | undefined {
-    return this.#pipes.find((pipe) => pipe.id === id && pipe.isActive)?.sweepSource(command);
+    return this.#active(id)?.sweepSource(command);
+  }
+
+  /** Has a leader send everything anew. Undefined when no such pipe runs, else why not, or `begun`. */
+  snapshotNow(id: string): SnapshotRefusal | "begun" | undefined {
+    const pipe = this.#active(id);
+    return pipe === undefined ? undefined : (pipe.snapshotNow() ?? "begun");
+  }
+
+  /** Has a leader ask for suspects now. Undefined when no such pipe runs, false when it cannot. */
+  sentinelNow(id: string): boolean | undefined {
+    return this.#active(id)?.sentinelNow();
+  }
+
+  #active(id: string): ManagedPipe | undefined {
+    return this.#pipes.find((pipe) => pipe.id === id && pipe.isActive);
   }
 
   /**
@@ -189,30 +200,21 @@ export class Agent {
       await Promise.all(managed.filter(({ id }) => !goingOn.has(id)).map((pipe) => pipe.start()));
     }
     await Promise.all(holds.map((release) => release()));
-    const removed = plan.removed.map((pipe): ReloadedPipe => {
-      const reason = notStarted.find((each) => each.pipe.id === pipe)?.reason;
-      return { pipe, action: "stopped", reasons: [reason ?? "it is not in the configuration any more"] };
-    });
-    const notes = startOnlyChanges(this.#options.config, config);
-    return { pipes: [...removed, ...this.#describe(plan, before, pipes)], notes };
+    const failure = (id: string): string | undefined => this.#pipes.find((pipe) => pipe.id === id)?.failure;
+    return this.#report({ plan, wanted: pipes.map(({ id }) => id), notStarted, before, failure }, config);
   }
 
-  #describe(
-    plan: ReloadPlan,
-    before: ReadonlyMap<string, ManagedPipe>,
-    wanted: readonly PipeConfig[],
-  ): readonly ReloadedPipe[] {
-    const changed = new Map(plan.changed.map(({ pipe, reasons }) => [pipe, reasons]));
-    return wanted.map(({ id }): ReloadedPipe => {
-      const failure = this.#pipes.find((pipe) => pipe.id === id)?.failure;
-      const failed = failure === undefined ? {} : { failure };
-      if (plan.unchanged.includes(id)) return { pipe: id, action: "unchanged", reasons: [] };
-      const reasons = changed.get(id);
-      if (reasons !== undefined) return { pipe: id, action: "restarted", reasons, ...failed };
-      const earlier = before.get(id);
-      const why = earlier === undefined ? [] : [earlier.failure === undefined ? "it was stopped" : "it had failed"];
-      return { pipe: id, action: "started", reasons: why, ...failed };
-    });
+  /** What a reload with this plan would do now; it changes nothing. */
+  preview({ config, pipes, notStarted = [] }: AgentPlan): ReloadReport {
+    const active = this.#pipes.filter(({ isActive }) => isActive).map(({ target }) => target);
+    const targets = pipes.map((pipe) => resolveTarget(pipe, config));
+    const [plan, wanted] = [planReload(active, targets), pipes.map(({ id }) => id)];
+    const before = new Map(this.#pipes.map((pipe) => [pipe.id, pipe]));
+    return this.#report({ plan, wanted, notStarted, before, failure: () => undefined }, config);
+  }
+
+  #report(facts: ReloadFacts, config: AgentConfig): ReloadReport {
+    return { pipes: reloadedPipes(facts), notes: startOnlyChanges(this.#options.config, config) };
   }
 
   status(): AgentStatus {

@@ -9,6 +9,7 @@ import {
   type SourceStatus,
   type SweepCommand,
 } from "../sdk/index.ts";
+import type { SnapshotRefusal } from "./agent-observer.ts";
 import type { PipeReport } from "./agent-status.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
 import {
@@ -169,6 +170,16 @@ export class ManagedPipe {
   /** Undefined while the source is not open; false also for one that knows no sweeps. */
   sweepSource(command: SweepCommand): boolean | undefined {
     return this.#state.kind === "running" ? (this.#state.lease.source.sweep?.(command) ?? false) : undefined;
+  }
+
+  /** Why no snapshot began; undefined when one did. */
+  snapshotNow(): SnapshotRefusal | undefined {
+    return this.#state.kind === "running" ? this.#state.pipe.snapshotNow() : "no leader";
+  }
+
+  /** False when there is no leader that could look. */
+  sentinelNow(): boolean {
+    return this.#state.kind === "running" && this.#state.pipe.sentinelNow();
   }
 
   /** Undefined while the source is not open. */

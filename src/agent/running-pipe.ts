@@ -5,9 +5,10 @@ import { homePaths } from "../config/home.ts";
 import type { AgentConfig, PipeConfig, SenderConfig } from "../config/model.ts";
 import { loadAddon } from "../native/load.ts";
 import { Pipe, type StopOptions } from "../pipe/pipe.ts";
-import type { Ambience, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
+import type { Ambience, PipeParts, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
 import type { CompileMapping } from "../pipe/row-program.ts";
 import { type Logger, omitUndefined, type SenderDriver, type SenderDriverContext } from "../sdk/index.ts";
+import type { AgentObserver } from "./agent-observer.ts";
 import type { DescriptorBudget } from "./descriptor-budget.ts";
 import { excludedPaths } from "./own-files.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
@@ -25,6 +26,7 @@ export interface ManagedPipeContext {
   readonly logger: Logger;
   readonly ambience: Ambience;
   readonly descriptors: DescriptorBudget;
+  readonly observer?: AgentObserver;
 }
 
 export interface RunningPipe {
@@ -54,13 +56,22 @@ export async function makeRunningPipe(
     const onPoison = (row: PoisonRow): void => deadLetter.add(row);
     const { source, bus } = lease;
     const settings = pipeSettings(target.pipe, to, agentId);
-    const pipe = new Pipe({ settings, source, sender, bus, store, logger, ambience, compileMapping, onPoison });
+    const parts = { settings, source, sender, bus, store, logger, ambience, compileMapping, onPoison };
+    const pipe = new Pipe({ ...parts, ...observed(id, context.observer) });
     return { lease, sender, pipe, store, deadLetter };
   } catch (error) {
     await sender.close();
     throw error;
   }
 }
+
+const observed = (id: string, observer: AgentObserver | undefined): Pick<PipeParts, "onTaken" | "onState"> =>
+  observer === undefined
+    ? {}
+    : {
+        onTaken: (changes) => observer.onTaken(id, changes),
+        onState: (state, info) => observer.onPipeState(id, state, info),
+      };
 
 /** In this order; a step that fails must not keep the others from being taken. */
 export const stepsToEnd = (

@@ -3,8 +3,9 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { socketListener } from "../admin/socket-listener.ts";
 import { type Agent, createAgent } from "../agent/agent.ts";
-import { type ControlHandlers, startControlServer } from "../agent/control/control-server.ts";
+import { startControlServer } from "../agent/control/control-server.ts";
 import { pipeStates } from "../agent/pipe-lines.ts";
 import { endProcess } from "../agent/process/end-process.ts";
 import { watchHome } from "../agent/process/home-watch.ts";
@@ -13,9 +14,8 @@ import { lockFile } from "../agent/process/native-lock.ts";
 import { ServiceManager } from "../agent/process/service-manager.ts";
 import { holdSpareDescriptors } from "../agent/process/spare-descriptors.ts";
 import { redirectOutput } from "../agent/process/standard-output.ts";
-import { type AgentPlan, resolveTarget } from "../agent/reload/reload-plan.ts";
-import type { StartedPipe } from "../agent/reload/reload-report.ts";
-import { createReloader, type FreshPlan } from "../agent/reload/reloader.ts";
+import type { AgentPlan } from "../agent/reload/reload-plan.ts";
+import type { FreshPlan } from "../agent/reload/reloader.ts";
 import type { StartReport } from "../agent/start-report.ts";
 import { sweepTemporaries } from "../agent/state/durable-file.ts";
 import { ensureHome, homePaths } from "../config/home.ts";
@@ -25,6 +25,7 @@ import { makeConsoleToken } from "../console/console-token.ts";
 import { describeError } from "../sdk/index.ts";
 import { agentVersion } from "../sdk/version.ts";
 import { type AgentLogger, createLogger } from "../telemetry/logger.ts";
+import { type AdminMemory, adminMemory, adminPort } from "./admin-port.ts";
 import { consoleSettings } from "./console-settings.ts";
 import { DriverFaults } from "./driver-faults.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -54,7 +55,10 @@ export interface RunOptions {
   onStarted(report: StartReport): void;
 }
 
-async function openLog({ config, verbose, stdout, isDaemon }: RunOptions): Promise<AgentLogger> {
+async function openLog(
+  { config, verbose, stdout, isDaemon }: RunOptions,
+  { journal }: AdminMemory,
+): Promise<AgentLogger> {
   const { dir, level, maxBytes, keepFiles, stdout: stdoutForm } = config.logging;
   await mkdir(dir, { recursive: true, mode: 0o700 }).catch(() => undefined);
   const { logFile } = homePaths(config.home, config.configDir, dir);
@@ -62,20 +66,10 @@ async function openLog({ config, verbose, stdout, isDaemon }: RunOptions): Promi
     level: verbose ? "debug" : level,
     file: logFile,
     bounds: { maxBytes, keepFiles },
+    onLine: (line) => journal.append("log", line.trimEnd()),
     ...(isDaemon === true ? { onFileOpened: redirectOutput } : {}),
     ...(stdout === undefined ? {} : { stdout, stdoutForm: stdoutForm === "json" ? "json" : "compact" }),
   });
-}
-
-/** One after the other: pipes of one source share its first look. */
-async function startPipes(agent: Agent, { config, pipes }: AgentPlan): Promise<readonly StartedPipe[]> {
-  const started: StartedPipe[] = [];
-  for (const pipe of pipes) {
-    const outcome = await agent.startPipe(resolveTarget(pipe, config));
-    const ran = outcome === "running";
-    started.push({ pipe: pipe.id, ran, ...(typeof outcome === "object" ? outcome : {}) });
-  }
-  return started;
 }
 
 interface Living {
@@ -105,12 +99,12 @@ const noted = <P>(plan: Promise<P>, faults: DriverFaults): Promise<P> => plan.fi
 async function openConsole(
   home: string,
   place: ConsoleConfig,
-  options: Pick<ConsoleOptions, "status" | "isPressed" | "logger">,
+  options: Pick<ConsoleOptions, "admin" | "isPressed" | "logger">,
 ): Promise<ConsoleServer> {
   try {
     const token = await makeConsoleToken(homePaths(home).consoleToken, place.token);
-    const { maxBacklogAgeMs } = place;
-    const page = await startConsole({ ...options, place, maxBacklogAgeMs, token: token.text });
+    const { maxBacklogAgeMs, readOnly: isReadOnly } = place;
+    const page = await startConsole({ ...options, place, maxBacklogAgeMs, isReadOnly, token: token.text });
     return { ...page, close: () => page.close().then(token.dispose) };
   } catch (error) {
     const reason = describeError(error);
@@ -127,7 +121,8 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const lock = await acquireInstance(config.home, lockFile);
   const { stateDir } = homePaths(config.home);
   await sweepTemporaries([config.home, stateDir, join(stateDir, "deleted")]);
-  const logger = await openLog(options);
+  const memory = adminMemory();
+  const logger = await openLog(options, memory);
   const service = new ServiceManager({ environment: process.env, logger });
   const faults = new DriverFaults(logger);
   faults.listen();
@@ -151,22 +146,20 @@ export async function runAgent(options: RunOptions): Promise<number> {
       logger,
       consoleState: () => page?.state ?? { state: "off" },
       descriptors: spares.state,
+      observer: memory.observer,
     });
-    const reloader = createReloader({ agent, load: () => noted(options.replan(), faults), drainMs: DRAIN_MS, logger });
-    reload = () => void reloader.request();
-    const handlers: ControlHandlers = {
-      status: () => agent.status(),
+    const admin = adminPort({
+      agent,
+      memory,
+      logger,
+      config,
+      drainMs: DRAIN_MS,
+      replan: () => noted(options.replan(), faults),
+      planOf: (name) => noted(options.planOf(name), faults),
       requestStop: () => stopper.request("stop command"),
-      reload: () => {
-        logger.reopen();
-        return reloader.request();
-      },
-      confirmSource: (id) => agent.confirmSource(id),
-      sweepSource: (pipe, command) => agent.sweepSource(pipe, command),
-      startPipes: async (name) => startPipes(agent, await noted(options.planOf(name), faults)),
-      stopPipe: (id) => agent.stopPipe(id, DRAIN_MS),
-    };
-    const control = await startControlServer(config.home, handlers);
+    });
+    reload = () => void admin.reload();
+    const control = await startControlServer(config.home, socketListener({ port: admin, logger }));
     closers.unshift(control.close);
     const onLost = (why: string): void => {
       lost = true;
@@ -177,7 +170,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
     closers.unshift(watchHome({ home: config.home, lock, restoreSocket: control.restore, logger, onLost }));
     if (place !== undefined) {
       const isPressed = (): boolean => spares.state().exhausted;
-      page = await openConsole(config.home, place, { status: handlers.status, isPressed, logger });
+      page = await openConsole(config.home, place, { admin, isPressed, logger });
       closers.unshift(page.close);
     }
     closers.unshift(() => agent.stop(DRAIN_MS));

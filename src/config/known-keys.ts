@@ -27,7 +27,14 @@ export const LOGGING_KEYS: KeyTable = {
   format: { noEffect: "the log is JSON, one object a line; stdout: json has the foreground write the same" },
 };
 
-export const CONSOLE_KEYS: KeyTable = { enabled: {}, host: {}, port: {}, token: {}, max_backlog_age_sec: {} };
+export const CONSOLE_KEYS: KeyTable = {
+  enabled: {},
+  host: {},
+  port: {},
+  token: {},
+  read_only: {},
+  max_backlog_age_sec: {},
+};
 
 /** What sources and senders have in common. */
 const ENDPOINT_KEYS: KeyTable = {

@@ -85,7 +85,7 @@ export interface LoggingConfig {
   readonly stdout: "text" | "json";
 }
 
-/** The status page. */
+/** The status page and the admin API beside it. */
 export interface ConsoleConfig {
   readonly enabled: boolean;
   /** `localhost` = both addresses of loopback. */
@@ -94,6 +94,8 @@ export interface ConsoleConfig {
   readonly port?: number;
   /** Absent: each start makes one. */
   readonly token?: string;
+  /** Absent: false on loopback, true where other machines can reach the page. */
+  readonly readOnly?: boolean;
   /** `/readyz` says no while a change has been waiting longer for its receiver. */
   readonly maxBacklogAgeMs: number;
 }

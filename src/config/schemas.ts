@@ -73,6 +73,7 @@ export const consoleSchema = z.object({
     })
     .optional(),
   port: wholeNumber(1, 65_535).optional(),
+  read_only: flag.optional(),
   max_backlog_age_sec: duration.default(60),
 });
 

@@ -113,6 +113,7 @@ function readConsole(field: Field | undefined, secrets: SecretReader, problems: 
     enabled: values?.enabled ?? defaults.enabled,
     host: values?.host ?? defaults.host,
     port: values?.port,
+    readOnly: values?.read_only,
     token: token && readToken(token, SHORTEST_TOKEN, secrets, problems),
     maxBacklogAgeMs: values === undefined ? defaults.maxBacklogAgeMs : values.max_backlog_age_sec * 1000,
   });

@@ -3,8 +3,11 @@ import { randomBytes } from "node:crypto";
 import type { RequestListener } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
+import { API_BASE, adminApp } from "../admin/admin-app.ts";
+import type { AdminPort } from "../admin/admin-port.ts";
+import { bearerOf, isSameToken, tokenGate } from "../admin/token-gate.ts";
 import type { AgentStatus } from "../agent/agent-status.ts";
-import { isSameToken } from "./console-token.ts";
+import type { Logger } from "../sdk/index.ts";
 import { type Health, liveness, readiness } from "./health.ts";
 import { byId, byPlace, exposition } from "./metrics/exposition.ts";
 import { renderMain, renderPage } from "./page.ts";
@@ -46,13 +49,15 @@ export interface ConsoleAccess {
   readonly isOpen: boolean;
   /** How long a change may wait for its receiver before the agent is not ready any more. */
   readonly maxBacklogAgeMs: number;
+  /** Whether nothing can be changed over this port, with the token neither. */
+  readonly isReadOnly: boolean;
 }
 
 type Sight = "all" | "public";
 type ConsoleEnv = { Variables: { sight: Sight } };
 
 const givenToken = (context: Context): string | undefined =>
-  context.req.query("token") ?? /^Bearer (.+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
+  context.req.query("token") ?? bearerOf(context.req.header("authorization"));
 
 /** Undefined: the client may see nothing. A wrong token is an error, not the same as no token. */
 function sightOf(context: Context, { token, isOpen }: ConsoleAccess): Sight | undefined {
@@ -67,17 +72,23 @@ function answerHealth(context: Context, { isGood, reasons }: Health, sight: Sigh
   return context.text(`${lines.join("\n")}\n`, isGood ? 200 : 503);
 }
 
-/** The page without a listener. */
-export function consoleApp(status: () => AgentStatus, access: ConsoleAccess): Hono<ConsoleEnv> {
+/** The page and the admin API without a listener. */
+export function consoleApp(admin: AdminPort, access: ConsoleAccess, logger: Logger): Hono<ConsoleEnv> {
+  const status = () => admin.status();
   const app = new Hono<ConsoleEnv>();
   app.use(async (context, next) => {
     // On other addresses the host name protects nothing, and the token is required in any case.
     if (access.isOpen && !isLocalHost(context.req.header("host")))
       return context.text("This page is for localhost only.\n", 403);
-    if (!["GET", "HEAD"].includes(context.req.method)) return context.text("Read-only.\n", 405, { allow: "GET, HEAD" });
     await next();
     for (const [name, value] of Object.entries(FIXED_HEADERS)) context.header(name, value);
   });
+  app.route(API_BASE, adminApp({ port: admin, gate: tokenGate(access), origin: "status page", logger }));
+  app.use((context, next) =>
+    ["GET", "HEAD"].includes(context.req.method)
+      ? next()
+      : Promise.resolve(context.text("Read-only.\n", 405, { allow: "GET, HEAD" })),
+  );
   app.get("/healthz", (context) => answerHealth(context, liveness(status()), sightOf(context, access)));
   app.get("/readyz", (context) =>
     answerHealth(context, readiness(status(), access.maxBacklogAgeMs), sightOf(context, access)),
@@ -105,5 +116,5 @@ export function consoleApp(status: () => AgentStatus, access: ConsoleAccess): Ho
 const mainOf = (sight: Sight, status: AgentStatus) =>
   sight === "all" ? renderMain(status) : renderPublicMain(publicStatus(status));
 
-export const consoleListener = (status: () => AgentStatus, access: ConsoleAccess): RequestListener =>
-  getRequestListener(consoleApp(status, access).fetch) as RequestListener;
+export const consoleListener = (admin: AdminPort, access: ConsoleAccess, logger: Logger): RequestListener =>
+  getRequestListener(consoleApp(admin, access, logger).fetch, { overrideGlobalObjects: false }) as RequestListener;

@@ -1,6 +1,6 @@
 /**
- * The status page on http://localhost:8100: read-only, and for this machine only unless the configuration says
- * otherwise.
+ * The status page and the admin API on http://localhost:8100: for this machine only unless the configuration says
+ * otherwise, and then read-only unless it says that as well.
  *
  * On loopback it answers only requests whose host is loopback, so that a web page from the internet cannot reach it
  * under a name that points here. Any user of the machine can reach it. So it shows names, paths and texts only with the
@@ -11,7 +11,8 @@
  * else.
  */
 import type { RequestListener, Server } from "node:http";
-import type { AgentStatus, ConsoleState } from "../agent/agent-status.ts";
+import type { AdminPort } from "../admin/admin-port.ts";
+import type { ConsoleState } from "../agent/agent-status.ts";
 import { createLocalServer, REQUEST_MS } from "../agent/control/local-server.ts";
 import { describeError, type Logger } from "../sdk/index.ts";
 import type { ConsoleAccess } from "./console-app.ts";
@@ -25,10 +26,10 @@ export interface ConsoleServer {
 }
 
 /** Passes every request to the page, once that is loaded. */
-function loadedOnDemand(status: () => AgentStatus, access: ConsoleAccess, logger: Logger): RequestListener {
+function loadedOnDemand(admin: AdminPort, access: ConsoleAccess, logger: Logger): RequestListener {
   let page: Promise<RequestListener> | undefined;
   return (request, response) => {
-    page ??= import("./console-app.ts").then(({ consoleListener }) => consoleListener(status, access));
+    page ??= import("./console-app.ts").then(({ consoleListener }) => consoleListener(admin, access, logger));
     page.then(
       (listener) => listener(request, response),
       (error: unknown) => {
@@ -103,7 +104,9 @@ export interface ConsoleOptions {
   readonly token: string;
   /** How long a change may wait for its receiver before `/readyz` says no. */
   readonly maxBacklogAgeMs: number;
-  readonly status: () => AgentStatus;
+  /** Whether nothing can be changed there. Default: where other machines can reach it. */
+  readonly isReadOnly?: boolean | undefined;
+  readonly admin: AdminPort;
   /** Whether the process has no file descriptors to spare: then the page closes. Default: never. */
   readonly isPressed?: () => boolean;
   readonly logger: Logger;
@@ -120,8 +123,10 @@ function shedUnderPressure(server: Server, isPressed: () => boolean): void {
 
 /** Never rejects: without a port there is no page, and the agent runs all the same. */
 export async function startConsole(options: ConsoleOptions): Promise<ConsoleServer> {
-  const { place, token, maxBacklogAgeMs, status, logger, isPressed = () => false } = options;
-  const listener = loadedOnDemand(status, { token, isOpen: isLoopback(place.host), maxBacklogAgeMs }, logger);
+  const { place, token, maxBacklogAgeMs, admin, logger, isPressed = () => false } = options;
+  const isOpen = isLoopback(place.host);
+  const access = { token, isOpen, maxBacklogAgeMs, isReadOnly: options.isReadOnly ?? !isOpen };
+  const listener = loadedOnDemand(admin, access, logger);
   const ports = portsToTry(place);
   let reason = "";
   for (const port of ports) {

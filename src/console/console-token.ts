@@ -3,7 +3,7 @@
  * home. Each run has a new token, so that a client with an old one sees nothing, unless the configuration sets one for
  * programs that cannot read the home.
  */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { writeDurably } from "../agent/state/durable-file.ts";
 
@@ -18,8 +18,3 @@ export async function makeConsoleToken(file: string, configured?: string): Promi
   await writeDurably(file, `${text}\n`);
   return { text, dispose: () => rm(file, { force: true }) };
 }
-
-const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-
-/** Compares in a time that reveals nothing about the token. */
-export const isSameToken = (given: string, token: string): boolean => timingSafeEqual(digest(given), digest(token));

@@ -2,8 +2,9 @@
 
 import type { BusClock } from "../bus/bus-clock.ts";
 import type { BusSubscription } from "../bus/subscription.ts";
-import type { FieldRule, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
+import type { Change, FieldRule, Logger, SenderDriver, SourceDriver } from "../sdk/index.ts";
 import type { Phase } from "./phase.ts";
+import type { PipeState } from "./pipe-status.ts";
 import type { CompileMapping } from "./row-program.ts";
 
 export interface PipeSettings {
@@ -133,4 +134,8 @@ export interface PipeParts {
   readonly compileMapping?: CompileMapping;
   /** Gets each row that was set aside. */
   readonly onPoison?: (row: PoisonRow) => void;
+  /** Gets live changes as the pipe takes them off the bus, again when they have to be sent again. Must return at once. */
+  readonly onTaken?: (changes: readonly Change[]) => void;
+  /** Gets each new state with its sentence for people. */
+  readonly onState?: (state: PipeState, info: string) => void;
 }

@@ -83,6 +83,16 @@ export class Pipe {
     await this.#running;
   }
 
+  /** Why no snapshot began; undefined when one did. */
+  snapshotNow(): "no leader" | "runs already" | undefined {
+    return this.#session === undefined ? "no leader" : this.#session.snapshotNow();
+  }
+
+  /** False when there is no leader that could look. */
+  sentinelNow(): boolean {
+    return this.#session?.sentinelNow() ?? false;
+  }
+
   status(): PipeStatus {
     this.#refreshSource();
     return pipeReport({
@@ -235,5 +245,6 @@ export class Pipe {
     this.#phase = next;
     const { state, info } = describePhase(next);
     this.#parts.logger.debug({ state }, info);
+    this.#parts.onState?.(state, info);
   }
 }

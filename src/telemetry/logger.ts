@@ -17,6 +17,8 @@ export interface LoggerOptions {
   readonly stdout?: NodeJS.WritableStream;
   /** What `stdout` gets: `compact` lines for people (default) or the file's `json`. */
   readonly stdoutForm?: "compact" | "json";
+  /** Gets each line as it stands in the file, with its line break. Must return at once. */
+  readonly onLine?: (line: string) => void;
   /** Gets one line about a file that fails. Default: stderr. */
   readonly complain?: (line: string) => void;
   /** Milliseconds that never go back. Default `performance.now`. */
@@ -94,6 +96,7 @@ export function createLogger(options: LoggerOptions): AgentLogger {
         const line = publicText(written);
         file?.write(line);
         stream?.write(line);
+        options.onLine?.(line);
       },
     },
   );

@@ -61,29 +61,68 @@ async function callUntilTaken(
  * Throws FUSTOR_AGENT_STOPPED when nobody listens, FUSTOR_HOME_UNUSABLE when this user may not ask, FUSTOR_INTERNAL
  * when somebody listens who does not answer properly.
  */
-async function ask(home: string, method: string, path: string, expected: number, timeoutMs: number): Promise<unknown> {
+async function ask(home: string, method: string, path: string, timeoutMs: number): Promise<ControlAnswer> {
   const socketPath = await findAddress(home);
   const stopped = new FustorError("FUSTOR_AGENT_STOPPED", `no agent is running on ${home}`);
   if (socketPath === undefined) throw stopped;
-  let answer: ControlAnswer;
   try {
-    answer = await callUntilTaken(socketPath, method, path, timeoutMs);
+    return await callUntilTaken(socketPath, method, `/api/v1${path}`, timeoutMs);
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (NOBODY.has(code)) throw stopped;
     if (code === "EACCES" || code === "EPERM") throw fileTrouble(error, socketPath, "opened");
     throw new FustorError("FUSTOR_INTERNAL", `the agent does not answer: ${describeError(error)}`);
   }
-  if (answer.code === expected) return answer.body;
-  throw new FustorError("FUSTOR_INTERNAL", `the agent answered ${answer.code} to ${method} ${path}`);
 }
 
-export async function fetchStatus(home: string, timeoutMs = 5000): Promise<AgentStatus> {
-  return (await ask(home, "GET", "/v1/status", 200, timeoutMs)) as AgentStatus;
+const isGood = ({ code }: ControlAnswer): boolean => code >= 200 && code < 300;
+
+/** What an answer says that is an error. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
 }
+
+function refusalOf({ code: status, body }: ControlAnswer): Refusal {
+  const { error } = body as { readonly error?: { readonly code?: unknown; readonly message?: unknown } };
+  return {
+    status,
+    code: String(error?.code ?? "FUSTOR_INTERNAL"),
+    message: String(error?.message ?? `answer ${status}`),
+  };
+}
+
+const unexpected = (answer: ControlAnswer): FustorError =>
+  new FustorError("FUSTOR_INTERNAL", `the agent answered ${answer.code}: ${refusalOf(answer).message}`);
+
+/** The body of a good answer; throws for any other one. */
+async function get<T>(home: string, path: string, timeoutMs: number): Promise<T> {
+  const answer = await ask(home, "GET", path, timeoutMs);
+  if (isGood(answer)) return answer.body as T;
+  throw unexpected(answer);
+}
+
+/** Asks for something that may be refused in order: with one of these statuses. */
+async function post<T>(
+  home: string,
+  path: string,
+  expected: readonly number[],
+  timeoutMs: number,
+): Promise<{ readonly body: T } | Refusal> {
+  const answer = await ask(home, "POST", path, timeoutMs);
+  if (isGood(answer)) return { body: answer.body as T };
+  if (expected.includes(answer.code)) return refusalOf(answer);
+  throw unexpected(answer);
+}
+
+const pipePath = (pipe: string): string => `/pipes/${encodeURIComponent(pipe)}`;
+
+export const fetchStatus = (home: string, timeoutMs = 5000): Promise<AgentStatus> =>
+  get<AgentStatus>(home, "/state", timeoutMs);
 
 export async function requestStop(home: string, timeoutMs = 5000): Promise<void> {
-  await ask(home, "POST", "/v1/stop", 202, timeoutMs);
+  await post(home, "/stop", [], timeoutMs);
 }
 
 /** Pipes that go may send what is queued, and sources that come are looked through first: minutes are possible. */
@@ -91,18 +130,36 @@ const CHANGE_MS = 600_000;
 
 /** Resolves when the reload is over. */
 export async function requestReload(home: string, timeoutMs = CHANGE_MS): Promise<ReloadOutcome> {
-  return (await ask(home, "POST", "/v1/reload", 200, timeoutMs)) as ReloadOutcome;
+  const answer = await post<ReloadOutcome>(home, "/reload", [422], timeoutMs);
+  return "body" in answer ? answer.body : { kind: "refused", code: answer.code, message: answer.message };
 }
 
 /** Resolves when the pipes of that name run or failed. */
 export async function requestPipeStart(home: string, name: string, timeoutMs = CHANGE_MS): Promise<StartOutcome> {
-  return (await ask(home, "POST", `/v1/pipes/${encodeURIComponent(name)}/start`, 200, timeoutMs)) as StartOutcome;
+  const answer = await post<StartOutcome>(home, `${pipePath(name)}/start`, [422], timeoutMs);
+  return "body" in answer ? answer.body : { kind: "refused", code: answer.code, message: answer.message };
 }
 
 /** Resolves when the pipe has ended; false when the agent has none of that name. */
 export async function requestPipeStop(home: string, pipe: string, timeoutMs = CHANGE_MS): Promise<boolean> {
-  const path = `/v1/pipes/${encodeURIComponent(pipe)}/stop`;
-  return ((await ask(home, "POST", path, 200, timeoutMs)) as { readonly stopped: boolean }).stopped;
+  return "body" in (await post(home, `${pipePath(pipe)}/stop`, [404], timeoutMs));
+}
+
+/** Resolves when the pipe runs again or failed; undefined when the agent has none of that name. */
+export async function requestPipeRestart(
+  home: string,
+  pipe: string,
+  timeoutMs = CHANGE_MS,
+): Promise<StartOutcome | undefined> {
+  const answer = await post<StartOutcome>(home, `${pipePath(pipe)}/restart`, [404, 422], timeoutMs);
+  if ("body" in answer) return answer.body;
+  return answer.status === 404 ? undefined : { kind: "refused", code: answer.code, message: answer.message };
+}
+
+/** Undefined when the snapshot has begun, else why not. */
+export async function requestSnapshot(home: string, pipe: string, timeoutMs = 5000): Promise<Refusal | undefined> {
+  const answer = await post(home, `${pipePath(pipe)}/snapshot`, [404, 409], timeoutMs);
+  return "body" in answer ? undefined : answer;
 }
 
 export interface Confirmation {
@@ -112,8 +169,9 @@ export interface Confirmation {
 }
 
 export async function requestConfirm(home: string, source: string, timeoutMs = 5000): Promise<Confirmation> {
-  const path = `/v1/sources/${encodeURIComponent(source)}/confirm`;
-  return (await ask(home, "POST", path, 200, timeoutMs)) as Confirmation;
+  const path = `/sources/${encodeURIComponent(source)}/confirm`;
+  const answer = await post<{ readonly confirmed: boolean }>(home, path, [404], timeoutMs);
+  return "body" in answer ? { known: true, confirmed: answer.body.confirmed } : { known: false, confirmed: false };
 }
 
 export interface SweepAnswer {
@@ -130,6 +188,6 @@ export async function requestSweep(
   timeoutMs = 5000,
 ): Promise<SweepAnswer> {
   const mode = command.kind === "start" && command.mode !== undefined ? `?mode=${command.mode}` : "";
-  const path = `/v1/pipes/${encodeURIComponent(pipe)}/audit/${command.kind}${mode}`;
-  return (await ask(home, "POST", path, 200, timeoutMs)) as SweepAnswer;
+  const answer = await post(home, `${pipePath(pipe)}/audit/${command.kind}${mode}`, [404, 409], timeoutMs);
+  return "body" in answer ? { known: true, done: true } : { known: answer.status !== 404, done: false };
 }

@@ -21,9 +21,22 @@ export interface ReloaderParts {
   /** How long each pipe that goes may send what is queued. */
   readonly drainMs: number;
   readonly logger: Logger;
+  /** Gets how each reload went, with what was loaded for it. */
+  readonly onDone?: (outcome: ReloadOutcome, plan: FreshPlan | undefined) => void;
 }
 
-async function reloadOnce({ agent, load, drainMs, logger }: ReloaderParts): Promise<ReloadOutcome> {
+async function reloadOnce(parts: ReloaderParts): Promise<ReloadOutcome> {
+  let plan: FreshPlan | undefined;
+  const load = async (): Promise<FreshPlan> => {
+    plan = await parts.load();
+    return plan;
+  };
+  const outcome = await carryOut({ ...parts, load });
+  parts.onDone?.(outcome, plan);
+  return outcome;
+}
+
+async function carryOut({ agent, load, drainMs, logger }: ReloaderParts): Promise<ReloadOutcome> {
   logger.info({}, "reloading the configuration");
   let plan: FreshPlan;
   try {
@@ -44,6 +57,25 @@ async function reloadOnce({ agent, load, drainMs, logger }: ReloaderParts): Prom
   } catch (error) {
     const code = isFustorError(error) ? error.code : "FUSTOR_INTERNAL";
     logger.error({ err: error }, "the reload failed");
+    return { kind: "refused", code, message: describeError(error) };
+  }
+}
+
+export type PreviewOutcome =
+  | ({ readonly kind: "preview" } & ReloadReport)
+  | Extract<ReloadOutcome, { kind: "refused" }>;
+
+/** What a reload would do with the configuration as it is now. Nothing is changed, and nothing is logged. */
+export async function previewReload(
+  load: () => Promise<FreshPlan>,
+  preview: (plan: AgentPlan) => ReloadReport,
+): Promise<PreviewOutcome> {
+  try {
+    const plan = await load();
+    const { pipes, notes } = preview(plan);
+    return { kind: "preview", pipes, notes: [...plan.remarks, ...notes] };
+  } catch (error) {
+    const code = isFustorError(error) ? error.code : "FUSTOR_INTERNAL";
     return { kind: "refused", code, message: describeError(error) };
   }
 }

@@ -1,5 +1,6 @@
 /** Live changes from the bus as work items of the scheduler. Leaders and followers send them alike. */
 import type { BusBatch, BusSubscription } from "../../bus/subscription.ts";
+import type { Change } from "../../sdk/index.ts";
 import { eventsOfRun, type LiveItem, liveRuns } from "../encode/envelope-builder.ts";
 import { isLiftable, type Tombstones } from "../receiver/tombstones.ts";
 import type { BatchContext } from "./batch.ts";
@@ -20,6 +21,8 @@ export interface LiveParts {
   /** The schema knows tombstones. */
   readonly knowsTombstones: boolean;
   readonly emit: (event: LiveEvent) => void;
+  /** {@link PipeParts.onTaken} */
+  readonly onTaken?: (changes: readonly Change[]) => void;
 }
 
 /**
@@ -48,7 +51,7 @@ export class LiveChanges {
   }
 
   next(): WorkItem | undefined {
-    const { bus, limits, emit } = this.#parts;
+    const { bus, limits, emit, onTaken } = this.#parts;
     for (;;) {
       const taken = bus.take(limits.events * limits.eventRows, limits.bytes);
       if (taken === undefined) return undefined;
@@ -60,6 +63,7 @@ export class LiveChanges {
         emit({ kind: "directories lost", directories: taken.directories });
         continue;
       }
+      onTaken?.(taken.changes);
       return {
         batches: this.#batches(taken),
         isCancelled: () => false,

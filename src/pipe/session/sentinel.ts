@@ -12,7 +12,8 @@ import {
   type SentinelUpdate,
   type SourceDriver,
 } from "../../sdk/index.ts";
-import { boundedCall } from "../bounded-call.ts";
+import { Signal } from "../../sdk/signal.ts";
+import { boundedCall, linkedTo } from "../bounded-call.ts";
 import type { SentinelCounters } from "../pipe-counters.ts";
 import type { Ambience } from "../pipe-options.ts";
 import type { Freshness } from "./freshness.ts";
@@ -38,7 +39,9 @@ export interface SentinelParts {
 
 export class Sentinel {
   readonly #parts: SentinelParts;
+  readonly #asked = new Signal();
   #failing = false;
+  #isOn = false;
 
   constructor(parts: SentinelParts) {
     this.#parts = parts;
@@ -46,12 +49,28 @@ export class Sentinel {
 
   /** Until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, sender, intervalMs, ambience } = this.#parts;
+    const { source, sender, intervalMs } = this.#parts;
     if (intervalMs <= 0 || source.verify === undefined || sender.getSentinelTasks === undefined) return;
+    this.#isOn = true;
     while (!signal.aborted) {
-      await sleep(ambience, intervalMs, signal);
+      await this.#untilDue(signal);
       if (!signal.aborted && this.#mayAct) await this.#boundedRound(signal);
     }
+  }
+
+  /** The next round begins now. False when there is none: switched off, not leading, or no session that is alive. */
+  now(): boolean {
+    if (!this.#isOn || !this.#mayAct) return false;
+    this.#asked.raise();
+    return true;
+  }
+
+  #untilDue(signal: AbortSignal): Promise<void> {
+    const { ambience, intervalMs } = this.#parts;
+    return linkedTo(signal, async (over) => {
+      await Promise.race([sleep(ambience, intervalMs, over.signal), this.#asked.wait(over.signal)]);
+      over.abort();
+    });
   }
 
   /** Leading, and the session is alive as far as the agent knows. */

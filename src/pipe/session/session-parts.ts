@@ -1,6 +1,7 @@
 /**
  * Puts a session together, each part from those before it. What they have to say to one another goes through `emit`.
  */
+import { omitUndefined } from "../../sdk/index.ts";
 import { Signal } from "../../sdk/signal.ts";
 import type { BackoffSettings } from "../backoff.ts";
 import type { AuditParts } from "../bulk/audit.ts";
@@ -76,6 +77,7 @@ export function makeSession(makings: SessionMakings, plan: { readonly state: Ses
     context: makings.context,
     knowsTombstones: hasTombstones(makings),
     emit,
+    ...omitUndefined({ onTaken: pipe.onTaken }),
   });
   const shared = { sender, sessionId, ambience, logger, plan };
   const scheduler = new Scheduler({

@@ -104,7 +104,7 @@ export function nextStep(state: SessionState, event: SessionEvent): Step {
 }
 
 /** A leader whose snapshot has begun. */
-const isSending = (state: SessionState): boolean => state.kind === "leading" && state.snapshot === "begun";
+export const isSending = (state: SessionState): boolean => state.kind === "leading" && state.snapshot === "begun";
 
 const grant = (state: SessionState, askedAt: number): SessionAction[] =>
   isSending(state) ? [{ kind: "grant snapshot", askedAt }] : [];

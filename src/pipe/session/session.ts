@@ -10,7 +10,7 @@ import { noteOthers, perform } from "./perform.ts";
 import { mayHaveTombstones } from "./predecessors.ts";
 import type { Emit, SessionEvent } from "./session-events.ts";
 import { makeSession, type SessionMakings, type SessionParts } from "./session-parts.ts";
-import { firstState, nextStep, type SessionState } from "./session-state.ts";
+import { firstState, isSending, nextStep, type SessionState } from "./session-state.ts";
 
 /** How a session ended. */
 export type SessionEnd =
@@ -76,6 +76,19 @@ export class SessionRun {
     this.#cancelDeadline();
     gate.close();
     return end;
+  }
+
+  /** Begins a snapshot of everything, because an operator asks for one. Says why not, undefined when it has begun. */
+  snapshotNow(): "no leader" | "runs already" | undefined {
+    if (!isSending(this.#plan.state)) return "no leader";
+    if (this.bulk.snapshot.state === "running") return "runs already";
+    this.#emit({ kind: "snapshot granted" });
+    return undefined;
+  }
+
+  /** Has the leader ask for suspects now. False when it cannot. */
+  sentinelNow(): boolean {
+    return this.#parts.sentinel.now();
   }
 
   /** A batch that waits to be sent again goes now. */

@@ -1,10 +1,12 @@
 import { Writable } from "node:stream";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { socketListener } from "../../../src/admin/socket-listener.ts";
 import type { AgentStatus } from "../../../src/agent/agent-status.ts";
 import { startControlServer } from "../../../src/agent/control/control-server.ts";
 import { audit } from "../../../src/cli/commands/audit.ts";
 import { Terminal } from "../../../src/cli/terminal.ts";
-import type { EndedSweep, SweepFacts } from "../../../src/sdk/index.ts";
+import { type EndedSweep, type SweepFacts, silentLogger } from "../../../src/sdk/index.ts";
+import { adminPortWith } from "../../support/admin-port.ts";
 import { freshFolder } from "../agent/folder.ts";
 
 const CLEAN: EndedSweep = {
@@ -24,8 +26,8 @@ async function auditAfter(sweep: Partial<SweepFacts>) {
   const home = await freshFolder();
   const facts = { state: "idle", number: 2, corrupted: 0, corruptedPaths: [], ...sweep };
   const status = { pipes: [{ id: "p", source: "s" }], sources: [{ ids: ["s"], status: { sweep: facts } }] };
-  const handlers = { status: () => status as unknown as AgentStatus, sweepSource: () => true };
-  const server = await startControlServer(home, handlers as unknown as Parameters<typeof startControlServer>[1]);
+  const port = adminPortWith({ status: () => status as unknown as AgentStatus, sweepSource: () => true });
+  const server = await startControlServer(home, socketListener({ port, logger: silentLogger }));
   onTestFinished(() => server.close());
   vi.stubEnv("FUSTOR_HOME", home);
   onTestFinished(() => void vi.unstubAllEnvs());

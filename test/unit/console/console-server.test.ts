@@ -7,14 +7,18 @@ import { consoleApp } from "../../../src/console/console-app.ts";
 import type { ConsolePlace } from "../../../src/console/console-place.ts";
 import { type ConsoleServer, startConsole } from "../../../src/console/console-server.ts";
 import { silentLogger } from "../../../src/sdk/index.ts";
+import { adminPortWith } from "../../support/admin-port.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { examplePipe, exampleStatus } from "./example-status.ts";
 
 const TOKEN = "the-token-of-this-run";
-const LOCAL = { token: TOKEN, isOpen: true, maxBacklogAgeMs: 60_000 };
+const LOCAL = { token: TOKEN, isOpen: true, maxBacklogAgeMs: 60_000, isReadOnly: false };
 
 const asked = (path: string, headers: Record<string, string>, method: string, status: AgentStatus, access = LOCAL) =>
-  consoleApp(() => status, access).request(path, { method, headers: { host: "localhost:8100", ...headers } });
+  consoleApp(adminPortWith({ status: () => status }), access, silentLogger).request(path, {
+    method,
+    headers: { host: "localhost:8100", ...headers },
+  });
 
 /** With the token. */
 const ask = (path: string, headers: Record<string, string> = {}, method = "GET", status: AgentStatus = exampleStatus) =>
@@ -28,7 +32,7 @@ async function open(place: ConsolePlace = { host: "localhost", port: 0 }) {
     place,
     token: TOKEN,
     maxBacklogAgeMs: 60_000,
-    status: () => exampleStatus,
+    admin: adminPortWith({ status: () => exampleStatus }),
     logger: silentLogger,
   });
   onTestFinished(() => server.close());
@@ -119,7 +123,7 @@ test("a request whose host is empty is refused", async () => {
   expect(response.statusCode).toBe(400);
 });
 
-test("nothing can be changed here", async () => {
+test("nothing can be changed beside the admin API", async () => {
   for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
     expect((await ask("/api/status", {}, method)).status).toBe(405);
   }

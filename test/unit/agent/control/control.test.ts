@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { socketListener } from "../../../../src/admin/socket-listener.ts";
 import type { AgentStatus } from "../../../../src/agent/agent-status.ts";
 import { addressElsewhere, findAddress, SOCKET_PATH_BYTES } from "../../../../src/agent/control/control-address.ts";
 import {
@@ -14,7 +15,9 @@ import {
   requestSweep,
 } from "../../../../src/agent/control/control-client.ts";
 import { startControlServer } from "../../../../src/agent/control/control-server.ts";
-import { FustorError } from "../../../../src/sdk/index.ts";
+import { FustorError, silentLogger } from "../../../../src/sdk/index.ts";
+import { adminPortWith } from "../../../support/admin-port.ts";
+import { waitFor } from "../../../support/wait-for.ts";
 import { freshFolder } from "../folder.ts";
 
 const someStatus = { state: "running", pid: process.pid, pipes: [] } as unknown as AgentStatus;
@@ -22,7 +25,7 @@ const someStatus = { state: "running", pid: process.pid, pipes: [] } as unknown 
 async function serve(home: string) {
   let stops = 0;
   const stoppedPipes: string[] = [];
-  const server = await startControlServer(home, {
+  const port = adminPortWith({
     status: () => someStatus,
     requestStop: () => stops++,
     reload: async () => ({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged", reasons: [] }], notes: [] }),
@@ -37,6 +40,7 @@ async function serve(home: string) {
       return id === "p1/ü";
     },
   });
+  const server = await startControlServer(home, socketListener({ port, logger: silentLogger }));
   onTestFinished(() => server.close());
   return { server, stops: () => stops, stoppedPipes };
 }
@@ -54,7 +58,7 @@ test("status and stop reach the agent through a socket of mode 0600", async () =
   expect((await stat(server.path)).mode & 0o777).toBe(0o600);
   expect(await fetchStatus(home)).toEqual(someStatus);
   await requestStop(home);
-  expect(stops()).toBe(1);
+  await waitFor(() => stops() === 1, { timeoutMs: 5000, what: "the stop that was asked for" });
 });
 
 test("a reload's outcome and whether a pipe was there to be stopped come back through the socket", async () => {

@@ -1,0 +1,26 @@
+/** An admin port without an agent behind it: what a test does not name finds nothing and changes nothing. */
+import type { AdminPort } from "../../src/admin/admin-port.ts";
+import { Journal } from "../../src/admin/journal.ts";
+import { Taps } from "../../src/admin/tap.ts";
+
+const unasked = (): never => {
+  throw new Error("the test did not expect this call");
+};
+
+export const adminPortWith = (own: Partial<AdminPort>): AdminPort => ({
+  status: unasked,
+  requestStop: unasked,
+  reload: unasked,
+  previewReload: unasked,
+  startPipes: unasked,
+  stopPipe: unasked,
+  snapshotNow: unasked,
+  sentinelNow: unasked,
+  confirmSource: unasked,
+  sweepSource: unasked,
+  drivers: unasked,
+  config: unasked,
+  journal: new Journal(1),
+  taps: new Taps(),
+  ...own,
+});
