@@ -1,6 +1,7 @@
 /** The commands that look and change nothing; program.ts has the others. */
 import { Argument, type Command } from "commander";
 import type { SchemaKind } from "./commands/schema.ts";
+import type { Shell } from "./completion.ts";
 import { parseSeconds } from "./option-values.ts";
 import type { Finish } from "./program.ts";
 import type { Terminal } from "./terminal.ts";
@@ -28,4 +29,19 @@ export function addDiagnosisCommands(program: Command, terminal: Terminal, finis
     .description("one screen of what every pipe does now: role, phase, rate, lag, backlog, errors")
     .option("-i, --interval <seconds>", "between two looks", parseSeconds, 2)
     .action(async (options) => finish(await (await import("./commands/top.ts")).top(options, terminal)));
+  program
+    .command("diag")
+    .description("pack status, doctor, configuration, versions and the end of the log for others, without secrets")
+    .argument("[file]", "where to (default: a new .tar.gz in the current directory)")
+    .option("--names", "with names of files below the roots")
+    .action(async (file: string | undefined, options) => {
+      finish(await (await import("./commands/diag.ts")).diag(file, options, terminal));
+    });
+  program
+    .command("completion")
+    .description("print what completes this command line in a shell")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .action(async (shell: Shell) => {
+      finish(await (await import("./commands/completion.ts")).completion(program, shell, terminal));
+    });
 }

@@ -176,7 +176,8 @@ function addEngineCommands(program: Command, terminal: Terminal, finish: Finish)
     });
 }
 
-function buildProgram(terminal: Terminal, finish: Finish): Command {
+/** Every command; `finish` gets the exit code of the one that ran. */
+export function buildProgram(terminal: Terminal, finish: Finish): Command {
   const program = new Command("fustor-agent");
   program
     .description("Watches directory trees and keeps a Fusion service's view of them equal.")

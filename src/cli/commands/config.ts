@@ -29,7 +29,7 @@ export function formatEffective(block: EffectiveBlock, indent = ""): readonly st
 }
 
 /** As the start would take it: the environment's port wins. */
-function effective(config: AgentConfig): EffectiveBlock {
+export function effectiveNow(config: AgentConfig): EffectiveBlock {
   const written = process.env.FUSTOR_CONSOLE_PORT;
   if (written === undefined || written.trim() === "") return effectiveConfig(config);
   const port = consoleSettings(config.console, process.env)?.port;
@@ -39,7 +39,7 @@ function effective(config: AgentConfig): EffectiveBlock {
 export async function configPrint({ json }: ConfigPrintOptions, terminal: Terminal): Promise<number> {
   const config = await loadConfig();
   const { home, configDir, files } = config;
-  const values = effective(config);
+  const values = effectiveNow(config);
   if (json === true) {
     await terminal.json(`${JSON.stringify({ home, configDir, files, values }, null, 2)}\n`);
     return EXIT.done;

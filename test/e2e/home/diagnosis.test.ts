@@ -1,7 +1,8 @@
 /** The commands that look: they work on a plain pipe, show no secret, and end when they are asked to. */
-import { writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { agentHome, cli, folder, run } from "../cli-process.ts";
 
@@ -65,6 +66,34 @@ test("top prints a line for each pipe of a running agent, and ends when its read
   expect(await top.ended).toMatchObject({ code: 0, stderr: "" });
   agent.child.kill("SIGTERM");
   expect((await agent.ended).code).toBe(0);
+});
+
+test("diag packs what the other commands say, without secrets, and without names unless it is asked to", async () => {
+  const path = await home();
+  const root = join(path, "..", `${path.split("/").at(-1)}-named`);
+  await mkdir(join(root, "patient-name"), { recursive: true });
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  const file = join(path, "agent-config.yaml");
+  const config = (await readFile(file, "utf8")).replace(/"uri":"\/[^"]*"/, `"uri":${JSON.stringify(root)}`);
+  await writeFile(file, config);
+  await writeFile(
+    join(path, "fustor_agent.log"),
+    `${JSON.stringify({ time: "2026-01-01T00:00:00Z", level: "warn", msg: "lost /patient-name/x", key: SECRET })}\n`,
+  );
+  const unpack = (archive: string): string => execFileSync("tar", ["xzfO", archive], { encoding: "utf8" });
+  const [bare, named] = [join(path, "bare.tar.gz"), join(path, "named.tar.gz")];
+  expect(await run(["diag", bare], { home: path })).toMatchObject({ code: 0, stderr: "" });
+  expect(await run(["diag", named, "--names"], { home: path })).toMatchObject({ code: 0, stderr: "" });
+  expect((await stat(bare)).mode & 0o777).toBe(0o600);
+  for (const archive of [bare, named]) expect(unpack(archive)).not.toContain("s3cret");
+  expect(unpack(bare)).not.toContain("patient-name");
+  expect(unpack(named)).toContain("patient-name");
+  const names = execFileSync("tar", ["tzf", bare], { encoding: "utf8" }).trim().split("\n");
+  expect(names).toEqual(["versions.json", "doctor.json", "status.txt", "config.yaml", "log.jsonl"]);
+  expect(await run(["diag", bare], { home: path })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("EEXIST"),
+  });
 });
 
 test.each([["0"], ["-1"], ["soon"], ["1e9"]])("--watch %s is a usage error", async (seconds) => {
