@@ -1,10 +1,8 @@
 /** The fs driver: a directory tree of this machine. */
-import { loadAddon } from "../../native/load.ts";
 import { sourceModule } from "../../sdk/index.ts";
 import { fsOptions } from "./fs-options.ts";
 import { fsParams, WITHOUT_EFFECT } from "./fs-params.ts";
 import { inspectRoot, rootOf } from "./fs-root.ts";
-import { FsSource } from "./fs-source.ts";
 
 export const fsDriver = sourceModule({
   kind: "source",
@@ -19,5 +17,9 @@ export const fsDriver = sourceModule({
     return root === undefined || params === undefined ? undefined : { ...entry, uri: root, params };
   },
   inspect: ({ uri }) => inspectRoot(uri),
-  create: async (context, settings) => new FsSource(context, fsOptions(settings), loadAddon()),
+  create: async (context, settings) => {
+    // Only now: a command that reads the configuration needs neither engine nor workers.
+    const [{ FsSource }, { loadAddon }] = await Promise.all([import("./fs-source.ts"), import("../../native/load.ts")]);
+    return new FsSource(context, fsOptions(settings), loadAddon());
+  },
 });
