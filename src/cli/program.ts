@@ -5,6 +5,7 @@ import { agentVersion } from "../sdk/version.ts";
 import { EXIT } from "./exit-codes.ts";
 import { parseLines, parseSeconds, parseThreads } from "./option-values.ts";
 import { addDiagnosisCommands } from "./program-diagnosis.ts";
+import { addPipeCommands } from "./program-pipes.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Gets the exit code of the command that ran. */
@@ -61,6 +62,9 @@ function addAgentCommands(program: Command, terminal: Terminal, finish: Finish):
     .description("the last lines of the agent's log")
     .option("-f, --follow", "and what is written from now on")
     .option("-n, --lines <number>", "how many", parseLines, 50)
+    .addOption(
+      new Option("--level <level>", "only this and worse").choices(["debug", "info", "warn", "error"]).default("debug"),
+    )
     .option("--json", "as they stand in the file")
     .action(async (options) => finish(await (await import("./commands/logs.ts")).logs(options, terminal)));
   program
@@ -206,6 +210,7 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
     });
   addAgentCommands(program, terminal, finish);
   addConfigCommands(program, terminal, finish);
+  addPipeCommands(program, terminal, finish);
   addDiagnosisCommands(program, terminal, finish);
   addDriverCommands(program, terminal, finish);
   addFusionCommands(program, terminal, finish);

@@ -11,6 +11,15 @@ function startedLine({ pipe, ran, failure }: StartedPipe): string {
   return ran ? `${pipe} runs already.` : `Started ${pipe} in the running agent.`;
 }
 
+/** What came of it; the exit code. */
+export async function tellStart(outcome: StartOutcome, terminal: Terminal): Promise<number> {
+  if (outcome.kind === "refused") {
+    for (const line of outcome.message.split("\n")) await terminal.complain(`fustor-agent: ${printable(line)}`);
+    return exitCodeOfRefusal(outcome.code);
+  }
+  return (await tell(outcome.pipes, terminal)) ? EXIT.done : EXIT.failure;
+}
+
 async function tell(pipes: readonly StartedPipe[], terminal: Terminal): Promise<boolean> {
   for (const pipe of pipes) {
     const line = printable(startedLine(pipe));
@@ -35,11 +44,9 @@ export async function startInRunningAgent(
       if (isFustorError(error, "FUSTOR_AGENT_STOPPED")) return undefined;
       throw error;
     }
-    if (outcome.kind === "refused") {
-      for (const line of outcome.message.split("\n")) await terminal.complain(`fustor-agent: ${printable(line)}`);
-      return exitCodeOfRefusal(outcome.code);
-    }
-    allRun = (await tell(outcome.pipes, terminal)) && allRun;
+    const code = await tellStart(outcome, terminal);
+    if (outcome.kind === "refused") return code;
+    allRun &&= code === EXIT.done;
   }
   return allRun ? EXIT.done : EXIT.failure;
 }

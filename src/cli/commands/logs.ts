@@ -1,5 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { type LogLevel, logLinesFrom } from "../../admin/log-lines.ts";
 import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { homePaths, resolveHome } from "../../config/home.ts";
 import { configDirOf, loadConfig } from "../../config/load.ts";
@@ -12,6 +13,8 @@ import type { Terminal } from "../terminal.ts";
 export interface LogsCommandOptions {
   readonly follow?: boolean;
   readonly lines: number;
+  /** Lines below it are left out; what is no line of the logger stays. */
+  readonly level?: LogLevel;
   readonly json?: boolean;
 }
 
@@ -61,10 +64,22 @@ class LineReader {
   }
 }
 
-async function tail(file: FileHandle, reader: LineReader, count: number): Promise<readonly string[]> {
+type IsWanted = (line: string) => boolean;
+
+function loudEnough(least: LogLevel): IsWanted {
+  const isLoud = logLinesFrom(least);
+  return (text) => isLoud({ id: 0, kind: "log", text });
+}
+
+async function tail(
+  file: FileHandle,
+  reader: LineReader,
+  count: number,
+  isWanted: IsWanted,
+): Promise<readonly string[]> {
   const last: string[] = [];
   for (let lines = await reader.next(file); lines.length > 0; lines = await reader.next(file)) {
-    last.push(...lines);
+    last.push(...lines.filter(isWanted));
     last.splice(0, Math.max(last.length - count, 0));
   }
   return last;
@@ -114,10 +129,11 @@ export async function logs(options: LogsCommandOptions, terminal: Terminal): Pro
   const file = await opened(path);
   const { size } = await file.stat();
   const reader = new LineReader(Math.max(size - TAIL_BYTES, 0));
+  const isWanted = loudEnough(options.level ?? "debug");
   const print = async (lines: readonly string[]): Promise<void> => {
-    for (const line of lines) await terminal.line(shown(line, options.json === true));
+    for (const line of lines.filter(isWanted)) await terminal.line(shown(line, options.json === true));
   };
-  await print(await tail(file, reader, options.lines));
+  await print(await tail(file, reader, options.lines, isWanted));
   if (options.follow !== true) {
     await file.close();
     return EXIT.done;
