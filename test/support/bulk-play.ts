@@ -5,6 +5,7 @@ import { rowsOf } from "./faulty-sender.ts";
 import { turn } from "./turns.ts";
 
 const IDLE_TURNS = 100;
+const MOST_BATCHES = 1_000;
 
 /** "audit /a /b", "audit end", "job complete". */
 export function heldBy(batch: Batch): string {
@@ -48,6 +49,7 @@ export async function playAll(next: () => WorkItem | undefined): Promise<string[
     }
     idle = 0;
     held.push(...accept(item));
+    if (held.length > MOST_BATCHES) throw new Error(`it does not come to an end: ${held.slice(-5).join(", ")}`);
   }
   return held;
 }

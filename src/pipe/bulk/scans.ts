@@ -52,8 +52,12 @@ export class ScanJob implements BulkJob<ScanOrder> {
     const refused: ScanOrder[] = [];
     for (const { path, recursive, job_id: id } of commands) {
       if (typeof path !== "string" || path === "") pathless++;
-      else if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ path, recursive: recursive !== false, id });
-      else refused.push({ path, recursive: recursive !== false, id });
+      else
+        (this.#waiting.length < MAX_WAITING ? this.#waiting : refused).push({
+          path,
+          recursive: recursive !== false,
+          id,
+        });
     }
     this.#refuse(refused);
     if (pathless > 0) this.#parts.logger.warn({ count: pathless }, "Fusion asks for scans without a path");

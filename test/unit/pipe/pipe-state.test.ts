@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { describePhase, nextPipePhase, type PipeEvent, type PipePhase } from "../../../src/pipe/pipe-state.ts";
+import {
+  describePhase,
+  nextPipePhase,
+  type PipeEvent,
+  type PipePhase,
+  sourceTrouble,
+} from "../../../src/pipe/pipe-state.ts";
 
 const phases: readonly PipePhase[] = [
   { kind: "stopped" },
@@ -53,6 +59,42 @@ describe("the next phase of a pipe", () => {
     expect(back).toEqual({ kind: "connected", sessionId: "t", role: "follower", source: "gone" });
   });
 
+  it("that begins knows nothing, not even of the source", () => {
+    const start = { kind: "connecting", reason: undefined, source: undefined };
+    expect(nextPipePhase({ kind: "failed", reason: "x" }, { kind: "start" })).toStrictEqual(start);
+  });
+
+  it("takes over what the event says", () => {
+    const connecting = { kind: "connecting", reason: "lost", source: "gone" } as const;
+    const failed = nextPipePhase(connecting, { kind: "connect_failed", ...failure });
+    expect(failed).toEqual({ kind: "backing_off", ...failure, source: "gone" });
+    expect(nextPipePhase(failed, { kind: "retry" })).toEqual({ kind: "connecting", reason: "no", source: "gone" });
+    expect(nextPipePhase(connecting, { kind: "stop" })).toEqual({
+      kind: "draining",
+      sessionId: undefined,
+      role: undefined,
+    });
+    expect(nextPipePhase(phases[3] as PipePhase, { kind: "stop" })).toEqual(phases[4]);
+    expect(nextPipePhase(phases[4] as PipePhase, { kind: "role_changed", role: "follower" })).toEqual({
+      kind: "draining",
+      sessionId: "s",
+      role: "follower",
+    });
+    expect(nextPipePhase(phases[4] as PipePhase, { kind: "session_lost", reason: "x" })).toEqual({
+      kind: "draining",
+      sessionId: undefined,
+      role: undefined,
+    });
+    expect(nextPipePhase(phases[3] as PipePhase, { kind: "broke", reason: "x" })).toEqual({
+      kind: "failed",
+      reason: "x",
+    });
+  });
+
+  it("does not change with a role that is known already while it drains", () => {
+    expect(nextPipePhase(phases[4] as PipePhase, { kind: "role_changed", role: "leader" })).toBe(phases[4]);
+  });
+
   it("does not change with a role or a trouble that is known already", () => {
     const phase = phases[3] as PipePhase;
     expect(nextPipePhase(phase, { kind: "role_changed", role: "leader" })).toBe(phase);
@@ -78,9 +120,41 @@ describe("a phase", () => {
     expect(describePhase(phase).state).toBe(state);
   });
 
+  it.each([
+    [phases[0], "not running"],
+    [phases[1], "asking for a session"],
+    [{ kind: "connecting", reason: "lost", source: undefined } as const, "asking for a session again: lost"],
+    [{ ...backingOff, delayMs: 9_999 }, "attempt 1 failed, next one in 10.0 s: no"],
+    [{ ...backingOff, delayMs: 10_000 }, "attempt 1 failed, next one in 10 s: no"],
+    [phases[3], "leading"],
+    [
+      { kind: "connected", sessionId: "s", role: "follower", source: undefined } as const,
+      "following, another agent leads",
+    ],
+    [{ kind: "connected", sessionId: "s", role: "leader", source: "gone" } as const, "gone"],
+    [phases[4], "stopping: sending what is queued"],
+    [phases[5], "broken"],
+  ] as [PipePhase, string][])("%j says %s", (phase, info) => {
+    expect(describePhase(phase).info).toBe(info);
+  });
+
   it("between two attempts says which one failed, why, and when the next one is", () => {
     expect(describePhase({ ...backingOff, failures: 3, delayMs: 12_400, reason: "connection refused" }).info).toBe(
       "attempt 3 failed, next one in 12 s: connection refused",
     );
+  });
+});
+
+describe("what keeps a source from delivering", () => {
+  const away = { state: "unavailable", reason: "not mounted" } as const;
+  const failed = { state: "failed", reason: "closed", failures: 1 } as const;
+  it.each([
+    [away, failed, "not mounted"],
+    [{ state: "available" }, failed, "the live stream of the source ended: closed"],
+    [{ state: "starting" }, failed, "the live stream of the source ended: closed"],
+    [{ state: "starting" }, { state: "idle" }, "the source is starting"],
+    [{ state: "available" }, { state: "live" }, undefined],
+  ] as const)("is, of %j and %j, %s", (availability, feed, trouble) => {
+    expect(sourceTrouble(availability, feed)).toBe(trouble);
   });
 });

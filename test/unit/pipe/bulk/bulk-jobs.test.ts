@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Role } from "../../../../src/sdk/index.ts";
+import type { BulkRows, Role, RowChunk } from "../../../../src/sdk/index.ts";
 import { accept, nextOf, playAll } from "../../../support/bulk-play.ts";
 import { SessionStage, type StageOptions } from "../../../support/session-stage.ts";
-import { ended } from "../../../support/turns.ts";
+import { ended, turn } from "../../../support/turns.ts";
 
 function stageOf(options: StageOptions = {}) {
   const stage = new SessionStage({
@@ -24,6 +24,14 @@ function stageOf(options: StageOptions = {}) {
   };
   return { stage, bulk, gate, next, kinds };
 }
+
+const JOBS = [
+  ["snapshot", ({ bulk }: ReturnType<typeof stageOf>) => bulk.snapshot.begin()],
+  ["audit", ({ bulk }: ReturnType<typeof stageOf>) => bulk.audit.begin()],
+  ["rescan", ({ bulk }: ReturnType<typeof stageOf>) => bulk.rescan.add(["/d"])],
+  ["restatement", ({ bulk }: ReturnType<typeof stageOf>) => bulk.restatement.begin(1)],
+  ["scans", ({ bulk }: ReturnType<typeof stageOf>) => bulk.scans.add(SCAN)],
+] as const;
 
 const SCAN = [{ type: "scan", path: "/d" }];
 
@@ -142,13 +150,37 @@ describe("of the work in bulk of a session", () => {
     expect(await kinds()).toEqual(["audit"]);
   });
 
-  it.each([
-    ["snapshot", ({ bulk }: ReturnType<typeof stageOf>) => bulk.snapshot.begin()],
-    ["audit", ({ bulk }: ReturnType<typeof stageOf>) => bulk.audit.begin()],
-    ["rescan", ({ bulk }: ReturnType<typeof stageOf>) => bulk.rescan.add(["/d"])],
-    ["restatement", ({ bulk }: ReturnType<typeof stageOf>) => bulk.restatement.begin(1)],
-    ["scan", ({ bulk }: ReturnType<typeof stageOf>) => bulk.scans.add(SCAN)],
-  ] as const)("nothing is left in the source when all of it is closed: %s", async (_, begin) => {
+  it.each(JOBS)("nothing is left in the source when a job is closed, and it has left it: %s", async (job, begin) => {
+    const parts = stageOf();
+    const { source } = parts.stage;
+    let passes = 0;
+    async function* counted(chunks: AsyncIterable<RowChunk>): AsyncGenerator<RowChunk> {
+      passes++;
+      try {
+        yield* chunks;
+      } finally {
+        for (let turns = 0; turns < 5; turns++) await turn();
+        passes--;
+      }
+    }
+    for (const name of ["getSnapshotIterator", "getAuditIterator", "rescan", "changedSince", "scan"] as const) {
+      const open = (source[name] as (...call: unknown[]) => BulkRows).bind(source);
+      const opened = (...call: unknown[]): BulkRows => {
+        const rows = open(...call);
+        return { ...rows, chunks: counted(rows.chunks) };
+      };
+      Object.assign(source, { [name]: opened });
+    }
+    begin(parts);
+    (await nextOf(parts.next())).abandoned();
+    expect(passes).toBe(1);
+    await ended(parts.bulk[job].close());
+    expect([passes, source.chunksOut, parts.stage.clock.pending]).toEqual([0, 0, 0]);
+    expect(await parts.kinds("follower")).toEqual(job === "rescan" ? ["message"] : []);
+    expect(parts.stage.kinds()).toEqual([]);
+  });
+
+  it.each(JOBS)("nothing goes on after the end of all of them: %s", async (_, begin) => {
     const parts = stageOf();
     begin(parts);
     (await nextOf(parts.next())).abandoned();

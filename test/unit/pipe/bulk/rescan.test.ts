@@ -215,6 +215,49 @@ describe("a rescan that is no audit", () => {
     expect((await play()).at(-1)).toBe("audit end");
   });
 
+  it("goes on without its first row when that was superseded", async () => {
+    const { stage, job, next, play, counts } = stageOf({}, "follower");
+    job().add(["/d"]);
+    next();
+    stage.makings.superseded.note(written("/d", 100));
+    expect([await play(), counts().cutShort]).toEqual([["message /d/a"], 0]);
+  });
+
+  it("is not that after a complete one, whatever a follower told meanwhile", async () => {
+    const { job, at, play } = stageOf();
+    for (const role of ["leader", "follower", "leader"] as const) {
+      at.role = role;
+      job().add(["/d"]);
+      expect((await play()).at(-1) === "audit end").toBe(role === "leader");
+    }
+  });
+
+  it("is that of a leader when a follower went on with what a leader's had begun", async () => {
+    const { job, at, next, play } = stageOf();
+    job().add(["/d"]);
+    accept(await nextOf(next));
+    job().cancel();
+    at.role = "follower";
+    await play();
+    at.role = "leader";
+    job().add(["/d"]);
+    expect((await play()).some((batch) => batch.startsWith("audit"))).toBe(false);
+  });
+
+  it("is not that of a leader when those before sent nothing", async () => {
+    const { stage, job, next, play, lost } = stageOf();
+    job().add(["/d"]);
+    for (let i = 0; i < 3; i++) {
+      next();
+      stage.makings.superseded.note(deleted("/d", 100, true));
+      await play();
+      await stage.clock.passTo(stage.clock.now() + 5_000);
+    }
+    expect(lost()).toEqual(["a rescan failed again and again: its first directory was deleted meanwhile"]);
+    job().add(["/e"]);
+    expect((await play()).at(-1)).toBe("audit end");
+  });
+
   it("is that after a rescan which was an audit and got no end", async () => {
     const { stage, job, next, play } = stageOf();
     job().add(["/d"]);

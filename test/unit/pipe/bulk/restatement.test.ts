@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nextOf, playAll } from "../../../support/bulk-play.ts";
+import { accept, nextOf, playAll } from "../../../support/bulk-play.ts";
 import { SessionStage, type StageOptions } from "../../../support/session-stage.ts";
 import { ended } from "../../../support/turns.ts";
 
@@ -59,6 +59,15 @@ describe("what changed around the end of the run before", () => {
     expect(stage.logger.entries.at(-1)).toMatchObject({ facts: { rows: 2 } });
   });
 
+  it("counts the rows of the pass that came to its end", async () => {
+    const { stage, job, next, play } = stageOf({ source: { findsChanges: true, chunkRows: 1 } });
+    job().begin(10);
+    accept(await nextOf(next));
+    job().begin(10);
+    await play();
+    expect(stage.logger.entries.at(-1)).toMatchObject({ facts: { rows: 2 } });
+  });
+
   it("is no longer told after a cancel", async () => {
     const { stage, job, next, play } = stageOf();
     job().begin(10);
@@ -86,6 +95,6 @@ describe("what changed around the end of the run before", () => {
     job().begin(10);
     (await nextOf(next)).abandoned();
     await ended(job().close());
-    expect([await play(), stage.source.chunksOut]).toEqual([[], 0]);
+    expect([await play(), stage.source.chunksOut, stage.kinds()]).toEqual([[], 0, []]);
   });
 });

@@ -102,6 +102,16 @@ describe("a snapshot", () => {
     expect(job().trouble).toBe(undefined);
   });
 
+  it("has no trouble any more once it ended, though it had no rows", async () => {
+    const { job, play, stage, pass } = stageOf();
+    stage.source.breakSnapshot(new Error("a defect"), 0);
+    job().begin();
+    await play();
+    stage.source.removeQuietly("/");
+    await pass(20);
+    expect([await play(), job().trouble]).toEqual([["snapshot end"], undefined]);
+  });
+
   it("lifts what was changed since a second, also when it is begun anew, but not the next one", async () => {
     const { job, play, asked } = stageOf();
     job().begin(5);
