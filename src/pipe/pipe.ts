@@ -127,7 +127,6 @@ export class Pipe {
       stopListening();
     }
     if (this.#open !== undefined) await this.#connector.close(this.#open.session.sessionId);
-    this.#open = undefined;
     await this.#resumption.remember();
     this.#apply({ kind: "stopped" });
   }

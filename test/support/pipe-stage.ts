@@ -34,6 +34,8 @@ export class PipeStage {
   readonly bus: EventBus;
   readonly subscription: BusSubscription;
   readonly pipe: Pipe;
+  /** Arguments of each opening of the source's stream. */
+  readonly opened: (readonly [number, string | undefined])[] = [];
   #sequence = 0;
 
   constructor({ settings, fusion, opened = { positionLost: true }, parts, resumedFrom }: PipeStageOptions = {}) {
@@ -41,7 +43,10 @@ export class PipeStage {
     this.fusion = new CoreFusion(fusion);
     this.receiver = new CoreSender(this.fusion);
     this.sender = new FaultySender(this.receiver);
-    this.bus = new EventBus({ maxChanges: 1_000, maxBytes: 1e9 }, this.clock, () => opened);
+    this.bus = new EventBus({ maxChanges: 1_000, maxBytes: 1e9 }, this.clock, (...at) => {
+      this.opened.push(at);
+      return opened;
+    });
     this.subscription = this.bus.subscribe();
     this.pipe = new Pipe({
       settings: { ...testSettings, ...settings },

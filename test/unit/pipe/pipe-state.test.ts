@@ -91,6 +91,19 @@ describe("the next phase of a pipe", () => {
     });
   });
 
+  it("has the role of the event", () => {
+    expect(nextPipePhase(phases[3] as PipePhase, { kind: "role_changed", role: "follower" })).toMatchObject({
+      kind: "connected",
+      role: "follower",
+    });
+  });
+
+  it("forgets a trouble of the source that is over, and knows one that it knows", () => {
+    const gone: PipePhase = { kind: "connected", sessionId: "s", role: "leader", source: "gone" };
+    expect(nextPipePhase(gone, { kind: "source_changed", trouble: undefined })).toEqual(phases[3]);
+    expect(nextPipePhase(gone, { kind: "source_changed", trouble: "gone" })).toBe(gone);
+  });
+
   it("does not change with a role that is known already while it drains", () => {
     expect(nextPipePhase(phases[4] as PipePhase, { kind: "role_changed", role: "leader" })).toBe(phases[4]);
   });

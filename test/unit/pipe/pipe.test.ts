@@ -82,10 +82,42 @@ describe("a pipe", () => {
     stage.write("/a");
     await soon(() => stage.pushes().includes("message /a"));
     const first = stage.pipe.stop({ deadlineMs: 700 });
-    const second = stage.pipe.stop({ deadlineMs: 9_000 });
-    await stage.pass(700);
+    const second = stage.pipe.stop({ deadlineMs: 100 });
+    await stage.pass(699);
+    expect(stage.pipe.status().state).toBe("draining");
+    await stage.pass(1);
     await ended(Promise.all([first, second]));
     expect(stage.clock.pending).toBe(0);
+  });
+
+  it("opens its stream where an earlier run left off", async () => {
+    const stage = running({}, ({ store }) => {
+      store.kept = { position: "p7", index: 7 };
+    });
+    await complete(stage);
+    expect(stage.opened).toEqual([[-1, "p7"]]);
+    await stage.stop();
+  });
+
+  it("begins a snapshot or a round of the sentinel when an operator asks for one and it leads", async () => {
+    const stage = running({ settings: { sentinelIntervalMs: 1e6 } });
+    expect([stage.pipe.snapshotNow(), stage.pipe.sentinelNow()]).toEqual(["no leader", false]);
+    await complete(stage);
+    expect([stage.pipe.snapshotNow(), stage.pipe.sentinelNow()]).toEqual([undefined, true]);
+    expect(stage.pipe.snapshotNow()).toBe("runs already");
+    await soon(() => stage.sender.callsTo("getSentinelTasks").length === 1);
+    await stage.stop();
+  });
+
+  it("says each of its states once in the log, and to those who listen", async () => {
+    const states: string[] = [];
+    const stage = running({ parts: { onState: (state, info) => states.push(`${state}: ${info}`) } });
+    await complete(stage);
+    await beat(stage, {});
+    await beat(stage, {});
+    expect(stage.logger.messages().filter((message) => message === "leading").length).toBe(1);
+    expect(states).toEqual(["connecting: asking for a session", "running: leading"]);
+    await stage.stop();
   });
 
   it("that was stopped before it ran asks for nothing", async () => {
@@ -198,7 +230,8 @@ describe("a pipe in which something breaks", () => {
     };
     stage.write("/a");
     await soon(() => stage.pipe.status().failures === 1);
-    expect(stage.pipe.status()).toMatchObject({ lastError: "a defect", state: "reconnecting" });
+    expect(stage.pipe.status()).toMatchObject({ lastError: "a defect", state: "reconnecting", snapshot: "none" });
+    expect(stage.logger.messages()).toContain("the session is given up: a defect");
     stage.subscription.take = take;
     await stage.pass(20);
     await soon(() => stage.sender.callsTo("createSession").length === 2);
@@ -320,6 +353,25 @@ describe("what a pipe knows of its source", () => {
   });
 });
 
+describe("what a pipe says of its source by itself", () => {
+  it("is what keeps it from delivering, as soon as a session is there", async () => {
+    const stage = running({}, ({ source, receiver }) => {
+      receiver.heartbeat = () => new Promise(() => undefined);
+      source.setAvailability({ state: "unavailable", reason: "not mounted" });
+    });
+    await soon(() => stage.logger.messages().includes("not mounted"));
+    await stage.stop();
+  });
+
+  it("is said the moment that it changes", async () => {
+    const stage = running();
+    await complete(stage);
+    stage.source.setAvailability({ state: "unavailable", reason: "taken away" });
+    expect(stage.logger.messages()).toContain("taken away");
+    await stage.stop();
+  });
+});
+
 describe("the role of a pipe", () => {
   it("is that of the last heartbeat", async () => {
     const stage = running();
@@ -411,28 +463,100 @@ describe("what a pipe leaves to the next run", () => {
 });
 
 describe("what a crashed run left wrong", () => {
-  const crashed = (): PipeStage =>
-    running({}, ({ store }) => {
-      store.session = "ghost";
-      store.aliveAt = STAGE_EPOCH - 10_000;
+  const CRASHED_SINCE = STAGE_EPOCH / 1000 - 10 - 90;
+
+  function crashed(options: PipeStageOptions = {}, prepare: (stage: PipeStage) => void = () => undefined) {
+    const since: (number | undefined)[] = [];
+    const stage = running(options, (stage) => {
+      stage.store.session = "ghost";
+      stage.store.aliveAt = STAGE_EPOCH - 10_000;
+      const iterate = stage.source.getSnapshotIterator.bind(stage.source);
+      stage.source.getSnapshotIterator = (call) => {
+        since.push(call.strongSince);
+        return iterate(call);
+      };
+      prepare(stage);
     });
+    /** The session is lost, and the next one begins. */
+    const loseSession = async (): Promise<void> => {
+      stage.fusion.expire(stage.fusion.sessions[0] ?? "");
+      await stage.pass(BEAT_MS);
+      await stage.pass(10_000);
+    };
+    return { stage, since, loseSession };
+  }
 
   it("is put right by the first complete snapshot, and not a second time", async () => {
-    const stage = crashed();
-    const since: (number | undefined)[] = [];
-    const iterate = stage.source.getSnapshotIterator.bind(stage.source);
-    stage.source.getSnapshotIterator = (call) => {
-      since.push(call.strongSince);
-      return iterate(call);
-    };
+    const { stage, since, loseSession } = crashed();
     await complete(stage);
-    stage.fusion.expire(stage.fusion.sessions[0] ?? "");
-    await stage.pass(BEAT_MS);
+    await loseSession();
+    await complete(stage);
+    expect(since[0]).toBe(CRASHED_SINCE);
+    expect(since.at(-1)).toBeGreaterThan(CRASHED_SINCE);
+    await stage.stop();
+  });
+
+  it("stays wrong as long as no snapshot is complete", async () => {
+    const { stage, since, loseSession } = crashed({}, (stage) =>
+      stage.sender.setFaults((_, envelope) =>
+        envelope?.isEnd === true ? { kind: "fail", code: "FUSTOR_SENDER_BUSY", retryAfterMs: 1e6 } : undefined,
+      ),
+    );
+    await soon(() => stage.pipe.status().failures === 1);
+    await loseSession();
+    await soon(() => since.length === 2);
+    expect(since).toEqual([CRASHED_SINCE, CRASHED_SINCE]);
+    await stage.stop();
+  });
+
+  it("was put right by a complete snapshot also when another one was begun before the session was lost", async () => {
+    const { stage, since, loseSession } = crashed();
+    await complete(stage);
+    stage.sender.setFaults((call) =>
+      call === "push" ? { kind: "fail", code: "FUSTOR_SENDER_BUSY", retryAfterMs: 1e6 } : undefined,
+    );
+    stage.bus.reportLoss("x");
+    await soon(() => stage.pipe.status().failures === 1);
+    stage.sender.noFaults();
+    await loseSession();
+    await soon(() => since.length === 3);
+    expect(since[2]).toBeGreaterThan(CRASHED_SINCE);
+    await stage.stop();
+  });
+
+  it("was never wrong at a receiver that holds the history", async () => {
+    const { stage, since, loseSession } = crashed({ opened: { positionLost: false } }, ({ receiver }) => {
+      receiver.getLatestCommittedIndex = async () => Number.MAX_SAFE_INTEGER;
+    });
+    await soon(() => stage.pipe.status().snapshot === "complete");
+    stage.receiver.getLatestCommittedIndex = async () => undefined;
+    await loseSession();
+    await soon(() => since.length === 1);
+    expect(since[0]).toBeGreaterThan(CRASHED_SINCE);
+    await stage.stop();
+  });
+
+  it("is put right once by a follower, which tells again what was changed around the crash", async () => {
+    const { stage, since, loseSession } = crashed({}, (stage) => {
+      const { createSession } = stage.receiver;
+      stage.receiver.createSession = async (request) => ({
+        ...(await createSession.call(stage.receiver, request)),
+        role: "follower",
+      });
+      const { heartbeat } = stage.receiver;
+      stage.receiver.heartbeat = async (...call) => ({
+        ...(await heartbeat.apply(stage.receiver, call)),
+        role: "follower",
+      });
+      stage.source.write("/young", 1, STAGE_EPOCH / 1000, true);
+    });
+    const said = "what changed around the end of the run before was told again";
+    await soon(() => stage.logger.messages().includes(said));
+    expect(stage.pushes()).toEqual(["message /young /young"]);
+    await loseSession();
+    await soon(() => stage.sender.callsTo("createSession").length >= 2);
     await stage.pass(100);
-    await complete(stage);
-    const [first = 0, second = 0] = since;
-    expect(first).toBe(STAGE_EPOCH / 1000 - 10 - 90);
-    expect(second).toBeGreaterThan(first);
+    expect(since).toEqual([CRASHED_SINCE]);
     await stage.stop();
   });
 });

@@ -128,6 +128,24 @@ describe("live changes as work", () => {
     expect(events[0]).toMatchObject({ batch: { changes: [{ key: "/a" }] } });
   });
 
+  it("are shown to those who look on, each time that they are taken", () => {
+    const { bus, subscription, context } = stageOf();
+    const taken: string[] = [];
+    const live = new LiveChanges({
+      bus: subscription,
+      limits: { events: 9, eventRows: 9, bytes: 1e6 },
+      context,
+      knowsTombstones: true,
+      emit: () => undefined,
+      onTaken: (changes) => taken.push(changes.map(({ key }) => key).join(" ")),
+    });
+    publish(bus, written("/a"), written("/b"));
+    live.next()?.abandoned();
+    subscription.rewind();
+    live.next();
+    expect(taken).toEqual(["/a /b", "/a /b"]);
+  });
+
   it("that were given up come again after a rewind", () => {
     const { bus, live, subscription, events } = stageOf();
     publish(bus, written("/a"));

@@ -177,6 +177,31 @@ describe("the sentinel of a leader", () => {
     expect([stage.clock.pending, stage.sender.calls]).toEqual([0, []]);
   });
 
+  it("asks at once when it is told to, and in its interval after that", async () => {
+    const { stage, rounds, asked, stop, run } = await running();
+    await atRest();
+    expect(stage.parts.sentinel.now()).toBe(true);
+    await atRest();
+    expect([asked(), stage.clock.pending]).toEqual([1, 1]);
+    await rounds(1);
+    expect(asked()).toBe(2);
+    stop.abort();
+    await ended(run);
+  });
+
+  it("cannot ask at once when it is off, or does not lead", async () => {
+    const off = new SessionStage();
+    off.lead();
+    await off.parts.sentinel.run(new AbortController().signal);
+    expect(off.parts.sentinel.now()).toBe(false);
+    const { stage, asked } = await running();
+    stage.plan.state = { kind: "following" };
+    expect(stage.parts.sentinel.now()).toBe(false);
+    stage.lead();
+    await atRest();
+    expect(asked()).toBe(0);
+  });
+
   it("never fails, whatever is thrown", async () => {
     const { stop, run, rounds, counts } = await running({}, ({ receiver }) => {
       receiver.getSentinelTasks = () => Promise.reject(new FustorError("FUSTOR_SESSION_LOST", "gone"));

@@ -236,6 +236,45 @@ describe("what a receiver asks for", () => {
   });
 });
 
+describe("what an operator asks for", () => {
+  it("is a snapshot, which begins at once, but not beside another one nor of a follower", async () => {
+    const { stage, session, end, pushes } = serving();
+    expect(session.snapshotNow()).toBe("no leader");
+    await soon(() => stage.fusion.isComplete);
+    expect(session.snapshotNow()).toBeUndefined();
+    expect(session.snapshotNow()).toBe("runs already");
+    await soon(() => pushes().filter((push) => push === "snapshot end").length === 2);
+    answers(stage, { role: "follower" });
+    await nextBeat(stage);
+    await atRest();
+    expect(session.snapshotNow()).toBe("no leader");
+    session.stop(0);
+    await ended(end);
+  });
+
+  it("is a round of the sentinel", async () => {
+    const { stage, session, end } = serving({ settings: { sentinelIntervalMs: 1e6 } });
+    await soon(() => stage.fusion.isComplete);
+    expect(session.sentinelNow()).toBe(true);
+    await soon(() => stage.sender.callsTo("getSentinelTasks").length === 1);
+    session.stop(0);
+    await ended(end);
+  });
+
+  it("is to see live changes as they are taken", async () => {
+    const taken: string[] = [];
+    const onTaken = (changes: readonly { readonly key: string }[]): void => {
+      taken.push(...changes.map(({ key }) => key));
+    };
+    const { stage, session, end } = serving({ parts: { onTaken } });
+    await soon(() => stage.fusion.isComplete);
+    stage.write("/a");
+    await soon(() => taken.includes("/a"));
+    session.stop(0);
+    await ended(end);
+  });
+});
+
 describe("the end of a session", () => {
   it("comes after what is queued, and nothing of it goes on", async () => {
     const { stage, session, end } = serving({ settings: { sentinelIntervalMs: 500 } });
