@@ -20,7 +20,7 @@ export const API_BASE = "/api/v1";
 const MOST_BODY_BYTES = 4096;
 const MOST_URL_LENGTH = 4096;
 
-/** Replys a request that may not come in; undefined lets it pass. */
+/** Answers a request that may not come in; undefined lets it pass. */
 export type Gate = (context: AdminContext, route: Pick<Route, "method">) => Reply | undefined;
 export type AdminContext = Context<{ Bindings: HttpBindings }>;
 
