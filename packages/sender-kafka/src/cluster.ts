@@ -109,11 +109,11 @@ export class Cluster {
   }
 
   async ends(topic: TopicShape, bound: CallBound): Promise<readonly bigint[]> {
-    return this.#offsets(topic, LATEST, bound);
+    return this.#patiently(bound, () => this.#offsets(topic, LATEST, bound));
   }
 
   async begins(topic: TopicShape, bound: CallBound): Promise<readonly bigint[]> {
-    return this.#offsets(topic, EARLIEST, bound);
+    return this.#patiently(bound, () => this.#offsets(topic, EARLIEST, bound));
   }
 
   /** Some records from this offset on. */

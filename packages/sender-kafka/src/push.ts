@@ -1,5 +1,5 @@
 /** One envelope into a topic: rows, deletes with everything below them, and what a snapshot or an audit did not tell. */
-import { type Envelope, type EnvelopeEvent, type Row, rowsOf } from "fustor-agent/sdk";
+import { type Envelope, type EnvelopeEvent, type Row, rowCountOf, rowsOf, type SourceType } from "fustor-agent/sdk";
 import type { Attachment, TopicRecord } from "./attachment.ts";
 import { busy, refused, sessionLost } from "./failures.ts";
 import { Mark } from "./key-index.ts";
@@ -47,10 +47,8 @@ export class Push {
   async run(envelope: Envelope, lastIndex: number): Promise<void> {
     const { sourceType, events, isEnd } = envelope;
     this.#begin(sourceType, events.length > 0);
-    for (const event of events) {
-      // The first half of a form that lifts tombstones, which a topic has not: the true row follows.
-      if (sourceType === "message" && event.messageSource === "snapshot") continue;
-      await this.#event(event);
+    for (const [at, event] of events.entries()) {
+      if (!liftsTombstones(sourceType, event, events[at + 1])) await this.#event(event);
     }
     await this.#flush();
     if (isEnd && sourceType === "snapshot") await this.#endSnapshot(lastIndex);
@@ -172,4 +170,11 @@ export class Push {
       [NAMES.writer, Buffer.from(this.#parts.writer)],
     ]);
   }
+}
+
+/** The first half of a form that lifts tombstones, which a topic has not. It is no truth; the true rows follow. */
+function liftsTombstones(sourceType: SourceType, event: EnvelopeEvent, next: EnvelopeEvent | undefined): boolean {
+  if (event.messageSource !== "snapshot") return false;
+  const isPair = next?.messageSource === "realtime" && rowCountOf(next.rows) === rowCountOf(event.rows);
+  return sourceType === "message" || (isPair && event.rows.kind === "objects");
 }

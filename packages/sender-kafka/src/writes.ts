@@ -5,7 +5,7 @@
 
 import type { TopicRecord } from "./attachment.ts";
 import { refused } from "./failures.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
 import type { KeyIndex } from "./key-index.ts";
 import { partitionOf } from "./murmur2.ts";
 import { LONGEST_NAME } from "./name-table.ts";
@@ -13,7 +13,9 @@ import { LONGEST_NAME } from "./name-table.ts";
 export type Headers = Map<Buffer, Buffer>;
 
 interface Pending {
+  readonly key: string;
   readonly value: Buffer | undefined;
+  readonly print: Fingerprint | undefined;
   readonly headers: Headers;
 }
 
@@ -33,6 +35,8 @@ export interface WritesOptions {
 export interface Group {
   readonly records: readonly TopicRecord[];
   readonly nodes: readonly number[];
+  /** Of the values; undefined: a tombstone. */
+  readonly prints: readonly (Fingerprint | undefined)[];
 }
 
 export class Writes {
@@ -61,9 +65,10 @@ export class Writes {
       );
     }
     const node = index.put(key);
-    if (index.holds(node, fingerprintOf(value))) this.#pending.delete(node);
+    const print = fingerprintOf(value);
+    if (index.holds(node, print)) this.#pending.delete(node);
     else {
-      this.#pending.set(node, { value, headers });
+      this.#pending.set(node, { key, value, print, headers });
       this.#bytes += size;
     }
     return node;
@@ -71,8 +76,9 @@ export class Writes {
 
   /** The topic shall hold nothing of it. */
   drop(node: number, headers: Headers): void {
-    this.#pending.set(node, { value: undefined, headers });
-    this.#bytes += RECORD_BYTES + 100 + headerBytes(headers);
+    const key = this.#options.index.keyOf(node);
+    this.#pending.set(node, { key, value: undefined, print: undefined, headers });
+    this.#bytes += RECORD_BYTES + key.length * 3 + headerBytes(headers);
   }
 
   /** From now on it is not known what the topic holds of these, until they are `accepted`. */
@@ -80,27 +86,29 @@ export class Writes {
     const { index, topic, partitions, bytes } = this.#options;
     const records: TopicRecord[] = [];
     const nodes: number[] = [];
+    const prints: (Fingerprint | undefined)[] = [];
     let size = 0;
-    for (const [node, { value, headers }] of this.#pending) {
-      const key = Buffer.from(index.keyOf(node), "utf8");
+    for (const [node, { key: text, value, print, headers }] of this.#pending) {
+      const key = Buffer.from(text, "utf8");
       size += key.length + (value?.length ?? 0) + RECORD_BYTES + headerBytes(headers);
       if (size > bytes && nodes.length > 0) break;
       const record = { topic, key, partition: partitionOf(key, partitions), headers };
       records.push(value === undefined ? record : { ...record, value });
       nodes.push(node);
+      prints.push(print);
       index.doubt(node);
     }
     for (const node of nodes) this.#pending.delete(node);
     if (this.#pending.size === 0) this.#bytes = 0;
-    return { records, nodes };
+    return { records, nodes, prints };
   }
 
-  accepted({ records, nodes }: Group): void {
+  accepted({ nodes, prints }: Group): void {
     const { index } = this.#options;
     for (const [at, node] of nodes.entries()) {
-      const value = records[at]?.value;
-      if (value === undefined) index.remove(node);
-      else index.learn(node, fingerprintOf(value));
+      const print = prints[at];
+      if (print === undefined) index.remove(node);
+      else index.learn(node, print);
     }
   }
 }

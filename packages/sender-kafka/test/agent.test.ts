@@ -1,14 +1,20 @@
 /** fs source -> sender-kafka -> a topic: read from its start it is what `find` prints, whatever is killed. */
 import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import type { Row } from "fustor-agent/sdk";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { killChildren } from "../../../test/support/child-process.ts";
+import { killChildren, startChild } from "../../../test/support/child-process.ts";
+import { readDisk } from "../../../test/support/disk-tree.ts";
 import { playRandomly, startUnrest } from "../../../test/support/random-operations.ts";
 import { createTempFolder, growTree, removeTempFolders } from "../../../test/support/temp-tree.ts";
+import { compareTrees, describeDifferences } from "../../../test/support/tree-compare.ts";
 import { waitFor } from "../../../test/support/wait-for.ts";
 import { Agent, type AgentOptions, SEED, waitUntilEqual } from "./agent-scene.ts";
 import { KafkaBroker } from "./kafka-broker.ts";
-import { readTopic } from "./read-topic.ts";
+import { readTopic, treeOf } from "./read-topic.ts";
+
+const CONSUMER = resolve(import.meta.dirname, "../../../examples/kafka-consumer/consumer.mjs");
+const GUIDE = "guide";
 
 let broker: KafkaBroker;
 
@@ -99,4 +105,40 @@ test("a broker that is killed, and is back later", async () => {
   await unrest.stop();
   await waitUntilEqual(agent, broker.port, "what changed while the broker was away");
   expect(await agent.stop()).toBe(0);
+});
+
+test("the picture of the example is the tree, from the start of the topic and with what comes", async () => {
+  const { root, agent } = stage(GUIDE, 100, { params: { partitions: 2 } });
+  const start = () =>
+    startChild({ command: process.execPath, args: [CONSUMER, `127.0.0.1:${broker.port}`, GUIDE, "0"] });
+  let consumer = start();
+  // The topic has to be there before it can be consumed.
+  const address = await waitFor(
+    () => {
+      if (consumer.exit() !== undefined) consumer = start();
+      return /listening on (\S+)/.exec(consumer.output())?.[1];
+    },
+    {
+      timeoutMs: 30_000,
+      intervalMs: 200,
+      what: () => `a consumer: ${consumer.output()}`,
+    },
+  );
+  let last = "";
+  const isEqual = async (): Promise<boolean> => {
+    agent.demandAlive();
+    const text = await (await fetch(address)).text();
+    const held = text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as Row);
+    const differences = compareTrees(readDisk(root), treeOf(new Map(held.map((row) => [String(row.path), row]))));
+    last = describeDifferences(differences);
+    return differences.length === 0;
+  };
+  await waitFor(isEqual, { timeoutMs: 30_000, intervalMs: 200, what: () => `the snapshot: ${last}` });
+  writeFileSync(join(root, "new"), "x");
+  renameSync(join(root, "d1"), join(root, "moved"));
+  rmSync(join(root, "d2"), { recursive: true, force: true });
+  await waitFor(isEqual, { timeoutMs: 30_000, intervalMs: 200, what: () => `changes: ${last}` });
 });
