@@ -1,5 +1,5 @@
 /** fs source -> sender-kafka -> a topic: read from its start it is what `find` prints, whatever is killed. */
-import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Row } from "fustor-agent/sdk";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -13,8 +13,9 @@ import { Agent, type AgentOptions, SEED, waitUntilEqual } from "./agent-scene.ts
 import { KafkaBroker } from "./kafka-broker.ts";
 import { readTopic, treeOf } from "./read-topic.ts";
 
-const CONSUMER = resolve(import.meta.dirname, "../../../examples/kafka-consumer/consumer.mjs");
-const GUIDE = "guide";
+const ROOT = resolve(import.meta.dirname, "../../..");
+const SECTION = readFileSync(join(ROOT, "docs/consumer-guide.md"), "utf8").split("## A consumer of a topic")[1] ?? "";
+const GUIDE = "research";
 
 let broker: KafkaBroker;
 
@@ -109,8 +110,11 @@ test("a broker that is killed, and is back later", async () => {
 
 test("the picture of the example is the tree, from the start of the topic and with what comes", async () => {
   const { root, agent } = stage(GUIDE, 100, { params: { partitions: 2 } });
-  const start = () =>
-    startChild({ command: process.execPath, args: [CONSUMER, `127.0.0.1:${broker.port}`, GUIDE, "0"] });
+  // As the guide has it, with this broker and any free port.
+  expect(SECTION).toContain(`driver: kafka\n    uri: kafka://localhost:9092\n    driver_params: { topic: ${GUIDE} }`);
+  const typed = /node (examples\S+) localhost:9092 (\S+) 9001/.exec(SECTION) ?? [];
+  const args = [join(ROOT, typed[1] ?? ""), `127.0.0.1:${broker.port}`, typed[2] ?? "", "0"];
+  const start = () => startChild({ command: process.execPath, args });
   let consumer = start();
   // The topic has to be there before it can be consumed.
   const address = await waitFor(
