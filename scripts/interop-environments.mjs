@@ -1,4 +1,4 @@
-/** The two Python environments below .interop/: made when missing, made anew when their requirements or the Python changed. */
+/** The Python environments below .interop/: made when missing, made anew when their requirements or the Python changed. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,6 +11,7 @@ const LEAST_PYTHON = [3, 11];
 export const environments = {
   fusion: { folder: join(root, ".interop/fusion"), requirements: join(root, "test/interop/requirements.txt") },
   agent: { folder: join(root, ".interop/agent"), requirements: join(root, "test/interop/requirements-agent.txt") },
+  s3: { folder: join(root, ".interop/s3"), requirements: join(root, "packages/source-s3/test/requirements.txt") },
 };
 
 /** Ends the run with one line that says what to install. */
@@ -57,7 +58,7 @@ function ensure({ folder, requirements }, python) {
   writeFileSync(stampFile, wanted);
 }
 
-/** @param {("fusion" | "agent")[]} names */
+/** @param {("fusion" | "agent" | "s3")[]} names */
 export function ensureEnvironments(names) {
   const python = findPython();
   for (const name of names) {

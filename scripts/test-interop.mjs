@@ -1,6 +1,6 @@
 /**
  * `npm run test:interop [-- vitest arguments]`: the end-to-end scenarios against a real Fusion 0.8.17.
- * `npm run test:interop -- --prepare`: only what that needs below .interop/.
+ * `npm run test:interop -- --prepare`: only what that needs below .interop/, and the S3 server for the tests of drivers.
  * `npm run test:interop -- --rival [scenario words]`: the same with the Python agent beside ours, as a table.
  */
 import { spawnSync } from "node:child_process";
@@ -24,7 +24,7 @@ function main(args) {
     return 1;
   }
   try {
-    ensureEnvironments(rival ? ["fusion", "agent"] : ["fusion"]);
+    ensureEnvironments(["fusion", ...(rival ? ["agent"] : []), ...(prepare ? ["s3"] : [])]);
   } catch (error) {
     if (!(error instanceof EnvironmentMissing)) throw error;
     process.stderr.write(`${error.message}\n`);
