@@ -51,6 +51,9 @@ class DirectoryFacts {
    */
   template <class Visit>
   bool each_from(size_t& slot, size_t most_at_once, Visit&& visit);
+  /** Calls `visit(entry, name)` for each entry of a packed directory, until it returns false. */
+  template <class Visit>
+  void each_packed(Visit&& visit) const;
   uint32_t live_entries() const {
     return open_ ? static_cast<uint32_t>(open_->entries.size()) - open_->dead : packed_.count();
   }
@@ -105,12 +108,21 @@ class DirectoryFacts {
 };
 
 template <class Visit>
+void DirectoryFacts::each_packed(Visit&& visit) const {
+  PackedEntries::Reader reader(packed_);
+  Entry entry;
+  std::string_view entry_name;
+  while (reader.next(entry, entry_name) && visit(static_cast<const Entry&>(entry), entry_name)) {
+  }
+}
+
+template <class Visit>
 void DirectoryFacts::each(Visit&& visit) const {
   if (open_ == nullptr) {
-    PackedEntries::Reader reader(packed_);
-    Entry entry;
-    std::string_view entry_name;
-    while (reader.next(entry, entry_name)) visit(static_cast<const Entry&>(entry), entry_name);
+    each_packed([&](const Entry& entry, std::string_view entry_name) {
+      visit(entry, entry_name);
+      return true;
+    });
     return;
   }
   for (const Entry& entry : open_->entries) {

@@ -211,17 +211,44 @@ void TreeSweep::keep_some(const Locked&) {
       continue;
     }
     Directory& directory = table.at(kept_until_.next);
-    kept_until_.resume_in(directory);
-    const uint64_t dev = directory.identity.dev;
-    // Packed directories stay so.
-    const bool whole = directory.each_from(kept_until_.slot, SIZE_MAX, [&](const Entry& entry, std::string_view) {
-      if (entry.kind == EntryKind::file) engine_->digests_.keep({rules_.digest, dev, SweepFacts::of(entry.to_stat())});
-      if (room > 0) room--;
-      return room > 0;
-    });
-    if (!whole) return kept_until_.stop_in(directory);
+    if (!(directory.is_open() ? keep_open(directory, room) : keep_packed(directory, room))) return;
     kept_until_.slot = 0;
   }
+}
+
+bool TreeSweep::keep_open(Directory& directory, size_t& room) {
+  kept_until_.resume_in(directory);
+  const bool whole = directory.each_from(kept_until_.slot, 0, [&](const Entry& entry, std::string_view) {
+    keep_state(directory, entry);
+    return --room > 0;
+  });
+  if (!whole) kept_until_.stop_in(directory);
+  return whole;
+}
+
+// To pass over entries is so much quicker than to keep their states that each call may begin at the first one.
+bool TreeSweep::keep_packed(const Directory& directory, size_t& room) {
+  size_t at = 0;
+  bool is_found = kept_until_.slot == 0;
+  bool is_whole = true;
+  directory.each_packed([&](const Entry& entry, std::string_view name) {
+    at++;
+    if (at < kept_until_.slot) return true;
+    if (at == kept_until_.slot) return is_found = name == kept_until_.before_slot;
+    keep_state(directory, entry);
+    if (--room > 0) return true;
+    is_whole = false;
+    kept_until_.before_slot = name;
+    return false;
+  });
+  if (is_found && is_whole) return true;
+  kept_until_.slot = is_found ? at : 0;
+  return false;
+}
+
+void TreeSweep::keep_state(const Directory& directory, const Entry& entry) {
+  if (entry.kind != EntryKind::file) return;
+  engine_->digests_.keep({rules_.digest, directory.identity.dev, SweepFacts::of(entry.to_stat())});
 }
 
 uint64_t TreeSweep::digests() const { return engine_->digests_.size(); }

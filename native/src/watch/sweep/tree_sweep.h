@@ -47,6 +47,11 @@ class TreeSweep final : public Sweep {
   uint8_t how_of(const Entry& entry, uint64_t dev) const;
   /** The states of some files, which the table of digests is to keep. */
   void keep_some(const Locked& lock);
+  /** Those of a directory from `kept_until_` on; false when there was no room for all of them, or slots moved. */
+  bool keep_open(Directory& directory, size_t& room);
+  /** The same; the directory stays packed. */
+  bool keep_packed(const Directory& directory, size_t& room);
+  void keep_state(const Directory& directory, const Entry& entry);
   /** Its times may not show the last change in it: what happened within a tick of the clock before it was listed. */
   static bool is_racy(const Directory& directory, const Entry& own);
   std::string_view keep(std::string text);
