@@ -70,9 +70,10 @@ const withHeaders: MiddlewareHandler = async (context, next) => {
 };
 
 async function handle(context: AdminContext, each: Route, parts: AdminAppParts, streams: EventStreams) {
-  const shut = parts.gate?.(context, each) ?? (await bodyProblem(context));
+  const shut = parts.gate?.(context, each);
   if (shut !== undefined) return answered(context, shut);
-  const call = checked(context, each, parts.port);
+  const body = await bodyOf(context, each);
+  const call = body instanceof Refused ? body.reply : checked(context, each, body.value, parts.port);
   if ("status" in call) return answered(context, call);
   if (each.isLong === true) context.env?.incoming?.socket?.setTimeout(0);
   noteAction(context, each, parts);
@@ -110,25 +111,52 @@ function decoded(text: string): string {
   }
 }
 
-/** Nothing is read of a body that is too large. */
-async function bodyProblem(context: AdminContext): Promise<Reply | undefined> {
-  const { req } = context;
-  if (req.url.length > MOST_URL_LENGTH) return refused(414, "address_too_long", "the address is too long");
-  if (req.method === "GET") return undefined;
-  const tooLarge = refused(413, "body_too_large", `a body has at most ${MOST_BODY_BYTES} bytes`);
-  if (Number(req.header("content-length") ?? 0) > MOST_BODY_BYTES) return tooLarge;
-  const text = await readBody(req.raw.body);
-  if (text === undefined) return tooLarge;
-  if (text === "" || isEmptyObject(text)) return undefined;
-  return refused(400, "request_invalid", "the body is not empty: everything is said by the address");
+class Refused {
+  readonly reply: Reply;
+
+  constructor(status: number, code: string, message: string) {
+    this.reply = refused(status, code, message);
+  }
 }
 
-async function readBody(body: ReadableStream<Uint8Array> | null): Promise<string | undefined> {
+/** Nothing is read of a body that is too large. */
+async function bodyOf(context: AdminContext, { body }: Route): Promise<Refused | { readonly value: unknown }> {
+  const { req } = context;
+  if (req.url.length > MOST_URL_LENGTH) return new Refused(414, "address_too_long", "the address is too long");
+  if (req.method === "GET") return { value: undefined };
+  const mostBytes = body?.mostBytes ?? MOST_BODY_BYTES;
+  const tooLarge = new Refused(413, "body_too_large", `a body has at most ${mostBytes} bytes`);
+  if (Number(req.header("content-length") ?? 0) > mostBytes) return tooLarge;
+  const text = await readBody(req.raw.body, mostBytes);
+  if (text === undefined) return tooLarge;
+  if (body !== undefined) return jsonBody(text, body.schema);
+  if (text === "" || isEmptyObject(text)) return { value: undefined };
+  return new Refused(400, "request_invalid", "the body is not empty: everything is said by the address");
+}
+
+function jsonBody(text: string, schema: z.ZodType): Refused | { readonly value: unknown } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return new Refused(400, "request_invalid", "the body is no JSON");
+  }
+  const given = schema.safeParse(parsed);
+  if (given.success) return { value: given.data };
+  const [first] = given.error.issues;
+  return new Refused(
+    400,
+    "request_invalid",
+    `the body: ${first?.path.join(".") ?? ""}: ${first?.message ?? "is wrong"}`,
+  );
+}
+
+async function readBody(body: ReadableStream<Uint8Array> | null, mostBytes: number): Promise<string | undefined> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
     size += part.byteLength;
-    if (size > MOST_BODY_BYTES) return undefined;
+    if (size > mostBytes) return undefined;
     parts.push(part);
   }
   return Buffer.concat(parts).toString("utf8").trim();
@@ -142,7 +170,7 @@ function isEmptyObject(text: string): boolean {
   }
 }
 
-function checked(context: AdminContext, { params, query }: Route, port: AdminPort): Call | Reply {
+function checked(context: AdminContext, { params, query }: Route, body: unknown, port: AdminPort): Call | Reply {
   const given = params === undefined ? { success: true as const, data: {} } : params.safeParse(context.req.param());
   if (!given.success) return invalid(given.error);
   const asked = query === undefined ? { success: true as const, data: {} } : query.safeParse(context.req.query());
@@ -150,6 +178,7 @@ function checked(context: AdminContext, { params, query }: Route, port: AdminPor
   return {
     params: given.data as Record<string, string>,
     query: asked.data,
+    body,
     port,
     lastEventId: context.req.header("last-event-id"),
   };

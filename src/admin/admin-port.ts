@@ -32,6 +32,8 @@ export interface AdminPort {
   confirmSource(id: string): boolean | undefined;
   /** Undefined when no such pipe runs, false when there was nothing to do. */
   sweepSource(pipe: string, command: SweepCommand): boolean | undefined;
+  /** Has a pipe tell directories again. Undefined when no such pipe runs, false when it has no session. */
+  resend(pipe: string, directories: readonly string[]): boolean | undefined;
   /** Loads the code of installed drivers, because only that shows whether they can be used. */
   drivers(): Promise<readonly ListedDriver[]>;
   /** The one that runs. */

@@ -60,7 +60,10 @@ function paths(): Json {
   const all: Record<string, Record<string, unknown>> = {};
   for (const route of ROUTES) {
     const place = all[route.path] ?? {};
-    place[route.method] = { summary: route.summary, parameters: parameters(route), responses: answers(route) };
+    const body = route.body && {
+      requestBody: { required: true, content: json(jsonSchema(route.body.schema, "input")) },
+    };
+    place[route.method] = { summary: route.summary, parameters: parameters(route), ...body, responses: answers(route) };
     all[route.path] = place;
   }
   return all;

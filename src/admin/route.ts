@@ -15,6 +15,8 @@ export type Answer = Reply | { readonly stream: Feed };
 export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
+  /** As the route's schema let it through. */
+  readonly body: unknown;
   readonly port: AdminPort;
   /** Of a stream that goes on. */
   readonly lastEventId: string | undefined;
@@ -27,6 +29,8 @@ export interface Route {
   readonly summary: string;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
+  /** What the request has to bring. Absent: everything is said by the address. */
+  readonly body?: { readonly schema: z.ZodType; readonly mostBytes: number };
   /** What is answered when all is well. A stream has events instead. */
   readonly answer?: { readonly status: number; readonly schema: z.ZodType };
   readonly events?: string;

@@ -46,6 +46,9 @@ export const tapQuery = z.object({
   kinds: list(CHANGE_KINDS).optional(),
 });
 
+/** As rows name them. */
+export const directoriesBody = z.array(z.string().max(16_384).startsWith("/")).min(1).max(20_000);
+
 /** The body of a POST, when there is one: everything is said by the address. */
 export const noBody = z.strictObject({});
 

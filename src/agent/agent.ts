@@ -98,9 +98,7 @@ export class Agent {
     return change;
   }
 
-  /**
-   * Starts one pipe beside those that run. Why it failed, `running` when it ran already, undefined when it runs now.
-   */
+  /** Starts one pipe beside those that run. Why it failed, `running` if it ran already, undefined if it runs now. */
   async startPipe(target: PipeTarget): Promise<{ readonly failure: string } | "running" | undefined> {
     await this.#changing;
     if (this.#stopping !== undefined) throw new FustorError("FUSTOR_ABORTED", "the agent is stopping");
@@ -129,8 +127,7 @@ export class Agent {
 
   /** Has a source take what stands at its root for the right thing. Undefined when no source of that id is open. */
   confirmSource(id: string): boolean | undefined {
-    const pipe = this.#pipes.find(({ target, isActive }) => target.source.id === id && isActive);
-    return pipe?.confirmSource();
+    return this.#pipes.find(({ target, isActive }) => target.source.id === id && isActive)?.confirmSource();
   }
 
   /** Begins, pauses, resumes or cancels a sweep of a pipe's source. Undefined when no such pipe runs. */
@@ -149,9 +146,12 @@ export class Agent {
     return this.#active(id)?.sentinelNow();
   }
 
-  #active(id: string): ManagedPipe | undefined {
-    return this.#pipes.find((pipe) => pipe.id === id && pipe.isActive);
+  /** Has a pipe tell directories again. Undefined when no such pipe runs, false when it has no session. */
+  resend(id: string, directories: readonly string[]): boolean | undefined {
+    return this.#active(id)?.resend(directories);
   }
+
+  #active = (id: string): ManagedPipe | undefined => this.#pipes.find((pipe) => pipe.id === id && pipe.isActive);
 
   /**
    * Drains every pipe at once, each for so long at most, ends the sessions and closes the sources. Over within

@@ -182,6 +182,11 @@ export class ManagedPipe {
     return this.#state.kind === "running" && this.#state.pipe.sentinelNow();
   }
 
+  /** Tells directories again. Undefined while the pipe does not run, false without a session. */
+  resend(directories: readonly string[]): boolean | undefined {
+    return this.#state.kind === "running" ? this.#state.pipe.resend(directories) : undefined;
+  }
+
   /** Undefined while the source is not open. */
   sourceStatus(): SourceStatus | undefined {
     return this.#state.kind === "running" ? this.#state.lease.source.status() : undefined;

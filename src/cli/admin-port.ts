@@ -74,6 +74,7 @@ export function adminPort(parts: AdminPortParts): AdminPort {
     sentinelNow: (id) => agent.sentinelNow(id),
     confirmSource: (id) => agent.confirmSource(id),
     sweepSource: (pipe, command) => agent.sweepSource(pipe, command),
+    resend: (pipe, directories) => agent.resend(pipe, directories),
     drivers: () => listDrivers({ home: parts.config.home, distrust: distrustOfPath }),
     config: () => running,
     journal: memory.journal,

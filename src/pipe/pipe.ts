@@ -84,14 +84,14 @@ export class Pipe {
   }
 
   /** Why no snapshot began; undefined when one did. */
-  snapshotNow(): "no leader" | "runs already" | undefined {
-    return this.#session === undefined ? "no leader" : this.#session.snapshotNow();
-  }
+  snapshotNow = (): "no leader" | "runs already" | undefined =>
+    this.#session === undefined ? "no leader" : this.#session.snapshotNow();
 
   /** False when there is no leader that could look. */
-  sentinelNow(): boolean {
-    return this.#session?.sentinelNow() ?? false;
-  }
+  sentinelNow = (): boolean => this.#session?.sentinelNow() ?? false;
+
+  /** Tells directories and their children again, and the receiver drops what else it holds there. False: no session. */
+  resend = (directories: readonly string[]): boolean => this.#session?.resend(directories) ?? false;
 
   status(): PipeStatus {
     this.#refreshSource();

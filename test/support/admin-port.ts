@@ -18,6 +18,7 @@ export const adminPortWith = (own: Partial<AdminPort>): AdminPort => ({
   sentinelNow: unasked,
   confirmSource: unasked,
   sweepSource: unasked,
+  resend: unasked,
   drivers: unasked,
   config: unasked,
   journal: new Journal(1),

@@ -14,7 +14,13 @@ export interface ControlAnswer {
 
 const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"]);
 
-function call(socketPath: string, method: string, path: string, timeoutMs: number): Promise<ControlAnswer> {
+function call(
+  socketPath: string,
+  method: string,
+  path: string,
+  timeoutMs: number,
+  body?: string,
+): Promise<ControlAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, method, path, timeout: timeoutMs, agent: false }, (response) => {
       const parts: Buffer[] = [];
@@ -30,7 +36,7 @@ function call(socketPath: string, method: string, path: string, timeoutMs: numbe
     });
     outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)));
     outgoing.on("error", reject);
-    outgoing.end();
+    outgoing.end(body);
   });
 }
 
@@ -44,11 +50,12 @@ async function callUntilTaken(
   method: string,
   path: string,
   timeoutMs: number,
+  body?: string,
 ): Promise<ControlAnswer> {
   const giveUpAt = performance.now() + RETRY_FOR_MS;
   for (;;) {
     try {
-      return await call(socketPath, method, path, timeoutMs);
+      return await call(socketPath, method, path, timeoutMs, body);
     } catch (error) {
       const mayPass = TURNED_AWAY.has((error as NodeJS.ErrnoException).code ?? "");
       if (!mayPass || performance.now() > giveUpAt) throw error;
@@ -61,12 +68,18 @@ async function callUntilTaken(
  * Throws FUSTOR_AGENT_STOPPED when nobody listens, FUSTOR_HOME_UNUSABLE when this user may not ask, FUSTOR_INTERNAL
  * when somebody listens who does not answer properly.
  */
-async function ask(home: string, method: string, path: string, timeoutMs: number): Promise<ControlAnswer> {
+async function ask(
+  home: string,
+  method: string,
+  path: string,
+  timeoutMs: number,
+  body?: string,
+): Promise<ControlAnswer> {
   const socketPath = await findAddress(home);
   const stopped = new FustorError("FUSTOR_AGENT_STOPPED", `no agent is running on ${home}`);
   if (socketPath === undefined) throw stopped;
   try {
-    return await callUntilTaken(socketPath, method, `/api/v1${path}`, timeoutMs);
+    return await callUntilTaken(socketPath, method, `/api/v1${path}`, timeoutMs, body);
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (NOBODY.has(code)) throw stopped;
@@ -109,8 +122,9 @@ async function post<T>(
   path: string,
   expected: readonly number[],
   timeoutMs: number,
+  body?: string,
 ): Promise<{ readonly body: T } | Refusal> {
-  const answer = await ask(home, "POST", path, timeoutMs);
+  const answer = await ask(home, "POST", path, timeoutMs, body);
   if (isGood(answer)) return { body: answer.body as T };
   if (expected.includes(answer.code)) return refusalOf(answer);
   throw unexpected(answer);
@@ -189,5 +203,23 @@ export async function requestSweep(
 ): Promise<SweepAnswer> {
   const mode = command.kind === "start" && command.mode !== undefined ? `?mode=${command.mode}` : "";
   const answer = await post(home, `${pipePath(pipe)}/audit/${command.kind}${mode}`, [404, 409], timeoutMs);
+  return "body" in answer ? { known: true, done: true } : { known: answer.status !== 404, done: false };
+}
+
+export interface ResendAnswer {
+  /** A pipe of that name runs. */
+  readonly known: boolean;
+  /** False when it has no session. */
+  readonly done: boolean;
+}
+
+/** Has a pipe tell directories again, and its receiver drop what else it holds there; that goes on afterwards. */
+export async function requestResend(
+  home: string,
+  pipe: string,
+  directories: readonly string[],
+  timeoutMs = 30_000,
+): Promise<ResendAnswer> {
+  const answer = await post(home, `${pipePath(pipe)}/resend`, [404, 409], timeoutMs, JSON.stringify(directories));
   return "body" in answer ? { known: true, done: true } : { known: answer.status !== 404, done: false };
 }

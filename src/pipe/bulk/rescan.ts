@@ -40,6 +40,7 @@ import type { OpenAudit } from "./open-audit.ts";
 import { BulkRunner } from "./runner.ts";
 
 const MOST_FAILURES = 3;
+const LOST = "too many changes were waiting: their directories are told again";
 /** A file that was modified since may have a writer still. */
 const SETTLED_SECONDS = 2;
 
@@ -84,9 +85,12 @@ export class RescanJob implements BulkJob<RescanOrder> {
   }
 
   /** To be told again. */
-  add(directories: readonly string[]): void {
+  add(directories: readonly string[], isAskedFor = false): void {
     const { dirty, logger, news } = this.#parts;
-    logger.info({ directories: directories.length }, "too many changes were waiting: their directories are told again");
+    logger.info(
+      { directories: directories.length },
+      isAskedFor ? "directories are told again, as an operator asks" : LOST,
+    );
     if (directories.every((directory) => dirty.add(directory))) news.raise();
     else this.#giveUp("too many directories have to be told again");
   }

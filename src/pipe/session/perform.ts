@@ -38,7 +38,11 @@ const PERFORMERS: Performers = {
     const since = hasTombstones(makings) ? takenOver(makings, false) : undefined;
     if (since !== undefined) parts.bulk.restatement.begin(since);
   },
-  rescan: ({ directories }, { parts }) => parts.bulk.rescan.add(directories),
+  rescan: ({ directories, isAskedFor = false }, { makings, parts }) => {
+    // The receiver may remember deletes of these paths that nobody here sent.
+    if (isAskedFor) noteOthers(makings);
+    parts.bulk.rescan.add(directories, isAskedFor);
+  },
   spoil: (_, { parts }) => parts.bulk.spoil(),
   "carry out": ({ commands }, { makings, parts }) =>
     carryOut(commands, { scans: parts.bulk.scans, logger: makings.pipe.logger }),

@@ -16,6 +16,8 @@ export type SessionEvent =
   | LiveEvent
   | HeartbeatEvent
   | PositionKnown
+  /** An operator asks for these directories once more. */
+  | { readonly kind: "directories asked for"; readonly directories: readonly string[] }
   /** The stream of changes was opened; after the first "position known". */
   | { readonly kind: "stream started" }
   /** The snapshot that the receiver asks for may begin. */

@@ -33,7 +33,7 @@ export type SessionAction =
   | { readonly kind: "begin audits" }
   /** What changed around the end of the run before. */
   | { readonly kind: "restate" }
-  | { readonly kind: "rescan"; readonly directories: readonly string[] }
+  | { readonly kind: "rescan"; readonly directories: readonly string[]; readonly isAskedFor?: true }
   /** Audits and rescans get no end. */
   | { readonly kind: "spoil" }
   | { readonly kind: "carry out"; readonly commands: readonly Command[] }
@@ -86,6 +86,10 @@ export function nextStep(state: SessionState, event: SessionEvent): Step {
       return { state, actions: state.kind === "leading" ? [{ kind: "begin audits" }] : [] };
     case "directories lost":
       return { state, actions: [{ kind: "rescan", directories: event.directories }] };
+    case "directories asked for":
+      return state.kind === "draining"
+        ? { state, actions: [] }
+        : { state, actions: [{ kind: "rescan", directories: event.directories, isAskedFor: true }] };
     case "row refused": {
       // An audit leaves a row out when a live row of that path goes out, and a rescan sends live rows: after an end
       // Fusion would delete the path of the refused one.

@@ -96,6 +96,12 @@ export class SessionRun {
     this.#parts.delivery.wake();
   }
 
+  /** False when it is about to end. */
+  resend(directories: readonly string[]): boolean {
+    this.#handle({ kind: "directories asked for", directories });
+    return this.#plan.state.kind !== "draining";
+  }
+
   /** Ends `run` when what is queued was sent, at the first failure, or at the deadline. */
   stop(deadlineMs: number): void {
     this.#handle({ kind: "stop" });

@@ -11,6 +11,7 @@ import {
   requestPipeStart,
   requestPipeStop,
   requestReload,
+  requestResend,
   requestStop,
   requestSweep,
 } from "../../../../src/agent/control/control-client.ts";
@@ -29,6 +30,7 @@ async function serve(home: string) {
     status: () => someStatus,
     requestStop: () => stops++,
     reload: async () => ({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged", reasons: [] }], notes: [] }),
+    resend: (pipe, directories) => (pipe === "p1/ü" ? directories.length > 1 : undefined),
     sweepSource: (pipe, command) => (pipe === "p1" ? command.kind === "start" : undefined),
     confirmSource: (id) => (id === "s1" ? true : id === "s2" ? false : undefined),
     startPipes: async (name) => {
@@ -59,6 +61,16 @@ test("status and stop reach the agent through a socket of mode 0600", async () =
   expect(await fetchStatus(home)).toEqual(someStatus);
   await requestStop(home);
   await waitFor(() => stops() === 1, { timeoutMs: 5000, what: "the stop that was asked for" });
+});
+
+test("directories to be told again reach the agent in the body, however many and however they are called", async () => {
+  const home = await freshFolder();
+  await serve(home);
+  const many = Array.from({ length: 20_000 }, (_, at) => `/a directory\nwith an odd name/${"x".repeat(100)}/${at}`);
+  expect(await requestResend(home, "p1/ü", many)).toEqual({ known: true, done: true });
+  expect(await requestResend(home, "p1/ü", ["/"])).toEqual({ known: true, done: false });
+  expect(await requestResend(home, "other", ["/"])).toEqual({ known: false, done: false });
+  await expect(requestResend(home, "p1/ü", ["relative"])).rejects.toThrow("answered 400");
 });
 
 test("a reload's outcome and whether a pipe was there to be stopped come back through the socket", async () => {
