@@ -30,6 +30,7 @@ const ALLOWED = {
   "pipe/session": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk"],
   "pipe/pipe.ts": ["sdk", "bus", "pipe", "pipe/encode", "pipe/receiver", "pipe/send", "pipe/bulk", "pipe/session"],
   fusion: ["sdk", "yaml"],
+  verify: ["sdk"],
   // Words that all rooms of the agent share; then the rooms; then what is made of all of them.
   agent: ["sdk", "config", "pipe"],
   "agent/state": ["sdk", "config", "pipe", "agent"],
@@ -47,13 +48,13 @@ const ALLOWED = {
   admin: ["sdk", "config", "drivers", "agent", "agent/reload"],
   console: ["sdk", "admin", "agent", "agent/state", "agent/control", "telemetry", "console/metrics"],
   "console/metrics": ["sdk", "agent", "pipe"],
-  "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts"],
+  "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts", "verify"],
   "cli/doctor": [
     ...["sdk", "native", "config", "drivers", "yaml", "console", "agent", "agent/control", "agent/process"],
   ],
   cli: [
     ...["sdk", "config", "drivers", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload"],
-    ...["agent/control", "agent/process", "admin", "console", "fusion", "telemetry", "yaml"],
+    ...["agent/control", "agent/process", "admin", "console", "fusion", "telemetry", "yaml", "verify"],
     ...["cli/tools", "cli/doctor"],
   ],
   "": ["sdk", "config", "yaml", "drivers", "agent", "agent/agent.ts"],

@@ -1,7 +1,6 @@
 /** What the demo says, as text. */
 import type { AgentStatus, PipeReport } from "../agent/agent-status.ts";
 import { formatCount, printable } from "./table.ts";
-import type { Difference, TreeEntry } from "./tools/tree-difference.ts";
 
 /** Whether the first snapshot is over and the receiver took its end. */
 export const isLive = (pipe: PipeReport | undefined, viewReady: boolean): boolean =>
@@ -52,21 +51,6 @@ export const keptMountLine = (path: string): string =>
 export function snapshotSummary({ status, elapsedMs }: DemoMoment): string {
   const rows = status.pipes[0]?.rowsSent.snapshot ?? 0;
   return `snapshot  ${formatCount(rows)} rows, complete after ${(elapsedMs / 1000).toFixed(1)} s`;
-}
-
-const entryText = ({ directory, size, modified }: TreeEntry): string =>
-  `${directory ? "directory" : "file"}, ${size} bytes, changed ${modified}`;
-
-export function differenceLine(difference: Difference): string {
-  const path = printable(difference.path);
-  switch (difference.kind) {
-    case "missing_in_view":
-      return `missing in the view: ${path}`;
-    case "only_in_view":
-      return `only in the view: ${path}`;
-    case "unequal":
-      return `unequal: ${path}: on the disk ${entryText(difference.disk)}; in the view ${entryText(difference.view)}`;
-  }
 }
 
 /** Quoted for a shell. */

@@ -4,8 +4,12 @@ import { isFustorError } from "../sdk/index.ts";
 export const EXIT = {
   done: 0,
   failure: 1,
+  /** `verify`: the view differs from the disk. */
+  different: 2,
   /** `status` of an agent that does not run. */
   stopped: 3,
+  /** `verify`: not everything could be compared, and nothing that was differs. */
+  notCompared: 4,
   usage: 64,
   running: 75,
   configuration: 78,

@@ -19,3 +19,10 @@ export function parseSeconds(text: string): number {
   }
   return seconds;
 }
+
+/** How long a difference may take to pass; 0 = no time. */
+export function parseSettle(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds > 86_400) throw new InvalidArgumentError("Write seconds from 0 to 86400.");
+  return seconds;
+}

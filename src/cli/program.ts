@@ -6,6 +6,7 @@ import { EXIT } from "./exit-codes.ts";
 import { parseLines, parseSeconds, parseThreads } from "./option-values.ts";
 import { addDiagnosisCommands } from "./program-diagnosis.ts";
 import { addPipeCommands } from "./program-pipes.ts";
+import { addVerifyCommand } from "./program-verify.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Gets the exit code of the command that ran. */
@@ -209,6 +210,7 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
       finish(EXIT.done);
     });
   addAgentCommands(program, terminal, finish);
+  addVerifyCommand(program, terminal, finish);
   addConfigCommands(program, terminal, finish);
   addPipeCommands(program, terminal, finish);
   addDiagnosisCommands(program, terminal, finish);

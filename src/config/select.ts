@@ -91,6 +91,17 @@ function disabledEnd(config: AgentConfig, pipe: PipeConfig): string | undefined 
   return undefined;
 }
 
+/** Throws FUSTOR_CONFIG_INVALID with what may have been meant. */
+export function requirePipe({ pipes }: AgentConfig, id: string): PipeConfig {
+  const pipe = pipes.get(id);
+  if (pipe !== undefined) return pipe;
+  const known = [...pipes.keys()];
+  const similar = nearest(id, known);
+  const hint = similar === undefined ? "" : `did you mean ${quoted(similar)}? `;
+  const message = `there is no pipe ${quoted(id)}, ${hint}Known pipes: ${known.join(", ") || "none"}`;
+  throw new FustorError("FUSTOR_CONFIG_INVALID", message, { details: { name: id, pipes: known } });
+}
+
 function unknownName(config: AgentConfig, name: string): FustorError {
   const pipes = [...config.pipes.keys()];
   const files = config.files.map((file) => basename(file));

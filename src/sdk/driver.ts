@@ -7,6 +7,7 @@
  * again: what `validate` passes, `start` takes.
  */
 import type { z } from "zod";
+import type { ComparableTree } from "./comparable-tree.ts";
 import type { Credential } from "./credential.ts";
 import type { SenderDriver, SenderDriverContext } from "./sender-driver.ts";
 import type { SourceDriverContext } from "./source-context.ts";
@@ -98,6 +99,11 @@ export interface SourceModule<S extends z.ZodObject = z.ZodObject> extends Drive
   readonly rowKey?: string;
   /** Opens nothing. Rejects when this machine cannot run the driver at all. */
   create(context: SourceDriverContext, settings: SourceSettings<z.output<S>>): Promise<SourceDriver>;
+  /**
+   * The source as `verify` compares it, beside a source that runs or without one. Absent: it cannot be compared. Only
+   * for drivers that come with the agent.
+   */
+  openTree?(settings: SourceSettings<z.output<S>>): Promise<ComparableTree>;
 }
 
 /** What a sender is made of. */
@@ -111,6 +117,11 @@ export interface SenderModule<S extends z.ZodObject = z.ZodObject> extends Drive
   readonly overrides?: Readonly<Record<string, SenderLimit>>;
   /** Opens no connection. Rejects when the settings cannot work on this machine. */
   create(context: SenderDriverContext, settings: SenderSettings<z.output<S>>): Promise<SenderDriver>;
+  /**
+   * What the receiver holds, as `verify` compares it. Rejects when the receiver does not show it. Absent: it cannot be
+   * compared. Only for drivers that come with the agent.
+   */
+  openTree?(settings: SenderSettings<z.output<S>>, signal: AbortSignal): Promise<ComparableTree>;
 }
 
 export type SenderLimit = "batch_bytes" | "event_rows" | "timeout_sec";

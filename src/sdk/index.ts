@@ -1,4 +1,5 @@
 export * from "./changes.ts";
+export * from "./comparable-tree.ts";
 export * from "./credential.ts";
 export * from "./driver.ts";
 export * from "./driver-files.ts";

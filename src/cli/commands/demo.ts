@@ -5,11 +5,12 @@ import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { workingFolder } from "../../config/home.ts";
 import { FustorError } from "../../sdk/index.ts";
 import { createLogger } from "../../telemetry/logger.ts";
+import type { Difference } from "../../verify/difference.ts";
+import { countOf } from "../../verify/verification.ts";
 import {
   curlLine,
   type DemoMoment,
   demoLine,
-  differenceLine,
   isLive,
   keptMountLine,
   keptMounts,
@@ -21,7 +22,7 @@ import { formatCount, printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Demo, startDemo } from "../tools/demo.ts";
 import { watchReader } from "../tools/reader-gone.ts";
-import type { Difference } from "../tools/tree-difference.ts";
+import { differenceLine } from "../verify-text.ts";
 
 export interface DemoCommandOptions {
   readonly once?: boolean;
@@ -31,7 +32,6 @@ const POLL_MS = 100;
 const REDRAW_MS = { interactive: 200, plain: 1000 };
 /** A living tree changes while it is compared: for so long the comparison is repeated. */
 const COMPARE_LIMIT_MS = 30_000;
-const COMPARE_PAUSE_MS = 500;
 const SHOWN_DIFFERENCES = 20;
 
 /** npm runs scripts in the package's folder and tells in INIT_CWD where the user stands. */
@@ -93,25 +93,21 @@ async function follow(demo: Demo, line: StatusLine, everyMs: number, stop: Abort
   }
 }
 
-/** Repeated until equal: what was different may just have been on its way. */
-async function compare(demo: Demo, stop: AbortSignal): Promise<readonly Difference[]> {
-  const deadline = performance.now() + COMPARE_LIMIT_MS;
-  for (;;) {
-    const differences = await demo.compare(stop);
-    if (differences.length === 0 || performance.now() >= deadline || stop.aborted) return differences;
-    await pause(COMPARE_PAUSE_MS, undefined, { signal: stop }).catch(() => undefined);
-  }
-}
-
 async function judge(demo: Demo, line: StatusLine, terminal: Terminal, stop: AbortSignal): Promise<number> {
-  const differences = await compare(demo, stop);
+  const shown: Difference[] = [];
+  const note = (difference: Difference): void => {
+    if (shown.length < SHOWN_DIFFERENCES) shown.push(difference);
+  };
+  const verdict = await demo.compare(COMPARE_LIMIT_MS, note, stop);
   await line.end();
-  if (differences.length === 0) {
+  if (verdict.outcome === "equal") {
     await terminal.line(`The view is complete and equal: ${formatCount(demo.view().entries)} entries below the root.`);
     return EXIT.done;
   }
-  for (const difference of differences.slice(0, SHOWN_DIFFERENCES)) await terminal.complain(differenceLine(difference));
-  await terminal.complain(`fustor-agent: the view differs from the directory in ${differences.length} entries`);
+  for (const difference of shown) await terminal.complain(differenceLine(difference));
+  const what =
+    verdict.outcome === "different" ? `differs in ${countOf(verdict)} entries` : "could not be compared as a whole";
+  await terminal.complain(`fustor-agent: the view, compared with the directory, ${what}`);
   return EXIT.failure;
 }
 

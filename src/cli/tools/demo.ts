@@ -8,14 +8,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Agent, createAgent } from "../../agent/agent.ts";
 import type { AgentStatus } from "../../agent/agent-status.ts";
-import { excludedPaths } from "../../agent/own-files.ts";
 import { loadConfig } from "../../config/load.ts";
-import { selectPipes } from "../../config/select.ts";
+import type { AgentConfig } from "../../config/model.ts";
+import { requirePipe, selectPipes } from "../../config/select.ts";
 import { type EmbeddedFusion, startEmbeddedFusion, type ViewSummary } from "../../fusion/embedded-fusion.ts";
 import { demoFusionConfig } from "../../fusion/fusion-config.ts";
 import { FustorError, type Logger } from "../../sdk/index.ts";
-import { inspectableRoot, scanTree } from "./inspect.ts";
-import { type Difference, differencesOf, type Tree, treeOfScan, treeOfView, type ViewNode } from "./tree-difference.ts";
+import type { Difference } from "../../verify/difference.ts";
+import type { Verdict } from "../../verify/verification.ts";
+import { inspectableRoot } from "./inspect.ts";
+import { openPipe, verifyPipe } from "./verify.ts";
 
 const VIEW = "demo";
 const PIPE = "demo-pipe";
@@ -30,14 +32,20 @@ export interface Demo {
   readonly readKey: string;
   status(): AgentStatus;
   view(): ViewSummary;
-  /** Reads the directory anew and the view through its URL. */
-  compare(signal: AbortSignal): Promise<readonly Difference[]>;
+  /** Reads the directory anew and the view through its URL; what differs is looked at again for so long. */
+  compare(settleMs: number, onDifference: (difference: Difference) => void, signal: AbortSignal): Promise<Verdict>;
   /** Ends agent and Fusion and removes the home; idempotent. */
   stop(): Promise<void>;
 }
 
+interface DemoKeys {
+  readonly pushKey: string;
+  readonly viewUrl: string;
+  readonly readKey: string;
+}
+
 /** JSON texts are YAML texts, whatever the path holds. */
-const agentYaml = (root: string, endpoint: string, key: string): string => `
+const agentYaml = (root: string, endpoint: string, { pushKey, viewUrl, readKey }: DemoKeys): string => `
 sources:
   - id: demo-files
     type: fs
@@ -48,7 +56,8 @@ senders:
     type: fusion
     config:
       endpoint: ${JSON.stringify(endpoint)}
-      credential: ${JSON.stringify(key)}
+      credential: ${JSON.stringify(pushKey)}
+      driver_params: {query: {endpoint: ${JSON.stringify(viewUrl)}, key: ${JSON.stringify(readKey)}, view: ${VIEW}}}
 pipes:
   - id: ${PIPE}
     source_id: demo-files
@@ -56,16 +65,13 @@ pipes:
     enabled: true
 `;
 
-async function viewTree(url: string, key: string, signal: AbortSignal): Promise<Tree> {
-  const answer = await fetch(url, { headers: { "x-api-key": key }, signal });
-  if (!answer.ok) throw new FustorError("FUSTOR_SENDER_BAD_ANSWER", `the view answered ${answer.status}`);
-  return treeOfView((await answer.json()) as ViewNode);
+async function demoConfig(home: string, yaml: string): Promise<AgentConfig> {
+  await writeFile(join(home, "agent-config.yaml"), yaml, { mode: 0o600 });
+  // Only the home counts: neither the caller's variables nor a .env where he stands have a say in the demo.
+  return loadConfig({ env: { FUSTOR_HOME: home }, cwd: home });
 }
 
-async function startAgent(home: string, root: string, endpoint: string, key: string, logger: Logger): Promise<Agent> {
-  await writeFile(join(home, "agent-config.yaml"), agentYaml(root, endpoint, key), { mode: 0o600 });
-  // Only the home counts: neither the caller's variables nor a .env where he stands have a say in the demo.
-  const config = await loadConfig({ env: { FUSTOR_HOME: home }, cwd: home });
+async function startAgent(config: AgentConfig, logger: Logger): Promise<Agent> {
   const agent = await createAgent({ config, pipes: selectPipes(config, []).selected, logger });
   const { failed } = await agent.start();
   const [first] = failed;
@@ -82,28 +88,55 @@ export async function startDemo(directory: string, logger: Logger): Promise<Demo
   const home = await realpath(await mkdtemp(join(tmpdir(), "fustor-demo-")));
   const [pushKey, readKey] = [randomBytes(12).toString("hex"), randomBytes(12).toString("hex")];
   let fusion: EmbeddedFusion | undefined;
+  let config: AgentConfig;
   let agent: Agent;
   try {
-    const config = demoFusionConfig({ pushKey, readKey, pipe: PIPE, view: VIEW });
-    fusion = await startEmbeddedFusion({ config, logger, portFallback: true });
-    agent = await startAgent(home, root, fusion.receiverUrls.get(RECEIVER) ?? "", pushKey, logger);
+    const fusionConfig = demoFusionConfig({ pushKey, readKey, pipe: PIPE, view: VIEW });
+    fusion = await startEmbeddedFusion({ config: fusionConfig, logger, portFallback: true });
+    const { viewUrl } = fusion;
+    config = await demoConfig(
+      home,
+      agentYaml(root, fusion.receiverUrls.get(RECEIVER) ?? "", { pushKey, viewUrl, readKey }),
+    );
+    agent = await startAgent(config, logger);
   } catch (error) {
     await fusion?.stop();
     await rm(home, { recursive: true, force: true });
     throw error;
   }
-  return demoOf({ root, home, readKey, fusion, agent });
+  return demoOf({ root, home, readKey, config, fusion, agent });
+}
+
+async function compare(
+  config: AgentConfig,
+  settleMs: number,
+  onDifference: (difference: Difference) => void,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const pipe = await openPipe(config, requirePipe(config, PIPE), signal);
+  try {
+    return await verifyPipe(pipe, {
+      from: "/",
+      settleMs,
+      signal,
+      onDifference: async (difference) => onDifference(difference),
+      onNotCompared: async () => undefined,
+    });
+  } finally {
+    await pipe.close();
+  }
 }
 
 interface DemoParts {
   readonly root: string;
   readonly home: string;
   readonly readKey: string;
+  readonly config: AgentConfig;
   readonly fusion: EmbeddedFusion;
   readonly agent: Agent;
 }
 
-function demoOf({ root, home, readKey, fusion, agent }: DemoParts): Demo {
+function demoOf({ root, home, readKey, config, fusion, agent }: DemoParts): Demo {
   const treeUrl = `${fusion.viewUrl}/api/v1/views/${VIEW}/tree?path=/&recursive=true`;
   const stop = async (): Promise<void> => {
     await agent.stop(DRAIN_MS);
@@ -117,11 +150,7 @@ function demoOf({ root, home, readKey, fusion, agent }: DemoParts): Demo {
     readKey,
     status: () => agent.status(),
     view: () => fusion.summaryOf(VIEW) ?? { ready: false, entries: 0, files: 0, directories: 0, rows: 0, sessions: 0 },
-    compare: async (signal) => {
-      const excludePaths = await excludedPaths({ home, configDir: home, logging: { dir: home, keepFiles: 0 } }, root);
-      const disk = await treeOfScan(scanTree(root, { excludePaths }, signal).chunks);
-      return differencesOf(disk, await viewTree(treeUrl, readKey, signal));
-    },
+    compare: (settleMs, onDifference, signal) => compare(config, settleMs, onDifference, signal),
     stop: () => {
       stopped ??= stop();
       return stopped;

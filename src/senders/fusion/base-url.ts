@@ -1,21 +1,22 @@
 /** The address of a Fusion. Messages never repeat it: it may hold a secret. */
-import type { EntryCheck } from "../../sdk/index.ts";
+import type { EntryCheck, EntryKey } from "../../sdk/index.ts";
 
-const EXAMPLE = "for example http://localhost:8102";
+const exampleFor = (key: EntryKey): string => `for example http://localhost:${key === "uri" ? 8102 : 8101}`;
 
-/** The base address; undefined when an error was reported. */
-export function baseUrlOf(uri: string, check: EntryCheck): URL | undefined {
+/** The base address that stands at a key; undefined when an error was reported. */
+export function baseUrlOf(uri: string, check: EntryCheck, key: EntryKey = "uri"): URL | undefined {
+  const example = exampleFor(key);
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || !/^https?:\/\//i.test(uri.trim())) {
-    check.error("uri", "is no http or https URL", `write the address of Fusion, ${EXAMPLE}`);
+    check.error(key, "is no http or https URL", `write the address of Fusion, ${example}`);
     return undefined;
   }
   if (url.username !== "" || url.password !== "") {
-    check.error("uri", "holds a user or password", "move it to credential");
+    check.error(key, "holds a user or password", key === "uri" ? "move it to credential" : "write key: ... for a key");
     return undefined;
   }
   if (/[?#]/.test(uri)) {
-    check.error("uri", "holds a query or fragment", `write the base address only, ${EXAMPLE}`);
+    check.error(key, "holds a query or fragment", `write the base address only, ${example}`);
     return undefined;
   }
   return url;

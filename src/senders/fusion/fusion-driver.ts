@@ -5,6 +5,7 @@ import { proxyFor } from "../../sdk/http/proxy.ts";
 import { type Credential, type EntryCheck, omitUndefined, senderModule } from "../../sdk/index.ts";
 import { baseUrlOf, withoutTrailingSlash } from "./base-url.ts";
 import { fusionParams } from "./fusion-params.ts";
+import { checkedQuery } from "./view/query-check.ts";
 
 export const fusionDriver = senderModule({
   kind: "sender",
@@ -20,16 +21,17 @@ export const fusionDriver = senderModule({
       check.warn("uri", "sends the key over plain http to another machine", "use https, or a tunnel");
     }
     if (url === undefined || params === undefined) return undefined;
-    const { proxy: written, ...others } = params;
+    const { proxy: written, query: asked, ...others } = params;
     const proxy = written === undefined ? undefined : check.expand(written, "driver_params.proxy");
     // What could not be expanded is reported; the environment's proxy is no answer to it.
     const resolved = written !== undefined && proxy === undefined ? undefined : proxyFor(url, proxy, check);
     return omitUndefined({
       uri: withoutTrailingSlash(url),
       credential,
-      params: omitUndefined({ ...others, proxy: resolved }),
+      params: omitUndefined({ ...others, proxy: resolved, query: asked && checkedQuery(asked, proxy, check) }),
     });
   },
+  openTree: async (settings, signal) => (await import("./view/open-view.ts")).openView(settings, signal),
   inspect: async ({ params }) => inspectCaFile(params.ca_file),
   create: async (context, { uri, credential, timeoutMs, params }) => {
     // Only now: a command that reads the configuration needs no HTTP client.

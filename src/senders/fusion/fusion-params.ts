@@ -9,6 +9,21 @@ const gzipOf = (value: unknown): unknown => {
   return on ? "auto" : "never";
 };
 
+const queryShape = {
+  endpoint: text.optional(),
+  key: text.optional(),
+  view: text.optional(),
+  proxy: text.optional(),
+};
+
+/** How the view is read that the rows go to: for `verify`. */
+const queryParams = z.strictObject(queryShape, {
+  error: (issue) =>
+    issue.code === "unrecognized_keys"
+      ? `has the unknown key ${JSON.stringify(issue.keys[0])}; use ${Object.keys(queryShape).join(", ")}`
+      : "is no set of keys; write endpoint: http://localhost:8101 below it, for instance",
+});
+
 export const fusionParams = z.object({
   timeout: duration.optional(),
   ca_file: text
@@ -20,6 +35,8 @@ export const fusionParams = z.object({
     .default("auto"),
   batch_bytes: wholeNumber(1).optional(),
   event_rows: wholeNumber(1, 100_000).optional(),
+  query: queryParams.optional(),
 });
 
 export type FusionParams = z.output<typeof fusionParams>;
+export type QueryParams = z.output<typeof queryParams>;

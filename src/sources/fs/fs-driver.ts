@@ -22,4 +22,8 @@ export const fsDriver = sourceModule({
     const [{ FsSource }, { loadAddon }] = await Promise.all([import("./fs-source.ts"), import("../../native/load.ts")]);
     return new FsSource(context, fsOptions(settings), loadAddon());
   },
+  openTree: async (settings) => {
+    const [{ DiskTree }, { loadAddon }] = await Promise.all([import("./disk-tree.ts"), import("../../native/load.ts")]);
+    return new DiskTree(fsOptions(settings), loadAddon());
+  },
 });

@@ -2,14 +2,7 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import type { AgentStatus, PipeReport } from "../../../src/agent/agent-status.ts";
 import { demoDirectory } from "../../../src/cli/commands/demo.ts";
-import {
-  curlLine,
-  type DemoMoment,
-  demoLine,
-  differenceLine,
-  keptMountLine,
-  keptMounts,
-} from "../../../src/cli/demo-lines.ts";
+import { curlLine, type DemoMoment, demoLine, keptMountLine, keptMounts } from "../../../src/cli/demo-lines.ts";
 import { StatusLine } from "../../../src/cli/status-line.ts";
 import { Terminal } from "../../../src/cli/terminal.ts";
 import { examplePipe, exampleStatus } from "../console/example-status.ts";
@@ -63,13 +56,6 @@ test("a source that is starting shows how far it is", () => {
 
 test("the curl line survives a quote in the address", () => {
   expect(curlLine("http://h/?a='b'", "k")).toBe(`curl -s -H 'X-API-Key: k' 'http://h/?a='\\''b'\\'''`);
-});
-
-test("a difference names both sides", () => {
-  const disk = { directory: false, size: 1, modified: 2.5 };
-  const line = differenceLine({ kind: "unequal", path: "/a\n", disk, view: { ...disk, size: 3 } });
-  expect(line).toContain("/a\\x0a");
-  expect(line).toContain("on the disk file, 1 bytes, changed 2.5; in the view file, 3 bytes, changed 2.5");
 });
 
 test("a directory is relative to where the user stands when npm runs the script, and to the current one otherwise", () => {

@@ -62,3 +62,42 @@ describe("the certificates", () => {
     ]);
   });
 });
+
+describe("how the view is read", () => {
+  const query = (written: unknown) => {
+    const parsed = fusionParams.safeParse({ query: written });
+    if (!parsed.success) return { errors: parsed.error.issues.map(({ message }) => message), warnings: [] };
+    const desk = entryCheck({ written: ["credential"] });
+    const entry = fusionDriver.check?.({ uri: "https://far", credential: KEY, params: parsed.data }, desk.check);
+    return { errors: desk.errors, warnings: desk.warnings, query: entry?.params.query };
+  };
+
+  it("passes as it is, without the last slash, and without a proxy unless there is one", () => {
+    const written = { endpoint: "https://far:8101/", key: "a-read-key", view: "v" };
+    expect(query(written)).toEqual({
+      errors: [],
+      warnings: [],
+      query: { ...written, endpoint: "https://far:8101", proxy: "none" },
+    });
+  });
+
+  it("names what is wrong without repeating it", () => {
+    expect(query("text").errors).toEqual([expect.stringContaining("no set of keys")]);
+    expect(query({ password: "hush" }).errors).toEqual([expect.stringContaining('unknown key "password"')]);
+    for (const wrong of [
+      { endpoint: "ftp://hush" },
+      { endpoint: "http://me:hush@far" },
+      { key: "hush hush" },
+      { key: "hush" },
+    ]) {
+      const { errors } = query(wrong);
+      expect(errors).toEqual([expect.stringMatching(/^driver_params\.query: /)]);
+      expect(errors.join()).not.toContain("hush");
+    }
+  });
+
+  it("warns of a key over plain http", () => {
+    expect(query({ endpoint: "http://far:8101" }).warnings).toEqual([expect.stringContaining("plain http")]);
+    expect(query({ endpoint: "http://localhost:8101" }).warnings).toEqual([]);
+  });
+});
