@@ -53,8 +53,6 @@ export class Poller {
   #running: Promise<void> = Promise.resolve();
   /** A listing of this run came to its end. */
   isComplete = false;
-  /** The listing that runs began with an empty model: what it has found so far is all there, in the order of its coming. */
-  isFilling = false;
   last: EndedListing | undefined;
 
   constructor(options: PollerOptions) {
@@ -130,7 +128,6 @@ export class Poller {
       (error: unknown) => this.#failureOf(error),
     );
     this.#isListing = false;
-    this.isFilling = false;
     this.#failures = failure === undefined ? 0 : this.#failures + 1;
     if (!signal.aborted) this.#ended(failure);
     return failure;
@@ -141,7 +138,6 @@ export class Poller {
     const begin = performance.now();
     const before = client.requests;
     const generation = model.last + 1;
-    this.isFilling = model.objects === 0 && model.last === 0;
     try {
       await listAll({
         client,

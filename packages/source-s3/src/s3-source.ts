@@ -279,7 +279,7 @@ export class S3Source implements SourceDriver {
 
   status(): SourceStatus {
     const { client, intervalMs } = this.#options;
-    const { last } = this.#opened();
+    const last = this.#poller?.last;
     const perHour = last === undefined ? undefined : costOf(last.requests, Math.max(intervalMs, last.elapsedMs));
     return {
       availability: this.#availability.current,

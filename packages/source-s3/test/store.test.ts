@@ -58,6 +58,7 @@ class Mirror {
     );
     const mirror = new Mirror(source);
     onTestFinished(() => mirror.close());
+    expect(source.status().availability).toEqual({ state: "starting" });
     await source.open({ signal: mirror.#abort.signal });
     mirror.#running = mirror.#follow(position);
     return mirror;
