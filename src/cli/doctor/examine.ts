@@ -12,7 +12,7 @@ import { listDrivers } from "../../drivers/installed-drivers.ts";
 import { describeError } from "../../sdk/index.ts";
 import { type Configured, configured } from "./configuration.ts";
 import { consoleFinding } from "./console-port.ts";
-import { type Finding, ok, problem } from "./finding.ts";
+import { type Finding, note, ok, problem } from "./finding.ts";
 import { type HomeLook, occupied, rightsFindings, spaceFindings, userFindings } from "./home.ts";
 import { capabilityFindings, descriptorFinding, isWhole, watchFindings } from "./limits.ts";
 import { addonFinding, kernelFinding } from "./machine.ts";
@@ -52,7 +52,7 @@ export async function examine(options: ExamineOptions): Promise<readonly Finding
     spaceFindings(look),
     agent,
     isRunning ? askAgent(home, config) : page(config, options),
-    driverFindings(home),
+    driverFindings(home, config),
     config === undefined ? [] : partsOf(config, pipes, proc),
   ]);
   return withoutDoubles(parts.flat());
@@ -86,18 +86,20 @@ async function page(config: AgentConfig | undefined, { consoleOf }: ExamineOptio
   }
 }
 
-async function driverFindings(home: string): Promise<readonly Finding[]> {
+/** One that cannot be used is a problem to those who use it. */
+async function driverFindings(home: string, config: AgentConfig | undefined): Promise<readonly Finding[]> {
+  const entries = config === undefined ? [] : [...config.sources.values(), ...config.senders.values()];
+  const used = new Set(entries.filter(({ disabled }) => !disabled).map(({ driver }) => driver));
   const installed = (await listDrivers({ home, distrust: distrustOfPath })).filter(
     ({ origin }) => origin !== "built in",
   );
-  return installed.map(({ kind, name, version, package: from = "", trouble }) =>
-    trouble === undefined
-      ? ok("driver", `${kind} ${name} of ${from} ${version} loads`, { about: name })
-      : problem("driver", `${kind} ${name} of ${from}: ${trouble}`, {
-          about: name,
-          cure: `fustor-agent drivers add ${from} (another version), or fustor-agent drivers remove ${from}`,
-        }),
-  );
+  return installed.map(({ kind, name, version, package: from = "", trouble }) => {
+    if (trouble === undefined) return ok("driver", `${kind} ${name} of ${from} ${version} loads`, { about: name });
+    const cure = `fustor-agent drivers add ${from} (another version), or fustor-agent drivers remove ${from}`;
+    const rest = { about: name, cure };
+    const what = `${kind} ${name} of ${from}: ${trouble}`;
+    return used.has(name) ? problem("driver", what, rest) : note("driver", `${what}; nothing uses it`, rest);
+  });
 }
 
 /** Those that the pipes need; all that are not switched off when no pipe would start. */
