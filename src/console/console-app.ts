@@ -102,9 +102,9 @@ export function consoleApp(admin: AdminPort, access: ConsoleAccess, logger: Logg
   app.get("/", (context) => {
     const nonce = randomBytes(16).toString("base64");
     context.header("content-security-policy", contentPolicy(nonce));
-    return context.html(renderPage(mainOf(context.get("sight"), status()), nonce));
+    return context.html(renderPage(mainOf(context.get("sight"), status(), access), nonce));
   });
-  app.get("/main", (context) => context.html(mainOf(context.get("sight"), status())));
+  app.get("/main", (context) => context.html(mainOf(context.get("sight"), status(), access)));
   app.get("/api/status", (context) => context.json(context.get("sight") === "all" ? status() : publicStatus(status())));
   app.get("/metrics", async (context) => {
     const { contentType, text } = await exposition(status(), context.get("sight") === "all" ? byId : byPlace);
@@ -113,8 +113,10 @@ export function consoleApp(admin: AdminPort, access: ConsoleAccess, logger: Logg
   return app;
 }
 
-const mainOf = (sight: Sight, status: AgentStatus) =>
-  sight === "all" ? renderMain(status) : renderPublicMain(publicStatus(status));
+const mainOf = (sight: Sight, status: AgentStatus, { maxBacklogAgeMs, isReadOnly }: ConsoleAccess) =>
+  sight === "all"
+    ? renderMain(status, { maxBacklogAgeMs, canAct: !isReadOnly })
+    : renderPublicMain(publicStatus(status));
 
 export const consoleListener = (admin: AdminPort, access: ConsoleAccess, logger: Logger): RequestListener =>
   getRequestListener(consoleApp(admin, access, logger).fetch, { overrideGlobalObjects: false }) as RequestListener;

@@ -27,6 +27,20 @@ function pipeReasons(pipe: PipeReport, maxAgeMs: number): readonly string[] {
   ];
 }
 
+/** What an operator should look at first, each in a sentence. */
+export function troublesOf(status: AgentStatus, maxAgeMs: number): readonly string[] {
+  const sources = status.sources.flatMap(({ ids, status: { availability } }) =>
+    availability.state === "unavailable" ? [`source ${ids.join(", ")}: ${availability.reason}`] : [],
+  );
+  const errors = new Map(
+    status.pipes.map(({ id, lastError, state }) => [id, AT_WORK.has(state) ? undefined : lastError]),
+  );
+  const pipes = status.pipes.flatMap((pipe) =>
+    pipeReasons(pipe, maxAgeMs).map((reason) => [reason, errors.get(pipe.id) ?? []].flat().join(": ")),
+  );
+  return [...sources, ...pipes];
+}
+
 /** Every pipe has a session and a source, and no change waits longer than `maxAgeMs` for its receiver. */
 export function readiness({ state, pipes }: AgentStatus, maxAgeMs: number): Health {
   const reasons = state === "running" ? [] : [`the agent is ${state}`];

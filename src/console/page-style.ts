@@ -37,6 +37,25 @@ tbody:last-child tr:last-child td { border-bottom: 0; }
 .bad { --tone: var(--bad); } .idle { --tone: var(--idle); }
 progress { width: 7rem; height: .45rem; accent-color: var(--busy); display: block; margin-top: .25rem; }
 .empty { padding: 1rem; color: var(--faint); }
+#unlock, #desk { max-width: 76rem; margin: 0 auto; }
+#unlock, #desk { padding: 1rem 1.5rem 0; }
+.wrong { border-color: var(--bad); margin-bottom: .75rem; }
+.wrong ul { margin: .6rem 0; padding-left: 2rem; color: var(--bad); overflow-wrap: anywhere; }
+.actions { display: none; flex-wrap: wrap; gap: .35rem; padding-top: .5rem; position: sticky; left: .9rem;
+  width: fit-content; max-width: calc(100vw - 5rem); }
+.armed .actions { display: flex; }
+button, select, input { font: inherit; font-size: .85rem; color: var(--ink); background: var(--card);
+  border: 1px solid var(--line); border-radius: .4rem; padding: .25rem .6rem; max-width: 100%; }
+button { cursor: pointer; } button:hover { border-color: var(--busy); } button:disabled { opacity: .5; cursor: default; }
+:focus-visible { outline: 2px solid var(--busy); outline-offset: 1px; }
+.bar { display: flex; flex-wrap: wrap; gap: .5rem .8rem; align-items: end; padding: .2rem .9rem .8rem; }
+.bar[hidden] { display: none; }
+.bar label { display: grid; font-size: .75rem; color: var(--faint); min-width: 0; }
+details.panel { margin-top: .6rem; } summary { padding: .6rem .9rem; cursor: pointer; font-weight: 600; }
+.lines { list-style: none; margin: 0; padding: 0 .9rem .6rem; max-height: 22rem; overflow: auto; white-space: pre-wrap;
+  overflow-wrap: anywhere; font: .8rem/1.5 ui-monospace, monospace; }
+.lines:empty { display: none; } .lines .delete { color: var(--wait); } .lines .update { color: var(--busy); }
+#said { min-height: 1.5em; margin: .2rem 0; overflow-wrap: anywhere; }
 footer { color: var(--faint); font-size: .8rem; padding-top: 1.5rem; padding-bottom: 2rem; }
 a { color: var(--busy); }
 #lost { display: none; }

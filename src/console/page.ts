@@ -1,33 +1,18 @@
 /**
- * The status page, rendered by the agent so that it shows everything without a script. The script only fetches a new
- * `main` and replaces the old one by it. Every text goes through `html`, which escapes it.
+ * The status page, rendered by the agent so that it shows everything without a script. The script fetches a new `main`
+ * and replaces the old one by it; what it can do besides is in page-script.ts. Every text goes through `html`, which
+ * escapes it.
  */
 import { html, raw } from "hono/html";
 import type { AgentState, AgentStatus, DescriptorState, PipeReport, SourceReport } from "../agent/agent-status.ts";
 import { jobsText, snapshotWord, troubleCounts } from "../agent/pipe-lines.ts";
+import { troublesOf } from "./health.ts";
+import { renderDesk } from "./page-desk.ts";
+import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 
 export type Markup = ReturnType<typeof html>;
 export type Tone = "good" | "busy" | "wait" | "bad" | "idle";
-
-const REFRESH_MS = 2000;
-
-const PAGE_SCRIPT = `
-document.getElementById("json").search = location.search;
-const refresh = async () => {
-  try {
-    const answer = await fetch("/main" + location.search, { cache: "no-store", signal: AbortSignal.timeout(${REFRESH_MS * 2}) });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
-    document.querySelector("main").replaceWith(document.adoptNode(next));
-    document.body.classList.remove("lost");
-  } catch {
-    document.body.classList.add("lost");
-  }
-  setTimeout(refresh, ${REFRESH_MS});
-};
-setTimeout(refresh, ${REFRESH_MS});
-`;
 
 export const PIPE_TONES: Readonly<Record<PipeReport["state"], Tone>> = {
   stopped: "idle",
@@ -121,13 +106,29 @@ function troubles(pipe: PipeReport): readonly string[] {
   ];
 }
 
-function pipeRows(pipe: PipeReport): Markup {
+const STOPPED: ReadonlySet<PipeReport["state"]> = new Set(["stopped", "failed"]);
+
+const button = (pipe: string, action: string, path: string): Markup =>
+  html`<button type="button" data-pipe="${pipe}" data-action="${action}" data-path="${path}">${action}</button>`;
+
+/** Shown once the script has the token. */
+function actions({ id, state }: PipeReport, canAct: boolean): Markup {
+  const tap = button(id, "tap", "tap");
+  if (!canAct) return html`<div class="actions">${tap}</div>`;
+  if (STOPPED.has(state)) return html`<div class="actions">${button(id, "start", "start")}</div>`;
+  const modes = ["names", "stat", "hash"].map((mode) => button(id, `audit ${mode}`, `audit/start?mode=${mode}`));
+  const sweep = ["pause", "resume", "cancel"].map((what) => button(id, `${what} audit`, `audit/${what}`));
+  const [stop, restart, all] = [["stop"], ["restart"], ["snapshot"]].map(([what = ""]) => button(id, what, what));
+  return html`<div class="actions">${stop}${restart}${all}${modes}${sweep}${tap}</div>`;
+}
+
+function pipeRows(pipe: PipeReport, canAct: boolean): Markup {
   const jobs = jobsText(pipe, uptime);
   const worked = jobs === undefined ? "" : html`<br>${jobs}`;
   const failed = troubles(pipe).map((trouble) => html`<br><span class="error">${trouble}</span>`);
   return html`<tbody>
     <tr class="with-detail">
-      <td class="name">${pipe.id}</td>
+      <td class="name" data-name="${pipe.id}">${pipe.id}</td>
       <td>${pill(PIPE_TONES[pipe.state], pipe.state)}</td>
       <td>${pipe.role ?? "–"}</td>
       <td>${snapshot(pipe)}</td>
@@ -136,16 +137,16 @@ function pipeRows(pipe: PipeReport): Markup {
       <td class="number">${milliseconds(pipe.lagMs)}</td>
       <td class="number">${count(pipe.failures)}</td>
     </tr>
-    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${worked}${failed}</td></tr>
+    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${worked}${failed}${actions(pipe, canAct)}</td></tr>
   </tbody>`;
 }
 
-function pipeTable(pipes: readonly PipeReport[]): Markup {
+function pipeTable(pipes: readonly PipeReport[], canAct: boolean): Markup {
   if (pipes.length === 0) return html`<div class="panel empty">No pipe is running.</div>`;
   return html`<div class="panel"><table>
     <thead><tr><th>Pipe</th><th>State</th><th>Role</th><th>Snapshot</th><th class="number">Live rows</th>
     <th class="number">Backlog</th><th class="number">Lag</th><th class="number">Failures</th></tr></thead>
-    ${pipes.map(pipeRows)}
+    ${pipes.map((pipe) => pipeRows(pipe, canAct))}
   </table></div>`;
 }
 
@@ -170,13 +171,27 @@ function sourceTable(sources: readonly SourceReport[]): Markup {
   </table></div>`;
 }
 
-/** The part that changes: the script fetches it again and again. */
-export function renderMain(status: AgentStatus): Markup {
+function wrong(troubles: readonly string[]): Markup {
+  if (troubles.length === 0) return html``;
+  const list = troubles.map((trouble) => html`<li>${trouble}</li>`);
+  return html`<section class="panel wrong" aria-label="What is wrong"><ul>${list}</ul></section>`;
+}
+
+export interface MainOptions {
+  /** How long a change may wait for its receiver before that is wrong. */
+  readonly maxBacklogAgeMs: number;
+  /** Whether there are buttons that change something. */
+  readonly canAct: boolean;
+}
+
+/** The part that changes, what is wrong first: the script fetches it again and again. */
+export function renderMain(status: AgentStatus, { maxBacklogAgeMs, canAct }: MainOptions): Markup {
   return html`<main>
 <header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}<span id="lost" class="pill bad">no answer</span></header>
+${wrong(troublesOf(status, maxBacklogAgeMs))}
 ${facts(status)}
 <h2>Pipes</h2>
-${pipeTable(status.pipes)}
+${pipeTable(status.pipes, canAct)}
 <h2>Sources</h2>
 ${sourceTable(status.sources)}
 </main>`;
@@ -197,7 +212,8 @@ export function renderPage(main: Markup, nonce: string): Markup {
 </head>
 <body>
 ${main}
-<footer>Read-only. The same facts as JSON: <a id="json" href="/api/status">/api/status</a></footer>
+${renderDesk()}
+<footer>For programs: <code>/api/v1</code> (docs/admin-api.md), <code>/metrics</code>, <code>/readyz</code></footer>
 <script nonce="${nonce}">${raw(PAGE_SCRIPT)}</script>
 </body>
 </html>`;
