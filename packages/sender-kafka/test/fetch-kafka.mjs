@@ -13,6 +13,16 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.
 <groupId>fustor</groupId><artifactId>broker-of-tests</artifactId><version>1</version>
 <dependencies>${artifact("kafka_2.13")}${artifact("kafka-tools")}</dependencies></project>`;
 
+/** Maven gives a download up at the first broken connection, and keeps what it has got. */
+function copyJars(work, args, attempts = 3) {
+  try {
+    execFileSync("mvn", args, { cwd: work, stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 });
+  } catch (error) {
+    if (attempts <= 1) throw error;
+    copyJars(work, args, attempts - 1);
+  }
+}
+
 /** The folder of the jars. Several processes may ask for it at once: the first one that is done gives it its name. */
 export function fetchKafka() {
   const folder = process.env.FUSTOR_KAFKA_FOLDER ?? join(REPOSITORY, "build", `kafka-${VERSION}`, "libs");
@@ -22,7 +32,7 @@ export function fetchKafka() {
   try {
     writeFileSync(join(work, "pom.xml"), POM);
     const args = ["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs"];
-    execFileSync("mvn", args, { cwd: work, stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 });
+    copyJars(work, args);
     if (!existsSync(folder)) renameSync(join(work, "libs"), folder);
   } catch (error) {
     if (!existsSync(folder))
