@@ -135,6 +135,36 @@ TEST("a file that is moved while it is written is not complete") {
   CHECK(judge_file({}, seen(EntryKind::file, closed), {}).is_complete());
 }
 
+TEST("a file that a look finds changed a moment ago may have a writer, unless only its attributes changed") {
+  const KnownFile changed = known_file(0, true, true);
+  CHECK(judge_file(changed, seen(EntryKind::file), {}).unsettled);
+  CHECK(judge_file(known_file(0, true), seen(EntryKind::file), {}).is_complete());
+  CHECK(judge_file(known_file(0, false, true), seen(EntryKind::file), {}).is_complete());
+  CHECK(judge_file(changed, seen(EntryKind::file, kMarkAttrib), {}).is_complete());
+  const LookContext first{.list = true, .quiet = true, .pass = 1};
+  CHECK(judge_file({.is_young = true}, seen(EntryKind::file), first).is_complete());
+}
+
+TEST("a file that is being written stays so whatever else is said of it, and a further write unsettles nothing") {
+  for (const uint16_t flags : {kMarkAttrib, kMarkAnnounce}) {
+    const FileVerdict verdict = judge_file(known_file(kWriting, true, true), seen(EntryKind::file, flags), {});
+    CHECK(verdict.writing && !verdict.unsettled);
+  }
+  const FileVerdict written = judge_file(known_file(kUnsettled, true), seen(EntryKind::file, kMarkModified), {});
+  CHECK(written.writing && !written.unsettled);
+}
+
+TEST("a file that was moved and not written is complete") {
+  CHECK(judge_file({}, seen(EntryKind::file, kMarkMovedTo), {}).is_complete());
+}
+
+TEST("an unsettled file is looked at again only when its time had come and it is still young") {
+  const KnownFile young = known_file(kUnsettled, false, true);
+  CHECK(judge_file(young, seen(EntryKind::file), {.settle = true}).settle_later);
+  CHECK(!judge_file(young, seen(EntryKind::file), {}).settle_later);
+  CHECK(!judge_file(young, seen(EntryKind::file, kMarkAnnounce), {.settle = true}).settle_later);
+}
+
 // ---- directories --------------------------------------------------------------------------------------------------
 
 TEST("a recursive listing goes into every known directory, an event into those that need it") {
@@ -142,6 +172,7 @@ TEST("a recursive listing goes into every known directory, an event into those t
   const Observation directory = seen(EntryKind::directory);
   CHECK(judge_directory({}, directory, walk) == DirectoryVerdict::list_recursively);
   CHECK(judge_directory({}, directory, {}) == DirectoryVerdict::wake);
+  CHECK(judge_directory({}, directory, {.list = true}) == DirectoryVerdict::wake);
   CHECK(judge_directory({.lost_watch = true}, directory, {}) == DirectoryVerdict::list);
   CHECK(judge_directory({.unreadable = ETIMEDOUT}, directory, {}) == DirectoryVerdict::list_what_was_hidden);
 }
