@@ -1,6 +1,7 @@
 /** What has to agree so that one tarball is whole, and so that npm asks no registry for packages that are not published. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import semver from "semver";
 import { expect, test } from "vitest";
 import { PLATFORMS, packageOf } from "../../../src/native/platform.ts";
 
@@ -17,12 +18,19 @@ interface Manifest {
   readonly optionalDependencies: Readonly<Record<string, string>>;
   readonly bundleDependencies: readonly string[];
   readonly allowScripts: Readonly<Record<string, boolean>>;
+  readonly engines: { readonly node: string };
+}
+
+interface Locked {
+  readonly resolved?: string;
+  readonly link?: boolean;
+  readonly hasInstallScript?: boolean;
+  readonly engines?: { readonly node?: string };
+  readonly dependencies?: Readonly<Record<string, string>>;
 }
 
 interface Lock {
-  readonly packages: Readonly<
-    Record<string, { readonly resolved?: string; readonly link?: boolean; readonly hasInstallScript?: boolean }>
-  >;
+  readonly packages: Readonly<Record<string, Locked>>;
 }
 
 const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(ROOT, ...path), "utf8")) as T;
@@ -89,4 +97,29 @@ test.each(DRIVERS)(
 test("no driver is a dependency of the agent", () => {
   const held = [...Object.keys({ ...own.dependencies, ...own.optionalDependencies }), ...own.bundleDependencies];
   expect(held.filter((name) => /^@fustor\/(source|sender)-/.test(name))).toEqual([]);
+});
+
+/** Where Node finds a package that a package in the folder `from` names. */
+function lockedAt(from: string, name: string): string | undefined {
+  const place = `${from === "" ? "" : `${from}/`}node_modules/${name}`;
+  if (place in lock.packages) return place;
+  return from === "" ? undefined : lockedAt(from.slice(0, Math.max(0, from.lastIndexOf("/node_modules/"))), name);
+}
+
+function reachedFrom(folder: string, reached = new Set<string>()): ReadonlySet<string> {
+  for (const name of Object.keys(lock.packages[folder]?.dependencies ?? {})) {
+    const place = lockedAt(folder, name);
+    if (place === undefined || reached.has(place)) continue;
+    reached.add(place);
+    reachedFrom(place, reached);
+  }
+  return reached;
+}
+
+test("all that the agent depends on runs on the oldest Node that it allows", () => {
+  const oldest = semver.minVersion(own.engines.node) ?? expect.unreachable("engines.node is no range");
+  const reached = [...reachedFrom("")];
+  expect(reached).toContain("node_modules/undici");
+  const tooNew = reached.filter((place) => !semver.satisfies(oldest, lock.packages[place]?.engines?.node ?? "*"));
+  expect(tooNew).toEqual([]);
 });
