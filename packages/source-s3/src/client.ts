@@ -8,6 +8,10 @@ import { type Params, type Target, targetOf } from "./params.ts";
 
 const ATTEMPTS = 7;
 const PAGE_KEYS = 1000;
+/** A page of a thousand of the longest keys, each byte written as three characters, has a fifth of that. */
+const MOST_ANSWER_BYTES = 32 << 20;
+/** A request follows the store to other regions so often. */
+const MOST_MOVES = 2;
 
 export interface ClientOptions {
   readonly uri: string;
@@ -66,9 +70,10 @@ export class Client {
     return { ...this.#target, prefix, hide: this.#hide };
   }
 
-  async #page(query: PageQuery, signal: AbortSignal): Promise<ListPage> {
+  async #page(query: PageQuery, signal: AbortSignal, moves = 0): Promise<ListPage> {
+    const { region } = this.#target;
     const answer = await this.#ask(query, signal);
-    if (answer.status === 200) return this.#read(answer);
+    if (answer.status === 200) return this.#read(answer, query);
     const retryAfterMs = parseRetryAfter(answer.header("retry-after") ?? undefined, Date.now());
     if (answer.status === 503 || answer.status === 429) {
       this.slowDowns++;
@@ -78,15 +83,23 @@ export class Client {
     if (answer.status >= 500 || answer.status === 408) {
       throw unavailable(`the store answered ${answer.status}`);
     }
-    if (this.#moved(answer)) return this.#page(query, signal);
+    if (moves < MOST_MOVES && this.#moved(answer, region)) return this.#page(query, signal, moves + 1);
     throw refusal(answer, this.#asked(query), Date.now());
   }
 
-  #read({ text }: Answer): ListPage {
+  #read({ text }: Answer, { prefix }: PageQuery): ListPage {
+    const page = this.#parsed(text);
+    const { host } = this.#target;
+    if (!page.objects.every(({ key }) => key.startsWith(prefix))) {
+      throw unavailable(`${host} answered with objects of another prefix than asked for`, { isLasting: true });
+    }
+    this.pace.wentWell();
+    return page;
+  }
+
+  #parsed(text: string): ListPage {
     try {
-      const page = parsePage(text);
-      this.pace.wentWell();
-      return page;
+      return parsePage(text);
     } catch (error) {
       // One that was cut short may come whole; a page of a proxy comes again.
       const isLasting = !text.includes("<ListBucketResult");
@@ -94,13 +107,15 @@ export class Client {
     }
   }
 
-  /** The store named another region, and requests go there from now on. */
-  #moved(answer: Answer): boolean {
+  /** The store named another region than the one asked, and requests go there from now on; others may go already. */
+  #moved(answer: Answer, asked: string): boolean {
     const region = regionIn(answer);
-    if (region === undefined || region === this.#target.region) return false;
+    if (region === undefined || region === asked) return false;
     const isSigning = answer.status === 400;
     if (!isSigning && !this.#target.isRegional) return false;
-    this.#target = targetOf(this.#options.uri, this.#options.params, region);
+    if (region !== this.#target.region) {
+      this.#target = targetOf(this.#options.uri, this.#options.params, region);
+    }
     return true;
   }
 
@@ -111,7 +126,7 @@ export class Client {
     this.requests++;
     const over = AbortSignal.any([signal, AbortSignal.timeout(params.timeout_sec * 1000)]);
     const response = await fetch(url, { headers, redirect: "manual", signal: over });
-    return { status: response.status, text: await response.text(), header: (name) => response.headers.get(name) };
+    return { status: response.status, text: await textOf(response), header: (name) => response.headers.get(name) };
   }
 
   async #signed(url: string): Promise<Record<string, string>> {
@@ -128,6 +143,21 @@ export class Client {
     const { headers } = await signer.sign();
     return Object.fromEntries(headers.entries()) as Record<string, string>;
   }
+}
+
+/** A server that never ends its answer does not fill the memory. */
+async function textOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += part.byteLength;
+    if (bytes > MOST_ANSWER_BYTES) {
+      throw unavailable(`the store answered with more than ${MOST_ANSWER_BYTES >> 20} MiB`, { isLasting: true });
+    }
+    text += decoder.decode(part, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 /** A space has to be %20, as the signature takes it. */

@@ -28,6 +28,8 @@ export class Journal {
   #file: FileHandle | undefined;
   #lines: string[] = [];
   #bytes = 0;
+  /** A frame was written that a power cut may take. */
+  #isUnsynced = false;
   /** Lines in the file, and where the next frame goes. */
   #written = 0;
   #position = 0;
@@ -80,8 +82,9 @@ export class Journal {
 
   /** Everything so far is on disk, also after a power cut. */
   async flush(model: Model): Promise<void> {
-    if (this.#lines.length === 0) return;
-    await this.#write();
+    if (this.#lines.length > 0) await this.#write();
+    if (!this.#isUnsynced) return;
+    this.#isUnsynced = false;
     await this.#file?.datasync().catch((error: unknown) => this.#giveUp(error));
     if (this.#written > 2 * model.objects + SPARE_LINES) await this.rewrite(model);
   }
@@ -90,6 +93,7 @@ export class Journal {
     const lines = this.#lines;
     this.#lines = [];
     this.#bytes = 0;
+    this.#isUnsynced = true;
     this.#written += lines.length;
     try {
       if (this.#file !== undefined) this.#position = await writeFrame(this.#file, lines, this.#position);

@@ -53,11 +53,19 @@ export function parsePage(text: string): ListPage {
     if (last < 0) throw new SyntaxError("it is cut short");
     objects.push(listedIn(text, at, last, isEncoded));
   }
-  const isTruncated = between(text, "IsTruncated");
+  if (Number(between(text, "KeyCount") ?? 0) > objects.length)
+    throw new SyntaxError("it holds fewer keys than it says");
+  return { objects, next: nextIn(text) };
+}
+
+/** Where the listing goes on. What says neither that it does nor that it ends is no page, or objects would be lost. */
+function nextIn(text: string): string | undefined {
+  const isTruncated = between(text, "IsTruncated")?.trim().toLowerCase();
+  if (isTruncated === "false") return undefined;
+  if (isTruncated !== "true") throw new SyntaxError("it does not say whether more follows");
   const next = between(text, "NextContinuationToken");
-  if (isTruncated === undefined) throw new SyntaxError("it does not say whether more follows");
-  if (isTruncated.trim() === "true" && next === undefined) throw new SyntaxError("more follows, but not where");
-  return { objects, next: isTruncated.trim() === "true" ? next : undefined };
+  if (next === undefined || next === "") throw new SyntaxError("more follows, but not where");
+  return next;
 }
 
 function listedIn(text: string, from: number, to: number, isEncoded: boolean): Listed {

@@ -10,6 +10,7 @@ import { Signal } from "fustor-agent/sdk";
 import type { Client } from "./client.ts";
 import { compareKeys } from "./keys.ts";
 import type { Listed } from "./list-page.ts";
+import { pagesOf } from "./pages.ts";
 
 /** The store does not sort by the bytes of the keys. */
 export class Unsorted extends Error {
@@ -91,10 +92,8 @@ class Listing {
 
   async #list(range: Range): Promise<void> {
     const { client, prefix, onPage, signal, isSequential } = this.#options;
-    let token: string | undefined;
     let last = range.after;
-    do {
-      const page = await client.list({ prefix, startAfter: range.after, token }, signal);
+    for await (const page of pagesOf(client, { prefix, startAfter: range.after }, signal)) {
       range.pages++;
       if (!isSequential) checkOrder(last, page.objects);
       const { until } = range;
@@ -103,9 +102,9 @@ class Listing {
       else this.#wasted++;
       await onPage(mine);
       last = page.objects.at(-1)?.key ?? last;
-      token = mine.length < page.objects.length ? undefined : page.next;
-      if (token !== undefined && last !== undefined) this.#share(range, page.objects[0]?.key ?? last, last);
-    } while (token !== undefined);
+      if (mine.length < page.objects.length) return;
+      if (page.next !== undefined && last !== undefined) this.#share(range, page.objects[0]?.key ?? last, last);
+    }
   }
 
   /** Gives a part of what is left of a range to workers that have nothing to do. */

@@ -3,6 +3,7 @@ import type { Verified } from "fustor-agent/sdk";
 import type { Client } from "./client.ts";
 import { besideDirectory, isFileKey, keyOfPath } from "./keys.ts";
 import { factsOf, type Model } from "./model.ts";
+import { firstOf } from "./pages.ts";
 import { directoryRow, fileRow } from "./rows.ts";
 
 export interface LookParts {
@@ -27,8 +28,8 @@ export class Look {
     const key = keyOfPath(path);
     if (key === undefined || path === "/" || !isWanted(key)) return undefined;
     const [isBelow, object] = await Promise.all([
-      client.list({ prefix: `${prefix}${key}/`, maxKeys: 1 }, signal).then(({ objects }) => objects.length > 0),
-      client.list({ prefix: prefix + key, maxKeys: 1 }, signal).then(({ objects: [first] }) => first),
+      firstOf(client, `${prefix}${key}/`, signal).then((first) => first !== undefined),
+      firstOf(client, prefix + key, signal),
     ]);
     const file = isFileKey(key) && object?.key === prefix + key ? object : undefined;
     const filePath = isBelow ? besideDirectory(pathOnly(path)) : pathOnly(path);
