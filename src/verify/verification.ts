@@ -20,6 +20,8 @@ export interface VerificationOptions {
   /** Paths, each with the reason: what differs there and below counts as not compared. */
   readonly excused?: ReadonlyMap<string, string>;
   readonly bounds?: UnitBounds;
+  /** Nothing at `from` on both sides is equal: default is that nothing was compared then. */
+  readonly isAbsenceEqual?: boolean;
   /** Each difference that stayed; as they are found, in no order. */
   onDifference(difference: Difference): Promise<void>;
   onNotCompared(notCompared: NotCompared): Promise<void>;
@@ -46,6 +48,9 @@ export interface Verdict extends Readonly<Tally> {
   readonly interrupted: boolean;
   readonly elapsedMs: number;
 }
+
+/** A path that was misspelled must not look like a proof. */
+const NOWHERE = "nothing stands there on either side";
 
 const noDifferences = (): Record<DifferenceKind, number> => ({ missing: 0, ghost: 0, kind: 0, size: 0, mtime: 0 });
 
@@ -84,9 +89,11 @@ class Verification {
   async #top(from: string): Promise<ComparedUnit> {
     const { disk, view } = await lookAt(from, this.#sides);
     const difference = differenceOf(disk.self, view, this.#sides.members);
-    const isUnknown = difference?.kind === "ghost" && disk.unknown.has(from);
-    const differences = difference === undefined || isUnknown ? [] : [difference];
-    return { entries: disk.self === undefined ? 0 : 1, differences, notCompared: [] };
+    const isUnknown = disk.unknown.has(from);
+    const differences = difference === undefined || (isUnknown && difference.kind === "ghost") ? [] : [difference];
+    const isNowhere = disk.self === undefined && view === undefined && !isUnknown;
+    const notCompared = isNowhere && this.#options.isAbsenceEqual !== true ? [{ path: from, reason: NOWHERE }] : [];
+    return { entries: disk.self === undefined ? 0 : 1, differences, notCompared };
   }
 
   async #take({ entries, differences, notCompared }: ComparedUnit): Promise<void> {

@@ -73,7 +73,8 @@ class VerifyRun {
     return [...this.#directories].sort();
   }
 
-  async compare(): Promise<Verdict> {
+  /** `isAbsenceEqual`: a repair may have removed all that there was. */
+  async compare(isAbsenceEqual = false): Promise<Verdict> {
     this.#lines = 0;
     this.#directories.clear();
     const begun = performance.now();
@@ -83,6 +84,7 @@ class VerifyRun {
       from: startPath(this.#options.path),
       settleMs: this.#options.settle * 1000,
       signal: this.#stop,
+      isAbsenceEqual,
       excused: new Map(kept.map((path) => [path, "what was mounted there is gone: the view keeps it"])),
       onDifference: (difference) => this.#onDifference(difference),
       onNotCompared: (each) => this.#onNotCompared(each),
@@ -183,7 +185,7 @@ async function verified(
     const { directories } = run;
     if (options.json !== true) await terminal.line(`The agent tells ${directories.length} directories again.`);
     await repair(config.home, id, directories, stop);
-    return exitCodeFor(await run.compare());
+    return exitCodeFor(await run.compare(true));
   } finally {
     await opened.close();
   }

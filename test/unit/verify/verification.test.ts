@@ -197,3 +197,11 @@ test("only what stands at the wanted path and below it is compared", async () =>
   expect(kindsOf(differences)).toEqual({ "/a": "mtime", "/a/x": "missing", "/a/y": "ghost" });
   expect(verdict.entries).toBe(2);
 });
+
+test("a path at which nothing stands on either side is no proof, unless a repair has just removed what was there", async () => {
+  const [disk, view] = [new MemoryTree().put(fileOf("/a")), new MemoryTree().put(fileOf("/a"))];
+  const { verdict, notCompared } = await verified(disk, view, { from: "/misspelled" });
+  expect(verdict.outcome).toBe("incomplete");
+  expect(notCompared).toEqual([{ path: "/misspelled", reason: "nothing stands there on either side" }]);
+  expect((await verified(disk, view, { from: "/gone", isAbsenceEqual: true })).verdict.outcome).toBe("equal");
+});

@@ -66,13 +66,22 @@ export class ViewTree implements ComparableTree {
     }
     const entries: TreeEntry[] = [];
     let self: TreeEntry | undefined;
+    let isAnswered = false;
     const prefix = prefixOf(path);
     for await (const entry of this.#nodes(answer)) {
+      isAnswered ||= entry.path === asked;
       if (entry.path === path) self = entry;
       else if (entry.path.startsWith(prefix) && (takes?.(entry.path) ?? true)) entries.push(entry);
       if (entries.length > limit) return { self, entries: [], tooMany: true, unknown: UNKNOWN, hasUnnamed: false };
     }
+    if (!isAnswered) throw this.#otherTree();
     return { self, entries, tooMany: false, unknown: UNKNOWN, hasUnnamed: false };
+  }
+
+  /** An empty answer, or one to another query, as a cache in between gives: it must not look like an empty directory. */
+  #otherTree(): FustorError {
+    const what = `${this.#endpoint.address} answers with something else than the tree that was asked for`;
+    return new FustorError("FUSTOR_SENDER_BAD_ANSWER", what, { retryable: true });
   }
 
   async count(signal: AbortSignal): Promise<number> {
