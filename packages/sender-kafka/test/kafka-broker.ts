@@ -92,6 +92,9 @@ export class KafkaBroker {
         "share.coordinator.state.topic.replication.factor=1",
         "share.coordinator.state.topic.min.isr=1",
         "group.initial.rebalance.delay.ms=0",
+        // One that was killed is let in again after this time.
+        "broker.session.timeout.ms=1500",
+        "broker.heartbeat.interval.ms=300",
         "log.cleaner.backoff.ms=300",
         "log.cleaner.dedupe.buffer.size=4194304",
         ...lines,
