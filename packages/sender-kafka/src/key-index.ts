@@ -17,6 +17,8 @@ export const Mark = {
   toldInAudit: 4,
   /** The audit tells all children of this directory. */
   listed: 8,
+  /** The value in the topic is of no agent. */
+  foreign: 16,
 } as const;
 
 /** `/`, and what everything else begins below: keys without a slash in front. */
@@ -80,6 +82,18 @@ export class KeyIndex {
 
   mark(node: number, mark: number): void {
     this.#marks[node] = (this.#marks[node] ?? 0) | mark;
+  }
+
+  unmark(node: number, mark: number): void {
+    this.#marks[node] = (this.#marks[node] ?? 0) & ~mark;
+  }
+
+  /** A live one that has a mark. 0: none. */
+  anyWith(mark: number): number {
+    for (let node = ROOT; node < this.#top; node++) {
+      if (this.has(node, mark) && this.has(node, Mark.live)) return node;
+    }
+    return 0;
   }
 
   clear(mark: number): void {

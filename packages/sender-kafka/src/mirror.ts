@@ -3,6 +3,7 @@
  * nothing else, so a killed agent, another machine or a lost disk make no difference.
  */
 import type { KafkaRecord, RecordsBatch } from "@platformatic/kafka";
+import { excerpt } from "fustor-agent/sdk";
 import type { Cluster, TopicShape } from "./cluster.ts";
 import { badAnswer, brokerErrors } from "./failures.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -17,6 +18,7 @@ const PARTITIONS = 2 ** 20;
 
 /** A value in another partition than its key belongs to: the topic had fewer partitions once. */
 export interface Stray {
+  readonly code: number;
   readonly key: string;
   readonly partition: number;
 }
@@ -29,21 +31,28 @@ export class Mirror {
   /** How far it has to be read before anything is written. */
   #targets: readonly bigint[];
   #wasRead = false;
+  /** Records that were to be read are gone. */
+  #isCutOff = false;
   readonly #strays = new Set<number>();
   readonly #writer: string;
   readonly #others = new Set<string>();
+  /** Records without a writer were read. */
+  #hasForeign = false;
+  /** One that the topic held when the run began. */
+  #foreignKey: string | undefined;
 
   constructor(topic: TopicShape, begins: readonly bigint[], ends: readonly bigint[], writer: string) {
     this.topic = topic;
     this.#cursors = [...begins];
     this.#targets = ends;
     this.#writer = writer;
+    this.#wasRead = this.isRead;
   }
 
   /** Whether this is the same topic, with nothing of what was read gone. */
   fits({ id, leaders }: TopicShape, ends: readonly bigint[]): boolean {
-    const isSame = this.topic.id === id && this.#cursors.length === leaders.length;
-    return isSame && ends.every((end, partition) => !this.#wasRead || end >= (this.#cursors[partition] ?? 0n));
+    const isSame = this.topic.id === id && this.#cursors.length === leaders.length && !this.#isCutOff;
+    return isSame && ends.every((end, partition) => end >= (this.#cursors[partition] ?? 0n));
   }
 
   /** Where the topic ends as far as is known. */
@@ -73,8 +82,21 @@ export class Mirror {
         await this.#readSome(cluster, topic, partition, bound);
       }
     }
+    if (!this.#wasRead && this.#hasForeign) {
+      const node = this.index.anyWith(Mark.foreign);
+      this.#foreignKey = node === 0 ? undefined : this.index.keyOf(node);
+    }
     this.#wasRead = true;
     return true;
+  }
+
+  /** Nothing that another application put there is deleted. */
+  demandOwn(place: string): void {
+    if (this.#foreignKey === undefined) return;
+    throw badAnswer(
+      `${place}: the topic holds records that no agent wrote, such as of the key ${excerpt(this.#foreignKey)}; name another ` +
+        "topic, or have them deleted with driver_params.delete_other_records",
+    );
   }
 
   /** Records of others that came while this writer was there. Once. */
@@ -84,13 +106,19 @@ export class Mirror {
     return others;
   }
 
-  takeStrays(): readonly Stray[] {
-    const strays = [...this.#strays].map((code) => ({
-      key: this.index.keyOf(Math.floor(code / PARTITIONS)),
-      partition: code % PARTITIONS,
-    }));
-    this.#strays.clear();
+  /** Some of them, until they are `dropped`. */
+  strays(most: number): readonly Stray[] {
+    const strays: Stray[] = [];
+    for (const code of this.#strays) {
+      if (strays.length === most) break;
+      strays.push({ code, key: this.index.keyOf(Math.floor(code / PARTITIONS)), partition: code % PARTITIONS });
+    }
     return strays;
+  }
+
+  /** The topic does not hold these any more. */
+  dropped(strays: readonly Stray[]): void {
+    for (const { code } of strays) this.#strays.delete(code);
   }
 
   /** Records of ours were taken from this offset on; false when there are others before them. */
@@ -106,6 +134,7 @@ export class Mirror {
       .fetch(topic, partition, from, FETCH_BYTES, bound)
       .catch((error: unknown) => {
         const isGone = brokerErrors(error).includes("OFFSET_OUT_OF_RANGE");
+        this.#isCutOff ||= isGone;
         throw isGone ? badAnswer("records of the topic were deleted while it was read") : error;
       });
     for (const batch of batches) this.#take(batch, partition);
@@ -136,6 +165,15 @@ export class Mirror {
       if (this.#strays.size > 0) index.doubt(node);
       else index.remove(node);
     }
+    if (!this.#wasRead) this.#noteOrigin(text, value === null || writerOf(headers) !== undefined);
+  }
+
+  #noteOrigin(key: string, isOurs: boolean): void {
+    if (isOurs && !this.#hasForeign) return;
+    this.#hasForeign = true;
+    const node = this.index.find(key);
+    if (node !== 0 && isOurs) this.index.unmark(node, Mark.foreign);
+    else if (node !== 0) this.index.mark(node, Mark.foreign);
   }
 
   #noteStray(key: string, partition: number, isValue: boolean): void {
@@ -146,9 +184,13 @@ export class Mirror {
   }
 
   #noteWriter(headers: KafkaRecord["headers"]): void {
-    const writer = headers.find(([name]) => name?.toString() === WRITER)?.[1]?.toString() ?? "";
+    const writer = writerOf(headers) ?? "";
     if (writer !== this.#writer) this.#others.add(writer);
   }
 }
+
+const WRITER_NAME = Buffer.from(WRITER);
+const isWriter = ([name]: KafkaRecord["headers"][number]): boolean => name?.equals(WRITER_NAME) === true;
+const writerOf = (headers: KafkaRecord["headers"]): string | undefined => headers.find(isWriter)?.[1]?.toString();
 
 const larger = (one: bigint, other: bigint): bigint => (one > other ? one : other);

@@ -19,6 +19,8 @@ export const kafkaParams = z.object({
     })
     .default({}),
   allow_other_cleanup: flag.default(false),
+  /** The topic held records of other applications before. */
+  delete_other_records: flag.default(false),
   compression: z
     .enum(["none", "gzip", "snappy", "lz4"], { error: "is no compression; write none, gzip, snappy or lz4" })
     .default("none"),

@@ -8,9 +8,14 @@ import { type Mirror, WRITER } from "./mirror.ts";
 import { valueBytes } from "./rows.ts";
 import { type Headers, Writes } from "./writes.ts";
 
-/** What a snapshot or an audit that goes on has told so far is marked in the index. */
+/**
+ * What a snapshot or an audit that goes on has told so far is marked in the index.
+ *
+ * A snapshot is `awaited` before its first rows: it leaves out what a change told since it began to read, so such a
+ * change counts as told by it. An audit sends its first row alone, and reads the others after that was accepted.
+ */
 export interface Passes {
-  snapshot: boolean;
+  snapshot: "none" | "awaited" | "begun";
   audit: boolean;
 }
 
@@ -25,6 +30,8 @@ export interface PushParts {
   readonly until: number;
 }
 
+/** Of the tombstone of a path of 4096 bytes with its headers, at most. */
+const STRAY_BYTES = 4_400;
 const NAMES = { phase: Buffer.from("phase"), index: Buffer.from("index"), writer: Buffer.from(WRITER) };
 
 export class Push {
@@ -46,7 +53,7 @@ export class Push {
 
   async run(envelope: Envelope, lastIndex: number): Promise<void> {
     const { sourceType, events, isEnd } = envelope;
-    this.#begin(sourceType, events.length > 0);
+    this.#begin(envelope);
     for (const [at, event] of events.entries()) {
       if (!liftsTombstones(sourceType, event, events[at + 1])) await this.#event(event);
     }
@@ -58,21 +65,31 @@ export class Push {
   /** Values in partitions that their keys do not belong to any more. */
   async dropStrays(): Promise<void> {
     const headers = this.#headers("snapshot", 0);
-    const { topic } = this.#parts.attachment;
-    const records = this.#parts.mirror.takeStrays().map(({ key, partition }) => ({
-      ...{ topic: topic.name, key: Buffer.from(key, "utf8"), partition, headers },
-    }));
-    for (let at = 0; at < records.length; at += 1000) await this.#send(records.slice(at, at + 1000));
+    const { attachment, mirror } = this.#parts;
+    const topic = attachment.topic.name;
+    const most = Math.max(1, Math.floor(attachment.batchBytes / STRAY_BYTES));
+    for (let strays = mirror.strays(most); strays.length > 0; strays = mirror.strays(most)) {
+      const records = strays.map(({ key, partition }) => ({
+        topic,
+        key: Buffer.from(key, "utf8"),
+        partition,
+        headers,
+      }));
+      await this.#send(records);
+      mirror.dropped(strays);
+      this.#demandTime();
+    }
   }
 
-  #begin(sourceType: string, hasEvents: boolean): void {
+  #begin({ sourceType, events, snapshotSyncSuggested }: Envelope): void {
     const { passes, mirror } = this.#parts;
-    if (!hasEvents) return;
-    if (sourceType === "snapshot" && !passes.snapshot) {
+    const isSnapshot = sourceType === "snapshot" && events.length > 0;
+    if (passes.snapshot === "none" && (isSnapshot || snapshotSyncSuggested)) {
       mirror.index.clear(Mark.toldInSnapshot);
-      passes.snapshot = true;
+      passes.snapshot = "awaited";
     }
-    if (sourceType === "audit" && !passes.audit) {
+    if (isSnapshot) passes.snapshot = "begun";
+    if (sourceType === "audit" && events.length > 0 && !passes.audit) {
       mirror.index.clear(Mark.toldInAudit | Mark.listed);
       passes.audit = true;
     }
@@ -91,9 +108,10 @@ export class Push {
   async #put(row: Row, schema: string, headers: Headers, isAudit: boolean): Promise<void> {
     const { passes, mirror } = this.#parts;
     const { index } = mirror;
-    const node = this.#writes.put(this.#keyOf(row), valueBytes(row, schema), headers);
-    const told = (passes.snapshot ? Mark.toldInSnapshot : 0) | (passes.audit ? Mark.toldInAudit : 0);
+    const key = this.#keyOf(row);
+    const told = (passes.snapshot === "none" ? 0 : Mark.toldInSnapshot) | (passes.audit ? Mark.toldInAudit : 0);
     const lists = isAudit && row.audit_skipped !== true ? Mark.listed : 0;
+    const node = this.#write(key, valueBytes(row, schema), headers, told);
     if ((told | lists) !== 0) index.mark(node, told | lists);
     // In the place of a directory.
     if (row.is_directory === false && index.hasChildren(node)) {
@@ -101,6 +119,18 @@ export class Push {
         index.below(node).filter((each) => each !== node),
         headers,
       );
+    }
+  }
+
+  /** An entry whose row is refused exists all the same: what the topic holds of it stays. */
+  #write(key: string, value: Buffer, headers: Headers, told: number): number {
+    try {
+      return this.#writes.put(key, value, headers);
+    } catch (error) {
+      const { index } = this.#parts.mirror;
+      const known = index.find(key);
+      if (known !== 0) index.mark(known, told);
+      throw error;
     }
   }
 
@@ -112,10 +142,10 @@ export class Push {
 
   async #endSnapshot(lastIndex: number): Promise<void> {
     const { passes, mirror } = this.#parts;
-    if (!passes.snapshot) return;
+    if (passes.snapshot !== "begun") return;
     await this.#dropAll(mirror.index.without(Mark.toldInSnapshot), this.#headers("snapshot", lastIndex));
     await this.#flush();
-    passes.snapshot = false;
+    passes.snapshot = "none";
   }
 
   async #endAudit(lastIndex: number): Promise<void> {
@@ -139,8 +169,12 @@ export class Push {
       if (group.nodes.length === 0) return;
       await this.#send(group.records);
       this.#writes.accepted(group);
-      if (performance.now() > this.#parts.until) throw busy("the topic takes more time for this batch");
+      this.#demandTime();
     }
+  }
+
+  #demandTime(): void {
+    if (performance.now() > this.#parts.until) throw busy("the topic takes more time for this batch");
   }
 
   async #send(records: readonly TopicRecord[]): Promise<void> {

@@ -40,7 +40,7 @@ export class KafkaSender implements SenderDriver {
   /** Heartbeats never wait behind a batch. */
   #lane: Link | undefined;
   #mirror: Mirror | undefined;
-  #passes: Passes = { snapshot: false, audit: false };
+  #passes: Passes = { snapshot: "none", audit: false };
   #session = "";
   /** The topic holds everything up to `#index`. */
   #isComplete = false;
@@ -71,7 +71,7 @@ export class KafkaSender implements SenderDriver {
       const ends = await this.#attach(bound, true);
       const left = await takeLeft(this.#context.files, this.#logger);
       const isResumed = this.#takeUp(left, ends) && left?.session === request.resumes;
-      this.#passes = { snapshot: false, audit: false };
+      this.#passes = { snapshot: "none", audit: false };
       this.#pushes = 0;
       this.#session = randomUUID();
       const seconds = request.sessionTimeoutSeconds ?? this.#settings.params.session_timeout_seconds;
@@ -155,6 +155,7 @@ export class KafkaSender implements SenderDriver {
     const push = new Push({ ...parts, keyField: this.#settings.params.key_field });
     try {
       if (!mirror.isRead) await this.#read(attachment, mirror, bound, until);
+      if (!this.#settings.params.delete_other_records) mirror.demandOwn(this.#place());
       await push.dropStrays();
       await push.run(envelope, this.#index);
     } finally {

@@ -68,7 +68,7 @@ export class Writes {
     const print = fingerprintOf(value);
     if (index.holds(node, print)) this.#pending.delete(node);
     else {
-      this.#pending.set(node, { key, value, print, headers });
+      this.#set(node, { key, value, print, headers });
       this.#bytes += size;
     }
     return node;
@@ -77,8 +77,14 @@ export class Writes {
   /** The topic shall hold nothing of it. */
   drop(node: number, headers: Headers): void {
     const key = this.#options.index.keyOf(node);
-    this.#pending.set(node, { key, value: undefined, print: undefined, headers });
+    this.#set(node, { key, value: undefined, print: undefined, headers });
     this.#bytes += RECORD_BYTES + key.length * 3 + headerBytes(headers);
+  }
+
+  /** In the order in which the last ones came. */
+  #set(node: number, pending: Pending): void {
+    this.#pending.delete(node);
+    this.#pending.set(node, pending);
   }
 
   /** From now on it is not known what the topic holds of these, until they are `accepted`. */

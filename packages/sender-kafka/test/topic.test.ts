@@ -1,7 +1,7 @@
 /** What a sender does with a topic, over a real broker. */
 
 import { createServer } from "node:net";
-import { Connection, createPartitionsV3, createTopicsV7, deleteTopicsV6 } from "@platformatic/kafka";
+import { Connection, createPartitionsV3, createTopicsV7, deleteTopicsV6, produceV9 } from "@platformatic/kafka";
 import type { Row } from "fustor-agent/sdk";
 import { describeSender } from "fustor-agent/sdk/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -113,6 +113,21 @@ test("the end of a snapshot drops what it did not tell, also of earlier runs; wh
   );
 });
 
+test("a change beside a snapshot counts as told, also when it comes before the first rows", async () => {
+  const topic = newTopic();
+  const { push } = await opened(to(topic));
+  const beside = { ...rows("message", [file("/early")]), snapshotSyncSuggested: true };
+  await push(beside);
+  await push({ ...rows("snapshot", [folder("/")]), snapshotSyncSuggested: true });
+  await push(end("snapshot"));
+  expect(await keys(topic)).toEqual(["/", "/early"]);
+  // A later one of the same session.
+  await push({ ...rows("message", [file("/again")]), snapshotSyncSuggested: true });
+  await push({ ...rows("snapshot", [folder("/")]), snapshotSyncSuggested: true });
+  await push(end("snapshot"));
+  expect(await keys(topic)).toEqual(["/", "/again"]);
+});
+
 test("an end without rows before it drops nothing; that of an audit drops the children that it did not tell", async () => {
   const topic = newTopic();
   const { push } = await opened(to(topic));
@@ -174,6 +189,13 @@ test("a row that is too large is refused with its name, and the others are writt
   const many = Array.from({ length: 500 }, (_, at) => ({ ...file(`/many/${at}`), note: "y".repeat(400) }));
   await push(rows("message", many));
   expect((await keys(topic)).length).toBe(500);
+
+  // A snapshot has it, but it is refused: what the topic holds of it stays.
+  await push(rows("message", [file("/large")]));
+  await failureOf(push(rows("snapshot", [large])));
+  await push(rows("snapshot", [file("/small")]));
+  await push(end("snapshot"));
+  expect(await keys(topic)).toEqual(["/large", "/small"]);
   expect((await failureOf(push(rows("message", [{ size: 1 }])))).message).toContain("no text in path");
 });
 
@@ -189,6 +211,36 @@ test("of two agents on a topic the later one stays, and the other one says so", 
   expect(again.message).toContain("another agent writes to it");
   await second.push(rows("message", [file("/third")]));
   expect(await keys(topic)).toEqual(["/", "/second", "/third"]);
+});
+
+test("an agent with a transactional id of its own makes the earlier one stop as well, in a topic that was empty", async () => {
+  const topic = newTopic();
+  const first = await opened(to(topic));
+  const second = await opened(to(topic, { transactional_id: "of its own" }));
+  await second.push(rows("message", [file("/second")]));
+  expect((await failureOf(first.push(rows("message", [file("/first")])))).code).toBe("FUSTOR_SESSION_LOST");
+  const { sessionId } = await first.sender.createSession(REQUEST, { signal });
+  await failureOf(first.sender.push(sessionId, rows("message", [file("/more")]), { signal }));
+  expect((await failureOf(first.sender.createSession(REQUEST, { signal }))).code).toBe("FUSTOR_SESSION_CONFLICT");
+});
+
+test("a topic that another application has filled stays as it is", async () => {
+  const topic = newTopic();
+  await (await opened(to(topic))).sender.close();
+  await administer((connection) =>
+    produceV9.api.async(connection, -1, 10_000, [
+      { topic, partition: 0, key: Buffer.from("order 1"), value: Buffer.from("{}") },
+    ]),
+  );
+  const { push } = await opened(to(topic));
+  const { code, message } = await failureOf(push(rows("snapshot", TREE)));
+  expect([code, message]).toEqual(["FUSTOR_SENDER_BAD_ANSWER", expect.stringContaining("order 1")]);
+  await failureOf(push(end("snapshot")));
+  expect(await keys(topic)).toEqual(["order 1"]);
+  const other = await opened(to(topic, { delete_other_records: true }));
+  await other.push(rows("snapshot", TREE));
+  await other.push(end("snapshot"));
+  expect(await keys(topic)).toHaveLength(6);
 });
 
 test("a heartbeat sees what others wrote, and a topic that was made anew", async () => {
@@ -235,8 +287,10 @@ test("a session goes on where the one before ended in order, unless something wa
 
 test("a topic that gets more partitions has each key once all the same", async () => {
   const topic = newTopic();
-  const all = Array.from({ length: 40 }, (_, at) => file(`/${at}`));
-  const first = await opened(to(topic, { partitions: 2 }));
+  // The tombstones where they were are more than a batch takes.
+  const all = Array.from({ length: 400 }, (_, at) => file(`/${"n".repeat(100)}${at}`));
+  const topic_config = { "max.message.bytes": 20_000 };
+  const first = await opened(to(topic, { partitions: 2, topic_config }));
   await first.push(rows("snapshot", all));
   await first.push(end("snapshot"));
   await administer((connection) =>
