@@ -88,23 +88,24 @@ export class Agent {
    * Makes the running pipes those of a new plan. Pipes whose resolved settings are the same keep everything: session,
    * watch, position. What goes or changes is stopped first (each drained for so long at most), then the rest is
    * started: no task ever has two sessions. Settings of the process as a whole stay as they are; the report says so.
-   * One call at a time.
    */
-  async reload(plan: AgentPlan, drainMs: number): Promise<ReloadReport> {
-    await this.#changing;
-    if (this.#stopping !== undefined) throw new FustorError("FUSTOR_ABORTED", "the agent is stopping");
-    const change = this.#reload(plan, drainMs);
-    this.#changing = change.catch(() => undefined);
-    return change;
+  reload(plan: AgentPlan, drainMs: number): Promise<ReloadReport> {
+    return this.#oneByOne(() => this.#reload(plan, drainMs));
+  }
+
+  /** Changes that are asked for at once take turns: each has to see the pipes that the one before left. */
+  #oneByOne<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#changing.then(() => {
+      if (this.#stopping !== undefined) throw new FustorError("FUSTOR_ABORTED", "the agent is stopping");
+      return change();
+    });
+    this.#changing = turn.catch(() => undefined);
+    return turn;
   }
 
   /** Starts one pipe beside those that run. Why it failed, `running` if it ran already, undefined if it runs now. */
-  async startPipe(target: PipeTarget): Promise<{ readonly failure: string } | "running" | undefined> {
-    await this.#changing;
-    if (this.#stopping !== undefined) throw new FustorError("FUSTOR_ABORTED", "the agent is stopping");
-    const change = this.#startPipe(target);
-    this.#changing = change.catch(() => undefined);
-    return change;
+  startPipe(target: PipeTarget): Promise<{ readonly failure: string } | "running" | undefined> {
+    return this.#oneByOne(() => this.#startPipe(target));
   }
 
   async #startPipe(target: PipeTarget): Promise<{ readonly failure: string } | "running" | undefined> {

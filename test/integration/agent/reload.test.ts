@@ -2,6 +2,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, onTestFinished, test } from "vitest";
+import { resolveTarget } from "../../../src/agent/reload/reload-plan.ts";
+import { requirePipe } from "../../../src/config/select.ts";
 import { type EmbeddedFusion, startEmbeddedFusion } from "../../../src/fusion/embedded-fusion.ts";
 import { demoFusionConfig } from "../../../src/fusion/fusion-config.ts";
 import {
@@ -78,7 +80,7 @@ const settled = (agent: Agent, ...ids: string[]): Promise<unknown> =>
         const pipe = agent.status().pipes.find((each) => each.id === id);
         return pipe?.role === "follower" || (pipe?.role === "leader" && pipe.snapshot === "complete");
       }),
-    { timeoutMs: 20_000, what: () => `settled pipes: ${JSON.stringify(agent.status().pipes)}` },
+    { timeoutMs: 20_000 * PATIENCE, what: () => `settled pipes: ${JSON.stringify(agent.status().pipes)}` },
   );
 
 test("an agent that is stopped in the middle of a reload ends, starts nothing more and leaves no session behind", async () => {
@@ -86,7 +88,10 @@ test("an agent that is stopped in the middle of a reload ends, starts nothing mo
   const agent = await start({ a: {}, b: {} });
   await settled(agent, "a", "b");
   const reloading = reload(await configure({ a: { batch_size: 3 }, b: {}, c: {} }));
-  await waitFor(() => agent.status().pipes.some(({ id }) => id === "c"), { timeoutMs: 10_000, what: "a new pipe" });
+  await waitFor(() => agent.status().pipes.some(({ id }) => id === "c"), {
+    timeoutMs: 10_000 * PATIENCE,
+    what: "a new pipe",
+  });
   await Promise.all([reloading, agent.stop(DRAIN_MS)]);
   expect(agent.status()).toMatchObject({ state: "stopped", sources: [] });
   expect(fusion.summaryOf(KEYS.view)?.sessions).toBe(0);
@@ -161,5 +166,19 @@ test("a reload waits for a pipe that is being stopped before it starts the pipe 
   await Promise.all([stopping, reloading]);
   await settled(agent, "a");
   expect(order).toEqual(["stopped", "started"]);
+  expect(fusion.summaryOf(KEYS.view)?.sessions).toBe(1);
+});
+
+test("a pipe that is asked for many times at once is started once", async () => {
+  const { fusion, configure, start } = await stage();
+  const agent = await start({ a: {} });
+  await settled(agent, "a");
+  await agent.stopPipe("a", DRAIN_MS);
+  const config = await configure({ a: {} });
+  const target = resolveTarget(requirePipe(config, "a"), config);
+  const outcomes = await Promise.all([1, 2, 3].map(() => agent.startPipe(target)));
+  expect(outcomes).toEqual([undefined, "running", "running"]);
+  expect(agent.status().pipes).toHaveLength(1);
+  await settled(agent, "a");
   expect(fusion.summaryOf(KEYS.view)?.sessions).toBe(1);
 });
