@@ -10,7 +10,7 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { z } from "zod";
 import { describeError, type Logger } from "../sdk/index.ts";
 import type { AdminPort } from "./admin-port.ts";
-import { EventStreams } from "./event-stream.ts";
+import { EventStreams, STREAM_HEADERS } from "./event-stream.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type Call, type Reply, type Route, refused } from "./route.ts";
 import { ROUTES } from "./routes.ts";
@@ -79,6 +79,8 @@ async function handle(context: AdminContext, each: Route, parts: AdminAppParts, 
   noteAction(context, each, parts);
   const answer = await each.handle(call);
   if (!("stream" in answer)) return answered(context, answer);
+  // Of an answer to HEAD nobody reads the body, so a stream would never end.
+  if (context.req.method === "HEAD") return new Response(null, { status: 200, headers: STREAM_HEADERS });
   const full = refused(503, "too_many_streams", "too many streams are open: close one, or try again later");
   const cutOff = (): void => void context.env?.outgoing?.destroy();
   return streams.open(answer.stream, cutOff) ?? answered(context, full);

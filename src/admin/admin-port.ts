@@ -22,6 +22,8 @@ export interface AdminPort {
    * refused for.
    */
   startPipes(name: string): Promise<readonly StartedPipe[]>;
+  /** Stops a pipe and starts it anew, with how that went. Throws as `startPipes`, and then stops nothing. */
+  restartPipe(id: string): Promise<readonly StartedPipe[]>;
   /** False when there is no such pipe. */
   stopPipe(id: string): Promise<boolean>;
   /** Undefined when no such pipe runs. */

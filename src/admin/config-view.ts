@@ -4,7 +4,7 @@ import { publicAddress, publicText } from "../sdk/index.ts";
 
 export const HIDDEN = "***";
 
-const SECRET_NAME = /pass|pwd|secret|token|credential|key$|auth|cookie|signature/i;
+const SECRET_NAME = /pass|pwd|secret|token|credential|key$|auth|cookie|signature|header/i;
 
 function shown(name: string, value: unknown): unknown {
   if (name === "origin" || name === "form") return undefined;

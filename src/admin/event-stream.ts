@@ -17,7 +17,7 @@ export const eventText = (kind: string, data: string, id?: number): string =>
 
 export type Feed = (signal: AbortSignal) => AsyncGenerator<string, void, undefined>;
 
-const HEADERS = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
+export const STREAM_HEADERS = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
 
 export class EventStreams {
   readonly #stalledMs: number;
@@ -31,7 +31,7 @@ export class EventStreams {
   open(feed: Feed, cutOff: () => void): Response | undefined {
     if (this.#open >= MOST_STREAMS) return undefined;
     this.#open++;
-    return new Response(this.#body(feed, cutOff), { status: 200, headers: HEADERS });
+    return new Response(this.#body(feed, cutOff), { status: 200, headers: STREAM_HEADERS });
   }
 
   #body(feed: Feed, cutOff: () => void): ReadableStream<Uint8Array> {
@@ -48,7 +48,10 @@ export class EventStreams {
     };
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
       clearTimeout(stalled);
-      const next = await texts.next();
+      const next = await texts.next().catch((error: unknown) => {
+        end();
+        throw error;
+      });
       if (over.signal.aborted) return;
       if (next.done === true) {
         end();

@@ -57,6 +57,8 @@ export class PathGlob {
 
   /** This place, and those behind it that need no character. */
   #reach(places: Uint8Array, place: number): void {
+    // What is behind it was reached with it.
+    if (places[place] === 1) return;
     places[place] = 1;
     const kind = this.#tokens[place]?.kind;
     if (kind === "star" || kind === "globstar") this.#reach(places, place + 1);

@@ -151,13 +151,13 @@ const CHANGING: readonly Route[] = [
   route({
     method: "post",
     path: "/pipes/{pipe}/restart",
-    summary: "Stops a pipe and starts it as the configuration has it now.",
+    summary: "Stops a pipe and starts it as the configuration has it now. One that is refused stops nothing.",
     params: schema.pipeParams,
     answer: { status: 200, schema: schema.startedSchema },
     refusals: [404, 422],
     isLong: true,
     handle: async ({ port, params: { pipe } }) =>
-      (await port.stopPipe(pipe)) ? startAnswer(() => port.startPipes(pipe)) : noPipe(pipe),
+      port.status().pipes.some(({ id }) => id === pipe) ? startAnswer(() => port.restartPipe(pipe)) : noPipe(pipe),
   }),
   route({
     method: "post",

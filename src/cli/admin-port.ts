@@ -69,6 +69,11 @@ export function adminPort(parts: AdminPortParts): AdminPort {
     },
     previewReload: () => previewReload(replan, (plan) => agent.preview(plan)),
     startPipes: async (name) => startPipes(agent, await planOf(name)),
+    restartPipe: async (id) => {
+      const plan = await planOf(id);
+      await agent.stopPipe(id, drainMs);
+      return startPipes(agent, plan);
+    },
     stopPipe: (id) => agent.stopPipe(id, drainMs),
     snapshotNow: (id) => agent.snapshotNow(id),
     sentinelNow: (id) => agent.sentinelNow(id),

@@ -31,7 +31,7 @@ export interface Asked {
 }
 
 export interface AskOptions {
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE" | "OPTIONS";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }

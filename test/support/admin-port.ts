@@ -13,6 +13,7 @@ export const adminPortWith = (own: Partial<AdminPort>): AdminPort => ({
   reload: unasked,
   previewReload: unasked,
   startPipes: unasked,
+  restartPipe: unasked,
   stopPipe: unasked,
   snapshotNow: unasked,
   sentinelNow: unasked,

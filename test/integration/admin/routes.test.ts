@@ -90,6 +90,26 @@ test("a pipe is stopped, started and started again, and one that is not there is
   expect(refused).toMatchObject({ status: 422, body: { error: { code: "FUSTOR_CONFIG_INVALID" } } });
 });
 
+test("a pipe that is started many times at once is there once", async () => {
+  const scene = await adminScene();
+  await posted(scene.port, "/pipes/p1/stop", "/pipes/{pipe}/stop");
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, () => posted(scene.port, "/pipes/p1/start", "/pipes/{pipe}/start")),
+  );
+  const ran = answers.map(({ body }) => (body as { pipes: { ran: boolean }[] }).pipes[0]?.ran);
+  expect(ran.filter((each) => each === false)).toHaveLength(1);
+  expect(scene.agent.status().pipes.map(({ id }) => id)).toEqual(["p1"]);
+});
+
+test("a restart that the configuration forbids leaves the pipe running", async () => {
+  const scene = await adminScene();
+  await whole(scene);
+  await scene.configure("pipse: {}");
+  const refused = await posted(scene.port, "/pipes/p1/restart", "/pipes/{pipe}/restart");
+  expect(refused).toMatchObject({ status: 422, body: { error: { code: "FUSTOR_CONFIG_INVALID" } } });
+  expect(stateOf(scene)?.state).toBe("running");
+});
+
 test("a leader sends everything anew when it is asked to, and one at a time", async () => {
   const scene = await adminScene();
   await whole(scene);

@@ -73,6 +73,32 @@ test("states of pipes and lines of the log are events", async () => {
   expect(seen).not.toContain("debug");
 });
 
+test("HEAD of a stream opens none", async () => {
+  const { port, socket } = await adminScene();
+  for (const client of [port, socket]) {
+    for (let times = 0; times < 7; times++) {
+      const { status, headers } = await client.ask(`${API}/events`, { method: "HEAD" });
+      expect({ status, type: headers["content-type"] }).toMatchObject({
+        status: 200,
+        type: expect.stringContaining("text/event-stream"),
+      });
+    }
+    (await client.stream(`${API}/pipes/p1/tap`)).close();
+  }
+});
+
+test("a stream whose feed fails makes room for the next one", async () => {
+  const streams = new EventStreams();
+  const failing: Feed = async function* () {
+    yield "first\n\n";
+    throw new Error("the feed failed");
+  };
+  for (let times = 0; times < 7; times++) {
+    const answer = streams.open(failing, () => undefined);
+    await expect(answer?.text()).rejects.toThrow("the feed failed");
+  }
+});
+
 test("a reader that takes nothing is cut off and costs no more than what it took, and the others go on", async () => {
   const streams = new EventStreams(500);
   let made = 0;
