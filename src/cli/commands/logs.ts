@@ -1,12 +1,12 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, stat } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { type LogLevel, logLinesFrom } from "../../admin/log-lines.ts";
 import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { homePaths, resolveHome } from "../../config/home.ts";
 import { configDirOf, loadConfig } from "../../config/load.ts";
-import { FustorError } from "../../sdk/index.ts";
 import { compactLine } from "../../telemetry/log-line.ts";
 import { EXIT } from "../exit-codes.ts";
+import { openLogFile } from "../log-to-read.ts";
 import { printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -85,16 +85,6 @@ async function tail(
   return last;
 }
 
-async function opened(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const what = code === "ENOENT" ? "there is no log yet" : `the log cannot be read (${code})`;
-    throw new FustorError("FUSTOR_CONFIG_MISSING", `${path}: ${what}`, { cause: error });
-  }
-}
-
 /** True when another file stands at the path by now. */
 async function wasReplaced(path: string, file: FileHandle): Promise<boolean> {
   const there = await stat(path).catch(() => undefined);
@@ -116,7 +106,7 @@ async function follow(
       if (fresh.length > 0) continue;
       if (await wasReplaced(path, file)) {
         await file.close();
-        [file, lines] = [await opened(path), new LineReader(0)];
+        [file, lines] = [await openLogFile(path), new LineReader(0)];
       } else await pause(POLL_MS, undefined, { signal: end }).catch(() => undefined);
     }
   } finally {
@@ -126,7 +116,7 @@ async function follow(
 
 export async function logs(options: LogsCommandOptions, terminal: Terminal): Promise<number> {
   const path = await logFileOf(resolveHome(process.env));
-  const file = await opened(path);
+  const file = await openLogFile(path);
   const { size } = await file.stat();
   const reader = new LineReader(Math.max(size - TAIL_BYTES, 0));
   const isWanted = loudEnough(options.level ?? "debug");

@@ -1,7 +1,7 @@
 /** The files of a bundle: what the other commands say, made fit for others to read. */
-import { open, readFile } from "node:fs/promises";
 import { release } from "node:os";
 import type { AgentStatus } from "../../agent/agent-status.ts";
+import { readOwnFile } from "../../agent/state/durable-file.ts";
 import { homePaths, resolveHome } from "../../config/home.ts";
 import { configDirOf, loadConfig } from "../../config/load.ts";
 import type { AgentConfig } from "../../config/model.ts";
@@ -10,6 +10,7 @@ import { agentVersion } from "../../sdk/version.ts";
 import { effectiveNow, formatEffective } from "../commands/config.ts";
 import { findingsJson, findingsNow } from "../commands/doctor.ts";
 import { formatStatus, statusOrNobody } from "../commands/status.ts";
+import { openLogFile } from "../log-to-read.ts";
 import { Redactor } from "./redaction.ts";
 import type { PackedFile } from "./tar.ts";
 
@@ -29,6 +30,15 @@ async function places(): Promise<Places> {
   return { home, configDir, logFile: homePaths(home, configDir, config?.logging.dir).logFile, config };
 }
 
+/** As it stands in the address, and what it means, if it is encoded at all. */
+function passwordForms(written: string): readonly string[] {
+  try {
+    return [written, decodeURIComponent(written)];
+  } catch {
+    return [written];
+  }
+}
+
 /** Every text of the configuration that is a secret; user names are not. */
 function secretsOf({ sources, senders, console }: AgentConfig): readonly string[] {
   const ends = [...sources.values(), ...senders.values()];
@@ -38,13 +48,13 @@ function secretsOf({ sources, senders, console }: AgentConfig): readonly string[
   const urls = ends
     .flatMap(({ uri, driverParams }) => [uri, driverParams.proxy])
     .filter((each) => typeof each === "string");
-  const passwords = urls.flatMap((url) => (URL.canParse(url) ? [decodeURIComponent(new URL(url).password)] : []));
+  const passwords = urls.flatMap((url) => (URL.canParse(url) ? passwordForms(new URL(url).password) : []));
   return [...credentials, ...passwords, console.token ?? ""].filter((each) => each !== "");
 }
 
 async function redactorOf({ home, configDir, logFile, config }: Places, names: boolean): Promise<Redactor> {
   const paths = homePaths(home, configDir);
-  const token = await readFile(paths.consoleToken, "utf8").catch(() => "");
+  const token = await readOwnFile(paths.consoleToken).catch(() => "");
   const roots = config === undefined ? [] : [...config.sources.values()].map(({ uri }) => uri);
   const own = [...Object.values(paths), `${home}/.env`, logFile, config?.logging.dir ?? configDir, process.execPath];
   return new Redactor({
@@ -53,12 +63,13 @@ async function redactorOf({ home, configDir, logFile, config }: Places, names: b
       ...token.split("\n").map((line) => line.trim()),
     ].filter(Boolean),
     known: [...own, ...(config?.files ?? []), ...roots],
+    roots,
     names,
   });
 }
 
 async function tailOf(path: string): Promise<readonly string[]> {
-  const file = await open(path, "r");
+  const file = await openLogFile(path);
   try {
     const { size } = await file.stat();
     const from = Math.max(size - TAIL_BYTES, 0);

@@ -12,6 +12,8 @@ export interface Redaction {
   readonly secrets: readonly string[];
   /** Folders and files that are no part of a tree: home, configuration, log, roots themselves. */
   readonly known: readonly string[];
+  /** Names below them are names of the tree, wherever they lie. */
+  readonly roots: readonly string[];
   /** Names of the tree may be seen. */
   readonly names: boolean;
 }
@@ -23,33 +25,39 @@ const PATH = /(?<![\w.\])%*/-])\/(?!\/)[^\s"')\]},;]*/g;
 /** Below these lie no data of anyone's. */
 const SYSTEM = ["/proc/", "/sys/", "/etc/", "/usr/", "/dev/", "/api/"];
 
-function isKnown(path: string, known: readonly string[]): boolean {
+interface Places {
+  readonly known: readonly string[];
+  readonly roots: readonly string[];
+}
+
+function isKnown(path: string, { known, roots }: Places): boolean {
   const bare = path.replace(/[.:]+$/, "").replace(/(:\d+)+$/, "");
-  return bare === "/" || known.some((each) => bare === each) || SYSTEM.some((each) => bare.startsWith(each));
+  if (bare === "/" || known.some((each) => bare === each)) return true;
+  return SYSTEM.some((each) => bare.startsWith(each)) && !roots.some((root) => bare.startsWith(`${root}/`));
 }
 
 /** The text up to its first path that is not known. */
-function withoutNames(text: string, known: readonly string[]): string {
+function withoutNames(text: string, places: Places): string {
   for (const { index, 0: path } of text.matchAll(PATH)) {
-    if (!isKnown(path, known)) return `${text.slice(0, index)}${NAME}`;
+    if (!isKnown(path, places)) return `${text.slice(0, index)}${NAME}`;
   }
   return text;
 }
 
 export class Redactor {
   readonly #mask: (text: string) => string;
-  readonly #known: readonly string[];
+  readonly #places: Places;
   readonly #names: boolean;
 
-  constructor({ secrets, known, names }: Redaction) {
+  constructor({ secrets, known, roots, names }: Redaction) {
     this.#mask = maskOf(secrets, "***");
-    this.#known = known;
+    this.#places = { known, roots };
     this.#names = names;
   }
 
   text(text: string): string {
     const shown = this.#mask(publicText(text));
-    return this.#names ? shown : withoutNames(shown, this.#known);
+    return this.#names ? shown : withoutNames(shown, this.#places);
   }
 
   /** Every text in a value as JSON knows it. Members whose keys say that they hold names lose them. */
@@ -57,7 +65,11 @@ export class Redactor {
     if (typeof value === "string") return this.#isName(key) ? NAME : this.text(value);
     if (Array.isArray(value)) return value.map((each) => this.value(each, key));
     if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [this.text(name), this.value(each, name)]));
+    // The effective configuration has each value beside its place.
+    const keyOf = (name: string): string => (name === "value" ? key : name);
+    return Object.fromEntries(
+      Object.entries(value).map(([name, each]) => [this.text(name), this.value(each, keyOf(name))]),
+    );
   }
 
   /** Of a line of the log; one that is no JSON, such as a crash of the runtime, goes through as text. */

@@ -99,3 +99,15 @@ test("diag packs what the other commands say, without secrets, and without names
 test.each([["0"], ["-1"], ["soon"], ["1e9"]])("--watch %s is a usage error", async (seconds) => {
   expect(await run(["status", `--watch=${seconds}`])).toMatchObject({ code: 64, stdout: "" });
 });
+
+test("what is no file in the place of log and token holds up no command, nor does an address with a bare percent sign", async () => {
+  const path = await home();
+  const file = join(path, "agent-config.yaml");
+  await writeFile(file, (await readFile(file, "utf8")).replace(`me:${SECRET}@`, `me:100%${SECRET}@`));
+  execFileSync("mkfifo", ["-m", "600", join(path, "fustor_agent.log"), join(path, "console.token")]);
+  const archive = join(path, "bare.tar.gz");
+  const [diag, logs] = await Promise.all([run(["diag", archive], { home: path }), run(["logs"], { home: path })]);
+  expect(diag).toMatchObject({ code: 0, stderr: "" });
+  expect(execFileSync("tar", ["xzfO", archive], { encoding: "utf8" })).not.toContain("s3cret");
+  expect(logs).toMatchObject({ code: 78, stderr: expect.stringContaining("no regular file") });
+});

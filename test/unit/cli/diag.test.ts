@@ -10,7 +10,7 @@ afterEach(removeTempFolders);
 
 const SECRET = "push-s3cret-0123";
 const redactor = (names: boolean): Redactor =>
-  new Redactor({ secrets: [SECRET], known: ["/data", "/h/agent-config.yaml"], names });
+  new Redactor({ secrets: [SECRET], known: ["/data", "/h/agent-config.yaml"], roots: ["/data", "/usr/srv"], names });
 
 test("tar unpacks what was packed, whole blocks and texts beyond ASCII included", () => {
   const folder = createTempFolder("tar");
@@ -35,6 +35,8 @@ describe("without --names", () => {
       "12 directories cannot be read (EACCES), for example [name]",
     ],
     ["/data: another directory stands there", "/data: another directory stands there"],
+    ["/usr/srv/x y, /usr/lib", "[name]"],
+    ["/usr/lib/node, /usr/srv", "/usr/lib/node, /usr/srv"],
     ["/data/x y has not answered for 12 s", "[name]"],
     ['looked at "/a b"', 'looked at "[name]'],
     ["server:/export/home", "server:[name]"],
@@ -54,6 +56,14 @@ describe("without --names", () => {
       uri: "/data",
       note: "[name]",
     });
+  });
+
+  test("a value beside its place is one of the key above both", () => {
+    const config = { exclude: { value: ["patient-*.doc"], from: "/h/agent-config.yaml:7" } };
+    expect(redactor(false).value(config)).toEqual({
+      exclude: { value: ["[name]"], from: "/h/agent-config.yaml:7" },
+    });
+    expect(redactor(true).value(config)).toEqual(config);
   });
 
   test("a line of the log keeps what holds no names", () => {
