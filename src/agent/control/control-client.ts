@@ -12,7 +12,8 @@ export interface ControlAnswer {
   readonly body: unknown;
 }
 
-const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"]);
+/** ENOTDIR: the home is a file. */
+export const NOBODY: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ECONNREFUSED", "ENOTSOCK"]);
 
 function call(
   socketPath: string,
@@ -97,17 +98,23 @@ export interface Refusal {
   readonly message: string;
 }
 
-function refusalOf({ code: status, body }: ControlAnswer): Refusal {
-  const { error } = body as { readonly error?: { readonly code?: unknown; readonly message?: unknown } };
-  return {
-    status,
-    code: String(error?.code ?? "FUSTOR_INTERNAL"),
-    message: String(error?.message ?? `answer ${status}`),
-  };
+/** Undefined when the answer is none of this API: an agent of another version, or no agent at all. */
+function refusalOf({ code: status, body }: ControlAnswer): Refusal | undefined {
+  const { error } = (body ?? {}) as { readonly error?: { readonly code?: unknown; readonly message?: unknown } };
+  if (typeof error?.code !== "string" || typeof error.message !== "string") return undefined;
+  return { status, code: error.code, message: error.message };
 }
 
-const unexpected = (answer: ControlAnswer): FustorError =>
-  new FustorError("FUSTOR_INTERNAL", `the agent answered ${answer.code}: ${refusalOf(answer).message}`);
+const OTHER_VERSION = "it does not know this request, so it may be of another version: fustor-agent restart";
+
+function unexpected(answer: ControlAnswer): FustorError {
+  const refusal = refusalOf(answer);
+  const isUnknown = refusal === undefined || refusal.code === "route_unknown";
+  return new FustorError(
+    "FUSTOR_INTERNAL",
+    `the agent answered ${answer.code}: ${isUnknown ? OTHER_VERSION : refusal.message}`,
+  );
+}
 
 /** The body of a good answer; throws for any other one. */
 async function get<T>(home: string, path: string, timeoutMs: number): Promise<T> {
@@ -126,7 +133,8 @@ async function post<T>(
 ): Promise<{ readonly body: T } | Refusal> {
   const answer = await ask(home, "POST", path, timeoutMs, body);
   if (isGood(answer)) return { body: answer.body as T };
-  if (expected.includes(answer.code)) return refusalOf(answer);
+  const refusal = refusalOf(answer);
+  if (refusal !== undefined && refusal.code !== "route_unknown" && expected.includes(answer.code)) return refusal;
   throw unexpected(answer);
 }
 

@@ -2,6 +2,7 @@
 import { type IncomingMessage, request } from "node:http";
 import { describeError, FustorError } from "../../sdk/index.ts";
 import { findAddress } from "./control-address.ts";
+import { NOBODY } from "./control-client.ts";
 
 export interface ControlEvent {
   readonly event: string;
@@ -62,7 +63,7 @@ export async function* controlEvents(home: string, path: string, signal: AbortSi
     if (signal.aborted) return;
     if (error instanceof FustorError) throw error;
     const { code = "" } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ECONNREFUSED") throw stopped;
+    if (NOBODY.has(code)) throw stopped;
     throw new FustorError("FUSTOR_INTERNAL", `the stream broke off: ${describeError(error)}`);
   }
 }

@@ -48,13 +48,20 @@ export async function senderFindings(sender: SenderConfig, drivers: DriverRegist
   }
 }
 
-function cureOf({ uri, origin }: SenderConfig, error: unknown): string {
+const proxyOf = ({ driverParams: { proxy } }: SenderConfig): string | undefined =>
+  typeof proxy === "string" && proxy !== "" ? publicAddress(proxy) : undefined;
+
+function cureOf(sender: SenderConfig, error: unknown): string {
+  const { uri, origin } = sender;
   const place = `${origin.file}:${origin.line}`;
   const shown = publicAddress(uri);
+  const proxy = proxyOf(sender);
   switch (isFustorError(error) ? (error as FustorError).code : undefined) {
     case "FUSTOR_SENDER_KEY_REFUSED":
       return `put a push key of the receiver (api_keys in Fusion's configuration) into credential at ${place}, then: fustor-agent reload`;
     case "FUSTOR_SENDER_UNREACHABLE":
+      if (proxy !== undefined)
+        return `see whether the proxy answers and lets through: curl -sv -x ${proxy} ${shown}/ ; or correct proxy or endpoint at ${place}`;
       return `see whether Fusion's receiver listens there: curl -sv ${shown}/ ; or correct endpoint at ${place}`;
     case "FUSTOR_SENDER_BAD_ANSWER":
       return `endpoint at ${place} must be the address of Fusion's receiver (port 8102 by default)`;
@@ -77,8 +84,7 @@ function clockFindings(about: string, { clockSkewMs }: SenderProbe): readonly Fi
   return [Math.abs(clockSkewMs) > FAR_MS ? problem("clock", what, rest) : note("clock", what, rest)];
 }
 
-function proxyFindings({ id, driverParams }: SenderConfig): readonly Finding[] {
-  const { proxy } = driverParams;
-  if (typeof proxy !== "string" || proxy === "") return [];
-  return [ok("proxy", `requests go through the proxy ${publicAddress(proxy)}`, { about: id })];
+function proxyFindings(sender: SenderConfig): readonly Finding[] {
+  const proxy = proxyOf(sender);
+  return proxy === undefined ? [] : [ok("proxy", `requests go through the proxy ${proxy}`, { about: sender.id })];
 }

@@ -1,4 +1,5 @@
 import { chmod, lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -154,4 +155,23 @@ test("somebody who listens and does not answer is no stopped agent", async () =>
   const mute = createServer(() => undefined).listen(join(home, "agent.sock"));
   onTestFinished(() => void mute.close());
   await expect(fetchStatus(home, 100)).rejects.toMatchObject({ code: "FUSTOR_INTERNAL" });
+});
+
+test("a home that is a file has no agent", async () => {
+  const home = join(await freshFolder(), "home");
+  await writeFile(home, "");
+  await expect(fetchStatus(home)).rejects.toMatchObject({ code: "FUSTOR_AGENT_STOPPED" });
+});
+
+test("an agent that does not know a request is said to be of another version, and not to lack the pipe", async () => {
+  const home = await freshFolder();
+  const older = createHttpServer((_, response) => response.writeHead(404).end('{"error":"no such call"}'));
+  onTestFinished(() => void older.close());
+  await new Promise<void>((resolve) => older.listen(join(home, "agent.sock"), resolve));
+  for (const request of [fetchStatus(home), requestPipeStop(home, "p1")]) {
+    await expect(request).rejects.toMatchObject({
+      code: "FUSTOR_INTERNAL",
+      message: expect.stringContaining("fustor-agent restart"),
+    });
+  }
 });

@@ -16,8 +16,10 @@ import {
 } from "../../../../src/cli/doctor/mounts.ts";
 import { openFiles, type Proc } from "../../../../src/cli/doctor/proc.ts";
 import { runningFindings } from "../../../../src/cli/doctor/running.ts";
+import { senderFindings } from "../../../../src/cli/doctor/senders.ts";
 import { rootFindings } from "../../../../src/cli/doctor/sources.ts";
 import type { SourceConfig } from "../../../../src/config/model.ts";
+import { knownDrivers } from "../../../../src/drivers/registry.ts";
 import { FustorError } from "../../../../src/sdk/index.ts";
 import { createTempFolder, removeTempFolders } from "../../../support/temp-tree.ts";
 import { examplePipe, exampleStatus } from "../../console/example-status.ts";
@@ -215,3 +217,24 @@ test.each([0, 1, 20, 40, 80, 10_000])(
     for (const line of lines) expect(line.length <= Math.max(columns, 40) || line.includes(long)).toBe(true);
   },
 );
+
+test("a sender that a proxy keeps from its receiver is cured at the proxy, and its password is not shown", async () => {
+  const sender = {
+    id: "out",
+    driver: "fusion",
+    uri: "http://127.0.0.1:1",
+    credential: { kind: "key", key: "push-key" },
+    batchEvents: 1,
+    batchBytes: 1,
+    eventRows: 1,
+    timeoutMs: 2000,
+    disabled: false,
+    driverParams: { gzip: "auto", proxy: "http://me:s3cret@127.0.0.1:1" },
+    origin: { file: "/h/agent-config.yaml", line: 7, column: 1 },
+  } as const;
+  const findings = await senderFindings(sender, knownDrivers);
+  expect(findings).toContainEqual(
+    expect.objectContaining({ severity: "problem", cure: expect.stringContaining("-x http://127.0.0.1:1") }),
+  );
+  expect(JSON.stringify(findings)).not.toContain("s3cret");
+});
