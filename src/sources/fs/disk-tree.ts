@@ -8,8 +8,9 @@ import { filterOf } from "./watch-options.ts";
 
 /** Most trees are small, and several scans run at once. */
 const CHUNKS = { chunkBytes: 32 * 1024, poolChunks: 2 } as const;
-/** So many errors of a scan are named. */
-const MOST_ERRORS = 100;
+/** A symbolic link stands above the path: what was there is gone. A listing that goes in circles has this code, too. */
+const isBelowLink = ({ code, operation }: ScanSummary["errors"][number]): boolean =>
+  code === "ELOOP" && operation === "open";
 
 interface DiskRow {
   readonly path: string;
@@ -77,13 +78,14 @@ export class DiskTree implements ComparableTree {
 
   #unknown({ errors, errorsByCode }: ScanSummary, asked: string, takes: ListOptions["takes"]) {
     const unknown = new Map<string, string>();
-    for (const { path, code, operation } of errors) {
-      // A symbolic link stands above it: what was there is gone.
-      if (code === "ELOOP" || (path !== asked && takes?.(path) === false)) continue;
+    for (const error of errors) {
+      const { path, code, operation } = error;
+      if (isBelowLink(error) || (path !== asked && takes?.(path) === false)) continue;
       unknown.set(path, `${operation}: ${code}`);
     }
-    const count = Object.entries(errorsByCode).reduce((sum, [code, times]) => sum + (code === "ELOOP" ? 0 : times), 0);
-    return { unknown, hasUnnamed: count > 0 && errors.length >= MOST_ERRORS };
+    // A scan names the first ones.
+    const count = Object.values(errorsByCode).reduce((sum, times) => sum + times, 0);
+    return { unknown, hasUnnamed: count > errors.length };
   }
 
   #unavailable(what: string, cause?: unknown): FustorError {
