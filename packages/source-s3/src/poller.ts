@@ -156,6 +156,7 @@ export class Poller {
       for (const key of model.missing(this.#round)) {
         journal.remove(key, generation);
         model.remove(key, generation);
+        await journal.flushWhenLarge();
       }
     } finally {
       await journal.flush(model);

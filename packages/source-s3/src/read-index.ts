@@ -6,6 +6,8 @@ import { Model } from "./model.ts";
 
 const HEAD_BYTES = 32;
 const NEWLINE = 10;
+/** A frame is written when it has 4 MiB, after the page of a listing that made it so large. */
+const MOST_FRAME_BYTES = 64 << 20;
 
 export interface FoundIndex {
   readonly id: string;
@@ -66,13 +68,26 @@ async function frameAt(file: FileHandle, at: number, size: number): Promise<{ te
     throw new SyntaxError("a frame of the index has no head");
   }
   const end = at + line + 1 + Number(length) + 1;
-  if (end > size) return undefined;
+  if (end > size) {
+    await assertLast(file, at + line, size);
+    return undefined;
+  }
   const whole = Buffer.alloc(Number(length) + 1);
   await readAll(file, whole, at + line + 1);
   const body = whole.subarray(0, -1);
   if (crc32(body) !== Number(checksum) || whole.at(-1) !== NEWLINE)
     throw new SyntaxError("a frame of the index is damaged");
   return { text: body.toString(), end };
+}
+
+/** Only the last frame is cut short by a crash: where another one follows, the length is damaged. */
+async function assertLast(file: FileHandle, from: number, size: number): Promise<void> {
+  const rest = Buffer.alloc(Math.min(size - from, MOST_FRAME_BYTES));
+  await readAll(file, rest, from);
+  // Lines of a frame begin with a sign.
+  if (rest.length < size - from || /\n\d+ \d+\n/.test(rest.toString("latin1", 1))) {
+    throw new SyntaxError("the length of a frame of the index is damaged");
+  }
 }
 
 async function readAll(file: FileHandle, buffer: Buffer, at: number): Promise<void> {

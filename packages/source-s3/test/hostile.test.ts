@@ -13,6 +13,7 @@ import { parsePage } from "../src/list-page.ts";
 import { listAll } from "../src/listing.ts";
 import { Look } from "../src/look.ts";
 import { Model } from "../src/model.ts";
+import { Pace } from "../src/pace.ts";
 import { schema } from "../src/params.ts";
 
 const never = new AbortController().signal;
@@ -130,6 +131,26 @@ test("signed requests are not sent on to where a redirect points", async () => {
   expect(failure).toContain("set region and endpoint");
   expect(failure).not.toContain("secret-of-the-test");
   expect(reached).toBe(false);
+});
+
+test("SlowDown halves how many requests go out at once, and what was on its way counts as one", async () => {
+  const pace = new Pace(8);
+  const atOnce = async (): Promise<number> => {
+    let [now, most] = [0, 0];
+    const call = async (): Promise<void> => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setImmediate(resolve));
+      now--;
+    };
+    await Promise.all(Array.from({ length: 20 }, () => pace.taken(never, call)));
+    return most;
+  };
+  expect(await atOnce()).toBe(8);
+  pace.slowDown();
+  pace.slowDown();
+  expect(await atOnce()).toBe(4);
+  for (let times = 0; times < 20; times++) pace.wentWell();
+  expect(await atOnce()).toBe(5);
 });
 
 test("what a large listing wrote on its way is on disk before anything is told of it", async () => {

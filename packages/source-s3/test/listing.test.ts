@@ -218,6 +218,13 @@ test("an index that is cut short is one of earlier; a damaged one, and one of an
     expect(found?.model.last ?? 0, `damaged at ${at}`).toBeLessThanOrEqual(5);
     if (found !== undefined) expect(found.bytes, `damaged at ${at}`).toBeLessThan(whole.length);
   }
+  for (const from of sizes.slice(0, 4)) {
+    writeFileSync(path, Buffer.concat([whole.subarray(0, from), Buffer.from("9"), whole.subarray(from)]));
+    const found = readIndex(path, "scope");
+    // Of the last one nobody can say that it is not cut short.
+    if (from === sizes[3]) expect((await found)?.model.last, `a length damaged at ${from}`).toBe(4);
+    else await expect(found, `a length damaged at ${from}`).rejects.toThrow("damaged");
+  }
   writeFileSync(path, whole);
   expect(await readIndex(path, "another")).toBeUndefined();
 });
