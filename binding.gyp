@@ -18,11 +18,11 @@
       "defines": [
         "NAPI_VERSION=8",
         "_LARGEFILE64_SOURCE",
-        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        "NODE_ADDON_API_CPP_EXCEPTIONS",
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
         "FUSTOR_VERSION=\"<(version)\"",
       ],
-      # node-gyp's own defaults say otherwise; std::thread reports its failures by exceptions.
+      # node-gyp's own defaults say otherwise; calls into JavaScript and std::thread report their failures by exceptions.
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17", "-std=gnu++20"],
       "cflags!": ["-O3", "-Wno-unused-parameter"],
       "cflags": ["-O2", "-fvisibility=hidden", "-fvisibility-inlines-hidden"],

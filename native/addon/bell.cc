@@ -7,14 +7,10 @@ std::shared_ptr<Bell> Bell::create(Napi::Env env, const char* name, std::functio
   bell->answer_ = std::make_shared<std::function<void(Napi::Env)>>(std::move(answer));
   // A ring that is on its way when the bell is shut still finds it: the function keeps the bell until Node has taken
   // the function down.
-  auto* kept = new std::shared_ptr<Bell>(bell);
+  auto kept = std::make_unique<std::shared_ptr<Bell>>(bell);
   bell->function_ = Function::New(
-      env, name, 0, 1, bell.get(), [](Napi::Env, std::shared_ptr<Bell>* kept, Bell*) { delete kept; }, kept);
-  // A worker that is being terminated grants none. No JavaScript runs there any more, so nothing is lost.
-  if (static_cast<napi_threadsafe_function>(bell->function_) == nullptr) {
-    delete kept;
-    return bell;
-  }
+      env, name, 0, 1, bell.get(), [](Napi::Env, std::shared_ptr<Bell>* kept, Bell*) { delete kept; }, kept.get());
+  kept.release();
   bell->function_.Unref(env);
   bell->open_ = true;
   bell->env_ = env;

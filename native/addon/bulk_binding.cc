@@ -30,7 +30,7 @@ struct Slot {
 template <class Array, class Element>
 Array copy_array(Napi::Env env, const std::vector<Element>& elements) {
   Array array = Array::New(env, elements.size());
-  if (!elements.empty() && !array.IsEmpty()) std::memcpy(array.Data(), elements.data(), elements.size() * sizeof(Element));
+  if (!elements.empty()) std::memcpy(array.Data(), elements.data(), elements.size() * sizeof(Element));
   return array;
 }
 
@@ -71,11 +71,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
 
   /** JavaScript that takes the class from an object and calls it has nothing to wrap. */
   explicit BulkObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BulkObject>(info), hold_(std::make_shared<StreamHold>()) {
-    if (wrapping == nullptr) {
-      left_ = true;  // there is no hook to remove
-      Napi::TypeError::New(info.Env(), "createScan and openSnapshot make these, nobody else").ThrowAsJavaScriptException();
-      return;
-    }
+    if (wrapping == nullptr) throw Napi::TypeError::New(info.Env(), "createScan and openSnapshot make these, nobody else");
     hold_->stream = std::move(*std::exchange(wrapping, nullptr));
     slots_.resize(hold_->stream->pool().size());
     bell_ = Bell::create(info.Env(), "fustor rows", [this](Napi::Env env) { answer(env); });
@@ -171,8 +167,10 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     if (!slot.buffer.IsEmpty() && slot.buffer.Value().Data() == chunk.data) return slot.buffer.Value();
     using Kept = std::shared_ptr<StreamHold>;
     const auto let_go = [](Napi::Env, char*, Kept* kept) { delete kept; };
-    auto buffer = Napi::Buffer<char>::New(env, chunk.data, chunk.capacity, let_go, new Kept(hold_));
-    if (!buffer.IsEmpty()) slot.buffer = Napi::Reference<Napi::Buffer<char>>::New(buffer, 1);
+    auto kept = std::make_unique<Kept>(hold_);
+    auto buffer = Napi::Buffer<char>::New(env, chunk.data, chunk.capacity, let_go, kept.get());
+    kept.release();
+    slot.buffer = Napi::Reference<Napi::Buffer<char>>::New(buffer, 1);
     return buffer;
   }
 
@@ -214,9 +212,12 @@ void init_bulk(Napi::Env env) { env.SetInstanceData(new Napi::FunctionReference(
 Napi::Object wrap_bulk_stream(Napi::Env env, std::shared_ptr<BulkStream> stream) {
   auto* constructor = env.GetInstanceData<Napi::FunctionReference>();
   BulkObject::wrapping = &stream;
-  const Napi::Object object = constructor->New({});
-  BulkObject::wrapping = nullptr;
-  return object;
+  try {
+    return constructor->New({});
+  } catch (const Napi::Error&) {
+    BulkObject::wrapping = nullptr;  // as the constructor leaves it, if it was not even called
+    throw;
+  }
 }
 
 }  // namespace fustor

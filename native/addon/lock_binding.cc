@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -69,7 +70,11 @@ Napi::Value lock_file(const Napi::CallbackInfo& info) {
       return failed(errno);
     }
     // Another process may have removed it between open and flock.
-    if (is_current(file.get(), path)) return handle_of(env, new HeldLock{std::move(file), path});
+    if (!is_current(file.get(), path)) continue;
+    auto held = std::make_unique<HeldLock>(HeldLock{std::move(file), path});
+    const Napi::Object handle = handle_of(env, held.get());
+    held.release();
+    return handle;
   }
   return failed(ESTALE);
 }

@@ -29,13 +29,10 @@ bool is_steps(const Napi::Value& value) {
   return true;
 }
 
-/** No steps, and an exception, when the argument is no list of NativeMappingStep. */
+/** Throws when the argument is no list of NativeMappingStep. */
 std::vector<MappingStep> steps_of(const Napi::CallbackInfo& info) {
   std::vector<MappingStep> steps;
-  if (!is_steps(info[0])) {
-    Napi::TypeError::New(info.Env(), "createRowMapper(steps): an array of objects with a target is wanted").ThrowAsJavaScriptException();
-    return steps;
-  }
+  if (!is_steps(info[0])) throw Napi::TypeError::New(info.Env(), "createRowMapper(steps): an array of objects with a target is wanted");
   const auto array = info[0].As<Napi::Array>();
   for (uint32_t i = 0; i < array.Length(); i++) {
     const Napi::Object object = array.Get(i).As<Napi::Object>();
@@ -113,8 +110,10 @@ class MapperObject final : public Napi::ObjectWrap<MapperObject> {
   }
 
   static Napi::Buffer<char> to_buffer(Napi::Env env, std::unique_ptr<std::string> text) {
-    std::string* owned = text.release();
-    return Napi::Buffer<char>::New(env, owned->data(), owned->size(), [](Napi::Env, char*, std::string* kept) { delete kept; }, owned);
+    const auto let_go = [](Napi::Env, char*, std::string* kept) { delete kept; };
+    const auto buffer = Napi::Buffer<char>::New(env, text->data(), text->size(), let_go, text.get());
+    text.release();
+    return buffer;
   }
 
   RowMapper mapper_;

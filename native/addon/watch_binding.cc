@@ -53,15 +53,12 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
 
   explicit WatchObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WatchObject>(info) {
     const Napi::Env env = info.Env();
-    if (!info[2].IsFunction()) {
-      left_ = true;  // there is no hook to remove
-      Napi::TypeError::New(env, "createWatch(root, options, onReadable): onReadable is no function").ThrowAsJavaScriptException();
-      return;
-    }
+    if (!info[2].IsFunction()) throw Napi::TypeError::New(env, "createWatch(root, options, onReadable): onReadable is no function");
+    // Before the bell, which holds the process: what JavaScript gives may fail.
+    const WatchConfig config = watch_config_of(info[0].ToString().Utf8Value(), options_of(info[1]));
     auto on_readable = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>()));
     bell_ = Bell::create(env, "fustor watch", [on_readable](Napi::Env) { on_readable->Call({}); });
     bell_->hold(env, true);
-    const WatchConfig config = watch_config_of(info[0].ToString().Utf8Value(), options_of(info[1]));
     watcher_ = create_watcher(config, [bell = bell_] { bell->ring(); });
     closable_ = std::make_shared<Closable>(watcher_);
     // When a worker thread ends, no JavaScript calls close(): the threads are joined before the environment ends.

@@ -145,6 +145,53 @@ describe("a worker thread", () => {
     expect({ code, output }).toEqual({ code: 0, output: "true" });
   });
 
+  test("may be terminated in the middle of any call", async () => {
+    const work = inWorker(`
+      const { parentPort } = await import("node:worker_threads");
+      const options = { filePattern: "*", exclude: ["a", "b"], excludePaths: ["/c"], rootIdentity: "", ...SMALL };
+      const rules = { mode: "stat", digest: "xxh3" };
+      const steps = [{ target: ["a", "b"], source: "size", type: "string" }];
+      const attempts = [
+        () => addon.createScan(root, options).cancel(),
+        () => addon.createScan(root, options).summary(),
+        () => addon.createScan(root, options).next().catch(() => undefined),
+        () => addon.createRowMapper(steps),
+        () => addon.encodeName(Buffer.from("name")) + addon.decodeName("name"),
+        () => addon.sweepTask({ share: Buffer.alloc(8), before: Buffer.alloc(8) }),
+        () => addon.probeLock(root),
+        () => addon.lockFile(root),
+        () => {
+          const watch = addon.createWatch(root, options, () => { while (watch.drain() !== null); });
+          watch.start();
+          watch.status();
+          watch.openSnapshot(SMALL).next().catch(() => undefined);
+          watch.openSweep(rules).digests();
+          watch.close();
+        },
+      ];
+      parentPort.postMessage("ready");
+      for (let i = workerData; ; i++) {
+        const attempt = attempts[workerData % 2 === 0 ? i % attempts.length : workerData % attempts.length];
+        try {
+          attempt();
+        } catch {
+          // It was refused: what counts is that the process lives.
+        }
+      }
+    `);
+    const { code, output } = await run(`
+      for (let i = 0; i < 60; i++) {
+        const worker = new Worker(${work}, { eval: true, workerData: i });
+        await once(worker, "message");
+        await new Promise((resolve) => setTimeout(resolve, i % 7));
+        await worker.terminate();
+      }
+      const scan = addon.createScan(root, SMALL);
+      console.log((await scan.next()).rowCount > 0);
+    `);
+    expect({ code, output }).toEqual({ code: 0, output: "true" });
+  });
+
   test("scans for itself beside the main thread", async () => {
     const { code, output } = await run(`
       const source = ${inWorker(`
