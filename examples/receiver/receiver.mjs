@@ -8,11 +8,13 @@ const MAX_BYTES = 32 * 1024 * 1024;
 const DOCUMENT = readFileSync(new URL("openapi.json", import.meta.url));
 const streams = new Map();
 
+const nothingTold = () => ({ told: {}, listed: new Set(), begun: false });
+
 /** One for each pipe of each agent. `told`: the entries that the snapshot, or the audit, that goes on has told so far. */
 function streamOf({ agent_id, task_id }) {
   const key = JSON.stringify([agent_id, task_id]);
   const root = { below: new Map() };
-  const fresh = { root, index: 0, complete: false, past: new Set(), told: {}, listed: new Set() };
+  const fresh = { root, index: 0, complete: false, past: new Set(), ...nothingTold() };
   if (!streams.has(key)) streams.set(key, fresh);
   return streams.get(key);
 }
@@ -23,13 +25,16 @@ function take({ session_id, sequence, source_type: phase, events, ...batch }) {
   if (session_id !== stream.session) {
     if (stream.past.has(session_id)) return false;
     // A session that has sent more than we remember began before we did: we miss the beginning of its snapshot.
-    Object.assign(stream, { session: session_id, sequence, told: {}, listed: new Set(), whole: sequence === 1 });
+    Object.assign(stream, { session: session_id, sequence, ...nothingTold(), whole: sequence === 1 });
     stream.past.add(session_id);
   }
   // The late twin of a batch that was sent again and is here already.
   if (sequence < stream.sequence) return true;
   stream.sequence = sequence;
-  if ((phase === "snapshot" || phase === "audit") && events.length > 0) stream.told[phase] ??= new Set();
+  // Rows of a snapshot leave out what changes told since it was suggested, or asked for, and they come later.
+  if (phase === "snapshot" && events.length > 0) stream.begun = true;
+  if (stream.begun || batch.snapshot_sync_suggested || !stream.complete) stream.told.snapshot ??= new Set();
+  if (phase === "audit" && events.length > 0) stream.told.audit ??= new Set();
   for (const event of events) {
     for (const row of event.rows) (event.event_type === "delete" ? remove : put)(stream, row, event.message_source);
     stream.index = Math.max(stream.index, event.index);
@@ -64,12 +69,12 @@ function remove(stream, { path }) {
 function end(stream, phase) {
   const told = stream.told[phase];
   const isSnapshot = phase === "snapshot";
-  if (told !== undefined && (!isSnapshot || stream.whole)) {
+  if (told !== undefined && (!isSnapshot || (stream.begun && stream.whole))) {
     drop(stream.root, (node) => isSnapshot || stream.listed.has(node), told);
     if (isSnapshot) stream.complete = true;
   }
   // The next snapshot is seen from its beginning.
-  if (isSnapshot) stream.whole = true;
+  if (isSnapshot) Object.assign(stream, { whole: true, begun: false });
   stream.told[phase] = undefined;
   if (!isSnapshot) stream.listed.clear();
 }

@@ -10,6 +10,7 @@ interface Said {
   readonly deleted?: readonly string[];
   readonly skipped?: readonly string[];
   readonly end?: boolean;
+  readonly suggested?: boolean;
   readonly session?: string;
   readonly sequence?: number;
 }
@@ -24,6 +25,7 @@ class Stream {
 
   async say(said: Said): Promise<number | boolean> {
     const { phase = "message", rows = [], deleted = [], skipped = [], end = false, session = "one" } = said;
+    const { suggested = false } = said;
     this.#sequence = said.sequence ?? this.#sequence + 1;
     const source = phase === "message" ? "realtime" : phase;
     const rowOf = (path: string) => {
@@ -41,7 +43,7 @@ class Stream {
       source_type: phase,
       is_end: end,
       is_snapshot_end: end && phase === "snapshot",
-      snapshot_sync_suggested: false,
+      snapshot_sync_suggested: suggested,
       events: [
         ...event("update", rows.map(rowOf)),
         ...event(
@@ -91,6 +93,34 @@ describe.each(Object.keys(RECEIVERS) as ReceiverName[])("%s", (name) => {
       await stream.say({ phase: "snapshot", end: true });
     });
     expect(held).toEqual(["/", "/d", "/fresh", "/stays"]);
+  });
+
+  it("keeps what a change told between the suggestion of a snapshot and its first rows", async () => {
+    const held = await holds(async () => {
+      await stream.hold("/", "/gone");
+      await stream.say({ rows: ["/early"], suggested: true });
+      await stream.say({ phase: "snapshot", rows: ["/"], suggested: true });
+      await stream.say({ phase: "snapshot", end: true });
+    });
+    expect(held).toEqual(["/", "/early"]);
+  });
+
+  it("keeps what a change told between its own request for a snapshot and the first rows", async () => {
+    const held = await holds(async () => {
+      expect(await stream.say({ rows: ["/early"] })).toBe(true);
+      await stream.hold("/");
+    });
+    expect(held).toEqual(["/", "/early"]);
+  });
+
+  it("counts nothing of before an end, with rows or without, as told by the next snapshot", async () => {
+    const held = await holds(async () => {
+      await stream.hold("/", "/first");
+      await stream.say({ rows: ["/second"], suggested: true });
+      await stream.say({ phase: "snapshot", end: true });
+      await stream.hold("/");
+    });
+    expect(held).toEqual(["/"]);
   });
 
   it("drops nothing at the end of a snapshot without rows", async () => {

@@ -14,7 +14,7 @@ const EXAMPLES = resolve(import.meta.dirname, "../../../examples");
 
 export const RECEIVERS = {
   "receiver.mjs": [process.execPath, join(EXAMPLES, "receiver/receiver.mjs")],
-  "receiver.py": ["python3", join(EXAMPLES, "receiver-python/receiver.py")],
+  "receiver.py": ["python3", join(EXAMPLES, "receiver/receiver.py")],
 } as const;
 
 export type ReceiverName = keyof typeof RECEIVERS;
