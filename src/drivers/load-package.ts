@@ -34,24 +34,36 @@ const broken = (what: string, cure: string): LoadedPackage => ({
 const byName = ({ name, version }: FoundPackage): string => `the package ${name} ${version}`;
 
 export async function loadPackage(found: FoundPackage, rules: LoadRules): Promise<LoadedPackage> {
-  const who = byName(found);
-  const { entry, folder, sdkRange } = found;
+  const { entry, folder } = found;
   if (entry === undefined) {
     const cure = `name a file of the package in its package.json, as "fustor": {"drivers": "./index.js"}`;
-    return broken(`${who} in ${folder} does not say which file holds its drivers`, cure);
+    return broken(`${byName(found)} in ${folder} does not say which file holds its drivers`, cure);
   }
+  const imported = await importModule(found, entry, rules);
+  return "what" in imported ? broken(imported.what, imported.cure) : shapesOf(found, imported);
+}
+
+/** Imports one module of a package that may be trusted and is made for this agent, or says why not. */
+export async function importModule(
+  found: FoundPackage,
+  entry: string,
+  rules: LoadRules,
+): Promise<Imported | ShapeDefect> {
+  const who = byName(found);
   const untrusted = found.origin === "home" ? distrustOf(found, entry, rules) : undefined;
-  if (untrusted !== undefined) return broken(`${who} is not loaded: ${untrusted.what}`, untrusted.cure);
-  if (sdkRange !== undefined) {
+  if (untrusted !== undefined) return { what: `${who} is not loaded: ${untrusted.what}`, cure: untrusted.cure };
+  if (found.sdkRange !== undefined) {
     const { rangeDefect } = await import("./sdk-range.ts");
-    const wrong = rangeDefect(sdkRange, rules.agentVersion);
-    if (wrong !== undefined) return broken(`${who} ${wrong}`, "install a version of it that is made for this one");
+    const wrong = rangeDefect(found.sdkRange, rules.agentVersion);
+    if (wrong !== undefined)
+      return { what: `${who} ${wrong}`, cure: "install a version of it that is made for this one" };
   }
   try {
     noteLoaded(found);
-    return shapesOf(found, await watchedImport(codeOf(found), () => import(pathToFileURL(entry).href)));
+    return await watchedImport(codeOf(found), () => import(pathToFileURL(entry).href));
   } catch (error) {
-    return broken(`${who} cannot be loaded from ${entry}: ${excerpt(describeError(error), 300)}`, importCure(error));
+    const what = `${who} cannot be loaded from ${entry}: ${excerpt(describeError(error), 300)}`;
+    return { what, cure: importCure(error) };
   }
 }
 

@@ -18,6 +18,8 @@ export interface DriverPackage {
   readonly entry: string | undefined;
   /** What the package.json says that it holds. */
   readonly drivers: readonly DriverName[];
+  /** Receiver drivers of the embedded Fusion -> absolute path of the module of each. */
+  readonly receivers: ReadonlyMap<string, string>;
   /** It may hold others, too: only its module knows. */
   readonly mayHoldOthers: boolean;
   /** Versions of the agent that it is made for: `peerDependencies` of `fustor-agent`. */
@@ -68,6 +70,16 @@ function inside(folder: string, file: string | undefined): string | undefined {
   return isAbsolute(file) || way === "" || way.startsWith("..") ? undefined : path;
 }
 
+/** `"receivers": {"grpc": "./receiver.js"}` of the member `fustor`. */
+function receiversOf({ receivers }: Members, folder: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, file] of Object.entries(isMembers(receivers) ? receivers : {})) {
+    const path = inside(folder, textOf(file));
+    if (path !== undefined) found.set(name, path);
+  }
+  return found;
+}
+
 /** The package as far as it concerns drivers; undefined when it says nothing of any. */
 export function driverPackage(manifest: unknown, folder: string): DriverPackage | undefined {
   if (!isMembers(manifest)) return undefined;
@@ -84,6 +96,7 @@ export function driverPackage(manifest: unknown, folder: string): DriverPackage 
     folder,
     entry: inside(folder, module ?? mainOf(manifest)),
     drivers: [...(conventional === undefined ? [] : [conventional]), ...listed],
+    receivers: receiversOf(fustor, folder),
     mayHoldOthers: module !== undefined && listed.length === 0,
     sdkRange: textOf(peers["fustor-agent"]),
   };

@@ -36,6 +36,8 @@ export class ConfigMerger {
       sessionCleanupSeconds: this.#global("session_cleanup_interval") ?? DEFAULT_CLEANUP_SECONDS,
       receivers: mapped(this.#receivers, (id, value) => ({
         id,
+        driver: value.driver,
+        driverParams: value.driver_params,
         host: value.bind_host,
         port: value.port,
         pipeOfKey: new Map(

@@ -1,14 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
 import type { Logger } from "../sdk/observer.ts";
+import type { ReceiverModule } from "../sdk/receiver-driver.ts";
 import { KeyRing } from "./api-keys.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { consistencyRoutes } from "./consistency-routes.ts";
+import { Desk } from "./desk.ts";
 import { type FusionClock, systemClock } from "./fusion-clock.ts";
 import type { FusionConfig, ReceiverConfig } from "./fusion-config.ts";
 import { FusionCore } from "./fusion-core.ts";
 import { type FusionApp, type ListeningServer, type ListenOptions, listen } from "./http-server.ts";
 import { managementRoutes } from "./management-routes.ts";
+import { openReceiver } from "./open-receiver.ts";
 import { receiverRoutes } from "./receiver-routes.ts";
 import { ClientGone } from "./request-body.ts";
 import { viewRoutes } from "./view-routes.ts";
@@ -16,6 +19,8 @@ import { viewRoutes } from "./view-routes.ts";
 export interface EmbeddedFusionOptions {
   readonly config: FusionConfig;
   readonly logger: Logger;
+  /** The receiver drivers that the configuration names, beside http. */
+  readonly receivers?: ReadonlyMap<string, ReceiverModule>;
   /** Try the next port when one is taken; otherwise that is an error. Default false. */
   readonly portFallback?: boolean;
   /** For tests. */
@@ -60,7 +65,7 @@ export interface EmbeddedFusion {
 export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promise<EmbeddedFusion> {
   const { config, logger } = options;
   const core = new FusionCore(config, options.clock ?? systemClock, logger, randomUUID);
-  const servers: ListeningServer[] = [];
+  const servers: Pick<ListeningServer, "url" | "close">[] = [];
   const receiverUrls = new Map<string, string>();
   const common: Pick<ListenOptions, "portFallback" | "stalledMs"> = {
     portFallback: options.portFallback ?? false,
@@ -71,9 +76,16 @@ export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promi
     const views = viewApp(parts);
     servers.push(await listen(views, { ...common, host: config.host, port: config.port, what: "views" }));
     for (const receiver of config.receivers.values()) {
-      const app = receiverApp(parts, receiver);
-      const { host, port } = receiver;
-      const server = await listen(app, { ...common, host, port, what: `receiver ${receiver.id}` });
+      const { host, port, driver } = receiver;
+      const server =
+        driver === "http"
+          ? await listen(receiverApp(parts, receiver), { ...common, host, port, what: `receiver ${receiver.id}` })
+          : await openReceiver(
+              options.receivers?.get(driver),
+              receiver,
+              new Desk(core, receiver, parts.budget),
+              logger,
+            );
       servers.push(server);
       receiverUrls.set(receiver.id, server.url);
     }
@@ -130,7 +142,7 @@ function viewApp({ core, logger, keys, budget }: Parts): FusionApp {
 function receiverApp({ core, logger, keys, budget }: Parts, receiver: ReceiverConfig): FusionApp {
   const app = basicApp(logger);
   app.route("/api/v1/pipe", consistencyRoutes(core, keys, budget));
-  app.route("/api/v1/pipe", receiverRoutes(core, receiver, budget));
+  app.route("/api/v1/pipe", receiverRoutes(new Desk(core, receiver, budget), budget));
   return app;
 }
 

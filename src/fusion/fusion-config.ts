@@ -21,6 +21,10 @@ export interface FusionConfig {
 
 export interface ReceiverConfig {
   readonly id: string;
+  /** `http`, or the name of a receiver driver. */
+  readonly driver: string;
+  /** Not checked yet: the driver does it. */
+  readonly driverParams: Readonly<Record<string, unknown>>;
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -107,6 +111,8 @@ export interface DemoFusionOptions {
 export function demoFusionConfig(options: DemoFusionOptions): FusionConfig {
   const receiver: ReceiverConfig = {
     id: "http-receiver",
+    driver: "http",
+    driverParams: {},
     host: DEMO_HOST,
     port: options.receiverPort ?? 8102,
     pipeOfKey: new Map([[options.pushKey, options.pipe]]),

@@ -14,12 +14,15 @@ export const DEFAULT_MAX_BODY_BYTES = 16_777_216;
 export const DEFAULT_VIEW_RETENTION_SECONDS = 600;
 
 const receiver = z.strictObject({
-  driver: z.literal("http").default("http"),
+  /** `http`, or the receiver driver of an installed package. */
+  driver: name.default("http"),
   bind_host: name.default("127.0.0.1"),
   port: port.default(8102),
   api_keys: z.array(z.strictObject({ key: name, pipe_id: name })).default([]),
   /** Largest request body in bytes, after decompression. */
   max_body_bytes: z.number().int().min(1024).max(1_073_741_824).default(DEFAULT_MAX_BODY_BYTES),
+  /** Of the receiver driver; http has none. */
+  driver_params: z.record(z.string(), z.unknown()).default({}),
   disabled: z.boolean().default(false),
 });
 

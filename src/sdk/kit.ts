@@ -14,6 +14,7 @@ export { parseRetryAfter, redirectTarget, refusalDetail } from "./http/refusal.t
 export { maskOf } from "./http/secret-mask.ts";
 export * from "./index.ts";
 export * from "./legacy-names.ts";
+export * from "./receiver-driver.ts";
 export * from "./retry.ts";
 export * from "./signal.ts";
 export { duration, flag, interval, text, texts, wholeNumber } from "./values.ts";

@@ -3,9 +3,10 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { resolveHome } from "../../config/home.ts";
-import { requireTrusted } from "../../config/trusted-files.ts";
+import { distrustOfPath, requireTrusted } from "../../config/trusted-files.ts";
 import { startEmbeddedFusion } from "../../fusion/embedded-fusion.ts";
-import { loadFusionConfig } from "../../fusion/fusion-config.ts";
+import { type FusionConfig, loadFusionConfig } from "../../fusion/fusion-config.ts";
+import type { ReceiverModule } from "../../sdk/receiver-driver.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
@@ -24,7 +25,8 @@ export async function fusion(options: FusionCommandOptions, terminal: Terminal):
     requireTrusted([home, folder, ...files.map((name) => join(folder, name))]);
     const config = loadFusionConfig(home);
     const logger = createLogger({ level: options.verbose === true ? "debug" : "info", stdout: process.stdout });
-    const server = await startEmbeddedFusion({ config, logger });
+    const receivers = await installedReceivers(config, home);
+    const server = await startEmbeddedFusion({ config, logger, receivers });
     await terminal.line(`Views     ${server.viewUrl}  (${[...config.views.keys()].join(", ")})`);
     for (const [id, url] of server.receiverUrls) await terminal.line(`Receiver  ${url}  (${id})`);
     if (!shutdown.signal.aborted) await once(shutdown.signal, "abort");
@@ -33,4 +35,12 @@ export async function fusion(options: FusionCommandOptions, terminal: Terminal):
   } finally {
     shutdown.dispose();
   }
+}
+
+/** Only a configuration that names a receiver driver has packages looked for and loaded. */
+async function installedReceivers(config: FusionConfig, home: string): Promise<ReadonlyMap<string, ReceiverModule>> {
+  const names = [...config.receivers.values()].map(({ driver }) => driver).filter((driver) => driver !== "http");
+  if (names.length === 0) return new Map();
+  const { loadReceivers } = await import("../../drivers/receivers.ts");
+  return loadReceivers(names, { home, distrust: distrustOfPath });
 }
