@@ -1,44 +1,23 @@
 /** What the commands use to talk to a running agent of the same home. */
-import { request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileTrouble } from "../../config/file-trouble.ts";
-import { describeError, FustorError, type SweepCommand } from "../../sdk/index.ts";
+import { describeError, FustorError, omitUndefined, type SweepCommand } from "../../sdk/index.ts";
 import type { AgentStatus } from "../agent-status.ts";
 import type { ReloadOutcome, StartOutcome } from "../reload/reload-report.ts";
 import { findAddress } from "./control-address.ts";
+import { type ControlRequest, connect, NOBODY, stopped, textOf } from "./control-connection.ts";
 
 export interface ControlAnswer {
   readonly code: number;
   readonly body: unknown;
 }
 
-/** ENOTDIR: the home is a file. */
-export const NOBODY: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ECONNREFUSED", "ENOTSOCK"]);
+/** More than any answer of the API: one beyond it comes from no agent of ours. */
+export const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
 
-function call(
-  socketPath: string,
-  method: string,
-  path: string,
-  timeoutMs: number,
-  body?: string,
-): Promise<ControlAnswer> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, method, path, timeout: timeoutMs, agent: false }, (response) => {
-      const parts: Buffer[] = [];
-      response.on("data", (part: Buffer) => parts.push(part));
-      response.on("error", reject);
-      response.on("end", () => {
-        try {
-          resolve({ code: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(parts).toString("utf8")) });
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
-    outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)));
-    outgoing.on("error", reject);
-    outgoing.end(body);
-  });
+async function call(ask: ControlRequest): Promise<ControlAnswer> {
+  const response = await connect(ask);
+  return { code: response.statusCode ?? 0, body: JSON.parse(await textOf(response, MOST_ANSWER_BYTES)) };
 }
 
 /** An agent without a free file descriptor closes what it cannot take; a second later it has one in reserve. */
@@ -46,17 +25,11 @@ const RETRY_FOR_MS = 4000;
 const RETRY_PAUSE_MS = 200;
 const TURNED_AWAY = new Set(["ECONNRESET", "EPIPE", "EAGAIN"]);
 
-async function callUntilTaken(
-  socketPath: string,
-  method: string,
-  path: string,
-  timeoutMs: number,
-  body?: string,
-): Promise<ControlAnswer> {
+async function callUntilTaken(ask: ControlRequest): Promise<ControlAnswer> {
   const giveUpAt = performance.now() + RETRY_FOR_MS;
   for (;;) {
     try {
-      return await call(socketPath, method, path, timeoutMs, body);
+      return await call(ask);
     } catch (error) {
       const mayPass = TURNED_AWAY.has((error as NodeJS.ErrnoException).code ?? "");
       if (!mayPass || performance.now() > giveUpAt) throw error;
@@ -77,13 +50,12 @@ async function ask(
   body?: string,
 ): Promise<ControlAnswer> {
   const socketPath = await findAddress(home);
-  const stopped = new FustorError("FUSTOR_AGENT_STOPPED", `no agent is running on ${home}`);
-  if (socketPath === undefined) throw stopped;
+  if (socketPath === undefined) throw stopped(home);
   try {
-    return await callUntilTaken(socketPath, method, `/api/v1${path}`, timeoutMs, body);
+    return await callUntilTaken(omitUndefined({ socketPath, method, path, timeoutMs, body }));
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
-    if (NOBODY.has(code)) throw stopped;
+    if (NOBODY.has(code)) throw stopped(home);
     if (code === "EACCES" || code === "EPERM") throw fileTrouble(error, socketPath, "opened");
     throw new FustorError("FUSTOR_INTERNAL", `the agent does not answer: ${describeError(error)}`);
   }

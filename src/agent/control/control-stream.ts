@@ -1,8 +1,8 @@
 /** Server-sent events of the admin API over the control socket, for the commands. */
-import { type IncomingMessage, request } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { describeError, FustorError } from "../../sdk/index.ts";
 import { findAddress } from "./control-address.ts";
-import { NOBODY } from "./control-client.ts";
+import { connect, NOBODY, stopped, textOf } from "./control-connection.ts";
 
 export interface ControlEvent {
   readonly event: string;
@@ -12,25 +12,13 @@ export interface ControlEvent {
 
 /** The agent says something every 2 s. */
 const SILENCE_MS = 15_000;
-const MOST_REFUSAL_LENGTH = 10_000;
-
-function connect(socketPath: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(
-      { socketPath, path: `/api/v1${path}`, timeout: SILENCE_MS, agent: false, signal },
-      resolve,
-    );
-    outgoing.on("timeout", () => outgoing.destroy(new Error(`nothing came within ${SILENCE_MS} ms`)));
-    outgoing.on("error", reject);
-    outgoing.end();
-  });
-}
+const MOST_REFUSAL_BYTES = 10_000;
 
 async function refusalText(response: IncomingMessage): Promise<string> {
-  let text = "";
-  for await (const part of response.setEncoding("utf8")) text = (text + part).slice(0, MOST_REFUSAL_LENGTH);
   try {
-    return String((JSON.parse(text) as { error: { message: unknown } }).error.message);
+    return String(
+      (JSON.parse(await textOf(response, MOST_REFUSAL_BYTES)) as { error: { message: unknown } }).error.message,
+    );
   } catch {
     return `the agent answered ${response.statusCode}`;
   }
@@ -45,10 +33,9 @@ const memberOf = (block: string, name: string): string | undefined =>
  */
 export async function* controlEvents(home: string, path: string, signal: AbortSignal): AsyncGenerator<ControlEvent> {
   const socketPath = await findAddress(home);
-  const stopped = new FustorError("FUSTOR_AGENT_STOPPED", `no agent is running on ${home}`);
-  if (socketPath === undefined) throw stopped;
+  if (socketPath === undefined) throw stopped(home);
   try {
-    const response = await connect(socketPath, path, signal);
+    const response = await connect({ socketPath, path, timeoutMs: SILENCE_MS, signal });
     if (response.statusCode !== 200) throw new FustorError("FUSTOR_INTERNAL", await refusalText(response));
     let rest = "";
     for await (const part of response.setEncoding("utf8")) {
@@ -63,7 +50,7 @@ export async function* controlEvents(home: string, path: string, signal: AbortSi
     if (signal.aborted) return;
     if (error instanceof FustorError) throw error;
     const { code = "" } = error as NodeJS.ErrnoException;
-    if (NOBODY.has(code)) throw stopped;
+    if (NOBODY.has(code)) throw stopped(home);
     throw new FustorError("FUSTOR_INTERNAL", `the stream broke off: ${describeError(error)}`);
   }
 }

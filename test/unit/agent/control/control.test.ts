@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { chmod, lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
@@ -8,6 +9,7 @@ import type { AgentStatus } from "../../../../src/agent/agent-status.ts";
 import { addressElsewhere, findAddress, SOCKET_PATH_BYTES } from "../../../../src/agent/control/control-address.ts";
 import {
   fetchStatus,
+  MOST_ANSWER_BYTES,
   requestConfirm,
   requestPipeStart,
   requestPipeStop,
@@ -174,4 +176,24 @@ test("an agent that does not know a request is said to be of another version, an
       message: expect.stringContaining("fustor-agent restart"),
     });
   }
+});
+
+test("of an answer without an end no more than the bound is collected", async () => {
+  const home = await freshFolder();
+  let written = 0;
+  const server = createHttpServer((_, response) => {
+    const part = Buffer.alloc(1024 * 1024, 0x20);
+    const write = (): void => {
+      while (!response.destroyed && response.write(part)) written += part.byteLength;
+    };
+    response.on("drain", write);
+    write();
+  }).listen(join(home, "agent.sock"));
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  await expect(fetchStatus(home)).rejects.toMatchObject({
+    code: "FUSTOR_INTERNAL",
+    message: `the agent does not answer: the answer is longer than ${MOST_ANSWER_BYTES} bytes`,
+  });
+  expect(written).toBeLessThan(2 * MOST_ANSWER_BYTES);
 });
