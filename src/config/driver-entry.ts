@@ -15,10 +15,12 @@ import { paramKeys, presetsOf } from "./driver-keys.ts";
 import { peekDriver } from "./driver-name.ts";
 import type { RawEntry } from "./entries.ts";
 import { entryCheck } from "./entry-check.ts";
-import { type Fields, type KeyTable, placeOf, readFields } from "./fields.ts";
+import { type Field, type Fields, type KeyTable, placeOf, readFields } from "./fields.ts";
 import { MISPLACED_KEYS } from "./known-keys.ts";
+import type { Written } from "./model.ts";
 import { enabledSchema, uriSchema } from "./schemas.ts";
 import { expandSecrets, type SecretReader } from "./secrets.ts";
+import { noteExpanded, notingPlaceholders } from "./written.ts";
 
 export interface ReadContext {
   readonly problems: Problems;
@@ -45,15 +47,19 @@ export interface ReadEntry<M extends AnyDriverModule> {
   readonly module: M | undefined;
   /** Undefined when an error was recorded. */
   readonly checked: DriverEntry | undefined;
+  /** Undefined when nothing was written with placeholders. */
+  readonly written: readonly Written[] | undefined;
 }
 
 /** Reads what every entry with a driver has. Everything that is wrong is recorded, and all of it at once. */
 export function readDriverEntry<M extends AnyDriverModule>(
   entry: RawEntry,
   section: DriverSection<M>,
-  context: ReadContext,
+  outer: ReadContext,
 ): ReadEntry<M> {
-  const { problems, secrets } = context;
+  const { problems } = outer;
+  const { secrets, written } = notingPlaceholders(outer.secrets);
+  const context = { ...outer, secrets };
   const driver = peekDriver(entry.block);
   const module = driver === undefined ? undefined : section.find(driver);
   const elsewhere = new Map([
@@ -69,9 +75,11 @@ export function readDriverEntry<M extends AnyDriverModule>(
   const credential = credentialField && readCredential(credentialField, secrets, problems);
   const uri = readUri(module, fields, entry, context);
   const { params, paramFields } = readParams(module, fields, entry, section.keys, context);
-  const check = entryCheck({ entry, fields, paramFields }, secrets, problems);
+  noteExpanded(written, "uri", plainText(fields.get("uri")), uri);
+  const onExpanded = (key: string, text: string, value: string | undefined) => noteExpanded(written, key, text, value);
+  const check = entryCheck({ entry, fields, paramFields }, secrets, problems, onExpanded);
   const checked = checkEntry(module, omitUndefined({ uri, credential, params }), check);
-  return { fields, paramFields, enabled, driver, module, checked };
+  return { fields, paramFields, enabled, driver, module, checked, written: written.length === 0 ? undefined : written };
 }
 
 /**
@@ -101,6 +109,9 @@ function checkDriver(
   if (enabled) problems.error(field, what, cure.endsWith("?") ? cure : `${cure}, or set enabled: false`);
   else problems.warn(field, what, cure);
 }
+
+const plainText = (field: Field | undefined): string | undefined =>
+  field?.node.kind === "scalar" ? String(field.node.value) : undefined;
 
 /** With placeholders replaced; undefined when a problem was recorded. */
 function readUri(

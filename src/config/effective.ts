@@ -21,6 +21,7 @@ import { type RawEntry, readSection } from "./entries.ts";
 import { type Field, type Fields, type KeyTable, readFields } from "./fields.ts";
 import { CONSOLE_KEYS, LOGGING_KEYS, PIPE_KEYS, SENDER_KEYS, SOURCE_KEYS, TOP_LEVEL_KEYS } from "./known-keys.ts";
 import type { AgentConfig } from "./model.ts";
+import { isSecretKey } from "./secret-key.ts";
 import { gatherSettings } from "./settings.ts";
 
 /** Where a value comes from: `file:line`, `default`, or a variable of the environment. */
@@ -38,7 +39,6 @@ export const isEffective = (member: Effective | EffectiveBlock): member is Effec
 
 const MASK = "***";
 const ADDRESS_KEYS = new Set(["uri", "proxy"]);
-const SECRET_KEY = /pass|secret|token|credential|auth|cookie|header|(^|_)key$/i;
 const isPlaceholder = (text: unknown): text is string => typeof text === "string" && /\$\{(env|file):/.test(text);
 
 const placeOf = ({ origin }: Pick<Field, "origin">): string => `${origin.file}:${origin.line}`;
@@ -48,7 +48,7 @@ function shown(key: string, value: unknown, node: ConfigNode | undefined): unkno
   const written = placeholderIn(node);
   if (written !== undefined) return publicText(written);
   if (value === null || value === undefined || typeof value === "boolean" || typeof value === "number") return value;
-  if (SECRET_KEY.test(key)) return MASK;
+  if (isSecretKey(key)) return MASK;
   if (typeof value !== "string") return shownWithin(key, value);
   return ADDRESS_KEYS.has(key) ? publicAddress(value) : publicText(value);
 }
@@ -85,7 +85,7 @@ function block(values: Readonly<Record<string, unknown>>, fields: Fields, otherw
 type Origins = Readonly<Record<string, string>>;
 
 function member(key: string, value: unknown, node: ConfigNode | undefined, from: string): Effective | EffectiveBlock {
-  if (!isBlock(value) || SECRET_KEY.test(key) || Object.keys(value).length === 0) {
+  if (!isBlock(value) || isSecretKey(key) || Object.keys(value).length === 0) {
     return { value: shown(key, value, node), from };
   }
   const fields: Fields = new Map(

@@ -31,14 +31,24 @@ function placeOfKey(of: EntryFields, key: EntryKey): Place {
   return fieldOf(of, key) ?? { origin: block.origin, path: joinPath(block.path, param) };
 }
 
-export function entryCheck(of: EntryFields, secrets: SecretReader, problems: Problems): EntryCheck {
+/** `onExpanded` gets each text of a key, and what it amounts to. */
+export function entryCheck(
+  of: EntryFields,
+  secrets: SecretReader,
+  problems: Problems,
+  onExpanded: (key: string, written: string, value: string | undefined) => void,
+): EntryCheck {
   return {
     isWritten: (key) => {
       const field = fieldOf(of, key);
       return field !== undefined && !isNull(field.node);
     },
     variable: (name) => secrets.variable(name),
-    expand: (written, key) => expandSecrets(written, placeOfKey(of, key), secrets, problems),
+    expand: (written, key) => {
+      const value = expandSecrets(written, placeOfKey(of, key), secrets, problems);
+      onExpanded(key, written, value);
+      return value;
+    },
     error: (key, what, cure, origin) => {
       const at = placeOfKey(of, key);
       problems.error(origin === undefined ? at : { ...at, path: `${at.path} (${origin})` }, what, cure);

@@ -7,6 +7,14 @@ import type { ConfigProblem, Origin } from "../yaml/problem.ts";
 /** How the section of an entry was written: `- id: x` or `x:`. */
 export type EntryForm = "list" | "dict";
 
+/** Text that was written with placeholders, so that it can be shown without what they stand for. */
+export interface Written {
+  /** `uri`, `driver_params.NAME`; absent for a single placeholder, wherever it stood. */
+  readonly key?: string;
+  readonly text: string;
+  readonly value: string;
+}
+
 export interface SourceConfig {
   readonly id: string;
   readonly driver: string;
@@ -21,6 +29,8 @@ export interface SourceConfig {
   readonly disabled: boolean;
   /** snake_case, checked by the driver and with every default filled in; of a driver that is not there as written. */
   readonly driverParams: Readonly<Record<string, unknown>>;
+  /** Absent without any. */
+  readonly written?: readonly Written[];
   readonly origin: Origin;
 }
 
@@ -43,6 +53,7 @@ export interface SenderConfig {
   readonly disabled: boolean;
   /** As of a source. */
   readonly driverParams: Readonly<Record<string, unknown>>;
+  readonly written?: readonly Written[];
   readonly origin: Origin;
 }
 

@@ -29,6 +29,7 @@ export function readSender(entry: RawEntry, context: ReadContext): SenderConfig 
     timeoutMs: Math.ceil(limits.timeout_sec * 1000),
     disabled: !enabled,
     driverParams: checked.params,
+    written: read.written,
     origin: entry.origin,
   });
 }

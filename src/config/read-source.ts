@@ -24,6 +24,7 @@ export function readSource(entry: RawEntry, context: ReadContext): SourceConfig 
     maxQueueBytes: values.max_queue_bytes,
     disabled: !enabled,
     driverParams: checked.params,
+    written: read.written,
     origin: entry.origin,
   });
 }

@@ -9,6 +9,8 @@ export interface SecretReader {
   file(path: string): SecretFile;
   /** Of a configuration file. Default: it is not. */
   isReadableByAll?(file: string): boolean;
+  /** Gets each placeholder that was replaced, with what it stood for. */
+  onReplaced?(placeholder: string, value: string): void;
 }
 
 export type SecretFile =
@@ -24,6 +26,7 @@ export function expandSecrets(text: string, at: Place, reader: SecretReader, pro
   const expanded = text.replace(PLACEHOLDER, (whole, inside: string, end: string) => {
     const value = resolvePlaceholder(inside, end !== "", at, reader, problems);
     if (value.kind === "failed") failed = true;
+    if (value.kind === "value") reader.onReplaced?.(whole, value.text);
     return value.kind === "value" ? value.text : whole;
   });
   return failed ? undefined : expanded;

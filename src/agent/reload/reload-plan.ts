@@ -60,8 +60,8 @@ const WRITTEN_AS: Readonly<Record<string, string>> = {
 const writtenAs = (key: string): string =>
   WRITTEN_AS[key] ?? key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** Where something stands, what it is called, and whether it starts by itself does not change what it does. */
-const WITHOUT_EFFECT = new Set(["id", "origin", "form", "enabled", "disabled"]);
+/** Where something stands, what it is called, how it is written, and whether it starts by itself does not change what it does. */
+const WITHOUT_EFFECT = new Set(["id", "origin", "form", "enabled", "disabled", "written"]);
 
 type Members = Readonly<Record<string, unknown>>;
 
