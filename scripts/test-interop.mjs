@@ -24,7 +24,7 @@ function main(args) {
     return 1;
   }
   try {
-    ensureEnvironments(["fusion", ...(rival ? ["agent"] : []), ...(prepare ? ["s3"] : [])]);
+    ensureEnvironments(["fusion", "agent", ...(prepare ? ["s3"] : [])]);
   } catch (error) {
     if (!(error instanceof EnvironmentMissing)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -12,6 +12,7 @@ import { fileTrouble } from "../../config/file-trouble.ts";
 import { FustorError } from "../../sdk/index.ts";
 import { folderIdentity, isRecordOf, removeRecord, runningAgent, writeRecord } from "../identity/instance-record.ts";
 import { identityOf, isSame, type ProcessIdentity } from "../identity/process-identity.ts";
+import { pythonAgentOf } from "../identity/python-agent.ts";
 import type { HeldLock, LockFile } from "./native-lock.ts";
 import { answers } from "./occupancy.ts";
 
@@ -65,8 +66,13 @@ async function takeLock(home: string, lockFile: LockFile): Promise<HeldLock> {
   }
 }
 
-/** An agent whose lock file was removed: known by its pid file, or by its answer. */
+/** An agent whose lock file was removed: known by its pid file, or by its answer. The Python agent takes no lock. */
 async function otherAgent(home: string, self: ProcessIdentity | undefined): Promise<FustorError | undefined> {
+  const python = await pythonAgentOf(home);
+  if (python !== undefined) {
+    const text = `the Python agent is running on ${home} (PID ${python}): stop it with its own fustor-agent stop`;
+    return new FustorError("FUSTOR_AGENT_RUNNING", text, { details: { pid: python } });
+  }
   const holder = await runningAgent(home);
   if (holder !== undefined && self !== undefined && isSame(holder, self)) return undefined;
   if (holder === undefined && !(await answers(home))) return undefined;

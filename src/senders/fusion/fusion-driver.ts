@@ -4,7 +4,7 @@ import { isLoopback } from "../../sdk/http/loopback.ts";
 import { proxyFor } from "../../sdk/http/proxy.ts";
 import { type Credential, type EntryCheck, omitUndefined, senderModule } from "../../sdk/index.ts";
 import { baseUrlOf, withoutTrailingSlash } from "./base-url.ts";
-import { fusionParams } from "./fusion-params.ts";
+import { fusionParams, WITHOUT_EFFECT } from "./fusion-params.ts";
 import { checkedQuery } from "./view/query-check.ts";
 
 export const fusionDriver = senderModule({
@@ -12,6 +12,7 @@ export const fusionDriver = senderModule({
   name: "fusion",
   aliases: ["http"],
   schema: fusionParams,
+  withoutEffect: WITHOUT_EFFECT,
   // There the Python agent looks.
   overrides: { timeout: "timeout_sec", batch_bytes: "batch_bytes", event_rows: "event_rows" },
   check: ({ uri, credential, params }, check) => {

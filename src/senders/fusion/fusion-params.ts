@@ -38,5 +38,10 @@ export const fusionParams = z.object({
   query: queryParams.optional(),
 });
 
+/** Keys of the Python agent that change nothing here. */
+export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  api_version: "Fusion has one way to take rows, the one under /api/v1/pipe",
+};
+
 export type FusionParams = z.output<typeof fusionParams>;
 export type QueryParams = z.output<typeof queryParams>;

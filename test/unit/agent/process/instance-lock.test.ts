@@ -1,4 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { isPythonAgent } from "../../../../src/agent/identity/python-agent.ts";
 import { acquireInstance } from "../../../../src/agent/process/instance-lock.ts";
 import { lockFile } from "../../../../src/agent/process/native-lock.ts";
 import { freshFolder } from "../folder.ts";
@@ -22,3 +27,40 @@ test.each(["ENOLCK", "ENOSYS", "EOPNOTSUPP", "ENOTSUP"])(
     await held.release();
   },
 );
+
+test("a home on which the Python agent runs is refused until that has ended, and a number of another process is not", async () => {
+  const home = await freshFolder();
+  // A process that looks like it: a name for the program, a script as argument.
+  const args = [
+    "-e",
+    "process.stdout.write('up'); setInterval(() => {}, 1000)",
+    "--",
+    "/opt/venv/bin/fustor-agent",
+    "start",
+  ];
+  const python = spawn(process.execPath, args, { argv0: "/opt/venv/bin/python", stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    await once(python.stdout, "data");
+    await writeFile(join(home, "agent.pid"), `${python.pid}`);
+    await expect(acquireInstance(home, lockFile)).rejects.toMatchObject({
+      code: "FUSTOR_AGENT_RUNNING",
+      message: `the Python agent is running on ${home} (PID ${python.pid}): stop it with its own fustor-agent stop`,
+    });
+  } finally {
+    python.kill();
+    await once(python, "exit");
+  }
+  await writeFile(join(home, "agent.pid"), "1");
+  const held = await acquireInstance(home, lockFile);
+  await held.release();
+});
+
+test.each([
+  ["/opt/venv/bin/python /opt/venv/bin/fustor-agent start -D", true],
+  ["python3.11 fustor-agent start", true],
+  ["node /usr/bin/fustor-agent start", false],
+  ["python3 /usr/bin/fustor-fusion start", false],
+  ["", false],
+])("whether %j is the Python agent: %s", (commandLine, wanted) => {
+  expect(isPythonAgent(commandLine.split(" "))).toBe(wanted);
+});
