@@ -38,6 +38,7 @@ const ALLOWED = {
   "agent/reload": ["sdk", "config", "drivers", "agent"],
   "agent/control": ["sdk", "config", "agent", "agent/state", "agent/identity", "agent/reload"],
   "agent/process": ["sdk", "native", "config", "agent", "agent/state", "agent/identity", "agent/control"],
+  "agent/pipe-configs": ["sdk", "config", "yaml", "agent/state", "agent/reload", "agent/process"],
   "agent/running-pipe.ts": [...BELOW_THE_AGENT, "agent", "agent/state", "agent/reload"],
   "agent/managed-pipe.ts": ["sdk", "bus", "pipe", "agent", "agent/reload", "agent/running-pipe.ts"],
   "agent/agent.ts": [
@@ -54,10 +55,20 @@ const ALLOWED = {
   ],
   cli: [
     ...["sdk", "config", "drivers", "agent", "agent/agent.ts", "agent/state", "agent/identity", "agent/reload"],
-    ...["agent/control", "agent/process", "admin", "console", "fusion", "telemetry", "yaml", "verify"],
+    ...[
+      "agent/control",
+      "agent/process",
+      "agent/pipe-configs",
+      "admin",
+      "console",
+      "fusion",
+      "telemetry",
+      "yaml",
+      "verify",
+    ],
     ...["cli/tools", "cli/doctor"],
   ],
-  "": ["sdk", "config", "yaml", "drivers", "agent", "agent/agent.ts"],
+  "": ["sdk", "config", "yaml", "drivers", "agent", "agent/agent.ts", "agent/pipe-configs"],
 };
 
 const NO_SOURCES = ["node_modules", "dist"];

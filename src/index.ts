@@ -9,6 +9,7 @@ export type {
   SenderReport,
   SourceReport,
 } from "./agent/agent-status.ts";
+export { createPipeConfigService, type PipeConfigServiceOptions } from "./agent/pipe-configs/create-service.ts";
 export type { FailedPipe, StartReport } from "./agent/start-report.ts";
 export { ensureHome, resolveConfigDir, resolveHome } from "./config/home.ts";
 export { type LoadOptions, loadConfig } from "./config/load.ts";

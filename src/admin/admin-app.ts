@@ -21,7 +21,7 @@ const MOST_BODY_BYTES = 4096;
 const MOST_URL_LENGTH = 4096;
 
 /** Answers a request that may not come in; undefined lets it pass. */
-export type Gate = (context: AdminContext, route: Pick<Route, "method">) => Reply | undefined;
+export type Gate = (context: AdminContext, route: Pick<Route, "method" | "isForOwner">) => Reply | undefined;
 export type AdminContext = Context<{ Bindings: HttpBindings }>;
 
 export interface AdminAppParts {

@@ -6,7 +6,7 @@ import type { ReloadOutcome, StartedPipe } from "../agent/reload/reload-report.t
 import type { PreviewOutcome } from "../agent/reload/reloader.ts";
 import type { AgentConfig } from "../config/model.ts";
 import type { ListedDriver } from "../drivers/installed-drivers.ts";
-import type { SweepCommand } from "../sdk/index.ts";
+import type { PipeConfigService, SweepCommand } from "../sdk/index.ts";
 import type { Journal } from "./journal.ts";
 import type { Taps } from "./tap.ts";
 
@@ -38,6 +38,8 @@ export interface AdminPort {
   resend(pipe: string, directories: readonly string[]): boolean | undefined;
   /** Loads the code of installed drivers, because only that shows whether they can be used. */
   drivers(): Promise<readonly ListedDriver[]>;
+  /** Pipes that are added, changed and removed while the agent runs. */
+  readonly pipeConfigs: PipeConfigService;
   /** The one that runs. */
   config(): AgentConfig;
   readonly journal: Journal;

@@ -28,7 +28,7 @@ function parameters({ params, query, events }: Route): readonly Json[] {
 const WHY: Readonly<Record<number, string>> = {
   400: "The request is not as described here.",
   401: "The token is missing. Not on the control socket.",
-  403: "The token is wrong, the host or origin is another one, or nothing can be changed here. Not on the control socket.",
+  403: "The token is wrong, the origin is another one, or this cannot be changed here. Not on the control socket.",
   404: "There is no such pipe or source.",
   409: "It cannot be done at the moment; the code says why.",
   413: "The body is too large.",

@@ -36,6 +36,8 @@ export interface Route {
   readonly events?: string;
   /** Further codes of errors than those that every route has. */
   readonly refusals?: readonly (404 | 409 | 422)[];
+  /** Only over the control socket: its caller may write the files of the configuration as well. */
+  readonly isForOwner?: boolean;
   /** May take as long as the change takes: minutes. */
   readonly isLong?: boolean;
   handle(call: Call): Answer | Promise<Answer>;

@@ -3,6 +3,7 @@ import { describeError, isFustorError, omitUndefined, type SweepCommand } from "
 import { configView } from "./config-view.ts";
 import { eventFeed } from "./event-feed.ts";
 import { logLinesFrom } from "./log-lines.ts";
+import { PIPE_CONFIGS } from "./pipe-config-routes.ts";
 import { RESEND } from "./resend-route.ts";
 import { type Answer, done, type Route, refused, route } from "./route.ts";
 import * as schema from "./schemas.ts";
@@ -220,7 +221,7 @@ const CHANGING: readonly Route[] = [
   }),
 ];
 
-export const ROUTES: readonly Route[] = [...READING, ...CHANGING, RESEND];
+export const ROUTES: readonly Route[] = [...READING, ...CHANGING, RESEND, ...PIPE_CONFIGS];
 
 type Outcome = { readonly kind: "refused"; readonly code: string; readonly message: string };
 

@@ -98,7 +98,7 @@ export const startedSchema = z.object({
   pipes: z.array(z.object({ pipe: z.string(), ran: z.boolean(), failure: z.string().optional() })),
 });
 
-const reloadedPipes = z.array(
+export const appliedPipes = z.array(
   z.object({
     pipe: z.string(),
     action: z.enum(["started", "stopped", "restarted", "unchanged"]),
@@ -107,8 +107,8 @@ const reloadedPipes = z.array(
   }),
 );
 const notes = z.array(z.string());
-export const reloadSchema = z.object({ kind: z.literal("done"), pipes: reloadedPipes, notes });
-export const previewSchema = z.object({ kind: z.literal("preview"), pipes: reloadedPipes, notes });
+export const reloadSchema = z.object({ kind: z.literal("done"), pipes: appliedPipes, notes });
+export const previewSchema = z.object({ kind: z.literal("preview"), pipes: appliedPipes, notes });
 
 export const driversSchema = z.array(
   z.object({

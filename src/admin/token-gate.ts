@@ -19,7 +19,7 @@ export interface TokenAccess {
 
 export const tokenGate =
   ({ token, isReadOnly }: TokenAccess): Gate =>
-  (context, { method }) => {
+  (context, { method, isForOwner = false }) => {
     if (isOfAnotherOrigin(context)) return refused(403, "origin_refused", "the request comes from another origin");
     const given = bearerOf(context.req.header("authorization"));
     if (given === undefined) return unauthorized(context);
@@ -27,6 +27,12 @@ export const tokenGate =
       return refused(403, "token_wrong", "the token is another one: agents make one at each start");
     if (isReadOnly && method !== "get")
       return refused(403, "read_only", "console.read_only: nothing can be changed here");
+    if (isForOwner)
+      return refused(
+        403,
+        "socket_only",
+        "only the owner of the home may change pipes: fustor-agent pipe, on its machine",
+      );
     return undefined;
   };
 

@@ -44,6 +44,8 @@ export function ownPaths(config: OwnPlaces, root: string): readonly string[] {
     ...logFiles(paths.logFile, config.logging.keepFiles),
     paths.configFile,
     paths.configFolder,
+    paths.runtimeConfig,
+    paths.runtimeConfigLock,
   ];
   const home = contains(paths.home, root) ? [] : [paths.home];
   return [...new Set([...home, ...single])];

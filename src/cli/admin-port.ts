@@ -4,6 +4,7 @@ import { Journal } from "../admin/journal.ts";
 import { Taps } from "../admin/tap.ts";
 import type { Agent } from "../agent/agent.ts";
 import type { AgentObserver } from "../agent/agent-observer.ts";
+import { FilePipeConfigs } from "../agent/pipe-configs/pipe-config-service.ts";
 import { type AgentPlan, resolveTarget } from "../agent/reload/reload-plan.ts";
 import type { ReloadOutcome, StartedPipe } from "../agent/reload/reload-report.ts";
 import { createReloader, type FreshPlan, previewReload } from "../agent/reload/reloader.ts";
@@ -38,6 +39,8 @@ export interface AdminPortParts {
   readonly drainMs: number;
   readonly replan: () => Promise<FreshPlan>;
   readonly planOf: (name: string) => Promise<AgentPlan>;
+  /** Has later plans run a pipe, or leave it out. */
+  readonly wish: (pipe: string, runs: boolean) => void;
   requestStop(): void;
 }
 
@@ -53,14 +56,24 @@ async function startPipes(agent: Agent, { config, pipes }: AgentPlan): Promise<r
 }
 
 export function adminPort(parts: AdminPortParts): AdminPort {
-  const { agent, memory, logger, drainMs, replan, planOf } = parts;
+  const { agent, memory, logger, drainMs, replan, planOf, wish } = parts;
   let running = parts.config;
   const onDone = (outcome: ReloadOutcome, plan: FreshPlan | undefined): void => {
     if (outcome.kind === "done" && plan !== undefined) running = plan.config;
     memory.journal.append("reload", JSON.stringify({ at: new Date().toISOString(), ...outcome }));
   };
   const reloader = createReloader({ agent, load: replan, drainMs, logger, onDone });
+  const { home, configDir } = parts.config;
+  const pipeConfigs = new FilePipeConfigs({
+    load: { env: { ...process.env, FUSTOR_HOME: home, FUSTOR_CONFIG_DIR: configDir }, cwd: home },
+    keepsOnePipe: true,
+    apply: ({ id, isEnabled }) => {
+      wish(id, isEnabled);
+      return reloader.request();
+    },
+  });
   return {
+    pipeConfigs,
     status: () => agent.status(),
     requestStop: parts.requestStop,
     reload: () => {

@@ -46,6 +46,7 @@ export interface RunOptions {
   readonly replan: () => Promise<FreshPlan>;
   /** Configuration and pipes that a name stands for now; from then on they belong to every plan. Throws as `replan`. */
   readonly planOf: (name: string) => Promise<AgentPlan>;
+  readonly wish: (pipe: string, runs: boolean) => void;
   readonly verbose: boolean;
   /** Standard output and standard error are the log, and follow it to its next file. */
   readonly isDaemon?: boolean;
@@ -120,7 +121,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
   await ensureHome(config.home);
   const lock = await acquireInstance(config.home, lockFile);
   const { stateDir } = homePaths(config.home);
-  await sweepTemporaries([config.home, stateDir, join(stateDir, "deleted")]);
+  await sweepTemporaries([config.home, config.configDir, stateDir, join(stateDir, "deleted")]);
   const memory = adminMemory();
   const logger = await openLog(options, memory);
   const service = new ServiceManager({ environment: process.env, logger });
@@ -156,6 +157,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
       drainMs: DRAIN_MS,
       replan: () => noted(options.replan(), faults),
       planOf: (name) => noted(options.planOf(name), faults),
+      wish: options.wish,
       requestStop: () => stopper.request("stop command"),
     });
     reload = () => void admin.reload();

@@ -40,6 +40,8 @@ export interface LaterPlans {
   readonly replan: () => Promise<FreshPlan>;
   /** The pipes of a name as the configuration has them now; they belong to every later `replan`. */
   readonly planOf: (name: string) => Promise<AgentPlan>;
+  /** From now on the pipe belongs to every `replan`, or to none, whatever the start named. */
+  readonly wish: (pipe: string, runs: boolean) => void;
 }
 
 /** The choice of the start, and beside it what was asked for later. */
@@ -53,6 +55,13 @@ function selectAll(config: AgentConfig, names: readonly string[], asked: Readonl
   return { selected, notStarted };
 }
 
+/** Without what was switched off since the start, which may have named it. */
+function withoutDropped({ selected, notStarted }: Selection, dropped: ReadonlySet<string>): Selection {
+  const off = selected.filter(({ id }) => dropped.has(id));
+  const reasons = off.map((pipe) => ({ pipe, reason: "it was switched off" }));
+  return { selected: selected.filter((pipe) => !off.includes(pipe)), notStarted: [...notStarted, ...reasons] };
+}
+
 /**
  * Home and configuration folder stay those of the start: a file that says otherwise by now takes effect with the next
  * start. A configuration without any pipe is refused as at the start, because that is what an editor leaves on a full
@@ -64,6 +73,7 @@ export function laterPlans({ home, configDir }: AgentConfig, names: readonly str
   const env = { ...process.env, FUSTOR_HOME: home };
   const places = { env: { ...env, FUSTOR_CONFIG_DIR: configDir }, ...from };
   const asked = new Set<string>();
+  const dropped = new Set<string>();
   const load = async (): Promise<AgentConfig> => {
     await untilConfigSettled(places);
     const config = await loadConfig(places);
@@ -73,7 +83,7 @@ export function laterPlans({ home, configDir }: AgentConfig, names: readonly str
   return {
     replan: async () => {
       const config = await load();
-      const { selected, notStarted } = selectAll(config, names, asked);
+      const { selected, notStarted } = withoutDropped(selectAll(config, names, asked), dropped);
       const warnings = config.warnings.map((warning) => `warning: ${formatProblem(warning)}`);
       const moved = configDirOf({ env, ...from }) === configDir ? [] : [startOnly("FUSTOR_CONFIG_DIR")];
       return { config, pipes: selected, notStarted, remarks: [...warnings, ...leftOutLines(notStarted), ...moved] };
@@ -83,7 +93,15 @@ export function laterPlans({ home, configDir }: AgentConfig, names: readonly str
       const { selected, notStarted } = selectPipes(config, [name]);
       if (selected.length === 0) throw nothingToStart(config, leftOutLines(notStarted));
       asked.add(name);
+      for (const { id } of selected) dropped.delete(id);
       return { config, pipes: selected };
+    },
+    wish: (pipe, runs) => {
+      dropped.delete(pipe);
+      asked.delete(pipe);
+      if (!runs) dropped.add(pipe);
+      // A start without names runs what is enabled anyway.
+      else if (names.length > 0) asked.add(pipe);
     },
   };
 }

@@ -20,6 +20,10 @@ export interface HomePaths {
   readonly configFile: string;
   /** The folder of further configuration files. */
   readonly configFolder: string;
+  /** What the agent writes itself: pipes that were added while it ran. */
+  readonly runtimeConfig: string;
+  /** Held while that is changed. */
+  readonly runtimeConfigLock: string;
   readonly logFile: string;
   readonly agentId: string;
   /** Where the home was when it was last used. */
@@ -36,12 +40,16 @@ export interface HomePaths {
   readonly deadLetterDir: string;
 }
 
+export const RUNTIME_CONFIG = "agent-config.runtime.yaml";
+
 export function homePaths(home: string, configDir: string = home, logDir: string = configDir): HomePaths {
   return {
     home,
     configDir,
     configFile: join(configDir, "agent-config.yaml"),
     configFolder: join(configDir, "agent-config"),
+    runtimeConfig: join(configDir, RUNTIME_CONFIG),
+    runtimeConfigLock: join(configDir, "agent-config.runtime.lock"),
     logFile: join(logDir, "fustor_agent.log"),
     agentId: join(home, "agent.id"),
     agentHost: join(home, "agent.host"),

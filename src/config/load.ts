@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type DriverRegistry, knownDrivers } from "../drivers/registry.ts";
 import { FustorError } from "../sdk/errors.ts";
 import { MAX_TEXT_BYTES } from "../yaml/parse-tree.ts";
@@ -21,10 +21,43 @@ export interface LoadOptions {
   readonly cwd?: string;
   /** Default: those that come with the agent, and those of installed packages that the configuration names. */
   readonly drivers?: DriverRegistry;
+  /**
+   * Read in place of `agent-config.runtime.yaml`, to see what comes of a change before it is written; null: as if that
+   * file were not there.
+   */
+  readonly runtimeText?: string | null;
+}
+
+interface ReadFiles {
+  readonly home: string;
+  readonly environment: Environment;
+  readonly configDir: string;
+  readonly trees: readonly ConfigTree[];
+}
+
+async function readFiles(options: LoadOptions, problems: ProblemLog): Promise<ReadFiles> {
+  const { home, environment, configDir } = placesOf(options, problems);
+  if (configDir !== home) checkFolder(configDir, problems);
+  const files = await configFiles(configDir, problems, options.runtimeText);
+  const { runtimeConfig } = homePaths(configDir);
+  const texts = files.flatMap((file) => {
+    const isGiven = file === runtimeConfig && typeof options.runtimeText === "string";
+    return isGiven ? [{ file, text: options.runtimeText as string }] : readConfig(file, problems);
+  });
+  return { home, environment, configDir, trees: parseTrees(texts, problems) };
+}
+
+/** The files as trees, in order, and what keeps single ones from being read; nothing in them is checked. */
+export async function readConfigTrees(
+  options: LoadOptions = {},
+): Promise<{ readonly trees: readonly ConfigTree[]; readonly problems: ProblemLog }> {
+  const problems = new ProblemLog();
+  return { trees: (await readFiles(options, problems)).trees, problems };
 }
 
 /**
- * The whole configuration: `agent-config.yaml` and `agent-config/*.yaml`, in name order, as one.
+ * The whole configuration: `agent-config.yaml` and `agent-config/*.yaml`, in name order, and
+ * `agent-config.runtime.yaml`, as one.
  *
  * Throws FUSTOR_CONFIG_MISSING when there is no file at all, and FUSTOR_CONFIG_INVALID whose message holds every
  * problem of every file, one per line, with `details.problems` and `details.warnings` of type ConfigProblem[]. Writes
@@ -32,12 +65,8 @@ export interface LoadOptions {
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<AgentConfig> {
   const problems = new ProblemLog();
-  const { home, environment, configDir } = placesOf(options, problems);
-  if (configDir !== home) checkFolder(configDir, problems);
-  const files = await configFiles(configDir, problems);
-  if (files.length === 0 && problems.errors.length === 0) throw missingConfig(configDir);
-  const texts = files.flatMap((file) => readConfig(file, problems));
-  const trees = parseTrees(texts, problems);
+  const { home, environment, configDir, trees } = await readFiles(options, problems);
+  if (trees.length === 0 && problems.errors.length === 0) throw missingConfig(configDir);
   const drivers = options.drivers ?? (await driversFor(trees, home, problems));
   const logDir = canWrite(configDir) ? configDir : home;
   const context = { home, configDir, logDir, secrets: secretsOf(environment), drivers };
@@ -98,14 +127,21 @@ const isYaml = (name: string): boolean => /\.ya?ml$/.test(name) && !name.startsW
 
 const byName = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
-async function configFiles(configDir: string, problems: Problems): Promise<readonly string[]> {
-  const { configFolder } = homePaths(configDir);
+async function configFiles(
+  configDir: string,
+  problems: Problems,
+  runtimeText?: string | null,
+): Promise<readonly string[]> {
+  const { configFolder, runtimeConfig } = homePaths(configDir);
   checkFolder(configFolder, problems);
-  const single = (await namesIn(configDir, problems)).filter((name) => /^agent-config\.ya?ml$/.test(name));
+  const names = await namesIn(configDir, problems);
+  const single = names.filter((name) => /^agent-config\.ya?ml$/.test(name));
+  const hasRuntime = runtimeText === undefined ? names.includes(basename(runtimeConfig)) : runtimeText !== null;
   const folder = (await namesIn(configFolder, problems)).filter(isYaml);
   return [
     ...single.toSorted(byName).map((name) => join(configDir, name)),
     ...folder.toSorted(byName).map((name) => join(configFolder, name)),
+    ...(hasRuntime ? [runtimeConfig] : []),
   ];
 }
 

@@ -5,6 +5,7 @@
  * senders and pipes may stand in different ones, and an id may be used once only.
  */
 
+import { basename } from "node:path";
 import type { DriverRegistry } from "../drivers/registry.ts";
 import { omitUndefined } from "../sdk/index.ts";
 import { parseTree } from "../yaml/parse-tree.ts";
@@ -14,6 +15,7 @@ import type { ConfigNode } from "../yaml/tree.ts";
 import { agentWideSchemas } from "./driver-keys.ts";
 import { type RawEntry, readSection } from "./entries.ts";
 import { type Field, type Fields, readFields } from "./fields.ts";
+import { RUNTIME_CONFIG } from "./home.ts";
 import { TOP_LEVEL_KEYS } from "./known-keys.ts";
 import type { AgentConfig } from "./model.ts";
 import { readPipe } from "./read-pipe.ts";
@@ -114,10 +116,16 @@ function gatherSection(section: SectionName, fields: Fields, gathered: Gathered,
     if (first === undefined) known.set(entry.id, entry);
     else {
       const what = `the id ${quoted(entry.id)} is taken by ${first.path} at ${formatOrigin(first.origin)}`;
-      problems.error(entry, what, "rename or remove one of them");
+      problems.error(entry, what, cureOfDouble(entry));
     }
   }
 }
+
+/** The file that the agent writes is read last, so it is the one that the problem is found in. */
+const cureOfDouble = ({ id, origin }: RawEntry): string =>
+  basename(origin.file) === RUNTIME_CONFIG
+    ? `rename that one and reload, or remove this one: fustor-agent pipe delete ${id}`
+    : "rename or remove one of them";
 
 function assemble(
   files: readonly string[],

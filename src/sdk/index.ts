@@ -11,6 +11,7 @@ export * from "./field-rule.ts";
 export * from "./lost-bytes.ts";
 export * from "./observer.ts";
 export * from "./omit-undefined.ts";
+export * from "./pipe-config-service.ts";
 export * from "./public-address.ts";
 export * from "./sender-driver.ts";
 export * from "./session.ts";

@@ -144,9 +144,15 @@ pipes: [{id: p1, source_id: s1, sender_id: e, enabled: true}]
 export interface SceneOptions {
   readonly yaml?: (root: string) => string;
   readonly host?: string;
+  /** The pipes that the start names. Default: none, so that every enabled one runs. */
+  readonly names?: readonly string[];
 }
 
-export async function adminScene({ yaml = echoConfig, host = "localhost" }: SceneOptions = {}): Promise<AdminScene> {
+export async function adminScene({
+  yaml = echoConfig,
+  host = "localhost",
+  names = [],
+}: SceneOptions = {}): Promise<AdminScene> {
   const [home, root] = [await freshFolder(), await freshFolder()];
   await mkdir(join(root, "d"));
   const configure = (text: string): Promise<void> => writeFile(join(home, "agent-config.yaml"), text, { mode: 0o600 });
@@ -155,10 +161,10 @@ export async function adminScene({ yaml = echoConfig, host = "localhost" }: Scen
   const memory = adminMemory();
   const logger = createLogger({ level: "debug", onLine: (line) => memory.journal.append("log", line.trimEnd()) });
   const { observer } = memory;
-  const agent = await createAgent({ config, pipes: selectPipes(config, []).selected, logger, observer });
+  const agent = await createAgent({ config, pipes: selectPipes(config, names).selected, logger, observer });
   onTestFinished(() => agent.stop(0));
   let stops = 0;
-  const plans = laterPlans(config, []);
+  const plans = laterPlans(config, names);
   const admin = adminPort({ agent, memory, logger, config, drainMs: 1000, ...plans, requestStop: () => stops++ });
   const control = await startControlServer(home, socketListener({ port: admin, logger }));
   onTestFinished(() => control.close());

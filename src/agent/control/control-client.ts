@@ -89,14 +89,14 @@ function unexpected(answer: ControlAnswer): FustorError {
 }
 
 /** The body of a good answer; throws for any other one. */
-async function get<T>(home: string, path: string, timeoutMs: number): Promise<T> {
+export async function get<T>(home: string, path: string, timeoutMs: number): Promise<T> {
   const answer = await ask(home, "GET", path, timeoutMs);
   if (isGood(answer)) return answer.body as T;
   throw unexpected(answer);
 }
 
 /** Asks for something that may be refused in order: with one of these statuses. */
-async function post<T>(
+export async function post<T>(
   home: string,
   path: string,
   expected: readonly number[],
@@ -110,7 +110,7 @@ async function post<T>(
   throw unexpected(answer);
 }
 
-const pipePath = (pipe: string): string => `/pipes/${encodeURIComponent(pipe)}`;
+export const pipePath = (pipe: string): string => `/pipes/${encodeURIComponent(pipe)}`;
 
 export const fetchStatus = (home: string, timeoutMs = 5000): Promise<AgentStatus> =>
   get<AgentStatus>(home, "/state", timeoutMs);
@@ -120,7 +120,7 @@ export async function requestStop(home: string, timeoutMs = 5000): Promise<void>
 }
 
 /** Pipes that go may send what is queued, and sources that come are looked through first: minutes are possible. */
-const CHANGE_MS = 600_000;
+export const CHANGE_MS = 600_000;
 
 /** Resolves when the reload is over. */
 export async function requestReload(home: string, timeoutMs = CHANGE_MS): Promise<ReloadOutcome> {
