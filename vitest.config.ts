@@ -39,7 +39,7 @@ const OWN_NETWORK = ["readme-blocks", "two-addresses"].map((name) => `test/e2e/$
 
 /** The longest in the waiting pool: they begin first, so that none of them is left over when all others are done. */
 const LONG = [
-  ...["interop/restarts", "faults/crashes", "interop/fusion-outages", "e2e/cli", "bench/benchmarks", "e2e/reload"],
+  ...["interop/restarts", "faults/crashes", "interop/fusion-outages", "e2e/cli", "bench/trees", "e2e/reload"],
   ...["interop/changes", "interop/arbitration", "scenarios/bursts", "interop/failovers", "scenarios/renames"],
 ].map((name) => `/${name}.test.ts`);
 

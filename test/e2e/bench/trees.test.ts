@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { BUILD_TIMEOUT_MS, buildBenchTools } from "../../support/bench-tools.ts";
 import { PATIENCE } from "../../support/patience.ts";
 import { createTempFolder, removeTempFolders } from "../../support/temp-tree.ts";
 
@@ -23,6 +24,7 @@ async function bench(...args: string[]): Promise<{ readonly result: Record<strin
   };
 }
 
+beforeAll(buildBenchTools, BUILD_TIMEOUT_MS);
 afterEach(removeTempFolders);
 
 describe("the benchmarks that read a tree", () => {
