@@ -5,15 +5,28 @@
  * a session that died, which may still come out of Fusion's queue after our snapshot. So two complete audits follow the
  * snapshot, the second one a session timeout after the first, and then one each interval. The second is left out when
  * no such session can exist (docs/decisions/0005-audits-after-a-start.md).
+ *
+ * A Fusion that starts again makes all its agents take over within seconds, and they would audit together for ever. So
+ * dice move each audit: the second one of a take-over up to half a session timeout later, the first periodic one into
+ * the second half of its interval, and each further one up to a tenth of it earlier (docs/scale.md).
  */
 export interface AuditSettings {
   /** Between two periodic audits, 0 = none. */
   readonly intervalMs: number;
   /** Whether a take-over is followed by audits. */
   readonly afterTakeOver: boolean;
-  /** From the first audit of a take-over to the second. */
+  /** From the first audit of a take-over to the second, at least. */
   readonly secondAfterMs: number;
 }
+
+/** A number in [0, 1). */
+export type Dice = () => number;
+
+/** Parts of the interval. */
+const FIRST_SPREAD = 0.5;
+const SPREAD = 0.1;
+/** A part of the session's timeout. */
+const SECOND_SPREAD = 0.5;
 
 export interface AuditPlan {
   /** Complete audits that the take-over still asks for. */
@@ -40,15 +53,18 @@ const AUDITS_AFTER: Record<Predecessor, number> = {
   "own run that is resumed": 0,
 };
 
-const periodic = ({ intervalMs }: AuditSettings): number | undefined => (intervalMs > 0 ? intervalMs : undefined);
+const periodic = ({ intervalMs }: AuditSettings, spread: number, dice: Dice): number | undefined =>
+  intervalMs > 0 ? intervalMs * (1 - spread * dice()) : undefined;
 
-export const firstAuditPlan = (settings: AuditSettings, predecessor: Predecessor): AuditPlan =>
+export const firstAuditPlan = (settings: AuditSettings, predecessor: Predecessor, dice: Dice): AuditPlan =>
   settings.afterTakeOver && AUDITS_AFTER[predecessor] > 0
     ? { owed: AUDITS_AFTER[predecessor], delayMs: 0 }
-    : { owed: 0, delayMs: periodic(settings) };
+    : { owed: 0, delayMs: periodic(settings, FIRST_SPREAD, dice) };
 
-export function nextAuditPlan(plan: AuditPlan, outcome: AuditOutcome, settings: AuditSettings): AuditPlan {
-  if (outcome === "refused") return { owed: plan.owed, delayMs: periodic(settings) };
+export function nextAuditPlan(plan: AuditPlan, outcome: AuditOutcome, settings: AuditSettings, dice: Dice): AuditPlan {
+  const spread = plan.owed > 0 ? FIRST_SPREAD : SPREAD;
+  if (outcome === "refused") return { owed: plan.owed, delayMs: periodic(settings, spread, dice) };
   const owed = Math.max(0, plan.owed - 1);
-  return { owed, delayMs: owed > 0 ? settings.secondAfterMs : periodic(settings) };
+  const secondMs = settings.secondAfterMs * (1 + SECOND_SPREAD * dice());
+  return { owed, delayMs: owed > 0 ? secondMs : periodic(settings, spread, dice) };
 }

@@ -88,8 +88,8 @@ export class AuditJob implements BulkJob<AuditOrder> {
   begin(): void {
     this.cancel();
     if (this.#parts.source.getAuditIterator === undefined) return;
-    const { settings } = this.#parts;
-    this.#follow(firstAuditPlan(settings, this.#predecessor));
+    const { settings, ambience } = this.#parts;
+    this.#follow(firstAuditPlan(settings, this.#predecessor, ambience.random));
     this.#predecessor = "unknown";
     if (settings.afterTakeOver && this.#plan.owed === 0) this.#takeOver();
   }
@@ -168,7 +168,8 @@ export class AuditJob implements BulkJob<AuditOrder> {
     this.#parts.logger.info({ rows: reader.progress().rows }, "an audit is complete");
     this.#coveredUntil = order.begunAt;
     const wasOwed = this.#plan.owed;
-    this.#follow(nextAuditPlan(this.#plan, "complete", this.#parts.settings));
+    const { settings, ambience } = this.#parts;
+    this.#follow(nextAuditPlan(this.#plan, "complete", settings, ambience.random));
     if (wasOwed > 0 && this.#plan.owed === 0) this.#takeOver();
   }
 
@@ -184,7 +185,8 @@ export class AuditJob implements BulkJob<AuditOrder> {
 
   refused(): void {
     this.#parts.logger.warn({}, "an audit gets no end: the receiver refused rows of it");
-    this.#follow(nextAuditPlan(this.#plan, "refused", this.#parts.settings));
+    const { settings, ambience } = this.#parts;
+    this.#follow(nextAuditPlan(this.#plan, "refused", settings, ambience.random));
   }
 
   #follow(plan: AuditPlan): void {

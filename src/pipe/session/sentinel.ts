@@ -21,6 +21,8 @@ import type { SessionState } from "./session-state.ts";
 
 /** Looked at in one round; the receiver asks again for the rest. */
 const MAX_PATHS = 1_000;
+/** So much of the interval a round may come early: those of agents that began together come apart. */
+const JITTER = 0.2;
 /** A file system that does not answer must not hold up the next round for ever. */
 const LONGEST_ROUND_MS = 60_000;
 
@@ -68,7 +70,8 @@ export class Sentinel {
   #untilDue(signal: AbortSignal): Promise<void> {
     const { ambience, intervalMs } = this.#parts;
     return linkedTo(signal, async (over) => {
-      await Promise.race([sleep(ambience, intervalMs, over.signal), this.#asked.wait(over.signal)]);
+      const pauseMs = intervalMs * (1 - JITTER * ambience.random());
+      await Promise.race([sleep(ambience, pauseMs, over.signal), this.#asked.wait(over.signal)]);
       over.abort();
     });
   }

@@ -21,8 +21,9 @@ describe("the pause after a failure", () => {
     expect(backoffDelayMs({ ...settings, firstMs: 4 }, 1, 0)).toBe(4);
   });
 
-  it("is at least what the receiver asked for, even beyond the maximum", () => {
-    expect(backoffDelayMs(settings, 1, 0.5, 90_000)).toBe(90_000);
+  it("is at least what the receiver asked for, even beyond the maximum, and up to a quarter more", () => {
+    expect(backoffDelayMs(settings, 1, 0, 90_000)).toBe(90_000);
+    expect(backoffDelayMs(settings, 1, 0.5, 90_000)).toBe(101_250);
     expect(backoffDelayMs(settings, 1, 0.5, 10)).toBe(2_500);
   });
 });

@@ -140,13 +140,13 @@ describe("a session", () => {
     expect(logger.entries.map(({ level }) => level)).toEqual(["warn", "warn", "error", "warn", "warn"]);
   });
 
-  it("is asked for again after as long as the receiver asks, or at once when the connector is woken", async () => {
+  it("is asked for again after as long as the receiver asks and up to a quarter more, or at once when the connector is woken", async () => {
     const { clock, sender, connector, stop, stage } = stageOf();
     sender.creates = [failure("FUSTOR_SENDER_BUSY", 40_000), new Error("no code")];
     const connected = ended(connector.connect(stop.signal));
-    await clock.passTo(39_999);
+    await clock.passTo(44_999);
     expect(sender.calls.length).toBe(1);
-    await clock.passTo(40_000);
+    await clock.passTo(45_000);
     expect(sender.calls.length).toBe(2);
     connector.wake();
     expect(await connected).toBeDefined();

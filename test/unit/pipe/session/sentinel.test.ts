@@ -7,6 +7,8 @@ const EVERY_MS = 100;
 
 async function running(options: StageOptions = {}, prepare: (stage: SessionStage) => void = () => undefined) {
   const stage = new SessionStage({ settings: { sentinelIntervalMs: EVERY_MS }, ...options });
+  // No round comes early.
+  Object.assign(stage.clock, { random: () => 0 });
   stage.lead();
   prepare(stage);
   const stop = new AbortController();
@@ -38,6 +40,20 @@ describe("the sentinel of a leader", () => {
     stop.abort();
     await ended(run);
     expect(stage.clock.pending).toBe(0);
+  });
+
+  it("asks up to a fifth of the interval early, so that agents that began together come apart", async () => {
+    const { stage, asked } = await running();
+    Object.assign(stage.clock, { random: () => 0.999 });
+    // The first pause was chosen before.
+    await stage.clock.passTo(EVERY_MS);
+    await atRest();
+    await stage.clock.passTo(1.79 * EVERY_MS);
+    await atRest();
+    expect(asked()).toBe(1);
+    await stage.clock.passTo(1.81 * EVERY_MS);
+    await atRest();
+    expect(asked()).toBe(2);
   });
 
   it("sends nothing when nothing is there, and counts nothing when it was asked nothing", async () => {
