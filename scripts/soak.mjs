@@ -22,6 +22,7 @@ const environment = {
   FUSTOR_RANDOM_SECONDS: String(SHARE),
   FUSTOR_TEST_SECONDS: String(SHARE),
   FUSTOR_CRASH_SECONDS: String(SHARE),
+  FUSTOR_GRPC_SCENARIOS: "all",
 };
 const VITEST = ["node_modules/vitest/vitest.mjs", "run"];
 const hasRealFusion = existsSync(resolve(ROOT, ".interop/fusion/bin/fustor-fusion"));
@@ -30,6 +31,7 @@ const PARTS = [
   ["random operations on source and pipe", [...VITEST, "--project", "integration", "fs-source", "random-tree"]],
   ["random faults and crashes", [...VITEST, "--project", "e2e-pairs", "random-faults", "crashes"]],
   ["every scenario with the embedded Fusion", [...VITEST, "--project", "soak", "soak/embedded"]],
+  ["every scenario over gRPC", [...VITEST, "--project", "drivers", "sender-grpc/test/agent"]],
   ...(hasRealFusion ? [["every scenario with the real Fusion", [...VITEST, "--project", "soak", "soak/real"]]] : []),
 ];
 if (!hasRealFusion) console.log("soak: without the real Fusion, `npm run test:interop -- --prepare` installs it");
