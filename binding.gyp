@@ -1,5 +1,5 @@
 # The second way to the addon, for machines without CMake: `npm run build:gyp`. Settings as in native/CMakeLists.txt, sources from the
-# same list.
+# same list (native/sources.txt).
 {
   "variables": {
     "version": "<!(node -p \"require('./package.json').version\")",
@@ -8,7 +8,7 @@
     {
       "target_name": "fustor_agent",
       "sources": [
-        "<!@(node -p \"require('fs').readFileSync('native/sources.txt', 'utf8').trim().split('\\n').map((name) => 'native/' + name).join(' ')\")",
+        "<!@(node scripts/gyp-sources.mjs)",
       ],
       "include_dirs": [
         "native/include",

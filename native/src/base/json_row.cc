@@ -8,7 +8,7 @@
 namespace fustor {
 
 namespace {
-constexpr char kHex[] = "0123456789abcdef";
+constexpr char kLowerHex[] = "0123456789abcdef";
 
 bool needs_escape(unsigned char c) { return c < 0x20 || c == '"' || c == '\\' || c == 0x7F; }
 
@@ -62,8 +62,8 @@ void append_json_text(std::string_view utf8, std::string& out) {
       out += raw;
     } else {
       out.append("\\u00");
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
+      out += kLowerHex[c >> 4];
+      out += kLowerHex[c & 15];
     }
   }
 }

@@ -18,7 +18,7 @@
 namespace fustor {
 
 namespace {
-constexpr size_t kReadBytes = 64 << 10;
+constexpr size_t kMountinfoReadBytes = 64 << 10;
 constexpr int kReadAttempts = 8;
 
 /** mountinfo writes blanks, tabs, newlines and backslashes as three octal digits. */
@@ -107,8 +107,8 @@ class Holder {
     if (::lseek(fd_.get(), 0, SEEK_SET) != 0) return false;
     for (;;) {
       const size_t had = text.size();
-      text.resize(had + kReadBytes);
-      const ssize_t got = ::read(fd_.get(), text.data() + had, kReadBytes);
+      text.resize(had + kMountinfoReadBytes);
+      const ssize_t got = ::read(fd_.get(), text.data() + had, kMountinfoReadBytes);
       text.resize(had + static_cast<size_t>(got > 0 ? got : 0));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return false;

@@ -6,7 +6,7 @@ namespace fustor {
 
 namespace {
 constexpr std::string_view kEscape = "\xE2\x80\x9B";  // U+201B
-constexpr char kHex[] = "0123456789ABCDEF";
+constexpr char kUpperHex[] = "0123456789ABCDEF";
 
 bool continues(uint8_t byte) { return (byte & 0xC0) == 0x80; }
 
@@ -54,8 +54,8 @@ void encode_wire(std::string_view raw, std::string& out) {
     if (length == 0) {
       const auto byte = static_cast<uint8_t>(raw[0]);
       out.append(kEscape);
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
+      out += kUpperHex[byte >> 4];
+      out += kUpperHex[byte & 15];
       raw.remove_prefix(1);
       continue;
     }

@@ -39,10 +39,10 @@ const Key& the_key() {
   return key;
 }
 
-struct State {
+struct SipState {
   uint64_t v0, v1, v2, v3;
 
-  State(uint64_t key0, uint64_t key1)
+  SipState(uint64_t key0, uint64_t key1)
       : v0(key0 ^ 0x736f6d6570736575), v1(key1 ^ 0x646f72616e646f6d), v2(key0 ^ 0x6c7967656e657261), v3(key1 ^ 0x7465646279746573) {}
 
   void round() {
@@ -81,7 +81,7 @@ uint64_t word_at(const char* bytes) {
 }  // namespace
 
 uint64_t siphash13(uint64_t key0, uint64_t key1, std::string_view text) {
-  State state(key0, key1);
+  SipState state(key0, key1);
   size_t at = 0;
   for (; at + sizeof(uint64_t) <= text.size(); at += sizeof(uint64_t)) state.take(word_at(text.data() + at));
   char rest[sizeof(uint64_t)] = {};
@@ -97,7 +97,7 @@ uint64_t keyed_hash(std::string_view text) {
 
 uint64_t keyed_hash(uint64_t one, uint64_t other) {
   const Key& key = the_key();
-  State state(key.low, key.high);
+  SipState state(key.low, key.high);
   state.take(one);
   state.take(other);
   return state.finish();

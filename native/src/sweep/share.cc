@@ -7,7 +7,7 @@ namespace fustor {
 
 namespace {
 
-class Writer {
+class ShareWriter {
  public:
   template <class Value>
   void put(const Value& value) {
@@ -25,9 +25,9 @@ class Writer {
 };
 
 /** After the first thing that is not there, everything reads as zero and `fine` is false. */
-class Reader {
+class ShareReader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  explicit ShareReader(std::string_view bytes) : rest_(bytes) {}
 
   template <class Value>
   Value take() {
@@ -62,7 +62,7 @@ class Reader {
 constexpr uint32_t kShareMark = 0x31485346;
 constexpr uint32_t kResultMark = 0x31525346;
 
-SweepPiece piece_of(Reader& in) {
+SweepPiece piece_of(ShareReader& in) {
   SweepPiece piece;
   piece.directory = in.take<uint32_t>();
   piece.dev = in.take<uint64_t>();
@@ -86,7 +86,7 @@ bool SweepFacts::same(const SweepFacts& other) const {
 }
 
 std::string to_bytes(const SweepShare& share) {
-  Writer out;
+  ShareWriter out;
   out.put(kShareMark);
   out.put(share.rules);
   out.put_text(share.root);
@@ -110,7 +110,7 @@ std::string to_bytes(const SweepShare& share) {
 }
 
 std::optional<SweepShare> share_of(std::string_view bytes) {
-  Reader in(bytes);
+  ShareReader in(bytes);
   if (in.take<uint32_t>() != kShareMark) return std::nullopt;
   SweepShare share;
   share.rules = in.take<SweepRules>();
@@ -123,7 +123,7 @@ std::optional<SweepShare> share_of(std::string_view bytes) {
 }
 
 std::string to_bytes(const SweepResult& result) {
-  Writer out;
+  ShareWriter out;
   out.put(kResultMark);
   out.put(result.next_piece);
   out.put(result.next_entry);
@@ -142,7 +142,7 @@ std::string to_bytes(const SweepResult& result) {
 }
 
 std::optional<SweepResult> result_of(std::string_view bytes) {
-  Reader in(bytes);
+  ShareReader in(bytes);
   if (in.take<uint32_t>() != kResultMark) return std::nullopt;
   SweepResult result;
   result.next_piece = in.take<uint32_t>();

@@ -15,7 +15,7 @@
 namespace fustor {
 
 namespace {
-constexpr size_t kReadBytes = 1 << 20;
+constexpr size_t kIndexReadBytes = 1 << 20;
 
 /** No entry on a disk is like this one, so a look at it finds a change. */
 FileStat with_unlikely_size(FileStat stat) {
@@ -55,7 +55,7 @@ bool IndexReader::open() {
     return refuse("it is no file that only this user may write");
   }
   left_ = outcome_.bytes = static_cast<uint64_t>(info.st_size);
-  file_.resize(kReadBytes);
+  file_.resize(kIndexReadBytes);
   return true;
 }
 

@@ -16,9 +16,7 @@
 namespace fustor {
 
 namespace {
-constexpr size_t kApplyBatch = 1024;
 constexpr uint8_t kOpenAttempts = 8;
-constexpr int64_t kRetryNs = 5'000'000'000;
 constexpr int64_t kSoonNs = 50'000'000;
 constexpr uint16_t kChangesDirectory = kMarkCreated | kMarkGone | kMarkMovedTo | kMarkVerify;
 

@@ -38,6 +38,8 @@ class DirectoryTasks {
   }
 
  private:
+  static constexpr size_t kApplyBatch = 1024;                // entries that are judged with the mutex held at once
+  static constexpr int64_t kRetryNs = 5'000'000'000;         // until a directory that could not be read is looked at again
   /** What has to be known before the directory is opened. */
   struct Plan {
     std::shared_ptr<UniqueFd> root;

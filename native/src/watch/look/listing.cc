@@ -10,9 +10,7 @@
 namespace fustor {
 
 namespace {
-constexpr size_t kApplyBatch = 1024;
 constexpr int kAttempts = 3;
-constexpr int64_t kRetryNs = 5'000'000'000;
 }  // namespace
 
 void DirectoryTasks::list_directory(DirId id, int fd, const std::string& path, const DirtyDirectory& task) {

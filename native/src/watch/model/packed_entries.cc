@@ -10,15 +10,15 @@ namespace {
 
 // The head of an entry. Its lowest three bits are the kind.
 constexpr uint8_t kKindMask = 7;
-constexpr uint8_t kSameTimes = 8;  // ctime equals mtime, as for a file that was written and left alone
+constexpr uint8_t kPackedSameTimes = 8;  // ctime equals mtime, as for a file that was written and left alone
 constexpr uint8_t kMtimeNanoseconds = 16;
 constexpr uint8_t kCtimeNanoseconds = 32;
 constexpr uint8_t kHasChild = 64;
 static_assert(static_cast<uint8_t>(EntryKind::char_device) <= kKindMask);
 
-class Writer {
+class PackedWriter {
  public:
-  explicit Writer(std::string& out) : out_(out) {}
+  explicit PackedWriter(std::string& out) : out_(out) {}
 
   void byte(uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void number(uint64_t value) { append_varint(value, out_); }
@@ -36,7 +36,7 @@ class Writer {
 
 uint8_t head_of(const Entry& entry) {
   uint8_t head = static_cast<uint8_t>(entry.kind);
-  if (entry.ctime_sec == entry.mtime_sec && entry.ctime_nsec == entry.mtime_nsec) head |= kSameTimes;
+  if (entry.ctime_sec == entry.mtime_sec && entry.ctime_nsec == entry.mtime_nsec) head |= kPackedSameTimes;
   if (entry.mtime_nsec != 0) head |= kMtimeNanoseconds;
   if (entry.ctime_nsec != 0) head |= kCtimeNanoseconds;
   if (entry.child != kNoDir) head |= kHasChild;
@@ -48,7 +48,7 @@ uint8_t head_of(const Entry& entry) {
 PackedEntries::PackedEntries(const std::vector<Entry>& entries, std::string_view names) {
   thread_local std::string bytes;
   bytes.clear();
-  Writer out(bytes);
+  PackedWriter out(bytes);
   Entry before{};
   DirId child_before = 0;
   for (const Entry& entry : entries) {
@@ -61,7 +61,7 @@ PackedEntries::PackedEntries(const std::vector<Entry>& entries, std::string_view
     out.number(entry.size);
     out.difference(static_cast<uint64_t>(entry.mtime_sec), static_cast<uint64_t>(before.mtime_sec));
     if (head & kMtimeNanoseconds) out.nanoseconds(entry.mtime_nsec);
-    if (!(head & kSameTimes)) {
+    if (!(head & kPackedSameTimes)) {
       out.difference(static_cast<uint64_t>(entry.ctime_sec), static_cast<uint64_t>(entry.mtime_sec));
       if (head & kCtimeNanoseconds) out.nanoseconds(entry.ctime_nsec);
     }
@@ -114,7 +114,7 @@ bool PackedEntries::Reader::next(Entry& entry, std::string_view& name) {
   entry.mtime_nsec = head & kMtimeNanoseconds ? nanoseconds() : 0;
   entry.ctime_sec = entry.mtime_sec;
   entry.ctime_nsec = entry.mtime_nsec;
-  if (!(head & kSameTimes)) {
+  if (!(head & kPackedSameTimes)) {
     entry.ctime_sec = static_cast<int64_t>(mtime_ + difference());
     entry.ctime_nsec = head & kCtimeNanoseconds ? nanoseconds() : 0;
   }

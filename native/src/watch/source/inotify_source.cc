@@ -17,8 +17,9 @@ namespace {
 // IN_CLOSE_WRITE, because a write through mmap sends no IN_MODIFY at all; not IN_EXCL_UNLINK, because what is written
 // to a file through a name that is gone changes its other names (O_TMPFILE files appear as `#<inode>` for that, which
 // is only one more name that is not there); never IN_OPEN or IN_ACCESS: the engine's own listings would cause events.
-constexpr uint32_t kMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB |
-                           IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr uint32_t kWatchMask =
+    IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB |
+    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
 uint32_t read_limit() {
   char text[32] = {};
@@ -43,7 +44,7 @@ int InotifySource::arm(int directory_fd, WatchId& id) {
   char path[40] = ".";
   const WorkingIn directory(directory_fd);
   if (!directory) std::snprintf(path, sizeof(path), "/proc/self/fd/%d", directory_fd);
-  const int wd = inotify_add_watch(fd_.get(), path, kMask);
+  const int wd = inotify_add_watch(fd_.get(), path, kWatchMask);
   if (wd < 0) return errno;
   id = wd;
   return 0;
