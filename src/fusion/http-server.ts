@@ -28,10 +28,10 @@ export interface ListeningServer {
 }
 
 /**
- * An agent has three connections, so this is enough for more agents than one process can serve. Further connections are
+ * An agent has three connections, so this is enough for 1,300 agents (docs/scale.md). Further connections are
  * closed at once.
  */
-const MOST_CONNECTIONS = 512;
+const MOST_CONNECTIONS = 4096;
 const HEADERS_MS = 10_000;
 /** For a whole request with its body, and for a connection on which no byte moves. */
 const REQUEST_MS = 60_000;

@@ -32,8 +32,6 @@ const CLOSE_MS = 2_500;
  */
 const LATE_CREATE_MS = 2_000;
 
-const NEVER = new AbortController().signal;
-
 export interface ConnectFailure {
   readonly code: FustorErrorCode | undefined;
   readonly reason: string;
@@ -115,7 +113,8 @@ export class Connector {
   async close(sessionId: string): Promise<void> {
     const { sender, ambience, logger } = this.#parts;
     try {
-      const bound = { boundMs: CLOSE_MS, signal: NEVER };
+      // Nothing ends it early. Of its own, since Node warns of a signal that more than ten pipes listen to at once.
+      const bound = { boundMs: CLOSE_MS, signal: new AbortController().signal };
       await boundedCall(ambience, bound, (signal) => sender.closeSession(sessionId, { signal }));
       await this.#remember(undefined);
     } catch (error) {

@@ -369,3 +369,16 @@ describe("the end of a session", () => {
     expect(logger.entries).toMatchObject([{ level: "warn", facts: { session: "sess" } }]);
   });
 });
+
+it("closes the sessions of many pipes at once without a warning of Node", async () => {
+  const warnings: string[] = [];
+  const note = ({ message }: Error): void => void warnings.push(message);
+  process.on("warning", note);
+  try {
+    await Promise.all(Array.from({ length: 20 }, () => stageOf().connector.close("session")));
+    await atRest();
+  } finally {
+    process.off("warning", note);
+  }
+  expect(warnings).toEqual([]);
+});
