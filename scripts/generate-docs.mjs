@@ -1,10 +1,12 @@
-// Writes docs/cli.md from the commands of the program itself; `--check` says instead whether it is stale.
+// Writes docs/cli.md from the commands of the program itself, and the reference at the end of docs/sdk.md from the types of
+// the SDK; `--check` says instead whether they are stale.
 import "./load-ts.mjs";
 import { readFileSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { PassThrough } from "node:stream";
+import { sdkReference } from "./sdk-reference.mjs";
 
-const FILE = resolve(import.meta.dirname, "..", "docs", "cli.md");
+const DOCS = resolve(import.meta.dirname, "..", "docs");
 
 const HEAD = `# The command line
 
@@ -50,10 +52,21 @@ const { buildProgram } = await import("../src/cli/program.ts");
 const { Terminal } = await import("../src/cli/terminal.ts");
 const program = buildProgram(new Terminal(new PassThrough(), new PassThrough()), () => undefined);
 const text = `${HEAD}${program.commands.map((command) => section(command, program.name())).join("")}`.trimEnd();
-const page = `${text}\n`;
+const BEGINS = "## Reference\n";
+const guide = readFileSync(join(DOCS, "sdk.md"), "utf8").split(BEGINS, 1)[0];
+const note = "Every export, with the comment and the declaration of its source (`node scripts/generate-docs.mjs`).";
 
-if (!process.argv.includes("--check")) writeFileSync(FILE, page);
-else if (readFileSync(FILE, "utf8") !== page) {
-  console.error("docs/cli.md is stale: run `node scripts/generate-docs.mjs`");
-  process.exit(1);
-} else console.log("docs/cli.md is that of the program");
+const pages = {
+  "cli.md": `${text}\n`,
+  "sdk.md": `${guide}${BEGINS}\n${note}\n\n${sdkReference()}`,
+};
+
+for (const [name, page] of Object.entries(pages)) {
+  const file = join(DOCS, name);
+  if (!process.argv.includes("--check")) writeFileSync(file, page);
+  else if (readFileSync(file, "utf8") !== page) {
+    console.error(`docs/${name} is stale: run \`node scripts/generate-docs.mjs\``);
+    process.exit(1);
+  }
+}
+if (process.argv.includes("--check")) console.log("docs/cli.md and docs/sdk.md are those of the program");

@@ -1,5 +1,6 @@
 /** The agent as a library: load a configuration, choose pipes, run them in this process. */
-export { Agent, type AgentOptions, createAgent } from "./agent/agent.ts";
+export { Agent, createAgent } from "./agent/agent.ts";
+export type { AgentOptions } from "./agent/agent-options.ts";
 export type {
   AgentState,
   AgentStatus,

@@ -6,13 +6,15 @@
  */
 import { endsWithin } from "../bus/bus-clock.ts";
 import { BusPool } from "../bus/bus-pool.ts";
-import type { AgentConfig, PipeConfig } from "../config/model.ts";
+import type { AgentConfig } from "../config/model.ts";
 import type { Ambience } from "../pipe/pipe-options.ts";
 import { systemAmbience } from "../pipe/system-ambience.ts";
-import { FustorError, type Logger, omitUndefined, type SweepCommand } from "../sdk/index.ts";
+import { FustorError, omitUndefined, type SweepCommand } from "../sdk/index.ts";
+import type { StateStore } from "../sdk/state-store.ts";
 import { agentVersion } from "../sdk/version.ts";
-import type { AgentObserver, SnapshotRefusal } from "./agent-observer.ts";
-import type { AgentState, AgentStatus, ConsoleState, DescriptorState } from "./agent-status.ts";
+import type { SnapshotRefusal } from "./agent-observer.ts";
+import type { AgentOptions } from "./agent-options.ts";
+import type { AgentState, AgentStatus } from "./agent-status.ts";
 import { DescriptorBudget } from "./descriptor-budget.ts";
 import { loadIdentity } from "./identity/agent-identity.ts";
 import { ownerOf } from "./identity/session-owner.ts";
@@ -23,20 +25,7 @@ import { type ReloadFacts, type ReloadReport, reloadedPipes } from "./reload/rel
 import type { ManagedPipeContext } from "./running-pipe.ts";
 import { sourceReports } from "./source-reports.ts";
 import type { StartReport } from "./start-report.ts";
-import { StateStore } from "./state/state-store.ts";
-
-export interface AgentOptions {
-  readonly config: AgentConfig;
-  /** The pipes to run, mostly from `selectPipes`. */
-  readonly pipes: readonly PipeConfig[];
-  readonly logger: Logger;
-  /** Told in the status; the page itself is not ours. Default: off. */
-  readonly consoleState?: () => ConsoleState;
-  /** Told in the status. Default: all is well. */
-  readonly descriptors?: () => DescriptorState;
-  readonly ambience?: Ambience;
-  readonly observer?: AgentObserver;
-}
+import { openStore } from "./state/guarded-store.ts";
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -63,7 +52,7 @@ export class Agent {
     this.#startedAt = this.#ambience.now();
     this.#startedOn = new Date(this.#ambience.wallClock());
     this.#cpu = cpuMeter(this.#ambience.now);
-    this.#pool = new BusPool(this.#ambience, logger);
+    this.#pool = new BusPool(this.#ambience, logger, options.createEventBus);
     const descriptors = new DescriptorBudget();
     const pool = this.#pool;
     const shared = { config, agentId, pool, state, logger, ambience: this.#ambience, descriptors };
@@ -245,6 +234,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { home, agentId: configuredId } = config;
   const { agentId, hostId, isSameHardware } = await loadIdentity({ home, configuredId, logger });
   const owner = await ownerOf(home, isSameHardware);
-  const state = await StateStore.open(home, hostId, logger, { owner });
+  const state = await openStore({ home, hostId, owner, logger }, options.openStateStore);
   return new Agent(options, agentId, state);
 }

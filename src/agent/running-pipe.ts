@@ -8,6 +8,7 @@ import { Pipe, type StopOptions } from "../pipe/pipe.ts";
 import type { Ambience, PipeParts, PipeSettings, PoisonRow } from "../pipe/pipe-options.ts";
 import type { CompileMapping } from "../pipe/row-program.ts";
 import { type Logger, omitUndefined, type SenderDriver, type SenderDriverContext } from "../sdk/index.ts";
+import type { OpenPipeStore, StateStore } from "../sdk/state-store.ts";
 import type { AgentObserver } from "./agent-observer.ts";
 import type { DescriptorBudget } from "./descriptor-budget.ts";
 import { excludedPaths } from "./own-files.ts";
@@ -16,7 +17,6 @@ import { rowsSignature, sourceSignature } from "./source-signature.ts";
 import { DeadLetterFile } from "./state/dead-letter-file.ts";
 import { driverFiles } from "./state/driver-folder.ts";
 import { fileNameOf } from "./state/file-name.ts";
-import type { OpenPipeStore, StateStore } from "./state/state-store.ts";
 
 export interface ManagedPipeContext {
   readonly config: AgentConfig;
@@ -49,8 +49,8 @@ export async function makeRunningPipe(
   const files = driverFiles(config.home, { driver: `sender-${to.driver}`, address: `${id}:${to.uri}` });
   const sender = await createSender(target, { logger, files });
   try {
-    const lease = await leaseSource(target, context);
     const store = state.pipeStoreOf(id, to.uri, rowsSignature(target.source, target.pipe));
+    const lease = await leaseSource(target, context);
     const path = deadLetterPath(config, id);
     const deadLetter = new DeadLetterFile({ path, logger, wallClock: ambience.wallClock });
     const onPoison = (row: PoisonRow): void => deadLetter.add(row);

@@ -1,17 +1,17 @@
+import type { BusBatch, BusDirty, BusLoss, BusSubscription, FeedState, OpenedFeed } from "../sdk/event-bus.ts";
 import type { Change } from "../sdk/index.ts";
 import { Signal } from "../sdk/signal.ts";
+import type { ChainBus } from "./chain-bus.ts";
 import { ChainPlace, type Taken } from "./chain-place.ts";
 import { CoalescedBacklog } from "./coalesced-backlog.ts";
 import { type Coalesced, nextEnteredAt, type Place } from "./cursor-place.ts";
 import { DirtyDirectories } from "./dirty-directories.ts";
-import type { EventBus } from "./event-bus.ts";
 import { HandedOut } from "./handed-out.ts";
 import { bytesPerChange, type Segment } from "./segment.ts";
-import type { BusBatch, BusDirty, BusLoss, BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
 
-/** A pipe's place on an {@link EventBus}; made by `EventBus.subscribe`. */
+/** A pipe's place on an {@link ChainBus}; made by `ChainBus.subscribe`. */
 export class BusCursor implements BusSubscription {
-  readonly #bus: EventBus;
+  readonly #bus: ChainBus;
   readonly #news = new Signal();
   #place: Place;
   #loss: BusLoss | undefined;
@@ -32,7 +32,7 @@ export class BusCursor implements BusSubscription {
   /** Nothing was published before it was made. */
   readonly #holdsAll: boolean;
 
-  constructor(bus: EventBus, tail: Segment) {
+  constructor(bus: ChainBus, tail: Segment) {
     this.#bus = bus;
     this.#holdsAll = bus.endPosition === 0;
     this.#dirty = new DirtyDirectories(bus.limits.maxDirty ?? 0);

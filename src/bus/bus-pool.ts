@@ -1,9 +1,25 @@
-import { type Change, describeError, FustorError, type Logger, type SourceDriver } from "../sdk/index.ts";
+import type {
+  BusLimits,
+  BusStatus,
+  BusSubscription,
+  CreateEventBus,
+  EventBus,
+  EventBusSettings,
+  OpenFeed,
+} from "../sdk/event-bus.ts";
+import {
+  type Change,
+  describeError,
+  FustorError,
+  type Logger,
+  omitUndefined,
+  type SourceDriver,
+} from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusPump } from "./bus-pump.ts";
+import { ChainBus } from "./chain-bus.ts";
 import { MOST_DIRTY } from "./dirty-directories.ts";
-import { type BusLimits, type BusStatus, EventBus, type OpenFeed } from "./event-bus.ts";
-import type { BusSubscription } from "./subscription.ts";
+import { createdBus, guardedBus } from "./guarded-bus.ts";
 
 /** One pipe's share of a source. */
 export interface BusLease {
@@ -38,15 +54,18 @@ interface Shared {
 export class BusPool {
   readonly #clock: BusClock;
   readonly #logger: Logger;
+  readonly #createBus: CreateEventBus | undefined;
   readonly #shared = new Map<string, Shared>();
   /** Sources that are being made: all who ask meanwhile share one. */
   readonly #making = new Map<string, Promise<Shared>>();
   /** Sources that are being closed: a new one with the same signature waits for them. */
   readonly #closing = new Map<string, Promise<void>>();
 
-  constructor(clock: BusClock, logger: Logger) {
+  /** `createBus`: in place of the bus that comes with the agent. */
+  constructor(clock: BusClock, logger: Logger, createBus?: CreateEventBus) {
     this.#clock = clock;
     this.#logger = logger;
+    this.#createBus = createBus;
   }
 
   /**
@@ -57,7 +76,7 @@ export class BusPool {
     for (let closing = this.#closing.get(signature); closing; closing = this.#closing.get(signature)) await closing;
     const shared = this.#shared.get(signature) ?? (await this.#makeOnce(signature, create, limits));
     shared.leases++;
-    const subscription = shared.bus.subscribe();
+    const subscription = await this.#subscribe(signature, shared);
     let released: Promise<void> | undefined;
     const release = (): Promise<void> => {
       released ??= this.#release(signature, shared, subscription);
@@ -111,7 +130,7 @@ export class BusPool {
     const busLimits = { ...limits, maxDirty, lastStateIsEnough };
     const onSettled = source.acknowledged && ((change: Change) => source.acknowledged?.(change));
     const openFeed: OpenFeed = (index, position) => pump.start(bus, index, position);
-    const bus: EventBus = new EventBus(busLimits, this.#clock, openFeed, onSettled);
+    const bus: EventBus = await this.#makeBus(source, { limits: busLimits, openFeed, ...omitUndefined({ onSettled }) });
     const abort = new AbortController();
     const opened = source.open({ signal: abort.signal }).catch((error: unknown) => {
       throw error instanceof FustorError
@@ -121,6 +140,26 @@ export class BusPool {
     const shared: Shared = { source, bus, pump, opened, abort, leases: 0, frozen: undefined };
     this.#shared.set(signature, shared);
     return shared;
+  }
+
+  async #makeBus(source: SourceDriver, settings: Omit<EventBusSettings, "clock">): Promise<EventBus> {
+    const { limits, openFeed, onSettled } = settings;
+    if (this.#createBus === undefined) return new ChainBus(limits, this.#clock, openFeed, onSettled);
+    try {
+      return guardedBus(createdBus(this.#createBus, { ...settings, clock: this.#clock }));
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  }
+
+  async #subscribe(signature: string, shared: Shared): Promise<BusSubscription> {
+    try {
+      return shared.bus.subscribe();
+    } catch (error) {
+      await this.#leave(signature, shared);
+      throw error;
+    }
   }
 
   async #release(signature: string, shared: Shared, subscription: BusSubscription): Promise<void> {

@@ -1,7 +1,6 @@
+import type { EventBus, OpenedFeed } from "../sdk/event-bus.ts";
 import { type ChangeBatch, describeError, type Logger, omitUndefined, type SourceDriver } from "../sdk/index.ts";
 import { type BusClock, sleep } from "./bus-clock.ts";
-import type { EventBus } from "./event-bus.ts";
-import type { OpenedFeed } from "./subscription.ts";
 
 export interface PumpBackoff {
   readonly firstMs: number;

@@ -1,4 +1,4 @@
-import type { BusBatch } from "./subscription.ts";
+import type { BusBatch } from "../sdk/event-bus.ts";
 
 /** The batches of a cursor that the pipe has and that are not committed yet, in the order of their tickets. */
 export class HandedOut {

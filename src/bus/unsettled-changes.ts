@@ -1,7 +1,5 @@
+import type { OnSettled } from "../sdk/event-bus.ts";
 import type { Change } from "../sdk/index.ts";
-
-/** Told of the newest change that every pipe has had accepted, with all before it. */
-export type OnSettled = (change: Change) => void;
 
 /** Beyond so many batches every second one is forgotten. */
 const MOST_WAITING = 8192;

@@ -1,4 +1,4 @@
-import type { BusBatch } from "../bus/subscription.ts";
+import type { BusBatch } from "../sdk/event-bus.ts";
 import { describeError } from "../sdk/index.ts";
 import { type Counting, zeroCounts } from "./counters.ts";
 

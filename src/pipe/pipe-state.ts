@@ -7,7 +7,7 @@
  *                          v    |                           v
  *                        backing_off                     draining --stopped--> stopped
  */
-import type { FeedState } from "../bus/subscription.ts";
+import type { FeedState } from "../sdk/event-bus.ts";
 import type { FustorErrorCode, Role, SourceAvailability } from "../sdk/index.ts";
 import type { PipeState } from "./pipe-status.ts";
 

@@ -30,6 +30,8 @@ export type FustorErrorCode =
   | "FUSTOR_DRIVER_UNKNOWN"
   /** An installed driver broke its contract: it threw, never answered, or handed over what is none. Retryable. */
   | "FUSTOR_DRIVER_DEFECT"
+  /** An event bus or state store that a program gave to `createAgent` broke its contract. */
+  | "FUSTOR_PART_DEFECT"
   /** The receiver cannot be reached or answered 5xx. Retryable. */
   | "FUSTOR_SENDER_UNREACHABLE"
   /** The receiver asks to slow down (429, 503 with Retry-After). Retryable. */

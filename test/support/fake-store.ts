@@ -1,5 +1,6 @@
 /** What a pipe keeps over the death of its process, in memory, and the settings that tests of pipes begin with. */
-import type { Checkpoint, DeletedStore, PipeSettings, PipeStore } from "../../src/pipe/pipe-options.ts";
+import type { PipeSettings } from "../../src/pipe/pipe-options.ts";
+import type { Checkpoint, DeletedStore, PipeStore } from "../../src/sdk/state-store.ts";
 
 export class FakeStore implements PipeStore {
   session: string | undefined;

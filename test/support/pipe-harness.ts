@@ -4,10 +4,10 @@
  */
 import { afterEach, beforeEach, vi } from "vitest";
 import { type BusLease, BusPool } from "../../src/bus/bus-pool.ts";
-import type { BusLimits } from "../../src/bus/event-bus.ts";
 import { Pipe } from "../../src/pipe/pipe.ts";
 import type { PipeParts, PipeSettings, PoisonRow } from "../../src/pipe/pipe-options.ts";
 import { systemAmbience } from "../../src/pipe/system-ambience.ts";
+import type { BusLimits } from "../../src/sdk/event-bus.ts";
 import { silentLogger } from "../../src/sdk/index.ts";
 import { CoreFusion, type CoreFusionOptions } from "./core-fusion.ts";
 import { CoreSender } from "./core-sender.ts";

@@ -1,8 +1,8 @@
 /** A whole pipe on its real neighbours, with a clock that stands still until a test lets it go on. */
-import { EventBus } from "../../src/bus/event-bus.ts";
-import type { BusSubscription, OpenedFeed } from "../../src/bus/subscription.ts";
+import { ChainBus } from "../../src/bus/chain-bus.ts";
 import { Pipe } from "../../src/pipe/pipe.ts";
 import type { PipeParts, PipeSettings } from "../../src/pipe/pipe-options.ts";
+import type { BusSubscription, OpenedFeed } from "../../src/sdk/event-bus.ts";
 import type { Change } from "../../src/sdk/index.ts";
 import { CoreFusion, type CoreFusionOptions } from "./core-fusion.ts";
 import { CoreSender } from "./core-sender.ts";
@@ -31,7 +31,7 @@ export class PipeStage {
   readonly sender: FaultySender<CoreSender>;
   readonly store = new FakeStore();
   readonly logger = createRecordingLogger();
-  readonly bus: EventBus;
+  readonly bus: ChainBus;
   readonly subscription: BusSubscription;
   readonly pipe: Pipe;
   /** Arguments of each opening of the source's stream. */
@@ -43,7 +43,7 @@ export class PipeStage {
     this.fusion = new CoreFusion(fusion);
     this.receiver = new CoreSender(this.fusion);
     this.sender = new FaultySender(this.receiver);
-    this.bus = new EventBus({ maxChanges: 1_000, maxBytes: 1e9 }, this.clock, (...at) => {
+    this.bus = new ChainBus({ maxChanges: 1_000, maxBytes: 1e9 }, this.clock, (...at) => {
       this.opened.push(at);
       return opened;
     });

@@ -2,14 +2,14 @@
  * The parts of one session on their real neighbours, without a pipe around them: a fake source, a bus that a test fills
  * itself, the embedded Fusion without HTTP, and a clock that stands still until a test lets it go on.
  */
-import { EventBus } from "../../src/bus/event-bus.ts";
-import type { BusSubscription, OpenedFeed } from "../../src/bus/subscription.ts";
+import { ChainBus } from "../../src/bus/chain-bus.ts";
 import type { PipeParts, PipeSettings } from "../../src/pipe/pipe-options.ts";
 import { keptParts } from "../../src/pipe/session/kept-parts.ts";
 import type { Predecessors } from "../../src/pipe/session/predecessors.ts";
 import type { SessionEvent } from "../../src/pipe/session/session-events.ts";
 import { makeSession, type SessionMakings, type SessionParts } from "../../src/pipe/session/session-parts.ts";
 import { firstState, nextStep, type SessionState } from "../../src/pipe/session/session-state.ts";
+import type { BusSubscription, OpenedFeed } from "../../src/sdk/event-bus.ts";
 import type { Change, Session } from "../../src/sdk/index.ts";
 import { CoreFusion, type CoreFusionOptions } from "./core-fusion.ts";
 import { CoreSender } from "./core-sender.ts";
@@ -53,7 +53,7 @@ export class SessionStage {
   readonly sender: FaultySender<CoreSender>;
   readonly store = new FakeStore();
   readonly logger = createRecordingLogger();
-  readonly bus: EventBus;
+  readonly bus: ChainBus;
   readonly subscription: BusSubscription;
   /** Arguments of each opening of the source's stream. */
   readonly opened: (readonly [number, string | undefined])[] = [];
@@ -72,7 +72,7 @@ export class SessionStage {
     this.receiver = new CoreSender(this.fusion);
     this.sender = new FaultySender(this.receiver);
     const { opened = { positionLost: true } } = options;
-    this.bus = new EventBus({ maxChanges: 1_000, maxBytes: 1e9 }, this.clock, (...at) => {
+    this.bus = new ChainBus({ maxChanges: 1_000, maxBytes: 1e9 }, this.clock, (...at) => {
       this.opened.push(at);
       return opened;
     });

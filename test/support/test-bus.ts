@@ -1,6 +1,6 @@
 /** A bus with a clock that stands still, and short words for what is put into it and taken out of it. */
-import { type BusLimits, EventBus, type OpenFeed } from "../../src/bus/event-bus.ts";
-import type { BusBatch, BusSubscription } from "../../src/bus/subscription.ts";
+import { ChainBus } from "../../src/bus/chain-bus.ts";
+import type { BusBatch, BusLimits, BusSubscription, OpenFeed } from "../../src/sdk/event-bus.ts";
 import type { Change } from "../../src/sdk/index.ts";
 
 export class TestClock {
@@ -26,12 +26,12 @@ export const removal = (key: string, sequence: number, isContainer = false): Cha
   isContainer,
 });
 
-export function makeBus(limits: Partial<BusLimits> = {}, openFeed?: OpenFeed): { bus: EventBus; clock: TestClock } {
+export function makeBus(limits: Partial<BusLimits> = {}, openFeed?: OpenFeed): { bus: ChainBus; clock: TestClock } {
   const clock = new TestClock();
-  return { bus: new EventBus({ maxChanges: 1_000, maxBytes: 1e9, ...limits }, clock, openFeed), clock };
+  return { bus: new ChainBus({ maxChanges: 1_000, maxBytes: 1e9, ...limits }, clock, openFeed), clock };
 }
 
-export const publish = (bus: EventBus, ...changes: Change[]): void =>
+export const publish = (bus: ChainBus, ...changes: Change[]): void =>
   bus.publish({ changes, sizeBytes: changes.length * 100, lagMs: 0 });
 
 export function takeBatch(subscription: BusSubscription, maxChanges = 1e9, maxBytes = 1e9): BusBatch {

@@ -3,7 +3,7 @@
  * certain: the session of an agent that lives, in a clone of this machine perhaps, must not be taken away. Without
  * proof it is left to expire.
  */
-import type { SessionOwner } from "../state/state-store.ts";
+import type { SessionOwner } from "../../sdk/state-store.ts";
 import { folderIdentity } from "./instance-record.ts";
 import { identityOf, isAlive, isOfOwnWorld, isSame, type ProcessIdentity, parseIdentity } from "./process-identity.ts";
 

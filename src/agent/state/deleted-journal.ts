@@ -12,8 +12,8 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { DeletedKeys, DeletedStore } from "../../pipe/pipe-options.ts";
 import { describeError, type Logger } from "../../sdk/index.ts";
+import type { DeletedKeys, DeletedStore } from "../../sdk/state-store.ts";
 import {
   type DeletedState,
   forgetLine,

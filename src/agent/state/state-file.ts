@@ -1,6 +1,7 @@
 /** The text of `state/pipes.json`: what it may hold, and reading it whatever it holds. */
-import type { Checkpoint, LeftState } from "../../pipe/pipe-options.ts";
+
 import { describeError } from "../../sdk/index.ts";
+import type { Checkpoint, LeftState } from "../../sdk/state-store.ts";
 
 /** 1 had sessions only; it is read as well. */
 export const STATE_VERSION = 2;

@@ -14,8 +14,8 @@
  */
 import { join } from "node:path";
 import { fileTrouble } from "../../config/file-trouble.ts";
-import type { PipeStore } from "../../pipe/pipe-options.ts";
 import { describeError, type Logger, type SourceStore } from "../../sdk/index.ts";
+import type { OpenPipeStore, SessionOwner, StateStore } from "../../sdk/state-store.ts";
 import { DeletedJournal } from "./deleted-journal.ts";
 import { ensureFolder, writeDurably } from "./durable-file.ts";
 import { fileNameOf } from "./file-name.ts";
@@ -27,14 +27,6 @@ const HEARTBEAT_WRITE_MS = 10_000;
 /** A further checkpoint is: what came since is sent again after a crash. */
 const CHECKPOINT_WRITE_MS = 1_000;
 
-/** Whose session a remembered one is. */
-export interface SessionOwner {
-  /** This run, as text to be remembered. */
-  readonly self: string;
-  /** Whether the run that is named so has ended for certain. */
-  isGone(owner: string | undefined): Promise<boolean>;
-}
-
 export interface StateStoreOptions {
   /** Milliseconds that never go back. */
   readonly now?: () => number;
@@ -44,15 +36,8 @@ export interface StateStoreOptions {
 
 const ANYBODY: SessionOwner = { self: "", isGone: async () => true };
 
-/** What is stored of a pipe, with a file of its own. */
-export interface OpenPipeStore extends PipeStore {
-  readonly deleted: DeletedJournal;
-  /** Once the pipe has ended. */
-  close(): Promise<void>;
-}
-
 /** One per agent. Any number of pipes may use it at once; writes are put in a row and the newest state wins. */
-export class StateStore {
+export class FileStateStore implements StateStore {
   readonly folder: string;
   readonly #path: string;
   readonly #previous: string;
@@ -91,12 +76,12 @@ export class StateStore {
     hostId: string,
     logger: Logger,
     { now = () => performance.now(), owner = ANYBODY }: StateStoreOptions = {},
-  ): Promise<StateStore> {
+  ): Promise<FileStateStore> {
     const folder = join(home, "state");
     await ensureFolder(folder).catch((error: unknown) => {
       throw fileTrouble(error, folder, "made");
     });
-    return new StateStore(folder, hostId, logger, await recallState(folder, logger), now, owner);
+    return new FileStateStore(folder, hostId, logger, await recallState(folder, logger), now, owner);
   }
 
   /** What is stored of one pipe towards one receiver. `source`: what its rows are made of, which checkpoints belong to. */

@@ -1,5 +1,5 @@
 /** What all jobs in bulk of a session are made of, and the events that they report to it. */
-import type { BusSubscription } from "../../bus/subscription.ts";
+import type { BusSubscription } from "../../sdk/event-bus.ts";
 import type { Logger, SourceDriver } from "../../sdk/index.ts";
 import type { Signal } from "../../sdk/signal.ts";
 import type { BackoffSettings } from "../backoff.ts";

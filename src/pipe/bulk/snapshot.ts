@@ -6,7 +6,7 @@
  * nothing more is sent, the next promotion starts anew.
  */
 import { type AuditOptions, type BulkRows, describeError, isFustorError, omitUndefined } from "../../sdk/index.ts";
-import type { PipeStore } from "../pipe-options.ts";
+import type { PipeStore } from "../../sdk/state-store.ts";
 import type { SnapshotState } from "../pipe-status.ts";
 import type { Batch } from "../send/batch.ts";
 import { BulkBatch } from "../send/bulk-batch.ts";

@@ -1,4 +1,4 @@
-import type { Checkpoint } from "../pipe-options.ts";
+import type { Checkpoint } from "../../sdk/state-store.ts";
 
 /**
  * Whether the receiver holds everything before the stream, so that the stream alone keeps it true.

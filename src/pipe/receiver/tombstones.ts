@@ -19,8 +19,8 @@
  * between makes the lifting form superfluous, never wrong.
  */
 import type { Change, Row } from "../../sdk/index.ts";
+import type { DeletedStore } from "../../sdk/state-store.ts";
 import { directoryOf, KeyTable } from "../key-table.ts";
-import type { DeletedStore } from "../pipe-options.ts";
 
 const ROOT = "/";
 const MAX_REMEMBERED = 200_000;

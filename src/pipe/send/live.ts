@@ -1,5 +1,5 @@
 /** Live changes from the bus as work items of the scheduler. Leaders and followers send them alike. */
-import type { BusBatch, BusSubscription } from "../../bus/subscription.ts";
+import type { BusBatch, BusSubscription } from "../../sdk/event-bus.ts";
 import type { Change } from "../../sdk/index.ts";
 import { eventsOfRun, type LiveItem, liveRuns } from "../encode/envelope-builder.ts";
 import { isLiftable, type Tombstones } from "../receiver/tombstones.ts";

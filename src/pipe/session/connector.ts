@@ -16,9 +16,10 @@ import {
   type SessionRequest,
   shortId,
 } from "../../sdk/index.ts";
+import type { PipeStore } from "../../sdk/state-store.ts";
 import { type BackoffSettings, backoffDelayMs } from "../backoff.ts";
 import { boundedCall, Pause, unlessAborted } from "../bounded-call.ts";
-import type { Ambience, PipeStore } from "../pipe-options.ts";
+import type { Ambience } from "../pipe-options.ts";
 
 /** A session was lost: the next one is asked for after this, and later when sessions are lost again and again. */
 const RECONNECT_MS = 100;

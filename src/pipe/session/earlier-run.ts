@@ -1,6 +1,6 @@
 /** What runs before this one left behind: whether one crashed, and when its session was last known to be alive. */
 import type { Logger } from "../../sdk/index.ts";
-import type { PipeStore } from "../pipe-options.ts";
+import type { PipeStore } from "../../sdk/state-store.ts";
 import type { Tombstones } from "../receiver/tombstones.ts";
 import type { Predecessors } from "./predecessors.ts";
 

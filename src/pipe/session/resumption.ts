@@ -3,7 +3,7 @@
  * leaves it (docs/decisions/0014-restarts-that-send-the-difference.md says what has to be known for that).
  */
 import type { Logger, Session, SourceDriver } from "../../sdk/index.ts";
-import type { LeftState, PipeStore } from "../pipe-options.ts";
+import type { LeftState, PipeStore } from "../../sdk/state-store.ts";
 import type { SessionRun } from "./session.ts";
 import type { ResumptionState } from "./session-parts.ts";
 

@@ -7,7 +7,7 @@
  * that fails is repeated before anything else is sent.
  */
 
-import type { BusSubscription } from "../../bus/subscription.ts";
+import type { BusSubscription } from "../../sdk/event-bus.ts";
 import { describeError, isFustorError, type Logger, type SenderDriver } from "../../sdk/index.ts";
 import type { Signal } from "../../sdk/signal.ts";
 import { boundedCall, linkedTo } from "../bounded-call.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { BusSubscription } from "../../../src/bus/subscription.ts";
+import type { BusSubscription } from "../../../src/sdk/event-bus.ts";
 import { keysOf, makeBus, publish, removal, takeBatch, upsert } from "../../support/test-bus.ts";
 
 /** Resolves to whether the promise settled by itself meanwhile. */

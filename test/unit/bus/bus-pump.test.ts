@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BusPump } from "../../../src/bus/bus-pump.ts";
-import { EventBus } from "../../../src/bus/event-bus.ts";
+import { ChainBus } from "../../../src/bus/chain-bus.ts";
 import { type ChangeBatch, type MessageStream, type SourceDriver, silentLogger } from "../../../src/sdk/index.ts";
 import { written } from "../../support/changes.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
@@ -51,7 +51,7 @@ function pumpedBy(dice: () => number, openings: readonly Opening[]) {
       return (left.shift() ?? lasts)(signal);
     },
   } as unknown as SourceDriver;
-  const bus = new EventBus({ maxChanges: 100, maxBytes: 1e6 }, clock);
+  const bus = new ChainBus({ maxChanges: 100, maxBytes: 1e6 }, clock);
   const cursor = bus.subscribe();
   const pump = new BusPump({ source, clock, logger: silentLogger, backoff: { firstMs: 200, maxMs: 1000 } });
   const taken = (): string[] => {

@@ -1,6 +1,7 @@
 /** What a source may forget: batches that the receivers of all cursors have accepted. */
 import { describe, expect, it } from "vitest";
-import { type BusLimits, EventBus } from "../../../src/bus/event-bus.ts";
+import { ChainBus } from "../../../src/bus/chain-bus.ts";
+import type { BusLimits } from "../../../src/sdk/event-bus.ts";
 import { publish, TestClock, takeBatch, upsert } from "../../support/test-bus.ts";
 
 describe("what is settled", () => {
@@ -16,7 +17,7 @@ describe("what is settled", () => {
     const settled: number[] = [];
     const all = { maxChanges: 1_000, maxBytes: 1e9, ...limits };
     const clock = new TimerClock();
-    const bus = new EventBus(all, clock, undefined, ({ sequence }) => settled.push(sequence));
+    const bus = new ChainBus(all, clock, undefined, ({ sequence }) => settled.push(sequence));
     return { bus, settled, timers: clock.timers };
   }
 

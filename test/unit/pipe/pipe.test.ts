@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { LeftState } from "../../../src/pipe/pipe-options.ts";
 import { FustorError, type HeartbeatAnswer } from "../../../src/sdk/index.ts";
+import type { LeftState } from "../../../src/sdk/state-store.ts";
 import { PipeStage, type PipeStageOptions } from "../../support/pipe-stage.ts";
 import { STAGE_EPOCH } from "../../support/session-stage.ts";
 import { atRest, ended, soon } from "../../support/turns.ts";

@@ -8,7 +8,7 @@ import { type HostFacts, readHostFacts, whyOtherHost } from "../../../../src/age
 import { folderIdentity } from "../../../../src/agent/identity/instance-record.ts";
 import { identityOf } from "../../../../src/agent/identity/process-identity.ts";
 import { ownerOf } from "../../../../src/agent/identity/session-owner.ts";
-import { StateStore } from "../../../../src/agent/state/state-store.ts";
+import { FileStateStore } from "../../../../src/agent/state/state-store.ts";
 import { silentLogger } from "../../../../src/sdk/index.ts";
 import { freshFolder } from "../folder.ts";
 
@@ -180,7 +180,7 @@ describe("a remembered session", () => {
     const home = await freshFolder();
     const open = async (ended: boolean) => {
       const owner = { self: "me", isGone: async (written: string | undefined) => written === "me" && ended };
-      return (await StateStore.open(home, "h", silentLogger, { owner })).pipeStoreOf("p", "http://there");
+      return (await FileStateStore.open(home, "h", silentLogger, { owner })).pipeStoreOf("p", "http://there");
     };
     await (await open(true)).rememberSession("s-1");
     expect(await (await open(false)).rememberedSession()).toBeUndefined();

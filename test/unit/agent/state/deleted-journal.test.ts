@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { DeletedJournal } from "../../../../src/agent/state/deleted-journal.ts";
 import { readJournal } from "../../../../src/agent/state/deleted-keys-text.ts";
-import type { DeletedKeys } from "../../../../src/pipe/pipe-options.ts";
 import { type Logger, silentLogger } from "../../../../src/sdk/index.ts";
+import type { DeletedKeys } from "../../../../src/sdk/state-store.ts";
 import { freshFolder } from "../folder.ts";
 
 const RECEIVER = "http://127.0.0.1:8102";

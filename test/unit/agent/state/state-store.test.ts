@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatState, parseState } from "../../../../src/agent/state/state-file.ts";
-import { StateStore } from "../../../../src/agent/state/state-store.ts";
+import { FileStateStore } from "../../../../src/agent/state/state-store.ts";
 import type { Logger } from "../../../../src/sdk/index.ts";
 import { silentLogger } from "../../../../src/sdk/index.ts";
 import { waitFor } from "../../../support/wait-for.ts";
@@ -21,35 +21,35 @@ const stateFile = (home: string): string => join(home, "state", "pipes.json");
 
 test("a session is remembered over a restart", async () => {
   const home = await freshFolder();
-  const first = await StateStore.open(home, HOST, silentLogger);
+  const first = await FileStateStore.open(home, HOST, silentLogger);
   await first.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
-  const second = await StateStore.open(home, HOST, silentLogger);
+  const second = await FileStateStore.open(home, HOST, silentLogger);
   expect(await second.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBe("s-1");
 });
 
 test("a session is not handed out on another host, for another receiver or for another pipe", async () => {
   const home = await freshFolder();
-  const store = await StateStore.open(home, HOST, silentLogger);
+  const store = await FileStateStore.open(home, HOST, silentLogger);
   await store.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
-  const elsewhere = await StateStore.open(home, "machine:m2", silentLogger);
+  const elsewhere = await FileStateStore.open(home, "machine:m2", silentLogger);
   expect(await elsewhere.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBeUndefined();
-  const here = await StateStore.open(home, HOST, silentLogger);
+  const here = await FileStateStore.open(home, HOST, silentLogger);
   expect(await here.pipeStoreOf("p1", "http://127.0.0.1:9").rememberedSession()).toBeUndefined();
   expect(await here.pipeStoreOf("p2", RECEIVER).rememberedSession()).toBeUndefined();
 });
 
 test("a forgotten session is gone after a restart", async () => {
   const home = await freshFolder();
-  const store = await StateStore.open(home, HOST, silentLogger);
+  const store = await FileStateStore.open(home, HOST, silentLogger);
   await store.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
   await store.pipeStoreOf("p1", RECEIVER).rememberSession(undefined);
-  const again = await StateStore.open(home, HOST, silentLogger);
+  const again = await FileStateStore.open(home, HOST, silentLogger);
   expect(await again.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBeUndefined();
 });
 
 test("the files can be read by nobody but their owner and no temporary file stays behind", async () => {
   const home = await freshFolder();
-  const store = await StateStore.open(home, HOST, silentLogger);
+  const store = await FileStateStore.open(home, HOST, silentLogger);
   for (const session of ["a", "b", "c"]) await store.pipeStoreOf("p1", RECEIVER).rememberSession(session);
   expect((await readdir(join(home, "state"))).sort()).toEqual(["pipes.json", "pipes.json.bak"]);
   expect((await stat(stateFile(home))).mode & 0o777).toBe(0o600);
@@ -58,10 +58,10 @@ test("the files can be read by nobody but their owner and no temporary file stay
 
 test("writes at once end with the newest state on the disk", async () => {
   const home = await freshFolder();
-  const store = await StateStore.open(home, HOST, silentLogger);
+  const store = await FileStateStore.open(home, HOST, silentLogger);
   const pipes = Array.from({ length: 20 }, (_, index) => `p${index}`);
   await Promise.all(pipes.map((pipe) => store.pipeStoreOf(pipe, RECEIVER).rememberSession(`s-${pipe}`)));
-  const again = await StateStore.open(home, HOST, silentLogger);
+  const again = await FileStateStore.open(home, HOST, silentLogger);
   for (const pipe of pipes) expect(await again.pipeStoreOf(pipe, RECEIVER).rememberedSession()).toBe(`s-${pipe}`);
 });
 
@@ -74,17 +74,17 @@ test.each([
   ["null", "null"],
 ])("a state file that is %s is passed over aloud and the previous generation counts", async (_, damage) => {
   const home = await freshFolder();
-  const store = await StateStore.open(home, HOST, silentLogger);
+  const store = await FileStateStore.open(home, HOST, silentLogger);
   await store.pipeStoreOf("p1", RECEIVER).rememberSession("older");
   await store.pipeStoreOf("p1", RECEIVER).rememberSession("newer");
   await writeFile(stateFile(home), damage);
   const { logger, warnings } = recordingLogger();
-  const again = await StateStore.open(home, HOST, logger);
+  const again = await FileStateStore.open(home, HOST, logger);
   expect(await again.pipeStoreOf("p1", RECEIVER).rememberedSession()).toBe("older");
   expect(warnings).toHaveLength(1);
   expect(await readFile(`${stateFile(home)}.bad`, "utf8")).toBe(damage);
   const { logger: later, warnings: laterWarnings } = recordingLogger();
-  await StateStore.open(home, HOST, later);
+  await FileStateStore.open(home, HOST, later);
   expect(laterWarnings).toEqual([]);
 });
 
@@ -94,7 +94,7 @@ test("two damaged generations leave an empty state that works", async () => {
   await writeFile(stateFile(home), "x");
   await writeFile(`${stateFile(home)}.bak`, "y");
   const { logger, warnings } = recordingLogger();
-  const store = await StateStore.open(home, HOST, logger);
+  const store = await FileStateStore.open(home, HOST, logger);
   expect(warnings).toHaveLength(2);
   await store.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
   expect(await readFile(stateFile(home), "utf8")).toContain('"s-1"');
@@ -103,7 +103,7 @@ test("two damaged generations leave an empty state that works", async () => {
 test("a state that cannot be written is said and harms nobody", async () => {
   const home = await freshFolder();
   const { logger, warnings } = recordingLogger();
-  const store = await StateStore.open(home, HOST, logger);
+  const store = await FileStateStore.open(home, HOST, logger);
   await mkdir(join(stateFile(home), "in-the-way"), { recursive: true });
   await store.pipeStoreOf("p1", RECEIVER).rememberSession("s-1");
   expect(warnings.join()).toContain("was not saved");
@@ -147,10 +147,10 @@ test("any text is either understood or refused with a reason, and what is unders
 test("heartbeats are written down once in ten seconds, and the newest one with whatever else is written", async () => {
   const home = await freshFolder();
   let now = 0;
-  const store = await StateStore.open(home, HOST, silentLogger, { now: () => now });
+  const store = await FileStateStore.open(home, HOST, silentLogger, { now: () => now });
   const pipe = store.pipeStoreOf("p1", RECEIVER);
   const onDisk = async (): Promise<number | undefined> => {
-    const again = await StateStore.open(home, HOST, silentLogger);
+    const again = await FileStateStore.open(home, HOST, silentLogger);
     return again.pipeStoreOf("p1", RECEIVER).lastGoodHeartbeat?.();
   };
   pipe.noteHeartbeat?.(1000);
@@ -168,20 +168,20 @@ test("heartbeats are written down once in ten seconds, and the newest one with w
 
 test("a closed session leaves the heartbeat and the rows of the last snapshot", async () => {
   const home = await freshFolder();
-  const pipe = (await StateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
+  const pipe = (await FileStateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
   await pipe.rememberSession("s-1");
   pipe.noteHeartbeat?.(5000);
   pipe.noteSnapshot?.(77);
   pipe.noteTookOver?.(true);
   await pipe.rememberSession(undefined);
-  const again = (await StateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
+  const again = (await FileStateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
   expect(await again.rememberedSession()).toBeUndefined();
   expect(await again.lastGoodHeartbeat?.()).toBe(5000);
   expect(again.lastSnapshotRows?.()).toBe(77);
   expect(await again.tookOver?.()).toBe(true);
   again.noteTookOver?.(false);
   await again.rememberSession("s-2");
-  const third = (await StateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
+  const third = (await FileStateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER);
   expect(await third.tookOver?.()).toBe(false);
 });
 
@@ -189,7 +189,7 @@ test("a checkpoint is handed out for the same rows only, and forgotten at once",
   const home = await freshFolder();
   const kept = { position: "0/16B3748", index: 5 };
   const open = async (rows: string) =>
-    (await StateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER, rows);
+    (await FileStateStore.open(home, HOST, silentLogger)).pipeStoreOf("p1", RECEIVER, rows);
   const pipe = await open("rows");
   pipe.noteCheckpoint?.(kept);
   await pipe.rememberSession("s-1");
@@ -202,11 +202,11 @@ test("a checkpoint is handed out for the same rows only, and forgotten at once",
 
 test("what a root was is handed out on its own host only", async () => {
   const home = await freshFolder();
-  const store = await StateStore.open(home, HOST, silentLogger);
+  const store = await FileStateStore.open(home, HOST, silentLogger);
   store.sourceStoreOf("fs:/data").remember("dev 1 inode 2");
   await store.flush();
   const recalled = async (host: string) =>
-    (await StateStore.open(home, host, silentLogger)).sourceStoreOf("fs:/data").recall();
+    (await FileStateStore.open(home, host, silentLogger)).sourceStoreOf("fs:/data").recall();
   expect(await recalled(HOST)).toBe("dev 1 inode 2");
   expect(await recalled("machine:m2")).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Checkpoint } from "../../../../src/pipe/pipe-options.ts";
 import { Completeness } from "../../../../src/pipe/receiver/completeness.ts";
+import type { Checkpoint } from "../../../../src/sdk/state-store.ts";
 
 const P7: Checkpoint = { position: "p7", index: 7 };
 

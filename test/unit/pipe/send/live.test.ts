@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { EventBus } from "../../../../src/bus/event-bus.ts";
-import type { BusSubscription } from "../../../../src/bus/subscription.ts";
+import type { ChainBus } from "../../../../src/bus/chain-bus.ts";
 import { Tombstones } from "../../../../src/pipe/receiver/tombstones.ts";
 import { LiveChanges, type LiveEvent, liveBatches, planItems } from "../../../../src/pipe/send/live.ts";
 import type { BatchSize } from "../../../../src/pipe/send/work-item.ts";
+import type { BusSubscription } from "../../../../src/sdk/event-bus.ts";
 import type { Change } from "../../../../src/sdk/index.ts";
 import { batchContext, liveItem, type TestContext } from "../../../support/batch-context.ts";
 import { deleted, written } from "../../../support/changes.ts";
@@ -80,7 +80,7 @@ describe("live changes in batches", () => {
 });
 
 interface Stage {
-  readonly bus: EventBus;
+  readonly bus: ChainBus;
   readonly subscription: BusSubscription;
   readonly live: LiveChanges;
   readonly events: LiveEvent[];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { LeftState } from "../../../../src/pipe/pipe-options.ts";
 import { type ReceiverFacts, Resumption, type StoppedSession } from "../../../../src/pipe/session/resumption.ts";
 import type { Session } from "../../../../src/sdk/index.ts";
+import type { LeftState } from "../../../../src/sdk/state-store.ts";
 import { FakeSource } from "../../../support/fake-source.ts";
 import { FakeStore } from "../../../support/fake-store.ts";
 import { createRecordingLogger } from "../../../support/recording-logger.ts";

@@ -1,5 +1,9 @@
-/** What a pipe sees of the bus: its cursor, and what comes out of it. */
-import type { Change } from "../sdk/index.ts";
+/**
+ * The bus between one source and its pipes, behind interfaces: what a pipe sees of it is its cursor, and what comes out
+ * of that. `createAgent` takes another bus in place of the agent's own; {@link describeEventBus} of
+ * `fustor-agent/sdk/testing` tries its rules.
+ */
+import type { Change, ChangeBatch } from "./changes.ts";
 
 /** A run of realtime changes taken from the bus. */
 export interface BusBatch {
@@ -79,3 +83,75 @@ export interface BusSubscription {
   readonly feed: FeedState;
   close(): void;
 }
+
+export interface BusLimits {
+  readonly maxChanges: number;
+  readonly maxBytes: number;
+  /** How many keys a cursor that was cut off may hold, within `maxBytes`. Default four times `maxChanges`. */
+  readonly maxCoalesced?: number;
+  /** How many directories the changes beyond that may collapse into. Default 0: they are lost. */
+  readonly maxDirty?: number;
+  /**
+   * False: the last state of a key does not stand for its changes, so that a cursor which is cut off has lost them.
+   * Default true.
+   */
+  readonly lastStateIsEnough?: boolean;
+}
+
+export interface BusStatus {
+  readonly subscribers: number;
+  /** Held in the shared chain for the slowest attached cursor. */
+  readonly heldChanges: number;
+  readonly heldBytes: number;
+  /** How often a cursor was cut off. */
+  readonly overflows: number;
+  /** How many changes went through a backlog of a cursor that was cut off. */
+  readonly coalesced: number;
+  /** How often the changes of a cursor collapsed into directories. */
+  readonly collapses: number;
+  /** How often a cursor lost changes. */
+  readonly losses: number;
+  readonly lastIndex: number;
+  readonly feed: FeedState;
+}
+
+/** Opens the source's stream. */
+export type OpenFeed = (startPosition: number, position: string | undefined) => OpenedFeed;
+
+/** Told of the newest change that every pipe has had accepted, with all before it. */
+export type OnSettled = (change: Change) => void;
+
+/**
+ * The realtime changes of one source on their way to its pipes: one writer, and a cursor for each pipe. The order is that
+ * of arrival. A slow pipe never holds up the writer or another pipe: beyond the limits its changes become fewer, or lost,
+ * and its cursor says so.
+ */
+export interface EventBus {
+  /** Makes a cursor that gets everything that is published from now on. */
+  subscribe(): BusSubscription;
+  /** Never waits, never fails. */
+  publish(batch: ChangeBatch): void;
+  /** The source lost changes and does not know which: every cursor reports a loss. */
+  reportLoss(reason: string): void;
+  setFeed(feed: FeedState): void;
+  /** The stream begins at this position of the source's own. */
+  beginsAt(position: string | undefined): void;
+  /** Wire index of the newest change. */
+  readonly lastIndex: number;
+  /** Where a stream that was interrupted goes on. Undefined for a source without positions of its own. */
+  readonly lastPosition: string | undefined;
+  status(): BusStatus;
+}
+
+export interface EventBusSettings {
+  readonly limits: BusLimits;
+  /** Monotonic milliseconds, and epoch milliseconds that may step in either direction. */
+  readonly clock: { now(): number; wallClock(): number };
+  /** For the first cursor that starts. */
+  readonly openFeed: OpenFeed;
+  /** Absent: nobody asks what the receivers have accepted. */
+  readonly onSettled?: OnSettled;
+}
+
+/** Called once for each source that is opened. */
+export type CreateEventBus = (settings: EventBusSettings) => EventBus;

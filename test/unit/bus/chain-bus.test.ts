@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { BusBatch } from "../../../src/bus/subscription.ts";
+import type { BusBatch } from "../../../src/sdk/event-bus.ts";
 import type { Change } from "../../../src/sdk/index.ts";
 import { keysOf, makeBus, publish, removal, takeBatch, upsert } from "../../support/test-bus.ts";
 

@@ -14,52 +14,25 @@
  * A cursor keeps what it handed out until that is committed. This survives the cut, and after `rewind` the cursor hands
  * it out again first.
  */
+
+import type {
+  BusLimits,
+  BusStatus,
+  BusSubscription,
+  EventBus,
+  FeedState,
+  OnSettled,
+  OpenedFeed,
+  OpenFeed,
+} from "../sdk/event-bus.ts";
 import type { ChangeBatch } from "../sdk/index.ts";
 import type { BusClock } from "./bus-clock.ts";
 import { BusCursor } from "./bus-cursor.ts";
 import { Departed } from "./departed.ts";
 import { type Segment, startOfChain } from "./segment.ts";
-import type { BusSubscription, FeedState, OpenedFeed } from "./subscription.ts";
-import { type OnSettled, UnsettledChanges } from "./unsettled-changes.ts";
+import { UnsettledChanges } from "./unsettled-changes.ts";
 
-export interface BusLimits {
-  readonly maxChanges: number;
-  readonly maxBytes: number;
-  /** How many keys a cursor that was cut off may hold, within `maxBytes`. Default four times `maxChanges`. */
-  readonly maxCoalesced?: number;
-  /**
-   * How many directories the changes beyond that may collapse into. Default 0: they are lost; a BusPool has its own
-   * default.
-   */
-  readonly maxDirty?: number;
-  /**
-   * False: the last state of a key does not stand for its changes, so that a cursor which is cut off has lost them.
-   * Default true.
-   */
-  readonly lastStateIsEnough?: boolean;
-}
-
-export interface BusStatus {
-  readonly subscribers: number;
-  /** Held in the shared chain for the slowest attached cursor. */
-  readonly heldChanges: number;
-  readonly heldBytes: number;
-  /** How often a cursor was cut off. */
-  readonly overflows: number;
-  /** How many changes went through a backlog of a cursor that was cut off. */
-  readonly coalesced: number;
-  /** How often the changes of a cursor collapsed into directories. */
-  readonly collapses: number;
-  /** How often a cursor lost changes. */
-  readonly losses: number;
-  readonly lastIndex: number;
-  readonly feed: FeedState;
-}
-
-/** Opens the source's stream. */
-export type OpenFeed = (startPosition: number, position: string | undefined) => OpenedFeed;
-
-export class EventBus {
+export class ChainBus implements EventBus {
   readonly limits: BusLimits;
   readonly #clock: BusClock;
   readonly #cursors = new Set<BusCursor>();
