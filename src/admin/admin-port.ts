@@ -7,16 +7,23 @@ import type { PreviewOutcome } from "../agent/reload/reloader.ts";
 import type { AgentConfig } from "../config/model.ts";
 import type { ListedDriver } from "../drivers/installed-drivers.ts";
 import type { PipeConfigService, SweepCommand } from "../sdk/index.ts";
+import type { History } from "./history.ts";
 import type { Journal } from "./journal.ts";
 import type { Taps } from "./tap.ts";
+
+export interface Previewed {
+  readonly outcome: PreviewOutcome;
+  /** Absent when it is refused. */
+  readonly config?: AgentConfig;
+}
 
 export interface AdminPort {
   status(): AgentStatus;
   /** Must return at once; the stop itself goes on behind it. */
   requestStop(): void;
   reload(): Promise<ReloadOutcome>;
-  /** What a reload would do now. */
-  previewReload(): Promise<PreviewOutcome>;
+  /** What a reload would do now, and the configuration that it would take over. */
+  previewReload(): Promise<Previewed>;
   /**
    * One pipe by its name, or those of a configuration file; each with how it went. Throws what the configuration is
    * refused for.
@@ -43,5 +50,6 @@ export interface AdminPort {
   /** The one that runs. */
   config(): AgentConfig;
   readonly journal: Journal;
+  readonly history: History;
   readonly taps: Taps;
 }

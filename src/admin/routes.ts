@@ -1,7 +1,9 @@
 /** Every route of the admin API. */
 import { describeError, isFustorError, omitUndefined, type SweepCommand } from "../sdk/index.ts";
+import { configChanges } from "./config-changes.ts";
 import { configView } from "./config-view.ts";
 import { eventFeed } from "./event-feed.ts";
+import { HISTORY } from "./history-route.ts";
 import { logLinesFrom } from "./log-lines.ts";
 import { PIPE_CONFIGS } from "./pipe-config-routes.ts";
 import { RESEND } from "./resend-route.ts";
@@ -66,7 +68,11 @@ const READING: readonly Route[] = [
     answer: { status: 200, schema: schema.previewSchema },
     refusals: [422],
     isLong: true,
-    handle: async ({ port }) => outcomeAnswer(await port.previewReload()),
+    handle: async ({ port }) => {
+      const { outcome, config } = await port.previewReload();
+      const changes = config === undefined ? [] : configChanges(port.config(), config);
+      return outcome.kind === "preview" ? done({ ...outcome, changes }) : outcomeAnswer(outcome);
+    },
   }),
   route({
     method: "get",
@@ -221,7 +227,7 @@ const CHANGING: readonly Route[] = [
   }),
 ];
 
-export const ROUTES: readonly Route[] = [...READING, ...CHANGING, RESEND, ...PIPE_CONFIGS];
+export const ROUTES: readonly Route[] = [...READING, HISTORY, ...CHANGING, RESEND, ...PIPE_CONFIGS];
 
 type Outcome = { readonly kind: "refused"; readonly code: string; readonly message: string };
 

@@ -71,6 +71,7 @@ export const pipeSchema = z.looseObject({
   backlogAgeMs: z.number().optional(),
   lagMs: z.number().optional(),
   lastError: z.string().optional(),
+  retry: z.object({ failures: z.number(), nextInMs: z.number() }).optional(),
 });
 
 export const sourceSchema = z.looseObject({
@@ -93,6 +94,19 @@ export const stateSchema = z.looseObject({
   sources: z.array(sourceSchema),
 });
 
+const numbers = z.array(z.number());
+export const historyQuery = z.object({ pipe: name.optional() });
+/** Columns of the same length, oldest first. `at`: epoch milliseconds. The last two are those of the agent. */
+export const historySchema = z.object({
+  everyMs: z.number(),
+  at: numbers,
+  rowsPerSecond: numbers,
+  backlog: numbers,
+  lagMs: z.array(z.number().nullable()),
+  rssBytes: numbers.optional(),
+  cpuPercent: numbers.optional(),
+});
+
 export const startedSchema = z.object({
   kind: z.literal("done"),
   pipes: z.array(z.object({ pipe: z.string(), ran: z.boolean(), failure: z.string().optional() })),
@@ -108,7 +122,9 @@ export const appliedPipes = z.array(
 );
 const notes = z.array(z.string());
 export const reloadSchema = z.object({ kind: z.literal("done"), pipes: appliedPipes, notes });
-export const previewSchema = z.object({ kind: z.literal("preview"), pipes: appliedPipes, notes });
+/** `before`, `after`: null where there is no such key. */
+const changes = z.array(z.object({ key: z.string(), before: z.unknown(), after: z.unknown() }));
+export const previewSchema = z.object({ kind: z.literal("preview"), pipes: appliedPipes, notes, changes });
 
 export const driversSchema = z.array(
   z.object({

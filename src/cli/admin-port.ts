@@ -1,5 +1,6 @@
 /** What an agent that runs lets the admin API do with it. */
-import type { AdminPort } from "../admin/admin-port.ts";
+import type { AdminPort, Previewed } from "../admin/admin-port.ts";
+import { History } from "../admin/history.ts";
 import { Journal } from "../admin/journal.ts";
 import { Taps } from "../admin/tap.ts";
 import type { Agent } from "../agent/agent.ts";
@@ -16,6 +17,7 @@ import type { AgentLogger } from "../telemetry/logger.ts";
 /** What outlives the making of the agent: its log and its pipes write into it from the start. */
 export interface AdminMemory {
   readonly journal: Journal;
+  readonly history: History;
   readonly taps: Taps;
   readonly observer: AgentObserver;
 }
@@ -27,7 +29,7 @@ export function adminMemory(): AdminMemory {
     onPipeState: (pipe, state, info) =>
       journal.append("pipe", JSON.stringify({ at: new Date().toISOString(), pipe, state, info })),
   };
-  return { journal, taps, observer };
+  return { journal, taps, observer, history: new History() };
 }
 
 export interface AdminPortParts {
@@ -55,6 +57,17 @@ async function startPipes(agent: Agent, { config, pipes }: AgentPlan): Promise<r
   return started;
 }
 
+async function previewed(replan: () => Promise<FreshPlan>, agent: Agent): Promise<Previewed> {
+  let config: AgentConfig | undefined;
+  const load = async (): Promise<FreshPlan> => {
+    const plan = await replan();
+    config = plan.config;
+    return plan;
+  };
+  const outcome = await previewReload(load, (plan) => agent.preview(plan));
+  return config === undefined ? { outcome } : { outcome, config };
+}
+
 export function adminPort(parts: AdminPortParts): AdminPort {
   const { agent, memory, logger, drainMs, replan, planOf, wish } = parts;
   let running = parts.config;
@@ -80,7 +93,7 @@ export function adminPort(parts: AdminPortParts): AdminPort {
       logger.reopen();
       return reloader.request();
     },
-    previewReload: () => previewReload(replan, (plan) => agent.preview(plan)),
+    previewReload: () => previewed(replan, agent),
     startPipes: async (name) => startPipes(agent, await planOf(name)),
     restartPipe: async (id) => {
       const plan = await planOf(id);
@@ -96,6 +109,7 @@ export function adminPort(parts: AdminPortParts): AdminPort {
     drivers: () => listDrivers({ home: parts.config.home, distrust: distrustOfPath }),
     config: () => running,
     journal: memory.journal,
+    history: memory.history,
     taps: memory.taps,
   };
 }

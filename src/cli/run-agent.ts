@@ -3,6 +3,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { keepHistory } from "../admin/history.ts";
 import { socketListener } from "../admin/socket-listener.ts";
 import { type Agent, createAgent } from "../agent/agent.ts";
 import { startControlServer } from "../agent/control/control-server.ts";
@@ -161,6 +162,8 @@ export async function runAgent(options: RunOptions): Promise<number> {
       requestStop: () => stopper.request("stop command"),
     });
     reload = () => void admin.reload();
+    const forget = keepHistory(memory.history, admin.status);
+    closers.unshift(async () => forget());
     const control = await startControlServer(config.home, socketListener({ port: admin, logger }));
     closers.unshift(control.close);
     const onLost = (why: string): void => {

@@ -67,6 +67,8 @@ export interface PipeStatus extends Counts<"pipe"> {
   /** Bytes of bodies with events that were answered, as they were on the wire. */
   readonly bytesSent?: number;
   readonly lastError?: string;
+  /** While it waits for its next attempt to get a session: failures in a row, and how long it will still wait. */
+  readonly retry?: { readonly failures: number; readonly nextInMs: number };
   /** Live changes not yet accepted. */
   readonly backlog: number;
   /** How long the oldest of them has been waiting. */

@@ -42,6 +42,7 @@ export class Pipe {
   readonly #skew: ClockSkew;
   readonly #stopping = new AbortController();
   #phase: PipePhase = { kind: "stopped" };
+  #phaseSince = 0;
   /** The session being served. */
   #session: SessionRun | undefined;
   /** To be closed when the pipe stops. */
@@ -98,6 +99,7 @@ export class Pipe {
     return pipeReport({
       parts: this.#parts,
       phase: this.#phase,
+      phaseSince: this.#phaseSince,
       counters: this.#kept.counters,
       session: this.#session,
       committedIndex: this.#kept.history.committedIndex,
@@ -186,7 +188,6 @@ export class Pipe {
 
   #makeConnector(): Connector {
     const { settings, source, sender, store, ambience, logger } = this.#parts;
-    const { taskId, sessionTimeoutSeconds } = settings;
     return new Connector({
       sender,
       store,
@@ -195,10 +196,10 @@ export class Pipe {
       backoff: this.#kept.connectBackoff,
       request: () =>
         omitUndefined({
-          taskId,
+          taskId: settings.taskId,
           sourceType: source.schema,
           sourceUri: source.uri,
-          sessionTimeoutSeconds,
+          sessionTimeoutSeconds: settings.sessionTimeoutSeconds,
           resumes: this.#sessions === 0 ? this.#resumption.earlierSession : undefined,
         }),
       onFailure: (error, failure) => {
@@ -225,8 +226,7 @@ export class Pipe {
 
   #onAvailability(availability: SourceAvailability): void {
     this.#refreshSource();
-    if (availability.state !== "available") return;
-    this.#session?.bulk.wake();
+    if (availability.state === "available") this.#session?.bulk.wake();
   }
 
   /** What keeps the source from delivering, as far as it says so itself. */
@@ -241,6 +241,7 @@ export class Pipe {
   #apply(event: PipeEvent): void {
     const next = nextPipePhase(this.#phase, event);
     if (next === this.#phase) return;
+    if (next.kind !== this.#phase.kind) this.#phaseSince = this.#parts.ambience.now();
     this.#phase = next;
     const { state, info } = describePhase(next);
     this.#parts.logger.debug({ state }, info);

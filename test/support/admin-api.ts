@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Pool } from "undici";
 import { onTestFinished } from "vitest";
+import { keepHistory } from "../../src/admin/history.ts";
 import { socketListener } from "../../src/admin/socket-listener.ts";
 import type { Agent } from "../../src/agent/agent.ts";
 import { createAgent } from "../../src/agent/agent.ts";
@@ -172,6 +173,7 @@ export async function adminScene({
   const page = await startConsole({ place, token: TOKEN, maxBacklogAgeMs: 60_000, admin, logger });
   onTestFinished(() => page.close());
   await agent.start();
+  onTestFinished(keepHistory(memory.history, admin.status));
   const url = new URL(page.state.state === "listening" ? page.state.url : "");
   const bearer = { authorization: `Bearer ${TOKEN}` };
   return {

@@ -1,5 +1,6 @@
 /** An admin port without an agent behind it: what a test does not name finds nothing and changes nothing. */
 import type { AdminPort } from "../../src/admin/admin-port.ts";
+import { History } from "../../src/admin/history.ts";
 import { Journal } from "../../src/admin/journal.ts";
 import { Taps } from "../../src/admin/tap.ts";
 
@@ -31,6 +32,7 @@ export const adminPortWith = (own: Partial<AdminPort>): AdminPort => ({
     delete: unasked,
   },
   journal: new Journal(1),
+  history: new History(),
   taps: new Taps(),
   ...own,
 });

@@ -9,6 +9,8 @@ import type { SessionRun } from "./session.ts";
 export interface ReportFacts {
   readonly parts: PipeParts;
   readonly phase: PipePhase;
+  /** When this kind of phase began, by the clock of the ambience. */
+  readonly phaseSince: number;
   readonly counters: PipeCounters;
   /** The session being served. */
   readonly session: SessionRun | undefined;
@@ -43,8 +45,15 @@ export function pipeReport(facts: ReportFacts): PipeStatus {
       lagMs,
       backlogAgeMs: backlogAge(parts),
       clockSkewMs: facts.clockSkewMs,
+      retry: retryFacts(facts),
     }),
   };
+}
+
+function retryFacts({ parts, phase, phaseSince }: ReportFacts): PipeStatus["retry"] {
+  if (phase.kind !== "backing_off") return undefined;
+  const { failures, delayMs } = phase;
+  return { failures, nextInMs: Math.max(0, Math.round(phaseSince + delayMs - parts.ambience.now())) };
 }
 
 function backlogAge({ bus, ambience }: PipeParts): number | undefined {

@@ -57,6 +57,15 @@ function unwatchedNote(cause: string, line: Unwatched, status: Coverage, maxWatc
   return cure === undefined ? note : `${note}; ${cure}`;
 }
 
+/** What gives the directories without a watch one, by cause; nothing for causes without a cure. */
+export const coverageCures = (status: Coverage, maxWatches = 0): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(status.unwatched).flatMap(([cause, { count }]) => {
+      const cure = cureOf(cause, count, status, maxWatches);
+      return cure === undefined ? [] : [[cause, cure] as const];
+    }),
+  );
+
 /** Names the limit that was spent, and only ever a larger one: the kernel's holds for every program of the user. */
 function cureOf(cause: string, count: number, status: Coverage, maxWatches: number): string | undefined {
   const { watchesUsed, watchesLimit } = status;

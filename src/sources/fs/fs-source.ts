@@ -23,7 +23,7 @@ import type {
 import { Signal } from "../../sdk/signal.ts";
 import { Availability, availabilityOf } from "./availability.ts";
 import { Canary } from "./canary.ts";
-import { coverageNotes } from "./coverage-notes.ts";
+import { coverageCures, coverageNotes } from "./coverage-notes.ts";
 import { FsIndex } from "./fs-index.ts";
 import type { FsSourceOptions } from "./fs-options.ts";
 import { FsRows } from "./fs-rows.ts";
@@ -154,10 +154,11 @@ export class FsSource implements SourceDriver {
     const status = this.#watch.status();
     const { root, reason, ...facts } = status;
     const notes = [...coverageNotes(status, this.#options.maxWatches), ...this.#sweeper.notes()];
+    const cures = coverageCures(status, this.#options.maxWatches);
     const sweep = this.#sweeper.status();
     const canary = this.#canary === undefined ? {} : { canary: this.#canary.status() };
     const availability = availabilityOf(root, reason);
-    return { ...facts, ...canary, sweep, notes, engine: this.#options.engine, availability };
+    return { ...facts, ...canary, sweep, notes, cures, engine: this.#options.engine, availability };
   }
 
   confirm(): boolean {

@@ -21,6 +21,7 @@ function stageOf(options: StageOptions = {}) {
     pipeReport({
       parts: stage.pipe,
       phase: CONNECTED,
+      phaseSince: 0,
       counters: stage.makings.counters,
       session,
       committedIndex: 7,
@@ -52,6 +53,21 @@ describe("the status of a pipe", () => {
       backlog: 0,
       committedIndex: 7,
     });
+  });
+
+  it("says while it waits how often it failed in a row, and when it tries again", () => {
+    const { stage, report } = stageOf();
+    const phase = {
+      kind: "backing_off",
+      code: undefined,
+      reason: "r",
+      failures: 3,
+      delayMs: 5000,
+      source: undefined,
+    } as const;
+    const phaseSince = stage.pipe.ambience.now() - 1200;
+    expect(report({ session: undefined, phase, phaseSince }).retry).toEqual({ failures: 3, nextInMs: 3800 });
+    expect(report({ session: undefined, phase, phaseSince: phaseSince - 9000 }).retry?.nextInMs).toBe(0);
   });
 
   it("shows the role and the beginning of the session's id", () => {
