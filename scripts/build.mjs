@@ -1,4 +1,5 @@
-// `node scripts/build.mjs [native|gyp|ts|drivers]...`: builds the addon (cmake-js), dist/ (tsc) and dist/ of the packages of drivers; without
+// `node scripts/build.mjs [native|gyp|ts|page|drivers]...`: builds the addon (cmake-js), dist/ (tsc, and esbuild for the console) and dist/
+// of the packages of drivers; without
 // arguments all of them, as `npm ci` does.
 // `gyp` is the second way to the same addon, for machines without CMake. Quiet unless something fails.
 import { spawnSync } from "node:child_process";
@@ -16,6 +17,7 @@ import {
 } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, delimiter, dirname, join, relative, resolve } from "node:path";
+import { buildPage } from "./build-page.mjs";
 import { driverFolders } from "./package/driver-packages.mjs";
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -165,10 +167,29 @@ function buildTypescript() {
   try {
     mustRun("tsc", process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", fresh]);
     chmodSync(join(fresh, "cli", "main.js"), 0o755);
+    makePage(join(fresh, PAGE));
     installFolder(fresh, join(ROOT, "dist"));
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
+}
+
+/** Where the agent looks for it: src/console/page-files.ts. */
+const PAGE = join("console", "page");
+
+function makePage(folder) {
+  try {
+    buildPage(folder);
+  } catch (error) {
+    throw new BuildError(`the console: ${error.message}`);
+  }
+}
+
+/** Alone, in a dist/ that is there. */
+function refreshPage() {
+  const fresh = join(ROOT, "build", `page.${process.pid}`);
+  makePage(fresh);
+  installFolder(fresh, join(ROOT, "dist", PAGE));
 }
 
 /** Their types are checked by `npm run typecheck`, against the SDK as it stands in src/. */
@@ -190,6 +211,7 @@ const STEPS = {
   native: { name: "addon", build: buildNative },
   gyp: { name: "addon (node-gyp)", build: buildGyp },
   ts: { name: "dist", build: buildTypescript },
+  page: { name: "console", build: refreshPage },
   drivers: { name: "drivers", build: buildDrivers },
 };
 

@@ -49,6 +49,8 @@ const ALLOWED = {
   admin: ["sdk", "config", "drivers", "agent", "agent/reload"],
   console: ["sdk", "admin", "agent", "agent/state", "agent/control", "telemetry", "console/metrics"],
   "console/metrics": ["sdk", "agent", "pipe"],
+  // Runs in a browser: types alone, which leave nothing behind.
+  "console/web": ["sdk", "native", "agent", "admin", "console"],
   "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts", "verify"],
   "cli/doctor": [
     ...["sdk", "native", "config", "drivers", "yaml", "console", "agent", "agent/control", "agent/process"],
@@ -78,7 +80,7 @@ function* filesBelow(folder) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
       if (!NO_SOURCES.includes(entry.name)) yield* filesBelow(path);
-    } else if (/\.(ts|mjs|js)$/.test(entry.name)) yield path;
+    } else if (/\.(tsx?|mjs|js)$/.test(entry.name)) yield path;
   }
 }
 

@@ -1,4 +1,4 @@
-/** The status page and its data, without a listener of its own. */
+/** The console and its data, without a listener of its own. */
 import { randomBytes } from "node:crypto";
 import type { RequestListener } from "node:http";
 import { getRequestListener } from "@hono/node-server";
@@ -11,6 +11,7 @@ import type { Logger } from "../sdk/index.ts";
 import { type Health, liveness, readiness } from "./health.ts";
 import { byId, byPlace, exposition } from "./metrics/exposition.ts";
 import { renderMain, renderPage } from "./page.ts";
+import { answerFile, PAGE_FILES, pageFiles } from "./page-files.ts";
 import { renderPublicMain } from "./public-page.ts";
 import { publicStatus } from "./public-status.ts";
 
@@ -81,7 +82,9 @@ export function consoleApp(admin: AdminPort, access: ConsoleAccess, logger: Logg
     if (access.isOpen && !isLocalHost(context.req.header("host")))
       return context.text("This page is for localhost only.\n", 403);
     await next();
-    for (const [name, value] of Object.entries(FIXED_HEADERS)) context.header(name, value);
+    for (const [name, value] of Object.entries(FIXED_HEADERS)) {
+      if (!context.res.headers.has(name)) context.header(name, value);
+    }
   });
   app.route(API_BASE, adminApp({ port: admin, gate: tokenGate(access), origin: "status page", logger }));
   app.use((context, next) =>
@@ -93,6 +96,9 @@ export function consoleApp(admin: AdminPort, access: ConsoleAccess, logger: Logg
   app.get("/readyz", (context) =>
     answerHealth(context, readiness(status(), access.maxBacklogAgeMs), sightOf(context, access)),
   );
+  // The program of the page says nothing of this agent, and a browser fetches it without the token.
+  const files = pageFiles();
+  for (const { path } of PAGE_FILES) app.get(path, (context) => answerFile(context.req.raw, files.get(path)));
   app.use(async (context, next) => {
     const sight = sightOf(context, access);
     if (sight === undefined) return context.text("`fustor-agent status` prints the address with its token.\n", 403);
@@ -102,9 +108,8 @@ export function consoleApp(admin: AdminPort, access: ConsoleAccess, logger: Logg
   app.get("/", (context) => {
     const nonce = randomBytes(16).toString("base64");
     context.header("content-security-policy", contentPolicy(nonce));
-    return context.html(renderPage(mainOf(context.get("sight"), status(), access), nonce));
+    return context.html(renderPage(mainOf(context.get("sight"), status(), access), { nonce, ...access }));
   });
-  app.get("/main", (context) => context.html(mainOf(context.get("sight"), status(), access)));
   app.get("/api/status", (context) => context.json(context.get("sight") === "all" ? status() : publicStatus(status())));
   app.get("/metrics", async (context) => {
     const { contentType, text } = await exposition(status(), context.get("sight") === "all" ? byId : byPlace);
@@ -113,10 +118,8 @@ export function consoleApp(admin: AdminPort, access: ConsoleAccess, logger: Logg
   return app;
 }
 
-const mainOf = (sight: Sight, status: AgentStatus, { maxBacklogAgeMs, isReadOnly }: ConsoleAccess) =>
-  sight === "all"
-    ? renderMain(status, { maxBacklogAgeMs, canAct: !isReadOnly })
-    : renderPublicMain(publicStatus(status));
+const mainOf = (sight: Sight, status: AgentStatus, { maxBacklogAgeMs }: ConsoleAccess) =>
+  sight === "all" ? renderMain(status, maxBacklogAgeMs) : renderPublicMain(publicStatus(status));
 
 export const consoleListener = (admin: AdminPort, access: ConsoleAccess, logger: Logger): RequestListener =>
   getRequestListener(consoleApp(admin, access, logger).fetch, { overrideGlobalObjects: false }) as RequestListener;

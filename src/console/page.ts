@@ -1,15 +1,11 @@
 /**
- * The status page, rendered by the agent so that it shows everything without a script. The script fetches a new `main`
- * and replaces the old one by it; what it can do besides is in page-script.ts. Every text goes through `html`, which
- * escapes it.
+ * The document of the console. Its script (src/console/web) draws everything; what stands here besides is for browsers
+ * without scripts: the same states, rendered by the agent. Every text goes through `html`, which escapes it.
  */
-import { html, raw } from "hono/html";
+import { html } from "hono/html";
 import type { AgentState, AgentStatus, DescriptorState, PipeReport, SourceReport } from "../agent/agent-status.ts";
 import { jobsText, snapshotWord, troubleCounts } from "../agent/pipe-lines.ts";
 import { troublesOf } from "./health.ts";
-import { renderDesk } from "./page-desk.ts";
-import { PAGE_SCRIPT } from "./page-script.ts";
-import { PAGE_STYLE } from "./page-style.ts";
 
 export type Markup = ReturnType<typeof html>;
 export type Tone = "good" | "busy" | "wait" | "bad" | "idle";
@@ -106,29 +102,13 @@ function troubles(pipe: PipeReport): readonly string[] {
   ];
 }
 
-const STOPPED: ReadonlySet<PipeReport["state"]> = new Set(["stopped", "failed"]);
-
-const button = (pipe: string, action: string, path: string): Markup =>
-  html`<button type="button" data-pipe="${pipe}" data-action="${action}" data-path="${path}">${action}</button>`;
-
-/** Shown once the script has the token. */
-function actions({ id, state }: PipeReport, canAct: boolean): Markup {
-  const tap = button(id, "tap", "tap");
-  if (!canAct) return html`<div class="actions">${tap}</div>`;
-  if (STOPPED.has(state)) return html`<div class="actions">${button(id, "start", "start")}</div>`;
-  const modes = ["names", "stat", "hash"].map((mode) => button(id, `audit ${mode}`, `audit/start?mode=${mode}`));
-  const sweep = ["pause", "resume", "cancel"].map((what) => button(id, `${what} audit`, `audit/${what}`));
-  const [stop, restart, all] = [["stop"], ["restart"], ["snapshot"]].map(([what = ""]) => button(id, what, what));
-  return html`<div class="actions">${stop}${restart}${all}${modes}${sweep}${tap}</div>`;
-}
-
-function pipeRows(pipe: PipeReport, canAct: boolean): Markup {
+function pipeRows(pipe: PipeReport): Markup {
   const jobs = jobsText(pipe, uptime);
   const worked = jobs === undefined ? "" : html`<br>${jobs}`;
   const failed = troubles(pipe).map((trouble) => html`<br><span class="error">${trouble}</span>`);
   return html`<tbody>
     <tr class="with-detail">
-      <td class="name" data-name="${pipe.id}">${pipe.id}</td>
+      <td class="name">${pipe.id}</td>
       <td>${pill(PIPE_TONES[pipe.state], pipe.state)}</td>
       <td>${pipe.role ?? "–"}</td>
       <td>${snapshot(pipe)}</td>
@@ -137,16 +117,16 @@ function pipeRows(pipe: PipeReport, canAct: boolean): Markup {
       <td class="number">${milliseconds(pipe.lagMs)}</td>
       <td class="number">${count(pipe.failures)}</td>
     </tr>
-    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${worked}${failed}${actions(pipe, canAct)}</td></tr>
+    <tr class="detail"><td colspan="8">${pipe.source} → ${pipe.sender.id} (${pipe.sender.uri}). ${pipe.info}${worked}${failed}</td></tr>
   </tbody>`;
 }
 
-function pipeTable(pipes: readonly PipeReport[], canAct: boolean): Markup {
+function pipeTable(pipes: readonly PipeReport[]): Markup {
   if (pipes.length === 0) return html`<div class="panel empty">No pipe is running.</div>`;
   return html`<div class="panel"><table>
     <thead><tr><th>Pipe</th><th>State</th><th>Role</th><th>Snapshot</th><th class="number">Live rows</th>
     <th class="number">Backlog</th><th class="number">Lag</th><th class="number">Failures</th></tr></thead>
-    ${pipes.map((pipe) => pipeRows(pipe, canAct))}
+    ${pipes.map(pipeRows)}
   </table></div>`;
 }
 
@@ -177,30 +157,30 @@ function wrong(troubles: readonly string[]): Markup {
   return html`<section class="panel wrong" aria-label="What is wrong"><ul>${list}</ul></section>`;
 }
 
-export interface MainOptions {
-  /** How long a change may wait for its receiver before that is wrong. */
-  readonly maxBacklogAgeMs: number;
-  /** Whether there are buttons that change something. */
-  readonly canAct: boolean;
-}
-
-/** The part that changes, what is wrong first: the script fetches it again and again. */
-export function renderMain(status: AgentStatus, { maxBacklogAgeMs, canAct }: MainOptions): Markup {
+/** What a browser without scripts shows, what is wrong first. */
+export function renderMain(status: AgentStatus, maxBacklogAgeMs: number): Markup {
   return html`<main>
-<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}<span id="lost" class="pill bad">no answer</span></header>
+<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}</header>
 ${wrong(troublesOf(status, maxBacklogAgeMs))}
 ${facts(status)}
 <h2>Pipes</h2>
-${pipeTable(status.pipes, canAct)}
+${pipeTable(status.pipes)}
 <h2>Sources</h2>
 ${sourceTable(status.sources)}
 </main>`;
 }
 
-/**
- * The whole document around a `main`. The Content-Security-Policy allows scripts and styles with this `nonce` alone.
- */
-export function renderPage(main: Markup, nonce: string): Markup {
+export interface PageOptions {
+  /** The Content-Security-Policy allows scripts and styles with it alone. */
+  readonly nonce: string;
+  /** How long a change may wait for its receiver before that is wrong. */
+  readonly maxBacklogAgeMs: number;
+  /** Whether nothing can be changed here. */
+  readonly isReadOnly: boolean;
+}
+
+/** `main`: for browsers without scripts. */
+export function renderPage(main: Markup, { nonce, maxBacklogAgeMs, isReadOnly }: PageOptions): Markup {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -208,13 +188,12 @@ export function renderPage(main: Markup, nonce: string): Markup {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Fustor Agent</title>
 <link rel="icon" href="data:,">
-<style nonce="${nonce}">${raw(PAGE_STYLE)}</style>
+<link rel="stylesheet" nonce="${nonce}" href="style.css">
 </head>
-<body>
-${main}
-${renderDesk()}
-<footer>For programs: <code>/api/v1</code> (docs/admin-api.md), <code>/metrics</code>, <code>/readyz</code></footer>
-<script nonce="${nonce}">${raw(PAGE_SCRIPT)}</script>
+<body data-backlog-ms="${maxBacklogAgeMs}" data-read-only="${String(isReadOnly)}">
+<div id="page"></div>
+<noscript>${main}</noscript>
+<script type="module" nonce="${nonce}" src="console.js"></script>
 </body>
 </html>`;
 }

@@ -1,4 +1,4 @@
-/** The page for a client without the token: states and counts, and no names. */
+/** For a browser without scripts and a client without the token: states and counts, and no names. */
 import { html } from "hono/html";
 import { snapshotWord } from "../agent/pipe-lines.ts";
 import {
@@ -33,9 +33,9 @@ const sourceRow = (source: PublicSource, at: number): Markup => html`<tr>
   <td class="number">${source.entries === null ? "–" : count(source.entries)}</td>
 </tr>`;
 
-/** Replaces the full `main`. */
+/** In the place of the full `main`. */
 export const renderPublicMain = (status: PublicStatus): Markup => html`<main>
-<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}<span id="lost" class="pill bad">no answer</span></header>
+<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}</header>
 <dl class="facts">
   ${fact("Up", uptime(status.uptimeMs))}
   ${fact("Memory", megabytes(status.rssBytes))}

@@ -488,7 +488,7 @@ describe("the status page", () => {
     expect(await page.text()).toContain(">p1<");
     const facts = (await (await fetch(new URL(`/api/status${address.search}`, address))).json()) as StatusJson;
     expect(facts.pid).toBe((await statusOf(home)).pid);
-    for (const path of ["/", "/main", "/api/status"]) {
+    for (const path of ["/", "/api/status"]) {
       const seen = await (await fetch(`http://127.0.0.1:${port}${path}`)).text();
       for (const secret of [home, "p1", "to-echo"]) expect(seen).not.toContain(secret);
     }

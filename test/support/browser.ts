@@ -21,8 +21,9 @@ export interface Page {
   /** Waits until an expression is true in the page. */
   until(what: string, expression: string): Promise<void>;
   resize(width: number, height: number, scheme?: "light" | "dark"): Promise<void>;
-  /** PNG. */
-  screenshot(): Promise<Buffer>;
+  screenshot(format?: "png" | "webp"): Promise<Buffer>;
+  /** A key of the keyboard, pressed and released. */
+  press(key: "Tab" | "Enter" | " "): Promise<void>;
   /** What the page complained of: errors, and what its Content-Security-Policy refused. */
   readonly complaints: readonly string[];
   /** Every address that it asked for. */
@@ -37,13 +38,13 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
-/** Gone when the test ends. */
-export async function openPage(): Promise<Page> {
+/** Gone when the test ends, or with the hook that is given. */
+export async function openPage(atEnd: (end: () => void | Promise<void>) => void = onTestFinished): Promise<Page> {
   const profile = await mkdtemp(join(tmpdir(), "fustor-chromium-"));
-  onTestFinished(() => rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }));
+  atEnd(() => rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }));
   const args = [...QUIET, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"];
   const chromium = spawn("chromium", args, { stdio: ["ignore", "ignore", "pipe"] });
-  onTestFinished(async () => {
+  atEnd(async () => {
     if (chromium.exitCode !== null || chromium.signalCode !== null) return;
     chromium.kill("SIGKILL");
     await once(chromium, "exit");
@@ -61,7 +62,7 @@ export async function openPage(): Promise<Page> {
     webSocketDebuggerUrl: string;
   }[];
   const socket = new WebSocket(tabs.find(({ type }) => type === "page")?.webSocketDebuggerUrl ?? "");
-  onTestFinished(() => socket.close());
+  atEnd(() => socket.close());
   await new Promise((resolve) => socket.addEventListener("open", resolve));
   return drive(socket);
 }
@@ -122,8 +123,16 @@ async function drive(socket: WebSocket): Promise<Page> {
       await send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false });
       await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
     },
-    screenshot: async () => {
-      const { data } = await send("Page.captureScreenshot", { captureBeyondViewport: true });
+    press: async (key) => {
+      const text = key === "Enter" ? "\r" : key === " " ? " " : undefined;
+      const code = { Tab: 9, Enter: 13, " ": 32 }[key];
+      const event = { key, windowsVirtualKeyCode: code, ...(text === undefined ? {} : { text }) };
+      await send("Input.dispatchKeyEvent", { type: "keyDown", ...event });
+      await send("Input.dispatchKeyEvent", { type: "keyUp", key, windowsVirtualKeyCode: code });
+    },
+    screenshot: async (format = "png") => {
+      const quality = format === "webp" ? { quality: 70 } : {};
+      const { data } = await send("Page.captureScreenshot", { format, ...quality });
       return Buffer.from(String(data), "base64");
     },
   };

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { gunzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import type { AgentStatus } from "../../../src/agent/agent-status.ts";
 import { consoleApp } from "../../../src/console/console-app.ts";
@@ -70,7 +71,7 @@ test("text from outside never becomes markup", async () => {
 test("a snapshot whose source is away waits and does not run, for who has a token and for who has none", async () => {
   const waiting = { ...examplePipe, state: "waiting_for_source", snapshot: "running", snapshotRows: 0 } as const;
   const status: AgentStatus = { ...exampleStatus, pipes: [waiting] };
-  for (const answer of [await ask("/main", {}, "GET", status), await askAsStranger("/main", status)]) {
+  for (const answer of [await ask("/", {}, "GET", status), await askAsStranger("/", status)]) {
     const page = await answer.text();
     expect(page).toContain("waiting, 0 rows");
     expect(page).not.toContain("<progress");
@@ -78,11 +79,11 @@ test("a snapshot whose source is away waits and does not run, for who has a toke
   }
 });
 
-test("what the script fetches is the very part of the page that it replaces", async () => {
-  const [page, part] = [await (await ask("/")).text(), await (await ask("/main")).text()];
-  expect(page).toContain(part);
-  expect(part).toMatch(/^<main>.*<\/main>$/s);
-  expect(part).not.toContain("<style");
+test("the page holds the states for browsers without scripts, and nothing of them elsewhere", async () => {
+  const page = await (await ask("/")).text();
+  const [, without = ""] = /<noscript>(.*)<\/noscript>/s.exec(page) ?? [];
+  expect(without).toMatch(/^<main>.*<\/main>$/s);
+  expect(page.replace(without, "")).not.toContain(exampleStatus.home);
 });
 
 test("only scripts and styles with the nonce of this very answer may run", async () => {
@@ -92,8 +93,25 @@ test("only scripts and styles with the nonce of this very answer may run", async
   expect(policy).toContain("default-src 'none'");
   expect(policy).not.toContain("unsafe");
   expect(second.headers.get("content-security-policy")).not.toBe(policy);
-  const tags = [...(await first.text()).matchAll(/<(?:script|style)[^>]*>/g)].map(([tag]) => tag);
-  expect(tags).toEqual([`<style nonce="${nonce}">`, `<script nonce="${nonce}">`]);
+  const tags = [...(await first.text()).matchAll(/<(?:script|style|link rel="stylesheet")[^>]*>/g)].map(([tag]) => tag);
+  expect(tags).toEqual([
+    `<link rel="stylesheet" nonce="${nonce}" href="style.css">`,
+    `<script type="module" nonce="${nonce}" src="console.js">`,
+  ]);
+});
+
+test("the program of the page is packed, kept by the browser while it is the same, and needs no token", async () => {
+  for (const path of ["/console.js", "/style.css"]) {
+    const headers = { "accept-encoding": "gzip, br" };
+    const packed = await asked(path, headers, "GET", exampleStatus, { ...LOCAL, isOpen: false });
+    expect([packed.status, packed.headers.get("content-encoding")]).toEqual([200, "gzip"]);
+    expect(packed.headers.get("cache-control")).toBe("no-cache");
+    expect(packed.headers.get("x-content-type-options")).toBe("nosniff");
+    const plain = await askAsStranger(path);
+    expect(gunzipSync(await packed.arrayBuffer()).equals(Buffer.from(await plain.arrayBuffer()))).toBe(true);
+    const again = await askAsStranger(path, exampleStatus, { "if-none-match": packed.headers.get("etag") ?? "" });
+    expect(again.status).toBe(304);
+  }
 });
 
 test.each([
@@ -143,7 +161,7 @@ test("who has no token learns states and counts, no name, no path and no text", 
   const texts = [home, configDir, agentId, String(exampleStatus.pid), "401 Invalid API key"];
   for (const pipe of pipes) texts.push(pipe.id, pipe.source, pipe.sender.id, pipe.sender.uri, pipe.deadLetterFile);
   for (const source of sources) texts.push(...source.ids, source.uri);
-  for (const path of ["/", "/main", "/api/status", "/metrics", "/readyz"]) {
+  for (const path of ["/", "/api/status", "/metrics", "/readyz"]) {
     const answer = await askAsStranger(path);
     expect(answer.status).toBe(path === "/readyz" ? 503 : 200);
     const text = await answer.text();
@@ -170,7 +188,7 @@ test("what the status learns to tell stays untold to who has no token", async ()
       { ...source, news: secret, status: { ...source?.status, notes: [secret], engine: { examples: [secret] } } },
     ],
   } as unknown as AgentStatus;
-  for (const path of ["/", "/main", "/api/status", "/metrics", "/readyz"]) {
+  for (const path of ["/", "/api/status", "/metrics", "/readyz"]) {
     expect(await (await askAsStranger(path, status)).text()).not.toContain(secret);
   }
 });
@@ -184,7 +202,7 @@ test("with the token /readyz says what is wrong and /metrics names pipes", async
 });
 
 test("a wrong token opens nothing, not even what no token opens", async () => {
-  for (const path of ["/", "/main", "/api/status"]) {
+  for (const path of ["/", "/api/status"]) {
     expect((await askAsStranger(`${path}?token=wrong`)).status).toBe(403);
     expect((await askAsStranger(path, exampleStatus, { authorization: "Bearer wrong" })).status).toBe(403);
     const right = await askAsStranger(path, exampleStatus, { authorization: `Bearer ${TOKEN}` });
