@@ -7,7 +7,7 @@
  *
  * The delete of a directory takes its subtree along, but its tombstone stands for its own path only.
  */
-import { Audit } from "./audit.ts";
+import { Audit, type AuditDump } from "./audit.ts";
 import {
   asRow,
   isDirectory,
@@ -21,8 +21,8 @@ import {
 } from "./fs-row.ts";
 import type { FusionClock } from "./fusion-clock.ts";
 import type { IngestEvent, MessageSource } from "./ingest-batch.ts";
-import { LogicalClock } from "./logical-clock.ts";
-import { Suspects } from "./suspects.ts";
+import { LogicalClock, type LogicalClockDump } from "./logical-clock.ts";
+import { Suspects, type SuspectsDump } from "./suspects.ts";
 import { FileTree, NONE } from "./tree.ts";
 import { MOST_UNKNOWN_SEGMENTS, pathAbove } from "./tree-path.ts";
 
@@ -40,6 +40,16 @@ export interface RefusedRows {
   malformed: number;
   tombstoned: number;
   outdated: number;
+}
+
+export interface ArbitrationDump {
+  readonly clock: LogicalClockDump;
+  readonly audit: AuditDump;
+  readonly suspects: SuspectsDump;
+  readonly refused: RefusedRows;
+  readonly anyUnannounced: boolean;
+  readonly tombstones: readonly (readonly [string, number])[];
+  readonly blindDeletions: readonly string[];
 }
 
 export class Arbitration {
@@ -115,6 +125,30 @@ export class Arbitration {
     this.refused.malformed = 0;
     this.refused.tombstoned = 0;
     this.refused.outdated = 0;
+  }
+
+  /** All but the tree. */
+  dump(): ArbitrationDump {
+    return {
+      clock: this.logicalClock.dump(),
+      audit: this.audit.dump(),
+      suspects: this.suspects.dump(),
+      refused: { ...this.refused },
+      anyUnannounced: this.#anyUnannounced,
+      tombstones: [...this.#tombstones],
+      blindDeletions: [...this.blindDeletions],
+    };
+  }
+
+  /** The tree is restored by itself. */
+  restore(dump: ArbitrationDump): void {
+    this.logicalClock.restore(dump.clock);
+    this.audit.restore(dump.audit);
+    this.suspects.restore(dump.suspects);
+    Object.assign(this.refused, dump.refused);
+    this.#anyUnannounced = dump.anyUnannounced;
+    for (const [path, stamp] of dump.tombstones) this.#tombstones.set(path, stamp);
+    for (const path of dump.blindDeletions) this.blindDeletions.add(path);
   }
 
   #isSound(row: RawRow, path: string): boolean {

@@ -7,6 +7,13 @@
  */
 import { type FileTree, NONE, ROOT } from "./tree.ts";
 
+export interface AuditDump {
+  readonly round: number;
+  readonly running: boolean;
+  readonly finished: number;
+  readonly lastFinishedAt: number;
+}
+
 export class Audit {
   readonly #tree: FileTree;
   #round = 1;
@@ -49,6 +56,18 @@ export class Audit {
     this.forget();
     this.#finished = 0;
     this.#lastFinishedAt = 0;
+  }
+
+  dump(): AuditDump {
+    const lastFinishedAt = this.#lastFinishedAt;
+    return { round: this.#round, running: this.#running, finished: this.#finished, lastFinishedAt };
+  }
+
+  restore(dump: AuditDump): void {
+    this.#round = dump.round;
+    this.#running = dump.running;
+    this.#finished = dump.finished;
+    this.#lastFinishedAt = dump.lastFinishedAt;
   }
 
   see(id: number): void {

@@ -6,6 +6,9 @@ const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8101;
 const DEFAULT_CLEANUP_SECONDS = 5;
 
+const GLOBAL_KEYS = ["host", "port", "session_cleanup_interval", "state_dir"] as const;
+type GlobalKey = (typeof GLOBAL_KEYS)[number];
+
 type Section = "receivers" | "views" | "pipes";
 type Entry<S extends Section> = NonNullable<FusionFile[S]>[string];
 type Found<S extends Section> = Map<string, { readonly value: Entry<S>; readonly document: ConfigDocument }>;
@@ -34,6 +37,7 @@ export class ConfigMerger {
       host: this.#global("host") ?? DEFAULT_HOST,
       port: this.#global("port") ?? DEFAULT_PORT,
       sessionCleanupSeconds: this.#global("session_cleanup_interval") ?? DEFAULT_CLEANUP_SECONDS,
+      ...this.#stateDir(),
       receivers: mapped(this.#receivers, (id, value) => ({
         id,
         driver: value.driver,
@@ -69,7 +73,12 @@ export class ConfigMerger {
     return this.#pipes.get(pipe)?.value.disabled === false;
   }
 
-  #global<K extends "host" | "port" | "session_cleanup_interval">(key: K): FusionFile[K] {
+  #stateDir(): { readonly stateDir?: string } {
+    const stateDir = this.#global("state_dir");
+    return stateDir === undefined ? {} : { stateDir };
+  }
+
+  #global<K extends GlobalKey>(key: K): FusionFile[K] {
     return this.#documents.find((document) => document.content[key] !== undefined)?.content[key];
   }
 
@@ -144,7 +153,7 @@ export class ConfigMerger {
   }
 
   #checkGlobals(): void {
-    for (const key of ["host", "port", "session_cleanup_interval"] as const) {
+    for (const key of GLOBAL_KEYS) {
       const [first, ...others] = this.#documents.filter((document) => document.content[key] !== undefined);
       for (const other of others) this.#say(other, [key], `is also in ${first?.file}`, "keep one of them");
     }

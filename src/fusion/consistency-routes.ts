@@ -4,6 +4,7 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { KEY_HEADER, type KeyOwner, type KeyRing, READS_ONLY } from "./api-keys.ts";
 import type { ByteBudget } from "./byte-budget.ts";
+import type { FusionActs } from "./fusion-acts.ts";
 import type { FusionCore } from "./fusion-core.ts";
 import type { FusionApp } from "./http-server.ts";
 import { refusedBody } from "./refused-body.ts";
@@ -33,25 +34,21 @@ const pushKeyRequired: MiddlewareHandler<OwnerEnv> = async (c, next) => {
   await next();
 };
 
-export function consistencyRoutes(core: FusionCore, keys: KeyRing, budget: ByteBudget): FusionApp {
+export function consistencyRoutes(core: FusionCore, acts: FusionActs, keys: KeyRing, budget: ByteBudget): FusionApp {
   const app = new Hono<OwnerEnv>();
   const key = keyRequired(keys);
   app.use("/consistency/*", key, pushKeyRequired);
   app.get("/session", (c) => c.redirect(withSlash(c.req.url), 307));
   app.post("/session", (c) => c.redirect(withSlash(c.req.url), 307));
   app.get("/session/", key, (c) => c.json({ view_id: c.get("owner").id, status: "authorized" }));
-  app.post("/consistency/audit/start", (c) => {
-    const views = viewsOf(core, c.get("owner"));
-    for (const view of views) view.arbitration.audit.start();
-    return c.json({ status: "audit_started", drivers_handled: views.length });
-  });
-  app.post("/consistency/audit/end", (c) => {
-    const views = viewsOf(core, c.get("owner"));
-    for (const view of views) view.arbitration.finishAudit();
-    return c.json({ status: "audit_ended", drivers_handled: views.length });
-  });
+  app.post("/consistency/audit/start", (c) =>
+    c.json({ status: "audit_started", drivers_handled: acts.startAudit(c.get("owner").id) }),
+  );
+  app.post("/consistency/audit/end", (c) =>
+    c.json({ status: "audit_ended", drivers_handled: acts.finishAudit(c.get("owner").id) }),
+  );
   app.get("/consistency/sentinel/tasks", (c) => c.json(sentinelTask(viewsOf(core, c.get("owner")))));
-  app.post("/consistency/sentinel/feedback", (c) => feedback(c, viewsOf(core, c.get("owner")), budget));
+  app.post("/consistency/sentinel/feedback", (c) => feedback(c, acts, budget));
   return app as unknown as FusionApp;
 }
 
@@ -64,9 +61,9 @@ function withSlash(url: string): string {
 /** A push key is valid for the views that its pipe feeds. */
 const viewsOf = (core: FusionCore, owner: KeyOwner): readonly View[] => core.pipes.get(owner.id)?.views ?? [];
 
-async function feedback(c: Context<OwnerEnv>, views: readonly View[], budget: ByteBudget): Promise<Response> {
+async function feedback(c: Context<OwnerEnv>, acts: FusionActs, budget: ByteBudget): Promise<Response> {
   const body = await readJson(c.env.incoming, { maxBytes: FEEDBACK_BYTES, budget });
   if (body.kind === "refused") return refusedBody(c, body);
-  const { status, body: answer } = applyFeedback(views, body.value);
+  const { status, body: answer } = applyFeedback(acts, c.get("owner").id, body.value);
   return c.json(answer, status as ContentfulStatusCode);
 }

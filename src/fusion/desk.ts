@@ -2,17 +2,21 @@
 import type { DeskAnswer, ReceiverDesk } from "../sdk/receiver-driver.ts";
 import { KeyTable } from "./api-keys.ts";
 import type { ByteBudget } from "./byte-budget.ts";
+import type { FusionActs } from "./fusion-acts.ts";
 import type { ReceiverConfig } from "./fusion-config.ts";
-import type { FusionCore, OpenOutcome } from "./fusion-core.ts";
+import type { FusionCore } from "./fusion-core.ts";
 import type { BodyProblem } from "./ingest-batch.ts";
 import { booleanOf, checkIngestBody, checkSessionBody } from "./ingest-validation.ts";
 import { shapeProblem } from "./json-shape.ts";
+import type { OpenOutcome } from "./outcomes.ts";
 import { applyFeedback, sentinelTask } from "./sentinel.ts";
 import type { SessionRecord } from "./session-registry.ts";
 import type { View } from "./view.ts";
 
 const answer = (status: number, body: DeskAnswer["body"]): DeskAnswer => ({ status, body });
 const refusal = (status: number, detail: string | readonly BodyProblem[]): DeskAnswer => answer(status, { detail });
+
+type Answer = DeskAnswer | Promise<DeskAnswer>;
 
 const OBSOLETE = refusal(419, "Session obsoleted");
 const unknownSession = (id: string): DeskAnswer => refusal(404, `Session ${id} not found or expired`);
@@ -21,12 +25,14 @@ export class Desk implements ReceiverDesk {
   readonly maxBodyBytes: number;
   readonly shapeProblem = shapeProblem;
   readonly #core: FusionCore;
+  readonly #acts: FusionActs;
   readonly #pipes: KeyTable<string>;
   readonly #budget: ByteBudget;
 
-  constructor(core: FusionCore, receiver: ReceiverConfig, budget: ByteBudget) {
+  constructor(core: FusionCore, acts: FusionActs, receiver: ReceiverConfig, budget: ByteBudget) {
     this.maxBodyBytes = receiver.maxBodyBytes;
     this.#core = core;
+    this.#acts = acts;
     this.#pipes = new KeyTable(receiver.pipeOfKey);
     this.#budget = budget;
   }
@@ -41,25 +47,26 @@ export class Desk implements ReceiverDesk {
     return this.#session(pipe, sessionId) !== undefined;
   }
 
-  openSession(pipe: string, body: unknown, clientIp: string | null): DeskAnswer {
+  openSession(pipe: string, body: unknown, clientIp: string | null): Answer {
     const request = checkSessionBody(body);
     if (!request.ok) return refusal(422, [request.problem]);
     if (!this.#core.pipes.has(pipe)) return refusal(400, `Pipe ${pipe} not found`);
-    return this.#opened(pipe, this.#core.openSession(pipe, request.value, clientIp));
+    return this.#settled(this.#opened(pipe, this.#acts.openSession(pipe, request.value, clientIp)));
   }
 
-  heartbeat(pipe: string, sessionId: string, body: unknown): DeskAnswer {
+  heartbeat(pipe: string, sessionId: string, body: unknown): Answer {
     if (!this.knows(pipe, sessionId)) return OBSOLETE;
-    const beat = this.#core.heartbeat(sessionId, booleanOf(memberOf(body, "can_realtime")));
+    const beat = this.#acts.heartbeat(sessionId, booleanOf(memberOf(body, "can_realtime")));
     if (beat === undefined) return OBSOLETE;
-    return answer(200, {
+    const body200 = {
       status: "ok",
       role: beat.role,
       message: null,
       can_realtime: null,
       commands: beat.commands,
       ...(beat.snapshotNeeded ? { snapshot_needed: true } : {}),
-    });
+    };
+    return this.#settled(answer(200, body200));
   }
 
   position(pipe: string, sessionId: string): DeskAnswer {
@@ -69,31 +76,29 @@ export class Desk implements ReceiverDesk {
     return index === undefined ? refusal(404, "No position") : answer(200, { index });
   }
 
-  ingest(pipe: string, sessionId: string, body: unknown): DeskAnswer {
+  /** `bytes`: the JSON of which the body was parsed, where there is one. */
+  ingest(pipe: string, sessionId: string, body: unknown, bytes?: Uint8Array): Answer {
     if (!this.knows(pipe, sessionId)) return unknownSession(sessionId);
     const batch = checkIngestBody(body);
     if (!batch.ok) return refusal(422, [batch.problem]);
-    const outcome = this.#core.ingest(sessionId, batch.value);
+    const outcome = this.#acts.ingest(sessionId, batch.value, () => bytes ?? Buffer.from(JSON.stringify(body)));
     if (outcome === undefined) return unknownSession(sessionId);
     if (outcome.kind === "job-complete") return answer(200, { status: "ok", phase: "job_complete" });
-    return answer(200, {
-      status: "ok",
-      count: batch.value.events.length,
-      ...(outcome.snapshotNeeded ? { snapshot_needed: true } : {}),
-    });
+    const needed = outcome.snapshotNeeded ? { snapshot_needed: true } : {};
+    return this.#settled(answer(200, { status: "ok", count: batch.value.events.length, ...needed }));
   }
 
-  closeSession(pipe: string, sessionId: string): DeskAnswer {
-    if (this.knows(pipe, sessionId)) this.#core.closeSession(sessionId);
-    return answer(200, { status: "terminated", session_id: sessionId });
+  closeSession(pipe: string, sessionId: string): Answer {
+    if (this.knows(pipe, sessionId)) this.#acts.closeSession(sessionId);
+    return this.#settled(answer(200, { status: "terminated", session_id: sessionId }));
   }
 
   sentinelTask(pipe: string): DeskAnswer {
     return answer(200, sentinelTask(this.#viewsOf(pipe)));
   }
 
-  sentinelFeedback(pipe: string, body: unknown): DeskAnswer {
-    return applyFeedback(this.#viewsOf(pipe), body);
+  sentinelFeedback(pipe: string, body: unknown): Answer {
+    return this.#settled(applyFeedback(this.#acts, pipe, body));
   }
 
   take(bytes: number): boolean {
@@ -102,6 +107,12 @@ export class Desk implements ReceiverDesk {
 
   give(bytes: number): void {
     this.#budget.give(bytes);
+  }
+
+  /** What is answered is kept, so the answer waits for the disk when there is a state. */
+  #settled(given: DeskAnswer): Answer {
+    const written = this.#acts.settled();
+    return written === undefined ? given : written.then(() => given);
   }
 
   #session(pipe: string, id: string): SessionRecord | undefined {

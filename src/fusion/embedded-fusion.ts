@@ -6,6 +6,7 @@ import { KeyRing } from "./api-keys.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { consistencyRoutes } from "./consistency-routes.ts";
 import { Desk } from "./desk.ts";
+import { FusionActs } from "./fusion-acts.ts";
 import { type FusionClock, systemClock } from "./fusion-clock.ts";
 import type { FusionConfig, ReceiverConfig } from "./fusion-config.ts";
 import { FusionCore } from "./fusion-core.ts";
@@ -14,6 +15,7 @@ import { managementRoutes } from "./management-routes.ts";
 import { openReceiver } from "./open-receiver.ts";
 import { receiverRoutes } from "./receiver-routes.ts";
 import { ClientGone } from "./request-body.ts";
+import { type LockState, openState, type StateOptions } from "./state/open-state.ts";
 import { viewRoutes } from "./view-routes.ts";
 
 export interface EmbeddedFusionOptions {
@@ -27,6 +29,10 @@ export interface EmbeddedFusionOptions {
   readonly clock?: FusionClock;
   /** For tests: {@link ListenOptions.stalledMs}. */
   readonly stalledMs?: number;
+  /** Keeps a second process out of `state_dir`. */
+  readonly lockFile?: LockState;
+  /** For tests. */
+  readonly state?: Pick<StateOptions, "journalBytes" | "retryMs">;
 }
 
 /** Budget of all request bodies that are being read; at least two of the largest fit. */
@@ -53,44 +59,39 @@ export interface EmbeddedFusion {
   /** The leader has ended a snapshot, so the view may be read. False for an unknown view. */
   viewsReady(viewName: string): boolean;
   summaryOf(viewName: string): ViewSummary | undefined;
-  /** Closes all ports and connections. Nothing is kept. */
+  /** Closes all ports and connections, and writes the state if there is a `state_dir`. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a Fusion in this process: one port for views and management, one per receiver. Everything lives in memory.
+ * Starts a Fusion in this process: one port for views and management, one per receiver. Views live in memory,
+ * and on disk as well if there is a `state_dir`.
  *
  * @throws FustorError FUSTOR_CONFIG_INVALID naming the port that cannot be opened; nothing is left open then.
  */
 export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promise<EmbeddedFusion> {
   const { config, logger } = options;
-  const core = new FusionCore(config, options.clock ?? systemClock, logger, randomUUID);
+  const kept = await keptFusion(options);
+  const core = kept?.core ?? makeCore(config, options.clock ?? systemClock, logger);
+  const acts = new FusionActs(core, randomUUID, kept?.store);
   const servers: Pick<ListeningServer, "url" | "close">[] = [];
   const receiverUrls = new Map<string, string>();
   const common: Pick<ListenOptions, "portFallback" | "stalledMs"> = {
     portFallback: options.portFallback ?? false,
     ...(options.stalledMs === undefined ? {} : { stalledMs: options.stalledMs }),
   };
-  const parts: Parts = { core, config, logger, keys: new KeyRing(config), budget: new ByteBudget(budgetOf(config)) };
+  const parts: Parts = { core, acts, logger, keys: new KeyRing(config), budget: new ByteBudget(budgetOf(config)) };
   try {
     const views = viewApp(parts);
     servers.push(await listen(views, { ...common, host: config.host, port: config.port, what: "views" }));
     for (const receiver of config.receivers.values()) {
-      const { host, port, driver } = receiver;
-      const server =
-        driver === "http"
-          ? await listen(receiverApp(parts, receiver), { ...common, host, port, what: `receiver ${receiver.id}` })
-          : await openReceiver(
-              options.receivers?.get(driver),
-              receiver,
-              new Desk(core, receiver, parts.budget),
-              logger,
-            );
+      const server = await opened(options, parts, receiver, common);
       servers.push(server);
       receiverUrls.set(receiver.id, server.url);
     }
   } catch (error) {
     await Promise.all(servers.map((server) => server.close()));
+    await kept?.end();
     throw error;
   }
   const sweeper = setInterval(() => core.sweep(), config.sessionCleanupSeconds * 1000);
@@ -106,8 +107,26 @@ export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promi
     stop: async () => {
       clearInterval(sweeper);
       await Promise.all(servers.map((server) => server.close()));
+      await kept?.end();
     },
   };
+}
+
+const makeCore = (config: FusionConfig, clock: FusionClock, logger: Logger): FusionCore =>
+  new FusionCore(config, clock, logger, randomUUID);
+
+/** Undefined without `state_dir`. */
+async function keptFusion({ config, logger, clock, lockFile, state }: EmbeddedFusionOptions) {
+  if (config.stateDir === undefined) return undefined;
+  return openState({
+    ...state,
+    folder: config.stateDir,
+    config,
+    clock: clock ?? systemClock,
+    logger,
+    makeCore: (held, gated) => makeCore(config, held, gated),
+    lock: lockFile,
+  });
 }
 
 function summaryOf(core: FusionCore, viewName: string): ViewSummary | undefined {
@@ -123,31 +142,53 @@ const budgetOf = ({ receivers }: FusionConfig): number =>
 
 interface Parts {
   readonly core: FusionCore;
-  readonly config: FusionConfig;
+  readonly acts: FusionActs;
   readonly logger: Logger;
   readonly keys: KeyRing;
   /** One for all ports: they share one memory. */
   readonly budget: ByteBudget;
 }
 
-function viewApp({ core, logger, keys, budget }: Parts): FusionApp {
-  const app = basicApp(logger);
+function viewApp({ core, acts, logger, keys, budget }: Parts): FusionApp {
+  const app = basicApp(logger, acts);
   app.get("/", (c) => c.json({ message: "Fustor embedded Fusion: views and management" }));
-  app.route("/api/v1/pipe", consistencyRoutes(core, keys, budget));
+  app.route("/api/v1/pipe", consistencyRoutes(core, acts, keys, budget));
   app.route("/api/v1/pipe", managementRoutes(core, keys));
-  app.route("/api/v1/views", viewRoutes(core, keys));
+  app.route("/api/v1/views", viewRoutes(core, acts, keys));
   return app;
 }
 
-function receiverApp({ core, logger, keys, budget }: Parts, receiver: ReceiverConfig): FusionApp {
-  const app = basicApp(logger);
-  app.route("/api/v1/pipe", consistencyRoutes(core, keys, budget));
-  app.route("/api/v1/pipe", receiverRoutes(new Desk(core, receiver, budget), budget));
+function receiverApp({ core, acts, logger, keys, budget }: Parts, receiver: ReceiverConfig): FusionApp {
+  const app = basicApp(logger, acts);
+  app.route("/api/v1/pipe", consistencyRoutes(core, acts, keys, budget));
+  app.route("/api/v1/pipe", receiverRoutes(new Desk(core, acts, receiver, budget), budget));
   return app;
 }
 
-function basicApp(logger: Logger): FusionApp {
+/** One receiver, over HTTP or by a driver of a package. */
+function opened(
+  { receivers, logger }: EmbeddedFusionOptions,
+  parts: Parts,
+  receiver: ReceiverConfig,
+  common: Pick<ListenOptions, "portFallback" | "stalledMs">,
+): Promise<Pick<ListeningServer, "url" | "close">> {
+  const { id, host, port, driver } = receiver;
+  if (driver === "http") return listen(receiverApp(parts, receiver), { ...common, host, port, what: `receiver ${id}` });
+  return openReceiver(
+    receivers?.get(driver),
+    receiver,
+    new Desk(parts.core, parts.acts, receiver, parts.budget),
+    logger,
+  );
+}
+
+function basicApp(logger: Logger, acts: FusionActs): FusionApp {
   const app: FusionApp = new Hono();
+  // An answer says that something is kept, so it waits for the disk when there is a state.
+  app.use(async (_, next) => {
+    await next();
+    await acts.settled();
+  });
   app.notFound((c) => c.json({ detail: "Not Found" }, 404));
   app.onError((error, c) => {
     if (error instanceof ClientGone) return c.json({ detail: "The request was broken off" }, 400);

@@ -1,3 +1,5 @@
+import { hashOf } from "./name-hash.ts";
+
 /** The root's id; {@link NONE} is "no such entry". */
 export const ROOT = 1;
 export const NONE = 0;
@@ -16,6 +18,17 @@ const MOST_HELD_BACK = 65_536;
 export interface TreeReader {
   /** False once the table was emptied or has changed too much: then the reader's ids are worthless. */
   valid: boolean;
+}
+
+/** The columns that a checkpoint holds. */
+export const KEPT_COLUMNS = ["parents", "sizes", "modified", "created", "flags", "marks", "suspectUntil"] as const;
+
+export type KeptColumns = Pick<EntryTable, (typeof KEPT_COLUMNS)[number]>;
+
+export interface TableDump {
+  readonly columns: KeptColumns;
+  /** By id, the unused id 0 among them. */
+  readonly names: string[];
 }
 
 /**
@@ -117,6 +130,34 @@ export class EntryTable {
     this.top = NONE;
     this.names = [""];
     this.#resize(FIRST_CAPACITY, 0);
+  }
+
+  /** Copies of the columns that cannot be made from others, and of the names. Links and hashes are not among them. */
+  dump(): TableDump {
+    const end = this.top + 1;
+    const columns = Object.fromEntries(KEPT_COLUMNS.map((name) => [name, this[name].slice(0, end)]));
+    return { columns: columns as unknown as KeptColumns, names: this.names.slice(0, end) };
+  }
+
+  /** Links and hashes are made anew. Throws for an entry that lies in no directory. */
+  restore({ columns, names }: TableDump): void {
+    this.reset();
+    this.#resize(Math.max(FIRST_CAPACITY, names.length), 0);
+    for (const name of KEPT_COLUMNS) this[name].set(columns[name]);
+    this.names = names;
+    this.top = names.length - 1;
+    for (let id = ROOT; id <= this.top; id++) if (this.isLive(id)) this.#takeUp(id);
+    for (let id = this.top; id > ROOT; id--) if (!this.isLive(id)) this.#recycle(id);
+  }
+
+  #takeUp(id: number): void {
+    if (id === ROOT) return;
+    const parent = this.parents[id] as number;
+    if (!this.isLive(parent) || ((this.flags[parent] as number) & DIRECTORY) === 0) {
+      throw new Error(`entry ${id} lies in no directory`);
+    }
+    this.hashes[id] = hashOf(parent, this.names[id] ?? "");
+    this.link(id);
   }
 
   openReader(): TreeReader {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { FustorError } from "../sdk/errors.ts";
 import { ConfigDocument } from "./config-document.ts";
 import { ConfigMerger } from "./config-merger.ts";
@@ -12,6 +12,8 @@ export interface FusionConfig {
   /** 0 = any free port. */
   readonly port: number;
   readonly sessionCleanupSeconds: number;
+  /** Where the state is kept over restarts; undefined = nowhere. */
+  readonly stateDir?: string;
   readonly receivers: ReadonlyMap<string, ReceiverConfig>;
   readonly views: ReadonlyMap<string, ViewConfig>;
   readonly pipes: ReadonlyMap<string, PipeConfig>;
@@ -70,12 +72,13 @@ export function loadFusionConfig(home: string): FusionConfig {
     const cure = "run `fustor-agent fusion init`, or add a file such as default.yaml";
     throw new FustorError("FUSTOR_CONFIG_MISSING", `no configuration in ${folder}, ${cure}`);
   }
-  return parseFusionConfig(
+  const config = parseFusionConfig(
     names.sort().map((name) => {
       const file = join(folder, name);
       return { file, text: readFileSync(file, "utf8") };
     }),
   );
+  return config.stateDir === undefined ? config : { ...config, stateDir: resolve(home, config.stateDir) };
 }
 
 /** As {@link loadFusionConfig}, from texts. */
@@ -105,6 +108,8 @@ export interface DemoFusionOptions {
   readonly tombstoneSeconds?: number;
   /** Default 600. */
   readonly viewRetentionSeconds?: number;
+  /** Default: nothing is kept. */
+  readonly stateDir?: string;
 }
 
 /** One pipe into one view on loopback, without any file: for demos and tests. Tree queries have no limit. */
@@ -139,6 +144,7 @@ export function demoFusionConfig(options: DemoFusionOptions): FusionConfig {
     host: DEMO_HOST,
     port: options.viewPort ?? 8101,
     sessionCleanupSeconds: 1,
+    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     receivers: new Map([[receiver.id, receiver]]),
     views: new Map([[view.id, view]]),
     pipes: new Map([[pipe.id, pipe]]),

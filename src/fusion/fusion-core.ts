@@ -3,34 +3,12 @@ import type { FusionClock } from "./fusion-clock.ts";
 import type { FusionConfig } from "./fusion-config.ts";
 import { type IngestBatch, isJobCompletion, rowCount } from "./ingest-batch.ts";
 import type { SessionBody } from "./ingest-validation.ts";
-import type { ScanJob } from "./scan-jobs.ts";
+import type { BeatOutcome, IngestOutcome, OpenOutcome, Role, ScanRequestOutcome } from "./outcomes.ts";
+import { correctSuspect } from "./sentinel.ts";
 import { type ScanCommand, type SessionRecord, SessionRegistry } from "./session-registry.ts";
 import { type PipeFacts, Topology } from "./topology.ts";
 import { canonicalPath } from "./tree-path.ts";
 import type { View } from "./view.ts";
-
-export type Role = "leader" | "follower";
-
-export type OpenOutcome =
-  | { readonly kind: "opened"; readonly session: SessionRecord; readonly role: Role; readonly resumed: boolean }
-  | { readonly kind: "locked"; readonly view: string; readonly holder: string };
-
-export interface BeatOutcome {
-  readonly role: Role;
-  readonly commands: readonly ScanCommand[];
-  readonly snapshotNeeded: boolean;
-}
-
-export type IngestOutcome =
-  | { readonly kind: "applied"; readonly snapshotNeeded: boolean }
-  | { readonly kind: "job-complete" };
-
-export type ScanRequestOutcome =
-  | { readonly kind: "asked"; readonly job: ScanJob }
-  /** No agent has a session. */
-  | { readonly kind: "nobody" }
-  /** The agents have enough to do. */
-  | { readonly kind: "busy" };
 
 /** An agent keeps 16 scans waiting and refuses further ones. */
 const MOST_WAITING_COMMANDS = 64;
@@ -51,7 +29,7 @@ export class FusionCore {
     this.#clock = clock;
     this.#logger = logger;
     this.#newId = newId;
-    this.#sessions = new SessionRegistry(clock, newId);
+    this.#sessions = new SessionRegistry(clock);
     this.#topology = new Topology(config, clock);
   }
 
@@ -64,7 +42,7 @@ export class FusionCore {
   }
 
   /** Opens a session of a pipe that exists. */
-  openSession(pipeId: string, request: SessionBody, clientIp: string | null): OpenOutcome {
+  openSession(pipeId: string, request: SessionBody, clientIp: string | null, id = this.#newId()): OpenOutcome {
     this.sweep();
     const pipe = this.#topology.pipe(pipeId);
     if (!pipe.config.allowConcurrentPush) {
@@ -73,7 +51,7 @@ export class FusionCore {
         return { kind: "locked", view: locked.config.id, holder: locked.seat.sessionId };
     }
     const resumed = this.#resume(pipe, request.resumes);
-    const session = this.#sessions.open({
+    const session = this.#sessions.open(id, {
       pipeId,
       taskId: request.taskId,
       sourceUri: request.sourceUri,
@@ -145,6 +123,40 @@ export class FusionCore {
     return { kind: "applied", snapshotNeeded: this.#snapshotNeeded(session) };
   }
 
+  /** Begins an audit of the pipe's views, and returns how many there are. */
+  startAudit(pipeId: string): number {
+    const views = this.#viewsOf(pipeId);
+    for (const view of views) view.arbitration.audit.start();
+    return views.length;
+  }
+
+  finishAudit(pipeId: string): number {
+    const views = this.#viewsOf(pipeId);
+    for (const view of views) view.arbitration.finishAudit();
+    return views.length;
+  }
+
+  /** The agent looked at suspects. */
+  correct(pipeId: string, updates: readonly unknown[]): number {
+    const views = this.#viewsOf(pipeId);
+    for (const view of views) for (const update of updates) correctSuspect(view, update);
+    return views.length;
+  }
+
+  resetView(viewId: string): void {
+    this.sweep();
+    this.views.get(viewId)?.reset();
+  }
+
+  everySession(): readonly SessionRecord[] {
+    return this.#sessions.ofPipes(this.pipes.keys());
+  }
+
+  /** Sessions of an earlier run go on. */
+  adopt(sessions: readonly SessionRecord[]): void {
+    for (const session of sessions) this.#sessions.adopt(session);
+  }
+
   /** The highest realtime index that every view of the session's pipe has applied for the session's task. */
   positionOf(session: SessionRecord): number | undefined {
     let lowest: number | undefined;
@@ -207,6 +219,11 @@ export class FusionCore {
       if (this.#sessions.hasAny(this.#topology.feedersOf(view)) || view.isKept) continue;
       this.#empty(view, "its last session is gone");
     }
+  }
+
+  #viewsOf(pipeId: string): readonly View[] {
+    this.sweep();
+    return this.pipes.get(pipeId)?.views ?? [];
   }
 
   #empty(view: View, why: string): void {

@@ -56,6 +56,8 @@ export const fusionFileSchema = z.strictObject({
   host: name.optional(),
   port: port.optional(),
   session_cleanup_interval: z.number().min(0.05).max(3600).optional(),
+  /** Folder for the state, relative to the home; without it nothing is kept. */
+  state_dir: name.optional(),
   /** Known to the real Fusion; without effect here. */
   logging: z.record(z.string(), z.unknown()).optional(),
   receivers: z.record(z.string(), receiver).optional(),

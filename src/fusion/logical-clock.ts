@@ -1,5 +1,13 @@
 import type { FusionClock } from "./fusion-clock.ts";
 
+export interface LogicalClockDump {
+  /** The oldest first. */
+  readonly samples: readonly number[];
+  readonly skew: number;
+  readonly skewCount: number;
+  readonly stale: boolean;
+}
+
 /** How many of the latest samples the clock uses. */
 const WINDOW = 10_000;
 
@@ -44,6 +52,28 @@ export class LogicalClock {
   now(): number {
     if (this.#stale) this.#recount();
     return this.#clock.wallSeconds() - this.#skew;
+  }
+
+  dump(): LogicalClockDump {
+    const { length } = this.#ring;
+    const first = this.#next - this.#filled + length;
+    return {
+      samples: Array.from({ length: this.#filled }, (_, at) => this.#ring[(first + at) % length] as number),
+      skew: this.#skew,
+      skewCount: this.#skewCount,
+      stale: this.#stale,
+    };
+  }
+
+  restore({ samples, skew, skewCount, stale }: LogicalClockDump): void {
+    this.reset();
+    this.#ring.set(samples);
+    this.#filled = samples.length;
+    this.#next = samples.length % this.#ring.length;
+    for (const sample of samples) this.#counts.set(sample, (this.#counts.get(sample) ?? 0) + 1);
+    this.#skew = skew;
+    this.#skewCount = skewCount;
+    this.#stale = stale;
   }
 
   reset(): void {

@@ -24,7 +24,7 @@ export function receiverRoutes(desk: Desk, budget: ByteBudget): FusionApp {
   const key = pushKeyRequired(desk);
   app.post("/session/", key, (c) => openSession(c, desk, small));
   app.post("/session/:id/heartbeat", key, (c) => heartbeat(c, desk, small));
-  app.delete("/session/:id", key, (c) => sent(c, desk.closeSession(c.get("pipe"), idOf(c))));
+  app.delete("/session/:id", key, async (c) => sent(c, await desk.closeSession(c.get("pipe"), idOf(c))));
   app.get("/session/:id/position", key, (c) => sent(c, desk.position(c.get("pipe"), idOf(c))));
   app.post("/ingest/:id/events", key, (c) => ingest(c, desk, data));
   return app as unknown as FusionApp;
@@ -47,7 +47,7 @@ function pushKeyRequired(desk: Desk): MiddlewareHandler<ReceiverEnv> {
 async function openSession(c: Ctx, desk: Desk, limits: BodyLimits): Promise<Response> {
   const body = await readJson(c.env.incoming, limits);
   if (body.kind === "refused") return refusedBody(c, body);
-  const answer = desk.openSession(c.get("pipe"), body.value, c.env.incoming.socket.remoteAddress ?? null);
+  const answer = await desk.openSession(c.get("pipe"), body.value, c.env.incoming.socket.remoteAddress ?? null);
   // RFC 7694: an answer that names Accept-Encoding invites requests in that encoding.
   if (answer.status === 200) c.header("Accept-Encoding", "gzip");
   return sent(c, answer);
@@ -57,14 +57,14 @@ async function openSession(c: Ctx, desk: Desk, limits: BodyLimits): Promise<Resp
 async function heartbeat(c: Ctx, desk: Desk, limits: BodyLimits): Promise<Response> {
   const [pipe, id] = [c.get("pipe"), idOf(c)];
   const body = desk.knows(pipe, id) ? await readOptionalObject(c.env.incoming, limits) : undefined;
-  return sent(c, desk.heartbeat(pipe, id, body));
+  return sent(c, await desk.heartbeat(pipe, id, body));
 }
 
 /** Without a session no byte of the body is read. */
 async function ingest(c: Ctx, desk: Desk, limits: BodyLimits): Promise<Response> {
   const [pipe, id] = [c.get("pipe"), idOf(c)];
-  if (!desk.knows(pipe, id)) return sent(c, desk.ingest(pipe, id, undefined));
+  if (!desk.knows(pipe, id)) return sent(c, await desk.ingest(pipe, id, undefined));
   const body = await readJson(c.env.incoming, limits);
   if (body.kind === "refused") return refusedBody(c, body);
-  return sent(c, desk.ingest(pipe, id, body.value));
+  return sent(c, await desk.ingest(pipe, id, body.value, body.bytes));
 }

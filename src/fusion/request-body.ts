@@ -7,7 +7,7 @@ import { shapeProblem } from "./json-shape.ts";
 
 /** A request body that was read, or the status and reason to answer with. */
 export type BodyOutcome =
-  | { readonly kind: "json"; readonly value: unknown }
+  | { readonly kind: "json"; readonly value: unknown; readonly bytes: Uint8Array }
   | { readonly kind: "refused"; readonly status: 400 | 413 | 415 | 422 | 503; readonly detail: unknown };
 
 type Refusal = Extract<BodyOutcome, { kind: "refused" }>;
@@ -139,7 +139,7 @@ function parse(bytes: Buffer): BodyOutcome {
   const problem = shapeProblem(bytes);
   if (problem !== undefined) return notJson(problem);
   try {
-    return { kind: "json", value: JSON.parse(bytes.toString("utf8")) };
+    return { kind: "json", value: JSON.parse(bytes.toString("utf8")), bytes };
   } catch (error) {
     return notJson(error instanceof Error ? error.message : "the body is not JSON");
   }

@@ -1,6 +1,7 @@
 /** The sentinel's questions about files that may still be written, and what agents saw of them. */
 import type { DeskAnswer } from "../sdk/receiver-driver.ts";
 import { isSize, pathOf, type RawRow } from "./fs-row.ts";
+import type { FusionActs } from "./fusion-acts.ts";
 import type { View } from "./view.ts";
 
 /** Bound for the paths of one task: an agent reads no answer of more than 1 MiB. */
@@ -29,19 +30,19 @@ function asManyAsFit(ids: readonly number[], pathOfId: (id: number) => string): 
   return paths;
 }
 
-export function applyFeedback(views: readonly View[], body: unknown): DeskAnswer {
+export function applyFeedback(acts: FusionActs, pipe: string, body: unknown): DeskAnswer {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     return { status: 422, body: { detail: [{ type: "dict_type", loc: ["body"], msg: "must be an object" }] } };
   }
   const { type, updates } = body as { type?: unknown; updates?: unknown };
   if (type !== "suspect_update") return { status: 200, body: { status: "ignored", reason: "unknown_type" } };
   const list = Array.isArray(updates) ? updates : [];
-  if (list.length > 0) for (const view of views) for (const update of list) correct(view, update);
-  return { status: 200, body: { status: "processed", drivers_updated: list.length === 0 ? 0 : views.length } };
+  const updated = list.length === 0 ? 0 : acts.correct(pipe, list);
+  return { status: 200, body: { status: "processed", drivers_updated: updated } };
 }
 
 /** A missing file is left to realtime changes and audits: a stat that does not find it is no proof of a delete. */
-function correct(view: View, update: unknown): void {
+export function correctSuspect(view: View, update: unknown): void {
   if (typeof update !== "object" || update === null) return;
   const { mtime, size, status } = update as Record<string, unknown>;
   const path = pathOf(update as RawRow);

@@ -40,17 +40,15 @@ export class SessionRegistry {
   readonly #byPipe = new Map<string, Set<SessionRecord>>();
   readonly #deadlines = new Deadlines<SessionRecord>((session) => this.#deadlineOf(session));
   readonly #clock: FusionClock;
-  readonly #newId: () => string;
 
-  constructor(clock: FusionClock, newId: () => string) {
+  constructor(clock: FusionClock) {
     this.#clock = clock;
-    this.#newId = newId;
   }
 
-  open(request: SessionRequest): SessionRecord {
+  open(id: string, request: SessionRequest): SessionRecord {
     const session: SessionRecord = {
       ...request,
-      id: this.#newId(),
+      id,
       createdAt: this.#clock.wallSeconds(),
       lastHeartbeatMs: this.#clock.monotonicMs(),
       canRealtime: false,
@@ -60,12 +58,17 @@ export class SessionRegistry {
       rows: 0,
       commands: [],
     };
+    this.adopt(session);
+    return session;
+  }
+
+  /** A session that was opened before. */
+  adopt(session: SessionRecord): void {
     this.#sessions.set(session.id, session);
     const ofPipe = this.#byPipe.get(session.pipeId);
     if (ofPipe === undefined) this.#byPipe.set(session.pipeId, new Set([session]));
     else ofPipe.add(session);
     this.#deadlines.add(session);
-    return session;
   }
 
   get(id: string): SessionRecord | undefined {

@@ -2,12 +2,17 @@
 import type { FusionClock } from "./fusion-clock.ts";
 import { type FileTree, NONE } from "./tree.ts";
 
+export interface SuspectsDump {
+  readonly startSeconds: number;
+  readonly horizon: number;
+}
+
 export class Suspects {
   readonly #tree: FileTree;
   readonly #clock: FusionClock;
   readonly #hotFileSeconds: number;
   /** Seconds are counted from here on: the column that holds them has 24 bits of precision. */
-  readonly #startSeconds: number;
+  #startSeconds: number;
   /** No suspect lives beyond this monotonic second. */
   #horizon = 0;
 
@@ -53,6 +58,15 @@ export class Suspects {
     this.#tree.setFacts(id, size ?? this.#tree.sizeOf(id), modified, this.#tree.createdOf(id));
     this.add(id);
     return true;
+  }
+
+  dump(): SuspectsDump {
+    return { startSeconds: this.#startSeconds, horizon: this.#horizon };
+  }
+
+  restore({ startSeconds, horizon }: SuspectsDump): void {
+    this.#startSeconds = startSeconds;
+    this.#horizon = horizon;
   }
 
   #now(): number {

@@ -1,10 +1,20 @@
 import { detached } from "./detached-name.ts";
-import { AUDIT_SKIPPED, DIRECTORY, EntryTable, NONE, ROOT, type TreeReader, UNANNOUNCED } from "./entry-table.ts";
+import { EntryCounts } from "./entry-counts.ts";
+import {
+  AUDIT_SKIPPED,
+  DIRECTORY,
+  EntryTable,
+  NONE,
+  ROOT,
+  type TableDump,
+  type TreeReader,
+  UNANNOUNCED,
+} from "./entry-table.ts";
 import { LastDirectory } from "./last-directory.ts";
 import { hashOf } from "./name-hash.ts";
 import { NameIndex } from "./name-index.ts";
 
-export { NONE, ROOT, type TreeReader } from "./entry-table.ts";
+export { NONE, ROOT, type TableDump, type TreeReader } from "./entry-table.ts";
 
 /**
  * The picture of one watched directory: entries as numbers, children in order of arrival, one hash index over (parent,
@@ -12,35 +22,14 @@ export { NONE, ROOT, type TreeReader } from "./entry-table.ts";
  *
  * The root always exists and is a directory. The tree does not decide which row counts: that is arbitration.
  */
-export class FileTree {
+export class FileTree extends EntryCounts {
   readonly #table = new EntryTable();
   readonly #index = new NameIndex(this.#table);
-  #entries = 0;
-  #directories = 0;
-  #fileBytes = 0;
   readonly #lastDirectory = new LastDirectory();
 
   constructor() {
+    super();
     this.reset();
-  }
-
-  /** Entries, the root included. */
-  get entries(): number {
-    return this.#entries;
-  }
-
-  /** Directories, the root included. */
-  get directories(): number {
-    return this.#directories;
-  }
-
-  get files(): number {
-    return this.#entries - this.#directories;
-  }
-
-  /** Bytes of all files. */
-  get fileBytes(): number {
-    return this.#fileBytes;
   }
 
   /** Every id in use is at most this. */
@@ -68,6 +57,8 @@ export class FileTree {
   /** Monotonic seconds until which the entry counts as being written; 0 = not suspect. */
   suspectUntilOf = (id: number): number => this.#table.suspectUntil[id] as number;
 
+  dump = (): TableDump => this.#table.dump();
+
   setMark(id: number, mark: number): void {
     this.#table.marks[id] = mark;
   }
@@ -77,7 +68,7 @@ export class FileTree {
   }
 
   setFacts(id: number, size: number, modified: number, created: number): void {
-    if (!this.isDirectory(id)) this.#fileBytes += size - this.sizeOf(id);
+    if (!this.isDirectory(id)) this.countBytes(size - this.sizeOf(id));
     this.#table.sizes[id] = size;
     this.#table.modified[id] = modified;
     this.#table.created[id] = created;
@@ -97,9 +88,8 @@ export class FileTree {
     this.#index.clear();
     this.#lastDirectory.forget();
     this.#table.allocate(NONE, "", 0, DIRECTORY);
-    this.#entries = 1;
-    this.#directories = 1;
-    this.#fileBytes = 0;
+    this.countNothing();
+    this.count(true);
   }
 
   /** The entry of a path, or {@link NONE}. */
@@ -174,6 +164,19 @@ export class FileTree {
     this.#table.closeReader(reader);
   }
 
+  /** Makes the tree of a dump; the children of a directory then stand in the order of their ids. */
+  restore(dump: TableDump): void {
+    this.reset();
+    this.#table.restore(dump);
+    this.countNothing();
+    for (let id = ROOT; id <= this.highestId; id++) {
+      if (!this.isLive(id)) continue;
+      if (id !== ROOT) this.#index.add(id);
+      this.count(this.isDirectory(id));
+      if (!this.isDirectory(id)) this.countBytes(this.sizeOf(id));
+    }
+  }
+
   #setFlag(id: number, flag: number, on: boolean): void {
     const flags = this.#table.flags[id] as number;
     this.#table.flags[id] = on ? flags | flag : flags & ~flag;
@@ -220,16 +223,14 @@ export class FileTree {
     const id = this.#table.allocate(parent, name, hash, directory ? DIRECTORY : 0);
     this.#table.link(id);
     this.#index.add(id);
-    this.#entries++;
-    if (directory) this.#directories++;
+    this.count(directory);
     return id;
   }
 
   #bury(id: number): void {
     this.#index.remove(id);
-    this.#entries--;
-    if (this.isDirectory(id)) this.#directories--;
-    else this.#fileBytes -= this.sizeOf(id);
+    this.discount(this.isDirectory(id));
+    if (!this.isDirectory(id)) this.countBytes(-this.sizeOf(id));
     this.#table.free(id);
   }
 }

@@ -2,6 +2,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { KEY_HEADER, type KeyRing, KeyTable, READS_ONLY } from "./api-keys.ts";
+import type { FusionActs } from "./fusion-acts.ts";
 import type { FusionCore } from "./fusion-core.ts";
 import type { FusionApp } from "./http-server.ts";
 import { booleanOf } from "./ingest-validation.ts";
@@ -19,10 +20,10 @@ type Ctx = Context<ViewEnv>;
 /** The most entries of an answer that is a list. */
 const MOST_LISTED = 10_000;
 
-export function viewRoutes(core: FusionCore, keys: KeyRing): FusionApp {
+export function viewRoutes(core: FusionCore, acts: FusionActs, keys: KeyRing): FusionApp {
   const readers = new Map([...core.views].map(([id, view]) => [id, readKeysOf(view)]));
   const app = new Hono<ViewEnv>();
-  app.on(["POST", "DELETE"], "/:view/reset", (c) => reset(c, core, keys));
+  app.on(["POST", "DELETE"], "/:view/reset", (c) => reset(c, core, acts, keys));
   app.use("/:view/*", async (c, next) => {
     const view = core.views.get(c.req.param("view"));
     if (view === undefined) return c.json({ detail: "Not Found" }, 404);
@@ -62,7 +63,7 @@ const readKeysOf = (view: View): KeyTable<true> =>
   new KeyTable([...view.config.apiKeys].map((key) => [key, true] as const));
 
 /** Emptying a view is writing, so it needs a key of a pipe that feeds the view. */
-function reset(c: Ctx, core: FusionCore, keys: KeyRing): Response {
+function reset(c: Ctx, core: FusionCore, acts: FusionActs, keys: KeyRing): Response {
   const view = core.views.get(c.req.param("view") ?? "");
   if (view === undefined) return c.json({ detail: "Not Found" }, 404);
   const key = c.req.header(KEY_HEADER);
@@ -72,7 +73,7 @@ function reset(c: Ctx, core: FusionCore, keys: KeyRing): Response {
   if (owner?.kind !== "pipe" || !core.feeds(owner.id, view)) {
     return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
   }
-  view.reset();
+  acts.resetView(view.config.id);
   return c.body(null, 204);
 }
 

@@ -1,4 +1,4 @@
-import { Arbitration } from "./arbitration.ts";
+import { Arbitration, type ArbitrationDump } from "./arbitration.ts";
 import { isComplete, leads, nextSeat, type Seat, type SeatEvent, VACANT, wantsSnapshot } from "./election.ts";
 import type { FusionClock } from "./fusion-clock.ts";
 import type { ViewConfig } from "./fusion-config.ts";
@@ -8,6 +8,19 @@ import type { SessionRecord } from "./session-registry.ts";
 
 /** The shortest life of a tombstone. */
 const TOMBSTONE_SECONDS = 3600;
+
+interface Kept {
+  readonly sessionId: string;
+  readonly untilMs: number;
+}
+
+export interface ViewDump {
+  readonly seat: Seat;
+  readonly rows: number;
+  readonly kept: Kept | null;
+  readonly positions: readonly (readonly [string, number])[];
+  readonly arbitration: ArbitrationDump;
+}
 
 /** One view: the tree, who leads it, and what its sessions have committed. Its life ends with its last session. */
 export class View {
@@ -19,7 +32,7 @@ export class View {
   #seat: Seat = VACANT;
   #rows = 0;
   /** Whose session left it complete, while it is kept without any; until when (monotonic ms). */
-  #kept: { readonly sessionId: string; readonly untilMs: number } | undefined;
+  #kept: Kept | undefined;
 
   constructor(config: ViewConfig, clock: FusionClock) {
     this.config = config;
@@ -119,6 +132,21 @@ export class View {
     this.#positions.clear();
     this.#rows = 0;
     this.#advance({ type: "view-emptied" });
+  }
+
+  /** All but the tree. */
+  dump(): ViewDump {
+    const [arbitration, positions] = [this.arbitration.dump(), [...this.#positions]];
+    return { seat: this.#seat, rows: this.#rows, kept: this.#kept ?? null, positions, arbitration };
+  }
+
+  /** The tree is restored by itself. */
+  restore({ seat, rows, kept, positions, arbitration }: ViewDump): void {
+    this.#seat = seat;
+    this.#rows = rows;
+    this.#kept = kept ?? undefined;
+    for (const [task, position] of positions) this.#positions.set(task, position);
+    this.arbitration.restore(arbitration);
   }
 
   #commit(taskId: string, index: number): void {

@@ -18,6 +18,8 @@ export interface FusionOptions {
   readonly tombstoneSeconds?: number;
   /** Default 0. */
   readonly sentinelIntervalSeconds?: number;
+  /** The embedded Fusion keeps its state there, below its home. Default: nowhere. */
+  readonly stateDir?: string;
   /** Default: free ones. */
   readonly ports?: { readonly view: number; readonly receiver: number };
 }
@@ -35,6 +37,7 @@ export interface FusionProcess {
   readonly view: ViewClient;
   readonly viewUrl: string;
   readonly viewKey: string;
+  readonly home: string;
   /** Resolves when both ports answer; after stop or kill it starts a new process on the same ports. */
   start(): Promise<void>;
   /** SIGTERM. */
@@ -95,9 +98,10 @@ function configText(ports: Ports, seats: readonly Seat[]): string {
     session_timeout_seconds: ${options.sessionTimeoutSeconds ?? 30}
     allow_concurrent_push: true
 `;
+  const stateDir = seats[0]?.options.stateDir;
   return `host: 127.0.0.1
 port: ${ports.view}
-session_cleanup_interval: 1
+${stateDir === undefined ? "" : `state_dir: ${stateDir}\n`}session_cleanup_interval: 1
 receivers:
   http-receiver:
     driver: http
@@ -165,6 +169,7 @@ export async function createFusionSeats(
   const host = {
     kind: run.kind,
     viewUrl,
+    home,
     async start() {
       const how = { command: run.command, args: run.args, env: { FUSTOR_HOME: home }, cwd: home, endsWithTest };
       child = startChild(how);

@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { lockFile } from "../../agent/process/native-lock.ts";
 import { shutdownSignal } from "../../agent/process/shutdown.ts";
 import { resolveHome } from "../../config/home.ts";
 import { distrustOfPath, requireTrusted } from "../../config/trusted-files.ts";
@@ -26,7 +28,8 @@ export async function fusion(options: FusionCommandOptions, terminal: Terminal):
     const config = loadFusionConfig(home);
     const logger = createLogger({ level: options.verbose === true ? "debug" : "info", stdout: process.stdout });
     const receivers = await installedReceivers(config, home);
-    const server = await startEmbeddedFusion({ config, logger, receivers });
+    if (config.stateDir !== undefined && existsSync(config.stateDir)) requireTrusted([config.stateDir]);
+    const server = await startEmbeddedFusion({ config, logger, receivers, lockFile });
     await terminal.line(`Views     ${server.viewUrl}  (${[...config.views.keys()].join(", ")})`);
     for (const [id, url] of server.receiverUrls) await terminal.line(`Receiver  ${url}  (${id})`);
     if (!shutdown.signal.aborted) await once(shutdown.signal, "abort");

@@ -5,9 +5,9 @@ function registry() {
   let ms = 0;
   let count = 0;
   const clock = { wallSeconds: () => 1_000 + ms / 1000, monotonicMs: () => ms };
-  const sessions = new SessionRegistry(clock, () => `s${++count}`);
+  const sessions = new SessionRegistry(clock);
   const open = (pipeId: string, timeoutSeconds: number) =>
-    sessions.open({ pipeId, taskId: "a:t", sourceUri: null, clientIp: null, timeoutSeconds });
+    sessions.open(`s${++count}`, { pipeId, taskId: "a:t", sourceUri: null, clientIp: null, timeoutSeconds });
   return { sessions, open, pass: (passed: number) => (ms += passed) };
 }
 
