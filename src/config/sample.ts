@@ -26,7 +26,11 @@ senders:
       credential: "YOUR_API_KEY_HERE"       # the key that Fusion's administrator gave you
       # batch_size: 100          # events in one request
       # timeout_sec: 30          # how long a request may take
-      # driver_params:
+      driver_params:
+        query:                   # how \`fustor-agent verify\` reads the view; the running agent never does
+          view: "files"          # the name of the view
+          key: "YOUR_READ_KEY_HERE"         # a key that may read it
+          # endpoint: "http://localhost:8101"   # when it is not the same host with port 8101
       #   ca_file: "/etc/ssl/private-ca.pem"   # for https with a certificate authority of your own
 
 # Which source goes to which sender.

@@ -33,7 +33,10 @@ test("`fusion init`, `fusion` and the agent's configuration of docs/fusion.md ke
   const config = yaml
     .replace("/data/research", root)
     .replace("8102", String(receiverPort))
-    .replace("PUSH_KEY", pushKey);
+    .replace("PUSH_KEY", pushKey)
+    .replace("query: {", `query: {endpoint: "http://127.0.0.1:${viewPort}", `)
+    .replace("READ_KEY", readKey);
+  expect(made.stdout).toContain(`driver_params {query: {view: files, key: ${readKey}}}`);
   const agentHome = join(home, "agent");
   await mkdir(agentHome, { mode: 0o700 });
   await writeFile(join(agentHome, "agent-config.yaml"), config, { mode: 0o600 });
@@ -43,6 +46,8 @@ test("`fusion init`, `fusion` and the agent's configuration of docs/fusion.md ke
   await waitUntilEqual(view, root, { timeoutMs: 60_000 });
   await writeFile(join(root, "fresh"), "new");
   await waitUntilEqual(view, root, { timeoutMs: 60_000 });
+  const verified = await run(["verify", "files-to-fusion"], { home: agentHome });
+  expect(`${verified.stdout}${verified.stderr}\n${verified.code}`).toMatch(/\n0$/);
   agent.child.kill("SIGTERM");
   expect((await agent.ended).code).toBe(0);
   fusion.child.kill("SIGTERM");

@@ -25,6 +25,7 @@ export async function fusionInit(terminal: Terminal): Promise<number> {
   await terminal.line("");
   await terminal.line("An agent's sender:  endpoint http://127.0.0.1:8102");
   await terminal.line(`                    credential ${keys.pushKey}`);
+  await terminal.line(`                    driver_params {query: {view: ${SAMPLE_VIEW}, key: ${keys.readKey}}}`);
   const url = `http://127.0.0.1:8101/api/v1/views/${SAMPLE_VIEW}/tree?path=/`;
   await terminal.line(`A reader:           curl -s -H 'X-API-Key: ${keys.readKey}' '${url}'`);
   return EXIT.done;

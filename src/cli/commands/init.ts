@@ -34,6 +34,6 @@ export async function init(terminal: Terminal): Promise<number> {
   } catch (error) {
     throw fileTrouble(error, configFile, "written");
   }
-  await terminal.line(`Wrote ${configFile}. Set its uri, endpoint and credential, then run: fustor-agent start`);
+  await terminal.line(`Wrote ${configFile}. Set its uri, endpoint, credential and query, then run: fustor-agent start`);
   return EXIT.done;
 }
