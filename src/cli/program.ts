@@ -6,6 +6,7 @@ import { EXIT } from "./exit-codes.ts";
 import { parseLines, parseSeconds, parseThreads } from "./option-values.ts";
 import { addDiagnosisCommands } from "./program-diagnosis.ts";
 import { addPipeCommands } from "./program-pipes.ts";
+import { addServiceCommand } from "./program-service.ts";
 import { addVerifyCommand } from "./program-verify.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -214,6 +215,7 @@ export function buildProgram(terminal: Terminal, finish: Finish): Command {
   addConfigCommands(program, terminal, finish);
   addPipeCommands(program, terminal, finish);
   addDiagnosisCommands(program, terminal, finish);
+  addServiceCommand(program, terminal, finish);
   addDriverCommands(program, terminal, finish);
   addFusionCommands(program, terminal, finish);
   addEngineCommands(program, terminal, finish);
