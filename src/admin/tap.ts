@@ -2,9 +2,9 @@
  * A live look at the changes that a pipe takes off its bus. It never slows the pipe: looking costs a bounded time in
  * each second, and what comes beyond it, or beyond what the reader takes, is left out and counted.
  */
+import { type Glob, pathGlob } from "../sdk/glob.ts";
 import type { Change, ChangeOperation } from "../sdk/index.ts";
 import { eventText, type Feed, KEEP_ALIVE, KEEP_ALIVE_MS } from "./event-stream.ts";
-import { PathGlob } from "./path-glob.ts";
 
 /** Gets changes of a pipe as it takes them; returns at once. */
 export type TapListener = (changes: readonly Change[]) => void;
@@ -63,7 +63,7 @@ const CLOCK: TapClock = { now: () => performance.now(), wallClock: () => Date.no
 
 /** One reader's part of what a pipe takes. */
 export class Tap {
-  readonly #glob: PathGlob | undefined;
+  readonly #glob: Glob | undefined;
   readonly #kinds: ReadonlySet<ChangeOperation>;
   readonly #bounds: TapBounds;
   readonly #clock: TapClock;
@@ -75,7 +75,7 @@ export class Tap {
   #wake: () => void = () => undefined;
 
   constructor({ filter, kinds }: TapWish, bounds: TapBounds = BOUNDS, clock: TapClock = CLOCK) {
-    this.#glob = filter === undefined ? undefined : new PathGlob(filter);
+    this.#glob = filter === undefined ? undefined : pathGlob(filter);
     this.#kinds = new Set(kinds);
     this.#bounds = bounds;
     this.#clock = clock;

@@ -1,9 +1,12 @@
 /** Finds entries by a pattern. It works in slices, so that heartbeats do not wait for it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { nameGlob } from "../sdk/glob.ts";
 import type { Arbitration } from "./arbitration.ts";
-import { NamePattern } from "./name-pattern.ts";
 import { ROOT } from "./tree.ts";
 import { entryHead } from "./tree-json.ts";
+
+/** A longer pattern matches no name: a name has at most 255 bytes. */
+export const MOST_PATTERN_LENGTH = 256;
 
 const SLICE_MS = 5;
 /** Entries between two looks at the clock. */
@@ -20,7 +23,7 @@ export async function search(
   isWanted: () => boolean,
 ): Promise<ReadonlyMap<string, string> | undefined> {
   const { tree } = arbitration;
-  const pattern = new NamePattern(text);
+  const pattern = nameGlob(text);
   const ofPaths = text.includes("/");
   const found = new Map<string, string>();
   const reader = tree.openReader();

@@ -7,6 +7,7 @@ export * from "./encode-rows.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";
 export * from "./event-bus.ts";
+export * from "./event-json.ts";
 export * from "./excerpt.ts";
 export * from "./field-rule.ts";
 export * from "./lost-bytes.ts";

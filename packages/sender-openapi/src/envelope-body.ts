@@ -1,24 +1,5 @@
 /** The JSON of one envelope, framed around the rows without parsing them. docs/consumer-guide.md lists its members. */
-import { type Envelope, type EnvelopeEvent, rowCountOf } from "fustor-agent/sdk";
-
-function headOf(event: EnvelopeEvent): string {
-  const head = JSON.stringify({
-    event_type: event.eventType,
-    event_schema: event.schema,
-    table: event.table,
-    message_source: event.messageSource,
-    index: event.index,
-    fields: event.fields,
-  });
-  return `${head.slice(0, -1)},"rows":[`;
-}
-
-function rowParts({ rows }: EnvelopeEvent): readonly Uint8Array[] {
-  if (rows.kind === "objects") return [Buffer.from(JSON.stringify(rows.rows).slice(1, -1))];
-  const comma = Buffer.from(",");
-  const slices = rows.slices.filter(({ byteLength }) => byteLength > 0);
-  return slices.flatMap((slice, at) => (at === 0 ? [slice] : [comma, slice]));
-}
+import { addEventJson, type Envelope, type JsonPart, rowCountOf } from "fustor-agent/sdk";
 
 /** What names a batch: agent, task, session, and its number in the session. */
 export interface BatchNames {
@@ -43,10 +24,11 @@ export function envelopeBody(envelope: Envelope, names: BatchNames): Buffer {
     ...(metadata === undefined ? {} : { metadata }),
   });
   const events = envelope.events.filter((event) => rowCountOf(event.rows) > 0);
-  const parts = events.flatMap((event, at) => [
-    Buffer.from(`${at === 0 ? "" : ","}${headOf(event)}`),
-    ...rowParts(event),
-    Buffer.from("]}"),
-  ]);
-  return Buffer.concat([Buffer.from(`${facts.slice(0, -1)},"events":[`), ...parts, Buffer.from("]}")]);
+  const parts: JsonPart[] = [`${facts.slice(0, -1)},"events":[`];
+  for (const [at, event] of events.entries()) {
+    if (at > 0) parts.push(",");
+    addEventJson(parts, event);
+  }
+  parts.push("]}");
+  return Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part)));
 }

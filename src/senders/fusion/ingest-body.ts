@@ -7,35 +7,7 @@
  * although the kernel may not have taken the whole request yet (the call timed out, or the receiver answered before it
  * had read everything).
  */
-import { type Envelope, type EnvelopeEvent, rowCountOf } from "../../sdk/index.ts";
-
-type BodyPart = string | Uint8Array;
-
-function eventHead(event: EnvelopeEvent): string {
-  const head = JSON.stringify({
-    event_type: event.eventType,
-    event_schema: event.schema,
-    table: event.table,
-    message_source: event.messageSource,
-    index: event.index,
-    fields: event.fields,
-  });
-  return `${head.slice(0, -1)},"rows":`;
-}
-
-function pushRows(parts: BodyPart[], event: EnvelopeEvent): void {
-  if (event.rows.kind === "objects") {
-    parts.push(JSON.stringify(event.rows.rows));
-    return;
-  }
-  let separator = "[";
-  for (const slice of event.rows.slices) {
-    if (slice.byteLength === 0) continue;
-    parts.push(separator, slice);
-    separator = ",";
-  }
-  parts.push("]");
-}
+import { addEventJson, type Envelope, type JsonPart, rowCountOf } from "../../sdk/index.ts";
 
 function envelopeTail(envelope: Envelope): string {
   const tail = JSON.stringify({
@@ -48,22 +20,21 @@ function envelopeTail(envelope: Envelope): string {
   return `],${tail.slice(1)}`;
 }
 
-function bodyParts(sessionId: string, envelope: Envelope): BodyPart[] {
-  const parts: BodyPart[] = [`{"session_id":${JSON.stringify(sessionId)},"events":[`];
-  let separator = "";
+function bodyParts(sessionId: string, envelope: Envelope): JsonPart[] {
+  const parts: JsonPart[] = [`{"session_id":${JSON.stringify(sessionId)},"events":[`];
+  let isFirst = true;
   for (const event of envelope.events) {
     // Fusion counts events without rows as failures of its view and switches the view off after some dozens of them.
     if (rowCountOf(event.rows) === 0) continue;
-    parts.push(`${separator}${eventHead(event)}`);
-    pushRows(parts, event);
-    parts.push("}");
-    separator = ",";
+    if (!isFirst) parts.push(",");
+    addEventJson(parts, event);
+    isFirst = false;
   }
   parts.push(envelopeTail(envelope));
   return parts;
 }
 
-function joinParts(parts: readonly BodyPart[], allocate: (size: number) => Buffer): Buffer {
+function joinParts(parts: readonly JsonPart[], allocate: (size: number) => Buffer): Buffer {
   let size = 0;
   for (const part of parts) size += typeof part === "string" ? Buffer.byteLength(part) : part.byteLength;
   const body = allocate(size);
