@@ -63,6 +63,7 @@ async function receiveGrpc(isSecure) {
   const { create } = await import("@bufbuild/protobuf");
   const { AnswerSchema } = await import("./dist/gen/fustor/v1/receiver_pb.js");
   const { sessionMethod } = await import("./dist/wire.js");
+  const { widenWindows } = await import("./dist/receiver/windows.js");
   const { note, wantsMore } = meter();
   const kinds = {
     open: () => ({
@@ -92,13 +93,14 @@ async function receiveGrpc(isSecure) {
     call.on("error", () => undefined);
     call.on("end", () => call.end());
   };
-  const server = new Server({ "grpc-node.flow_control_window": 1_048_576 });
+  const server = new Server();
   server.addService({ session: sessionMethod }, { session });
   const pair = { cert_chain: readFileSync(file("server.pem")), private_key: readFileSync(file("server.key")) };
   const credentials = isSecure ? ServerCredentials.createSsl(null, [pair]) : ServerCredentials.createInsecure();
-  server.bindAsync("127.0.0.1:0", credentials, (_, port) =>
-    process.send({ uri: `grpc${isSecure ? "s" : ""}://127.0.0.1:${port}` }),
-  );
+  server.bindAsync("127.0.0.1:0", credentials, (_, port) => {
+    widenWindows(server);
+    process.send({ uri: `grpc${isSecure ? "s" : ""}://127.0.0.1:${port}` });
+  });
 }
 
 const WAYS = [

@@ -17,7 +17,7 @@ export type AnswerValue<C extends AnswerCase> = Extract<AnswerKind, { case: C }>
 type RequestKind = NonNullable<MessageInitShape<typeof RequestSchema>["kind"]>;
 
 /** How many parts may be under way before the next one is written: a request beside them waits for no more. */
-const PARTS_UNDER_WAY = 2;
+const PARTS_UNDER_WAY = 4;
 
 export interface Bounds {
   readonly timeoutMs: number;

@@ -10,9 +10,15 @@ export type Outgoing = Request | Buffer;
 export const KEY_NAME = "x-api-key";
 
 /** A part of a batch has at most so many bytes of data. */
-export const PART_BYTES = 131_072;
+export const PART_BYTES = 262_144;
 /** No message of the protocol is larger: what else is long is bounded by the receiver. */
 export const MOST_MESSAGE_BYTES = 1_048_576;
+
+/**
+ * What a client may send before the receiver has read it: more than a batch, because a sender that waits for leave to go on
+ * loses most of the rate where either side does not run at once.
+ */
+export const WINDOW_BYTES = 16_777_216;
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

@@ -42,7 +42,7 @@ const bulk = (paths: readonly string[]): Envelope => ({
   snapshotSyncSuggested: true,
 });
 
-test.each([1, 7, 100, 131_072])(
+test.each([1, 7, 100, 262_144])(
   "a batch in parts of %i bytes is the message that protobuf makes of it",
   (partBytes) => {
     const envelope = { ...bulk(["/a", "/ä\u{1f600}", "/c"]), metadata: { job_id: "j" } };

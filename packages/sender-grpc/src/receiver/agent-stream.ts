@@ -24,6 +24,9 @@ type Kind = Answer["kind"];
 
 export interface StreamOwner {
   hasSession(sessionId: string): void;
+  /** Whether one more stream may stay unread. */
+  mayHold(): boolean;
+  holds(change: 1 | -1): void;
   ended(sessionId: string | undefined): void;
 }
 
@@ -69,6 +72,7 @@ export class AgentStream {
   #forget(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    if (this.#holds > 0) this.#owner.holds(-1);
     for (const timer of [this.#first, this.#nextPart, this.#toBeRead]) clearTimeout(timer);
     this.#batch.drop();
     this.#owner.ended(this.#sessionId);
@@ -110,25 +114,35 @@ export class AgentStream {
   }
 
   #later({ call, kind: { case: asked } }: Request, kind: Promise<Kind>): void {
-    const isAlone = asked === "open" || ++this.#asked >= MOST_ASKED;
-    if (isAlone) this.#hold();
+    const isAlone = asked === "open";
+    if (isAlone) this.#call.pause();
+    else if (++this.#asked === MOST_ASKED) this.#hold();
     const settled = kind
       .then((answer) => this.#answer(call, answer))
       .catch((error: unknown) => this.#broken(error))
       .then(() => {
-        if (asked !== "open") this.#asked--;
         if (this.#ingesting === settled) this.#ingesting = undefined;
-        if (isAlone) this.#release();
+        if (isAlone && this.#holds === 0 && !this.#isOver) this.#call.resume();
+        if (!isAlone && this.#asked-- === MOST_ASKED) this.#release();
       });
     if (asked === "part") this.#ingesting = settled;
   }
 
   #hold(): void {
-    if (this.#holds++ === 0) this.#call.pause();
+    if (this.#isOver || this.#holds++ > 0) return;
+    this.#call.pause();
+    if (this.#owner.mayHold()) {
+      this.#owner.holds(1);
+      return;
+    }
+    this.#holds = 0;
+    this.end(status.RESOURCE_EXHAUSTED, "Too much is sent that cannot be taken now");
   }
 
   #release(): void {
-    if (--this.#holds === 0 && !this.#isOver) this.#call.resume();
+    if (this.#isOver || --this.#holds > 0) return;
+    this.#owner.holds(-1);
+    this.#call.resume();
   }
 
   #broken(error: unknown): void {

@@ -5,8 +5,10 @@ import type { Answer, Request } from "../gen/fustor/v1/receiver_pb.ts";
 import { KEY_NAME } from "../wire.ts";
 import { AgentStream } from "./agent-stream.ts";
 
-/** For each push key: its streams may hold a window and some messages each. */
+/** For each push key. */
 const STREAMS_PER_PIPE = 64;
+/** Streams that are not read at the moment, each with a window of data and some messages. Agents never need it. */
+const MOST_UNREAD = 4;
 
 export type Call = ServerDuplexStream<Request, Answer>;
 
@@ -15,6 +17,7 @@ export class AgentStreams {
   readonly #logger: Logger;
   readonly #ofPipe = new Map<string, Set<AgentStream>>();
   readonly #ofSession = new Map<string, AgentStream>();
+  #unread = 0;
 
   constructor(desk: ReceiverDesk, logger: Logger) {
     this.#desk = desk;
@@ -36,6 +39,10 @@ export class AgentStreams {
     this.#ofPipe.set(owner.pipe, ofPipe);
     const stream = new AgentStream(call, owner.pipe, this.#desk, this.#logger, {
       hasSession: (sessionId) => this.#give(sessionId, stream),
+      mayHold: () => this.#unread < MOST_UNREAD,
+      holds: (change) => {
+        this.#unread += change;
+      },
       ended: (sessionId) => {
         ofPipe.delete(stream);
         if (sessionId !== undefined && this.#ofSession.get(sessionId) === stream) this.#ofSession.delete(sessionId);

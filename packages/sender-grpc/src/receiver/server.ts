@@ -7,6 +7,7 @@ import type { Answer, Request } from "../gen/fustor/v1/receiver_pb.ts";
 import { MOST_MESSAGE_BYTES, sessionMethod } from "../wire.ts";
 import { AgentStreams } from "./agent-streams.ts";
 import type { ReceiverParams } from "./index.ts";
+import { widenWindows } from "./windows.ts";
 
 /** As of the receivers over HTTP. Further connections are closed at once. */
 const MOST_CONNECTIONS = 512;
@@ -17,8 +18,6 @@ const IDLE_MS = 75_000;
 const KEEPALIVE_TIMEOUT_MS = 20_000;
 /** What one connection may hold in headers and frames, in MB. */
 const SESSION_MEMORY_MB = 4;
-/** What a client may send before the receiver has read it, for each stream. */
-const WINDOW_BYTES = 1_048_576;
 
 const refused = (message: string, cause: unknown): FustorError =>
   new FustorError("FUSTOR_CONFIG_INVALID", message, { cause });
@@ -43,7 +42,6 @@ function makeServer(streams: AgentStreams, { keepalive_sec }: ReceiverParams): S
     "grpc.keepalive_time_ms": keepalive_sec * 1000,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     "grpc-node.max_session_memory": SESSION_MEMORY_MB,
-    "grpc-node.flow_control_window": WINDOW_BYTES,
   });
   const session = (call: ServerDuplexStream<Request, Answer>): void => streams.take(call);
   server.addService({ session: sessionMethod }, { session });
@@ -73,6 +71,7 @@ export async function openServer(context: ReceiverContext<ReceiverParams>): Prom
   const streams = new AgentStreams(desk, logger);
   const server = makeServer(streams, params);
   const injector = server.createConnectionInjector(credentials);
+  widenWindows(server);
   const sockets = new Set<Socket>();
   const listener = createServer((socket) => {
     sockets.add(socket);
