@@ -18,6 +18,8 @@ import {
 import { availableParallelism } from "node:os";
 import { basename, delimiter, dirname, join, relative, resolve } from "node:path";
 import { buildPage } from "./build-page.mjs";
+import { buildStamp } from "./build-stamps.mjs";
+import { bundle } from "./bundle.mjs";
 import { driverFolders } from "./package/driver-packages.mjs";
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -160,18 +162,24 @@ function installFolder(built, folder) {
   rmSync(old, { recursive: true, force: true });
 }
 
-function buildTypescript() {
-  const tsc = join(nodeModule("typescript"), "bin", "tsc");
-  const fresh = join(ROOT, "build", `dist.${process.pid}`);
+/** What every compilation reads. */
+const COMPILER_INPUTS = ["package-lock.json", "tsconfig.json", "scripts/build.mjs"];
+
+/** Types are checked by `npm run typecheck`. `finish` gets what the compiler wrote before it goes where it belongs. */
+async function compile({ project, name, inputs, output, finish = () => undefined }) {
+  const stamp = buildStamp({ name, inputs: [...COMPILER_INPUTS, ...inputs], output });
+  if (stamp.holds()) return;
+  const fresh = join(ROOT, "build", `${name}.${process.pid}`);
   rmSync(fresh, { recursive: true, force: true });
   try {
-    mustRun("tsc", process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", fresh]);
-    chmodSync(join(fresh, "cli", "main.js"), 0o755);
-    makePage(join(fresh, PAGE));
-    installFolder(fresh, join(ROOT, "dist"));
+    const tsc = join(nodeModule("typescript"), "bin", "tsc");
+    mustRun("tsc", process.execPath, [tsc, "-p", join(ROOT, project), "--noCheck", "--outDir", fresh]);
+    await finish(fresh);
+    installFolder(fresh, join(ROOT, output));
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
+  stamp.write();
 }
 
 /** Where the agent looks for it: src/console/page-files.ts. */
@@ -192,18 +200,26 @@ function refreshPage() {
   installFolder(fresh, join(ROOT, "dist", PAGE));
 }
 
-/** Their types are checked by `npm run typecheck`, against the SDK as it stands in src/. */
-function buildDrivers() {
-  const tsc = join(nodeModule("typescript"), "bin", "tsc");
-  for (const folder of driverFolders().filter((each) => existsSync(join(each, "tsconfig.json")))) {
-    const fresh = join(ROOT, "build", `${basename(folder)}.${process.pid}`);
-    rmSync(fresh, { recursive: true, force: true });
-    try {
-      mustRun("tsc", process.execPath, [tsc, "-p", join(folder, "tsconfig.json"), "--noCheck", "--outDir", fresh]);
-      installFolder(fresh, join(folder, "dist"));
-    } finally {
-      rmSync(fresh, { recursive: true, force: true });
-    }
+const buildTypescript = () =>
+  compile({
+    project: "tsconfig.build.json",
+    name: "dist",
+    inputs: ["tsconfig.build.json", "src", "scripts/bundle.mjs", "scripts/build-page.mjs"],
+    output: "dist",
+    async finish(folder) {
+      await bundle(folder);
+      makePage(join(folder, PAGE));
+      chmodSync(join(folder, "cli", "main.js"), 0o755);
+    },
+  });
+
+/** Against the SDK as it stands in src/. */
+async function buildDrivers() {
+  for (const folder of driverFolders().map((each) => relative(ROOT, each))) {
+    const project = join(folder, "tsconfig.json");
+    if (!existsSync(join(ROOT, project))) continue;
+    const inputs = ["src/sdk", project, join(folder, "src")];
+    await compile({ project, name: basename(folder), inputs, output: join(folder, "dist") });
   }
 }
 
@@ -225,7 +241,7 @@ for (const step of asked.length > 0 ? asked : ["native", "ts", "drivers"]) {
   const { name, build } = STEPS[step];
   const begin = performance.now();
   try {
-    build();
+    await build();
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
     console.error(`build: ${error.message}`);

@@ -42,5 +42,7 @@ await main("pack:all", () => {
   mkdirSync(TARBALLS, { recursive: true });
   checkWhole(pack(ROOT));
   for (const { name } of PLATFORMS) if (existsSync(packedAddon(name))) pack(packageFolder(name));
-  for (const folder of driverFolders()) pack(folder);
+  mustRun("building the drivers", process.execPath, [join(ROOT, "scripts", "build.mjs"), "drivers"]);
+  // Each would compile itself once more.
+  for (const folder of driverFolders()) pack(folder, "--ignore-scripts");
 });

@@ -226,8 +226,8 @@ describe("under ulimit -n", () => {
     expect(await agent.terminate()).toEqual({ code: 0, signal: null });
   });
 
-  test("48 an agent does not even begin: one line says why and what to do", async () => {
-    const agent = agentUnder(48, createTempFolder("home"));
+  test("32 an agent does not even begin: one line says why and what to do", async () => {
+    const agent = agentUnder(32, createTempFolder("home"));
     agent.start();
     const ended = await waitFor(() => agent.exit(), { timeoutMs: 20_000, what: "it ends" });
     expect(ended.code).toBe(1);

@@ -5,12 +5,14 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 
-const BUILT = pathToFileURL(resolve(import.meta.dirname, "../../../../dist/agent/process/end-process.js")).href;
+const ROOT = resolve(import.meta.dirname, "../../../..");
+const LOADER = pathToFileURL(resolve(ROOT, "scripts/load-ts.mjs")).href;
+const TRIED = pathToFileURL(resolve(ROOT, "src/agent/process/end-process.ts")).href;
 
 /** Opening a pipe that nobody writes to holds a thread of Node for ever, as a dead server does. */
 const SCRIPT = `
   import { open } from "node:fs";
-  import { endProcess } from ${JSON.stringify(BUILT)};
+  import { endProcess } from ${JSON.stringify(TRIED)};
   open(process.argv[1], "r", () => undefined);
   setTimeout(() => endProcess(7), 100);
 `;
@@ -21,7 +23,7 @@ test("the process ends although a thread of Node is held by a file that does not
   const fifo = join(folder, "fifo");
   execFileSync("mkfifo", [fifo]);
   const end = await new Promise<{ code: unknown; killed: boolean }>((done) => {
-    const args = ["--input-type=module", "-e", SCRIPT, fifo];
+    const args = ["--import", LOADER, "--input-type=module", "-e", SCRIPT, fifo];
     execFile(process.execPath, args, { timeout: 15_000, killSignal: "SIGKILL" }, (error) =>
       done({ code: error?.code, killed: error?.killed === true }),
     );

@@ -117,15 +117,23 @@ test.runIf(isRoot)("what another user owns is told with whose it is and what to 
   const folder = await freshFolder();
   await writeFile(join(folder, "agent.pid"), "", { mode: 0o600 });
   expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  const root = join(import.meta.dirname, "../../../..");
   const script = `
-    const { fileTrouble } = await import(${JSON.stringify(join(import.meta.dirname, "../../../../dist/config/file-trouble.js"))});
+    const { fileTrouble } = await import(${JSON.stringify(join(root, "src/config/file-trouble.ts"))});
     const { openSync } = await import("node:fs");
     process.setgid(65534);
     process.setuid(12345);
     try { openSync(${JSON.stringify(join(folder, "agent.pid"))}, "r"); } catch (error) {
       console.log(fileTrouble(error, ${JSON.stringify(join(folder, "agent.pid"))}, "opened").message);
     }`;
-  const said = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", cwd: "/" });
+  const said = execFileSync(
+    process.execPath,
+    ["--import", join(root, "scripts/load-ts.mjs"), "--input-type=module", "-e", script],
+    {
+      encoding: "utf8",
+      cwd: "/",
+    },
+  );
   expect(said).toContain(`${folder} belongs to root (uid 0), mode 0700, and this is uid 12345`);
   expect(said).toContain("chown -R 12345");
   expect(said).toContain("FUSTOR_HOME");
