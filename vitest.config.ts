@@ -28,7 +28,7 @@ const project = (name: string, { include, groupOrder, testTimeout, exclude = [],
 });
 
 /** These wait for processes more than they compute: one pool for all of them. */
-const waiting = { groupOrder: 3, maxWorkers: 5 };
+const waiting = { groupOrder: 3, maxWorkers: 6 };
 /** The packages of drivers are tried with the SDK as it stands in src/. */
 const SDK = {
   "fustor-agent/sdk/testing": resolve(import.meta.dirname, "src/sdk/testing/contract-suites.ts"),
@@ -39,8 +39,10 @@ const OWN_NETWORK = ["readme-blocks", "two-addresses"].map((name) => `test/e2e/$
 
 /** The longest in the waiting pool: they begin first, so that none of them is left over when all others are done. */
 const LONG = [
-  ...["interop/restarts", "faults/crashes", "interop/fusion-outages", "e2e/cli", "bench/trees", "e2e/reload"],
-  ...["interop/changes", "interop/arbitration", "scenarios/bursts", "interop/failovers", "scenarios/renames"],
+  ...["interop/restarts", "e2e/cli", "e2e/drivers", "e2e/verify", "e2e/reload", "interop/fusion-outages"],
+  ...["bench/watchers", "bench/trees", "home/one-agent", "sender-kafka/test/agent", "e2e/checkout", "e2e/restarts"],
+  ...["scenarios/bursts", "e2e/descriptors", "scenarios/renames", "e2e/daily", "faults/crashes", "interop/arbitration"],
+  ...["source-postgres/test/agent", "source-s3/test/agent", "bench/receivers", "interop/changes", "interop/failovers"],
 ].map((name) => `/${name}.test.ts`);
 
 class LongestFirst extends BaseSequencer {

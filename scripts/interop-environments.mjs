@@ -53,7 +53,9 @@ function ensure({ folder, requirements }, python) {
   process.stdout.write(`making ${folder}\n`);
   rmSync(folder, { recursive: true, force: true });
   execFileSync(python.name, ["-m", "venv", folder], { stdio: "inherit" });
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements];
+  // Python compiles what it loads, which is little of what is installed.
+  const quick = ["--quiet", "--disable-pip-version-check", "--no-compile"];
+  const pip = ["-m", "pip", "install", ...quick, "-r", requirements];
   execFileSync(join(folder, "bin/python"), pip, { stdio: "inherit" });
   writeFileSync(stampFile, wanted);
 }
