@@ -68,7 +68,7 @@ export const restartScenarios: readonly Scenario[] = [
   },
   {
     name: "directories move while the first snapshot runs",
-    ...growing(20_000),
+    ...growing(8_000),
     startsWithoutView: true,
     // It keeps Fusion busy for a while after its end.
     ownFusion: true,
