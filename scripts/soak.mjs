@@ -23,6 +23,7 @@ const environment = {
   FUSTOR_TEST_SECONDS: String(SHARE),
   FUSTOR_CRASH_SECONDS: String(SHARE),
   FUSTOR_GRPC_SCENARIOS: "all",
+  FUSTOR_FUSION_KILLS: String(Math.ceil(SHARE / 10)),
 };
 const VITEST = ["node_modules/vitest/vitest.mjs", "run"];
 const hasRealFusion = existsSync(resolve(ROOT, ".interop/fusion/bin/fustor-fusion"));
@@ -30,6 +31,8 @@ const PARTS = [
   ["random operations on the engine", ["scripts/test-native.mjs", "random"]],
   ["random operations on source and pipe", [...VITEST, "--project", "integration", "fs-source", "random-tree"]],
   ["random faults and crashes", [...VITEST, "--project", "e2e-pairs", "random-faults", "crashes"]],
+  ["what the embedded Fusion keeps", [...VITEST, "--project", "unit", "unit/fusion/state"]],
+  ["kills of the embedded Fusion", [...VITEST, "--project", "e2e", "e2e/fusion-state"]],
   ["every scenario with the embedded Fusion", [...VITEST, "--project", "soak", "soak/embedded"]],
   ["every scenario over gRPC", [...VITEST, "--project", "drivers", "sender-grpc/test/agent"]],
   ...(hasRealFusion ? [["every scenario with the real Fusion", [...VITEST, "--project", "soak", "soak/real"]]] : []),

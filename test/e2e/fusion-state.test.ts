@@ -12,7 +12,7 @@ import { waitUntilEqual } from "../support/tree-compare.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const FILES = 2000;
-const KILLS = Number(process.env.FUSTOR_FUSION_KILLS ?? "3");
+const KILLS = Number(process.env.FUSTOR_FUSION_KILLS ?? "2");
 
 async function statisticsOf({ viewUrl, viewKey }: FusionProcess): Promise<{ rows_received: number }> {
   const answer = await fetch(`${viewUrl}/api/v1/views/unified-view/stats`, { headers: { "X-API-Key": viewKey } });
@@ -38,7 +38,7 @@ test("kills and stops of Fusion lose nothing: the same session goes on, and only
         `for f in $(seq 60); do echo $f > d1/n${round}_$f; rm -f d2/${round}$f; mv ${moved} || true; sleep 0.01; done`,
       );
       const bounce = async (): Promise<void> => {
-        await (round % 3 === 0 ? fusion.stop() : fusion.kill());
+        await (round % 2 === 0 ? fusion.stop() : fusion.kill());
         await fusion.start();
       };
       await Promise.all([bounce(), writing]);
