@@ -10,7 +10,7 @@ import { FusionActs } from "./fusion-acts.ts";
 import { type FusionClock, systemClock } from "./fusion-clock.ts";
 import type { FusionConfig, ReceiverConfig } from "./fusion-config.ts";
 import { FusionCore } from "./fusion-core.ts";
-import { type FusionApp, type ListeningServer, type ListenOptions, listen } from "./http-server.ts";
+import { type FusionApp, type ListeningServer, type ListenOptions, listen, type ServerBounds } from "./http-server.ts";
 import { managementRoutes } from "./management-routes.ts";
 import { openReceiver } from "./open-receiver.ts";
 import { receiverRoutes } from "./receiver-routes.ts";
@@ -27,8 +27,8 @@ export interface EmbeddedFusionOptions {
   readonly portFallback?: boolean;
   /** For tests. */
   readonly clock?: FusionClock;
-  /** For tests: {@link ListenOptions.stalledMs}. */
-  readonly stalledMs?: number;
+  /** For tests. */
+  readonly bounds?: ServerBounds;
   /** Keeps a second process out of `state_dir`. */
   readonly lockFile?: LockState;
   /** For tests. */
@@ -76,9 +76,9 @@ export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promi
   const acts = new FusionActs(core, randomUUID, kept?.store);
   const servers: Pick<ListeningServer, "url" | "close">[] = [];
   const receiverUrls = new Map<string, string>();
-  const common: Pick<ListenOptions, "portFallback" | "stalledMs"> = {
+  const common: Pick<ListenOptions, "portFallback" | keyof ServerBounds> = {
     portFallback: options.portFallback ?? false,
-    ...(options.stalledMs === undefined ? {} : { stalledMs: options.stalledMs }),
+    ...options.bounds,
   };
   const parts: Parts = { core, acts, logger, keys: new KeyRing(config), budget: new ByteBudget(budgetOf(config)) };
   try {
@@ -170,7 +170,7 @@ function opened(
   { receivers, logger }: EmbeddedFusionOptions,
   parts: Parts,
   receiver: ReceiverConfig,
-  common: Pick<ListenOptions, "portFallback" | "stalledMs">,
+  common: Pick<ListenOptions, "portFallback" | keyof ServerBounds>,
 ): Promise<Pick<ListeningServer, "url" | "close">> {
   const { id, host, port, driver } = receiver;
   if (driver === "http") return listen(receiverApp(parts, receiver), { ...common, host, port, what: `receiver ${id}` });

@@ -6,7 +6,16 @@ import { FustorError } from "../sdk/errors.ts";
 
 export type FusionApp = Hono<{ Bindings: HttpBindings }>;
 
-export interface ListenOptions {
+export interface ServerBounds {
+  /**
+   * A connection on which nothing moves for so long in the middle of a request or an answer is closed. Default 60 s.
+   */
+  readonly stalledMs?: number;
+  /** Further connections are closed at once. Default 4,096: enough for 1,300 agents of three each (docs/scale.md). */
+  readonly mostConnections?: number;
+}
+
+export interface ListenOptions extends ServerBounds {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -14,10 +23,6 @@ export interface ListenOptions {
   readonly portFallback: boolean;
   /** The name of the server in messages. */
   readonly what: string;
-  /**
-   * A connection on which nothing moves for so long in the middle of a request or an answer is closed. Default 60 s.
-   */
-  readonly stalledMs?: number;
 }
 
 export interface ListeningServer {
@@ -27,10 +32,6 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
-/**
- * An agent has three connections, so this is enough for 1,300 agents (docs/scale.md). Further connections are
- * closed at once.
- */
 const MOST_CONNECTIONS = 4096;
 const HEADERS_MS = 10_000;
 /** For a whole request with its body, and for a connection on which no byte moves. */
@@ -50,7 +51,7 @@ export async function listen(app: FusionApp, options: ListenOptions): Promise<Li
     connectionsCheckingInterval: 1000,
   };
   const server = createServer(timeouts, (request, response) => void guarded(request, response));
-  server.maxConnections = MOST_CONNECTIONS;
+  server.maxConnections = options.mostConnections ?? MOST_CONNECTIONS;
   server.timeout = options.stalledMs ?? REQUEST_MS;
   const port = await bind(server, options);
   const name = options.host.includes(":") ? `[${options.host}]` : options.host;

@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EmbeddedFusion, startEmbeddedFusion } from "../../../src/fusion/embedded-fusion.ts";
 import { type FusionConfig, parseFusionConfig } from "../../../src/fusion/fusion-config.ts";
+import type { ServerBounds } from "../../../src/fusion/http-server.ts";
 import { silentLogger } from "../../../src/sdk/observer.ts";
 import { lasting, waitFor } from "../../support/wait-for.ts";
 
@@ -83,9 +84,8 @@ async function begin(url: string, headers: Record<string, string>, part?: Uint8A
   return answer.statusCode ?? 0;
 }
 
-async function start(stalledMs?: number): Promise<void> {
-  const slow = stalledMs === undefined ? {} : { stalledMs };
-  fusion = await startEmbeddedFusion({ config: CONFIG, logger: silentLogger, ...slow });
+async function start(bounds: ServerBounds = {}): Promise<void> {
+  fusion = await startEmbeddedFusion({ config: CONFIG, logger: silentLogger, bounds });
   receiver = `${fusion.receiverUrls.get("one")}/api/v1/pipe`;
   view = `${fusion.viewUrl}/api/v1`;
 }
@@ -308,7 +308,7 @@ describe("readers", () => {
 
   it("that take nothing are given up, the others are not", async () => {
     await fusion.stop();
-    await start(3000);
+    await start({ stalledMs: 3000 });
     const id = await open();
     for (let from = 0; from < 100_000; from += 10_000) {
       await live(
@@ -347,6 +347,8 @@ describe("readers", () => {
 });
 
 it("takes no more connections than it can serve", async () => {
+  await fusion.stop();
+  await start({ mostConnections: 512 });
   const { port } = new URL(receiver);
   let closed = 0;
   for (let at = 0; at < 600; at++) {
