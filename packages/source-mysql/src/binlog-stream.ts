@@ -10,6 +10,7 @@ import { Signal } from "fustor-agent/sdk";
 import type { ConnectionOptions } from "mysql2";
 import { SESSION } from "./connect.ts";
 import { unavailable } from "./failures.ts";
+import { Queue } from "./queue.ts";
 
 const PAUSE_BYTES = 8 << 20;
 const RESUME_BYTES = 2 << 20;
@@ -39,8 +40,7 @@ export class BinlogStream {
   readonly #reader: ZongJi;
   readonly #options: StreamOptions;
   readonly #news = new Signal();
-  #waiting: AnyBinlogEvent[] = [];
-  #next = 0;
+  readonly #waiting = new Queue<AnyBinlogEvent>();
   #bytes = 0;
   #isPaused = false;
   #heardAt = performance.now();
@@ -85,7 +85,7 @@ export class BinlogStream {
   #heard(event: AnyBinlogEvent): void {
     this.#heardAt = performance.now();
     if (event.getTypeName() === "Heartbeat") return;
-    this.#waiting.push(event);
+    this.#waiting.add(event);
     this.#bytes += event.size + EVENT_BYTES;
     if (this.#bytes > PAUSE_BYTES && !this.#isPaused) {
       this.#isPaused = true;
@@ -106,17 +106,12 @@ export class BinlogStream {
 
   /** The next event; undefined when none waits. Throws the failure of the stream once nothing waits. */
   take(): AnyBinlogEvent | undefined {
-    const event = this.#waiting[this.#next];
+    const event = this.#waiting.take();
     if (event === undefined) {
       if (this.#failure !== undefined) throw this.#failure;
       return undefined;
     }
-    this.#next++;
     this.#bytes -= event.size + EVENT_BYTES;
-    if (this.#next === this.#waiting.length) {
-      this.#waiting = [];
-      this.#next = 0;
-    }
     if (this.#isPaused && this.#bytes < RESUME_BYTES) {
       this.#isPaused = false;
       this.#heardAt = performance.now();
@@ -127,7 +122,7 @@ export class BinlogStream {
 
   /** Whether the event that comes next is of this type. */
   isNext(type: string): boolean {
-    return this.#waiting[this.#next]?.getTypeName() === type;
+    return this.#waiting.first?.getTypeName() === type;
   }
 
   /** Resolves when `take` may have something, or the signal aborts. */
