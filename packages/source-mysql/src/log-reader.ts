@@ -99,6 +99,8 @@ export class LogReader {
     switch (event.getTypeName()) {
       case "Rotate":
         this.#file = (event as { readonly binlogName?: string }).binlogName ?? this.#file;
+        // A server that started again counts its tables anew, in a file of its own.
+        this.#shapes.clear();
         return false;
       case "Gtid":
       case "MariadbGtid":
