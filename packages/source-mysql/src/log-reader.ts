@@ -8,7 +8,8 @@
  *
  * **Positions.** The stream can go on only between transactions. A change carries the position before its transaction,
  * and the last one of a transaction that behind it, if it is not handed over by then. While a transaction of XA is
- * prepared and not yet ended, positions stay before it: its changes come with its end.
+ * prepared and not yet ended, positions stay before it: its changes come with its end. So they do before what only a
+ * snapshot can make up for: a run that goes on there meets it again.
  */
 import type { AnyBinlogEvent, QueryEvent, TableMapEvent } from "@vlasky/zongji";
 import type { Change, ChangeOperation, Row } from "fustor-agent/sdk";
@@ -143,7 +144,8 @@ export class LogReader {
     this.#options.progress.add(group.gtid);
     if (this.#held.isEmpty) this.#position = this.#options.progress.position;
     const last = this.#changes.at(-1);
-    if (last !== undefined && this.#changes.length > this.#ended) last.position = this.#position;
+    const isNew = this.#changes.length > this.#ended;
+    if (last !== undefined && isNew && this.#wanted === undefined) last.position = this.#position;
     this.#ended = this.#changes.length;
   }
 

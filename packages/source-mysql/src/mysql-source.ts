@@ -170,13 +170,15 @@ export class MysqlSource implements SourceDriver {
       if (batch !== undefined) {
         const { changes, sizeBytes: bytes } = batch;
         const { sequence, position: told = at } = changes.at(-1) as Change;
-        this.#outstanding.handedOver({ sequence, changes: changes.length, bytes, stretch: { told, at } });
+        // A run that ends before the snapshot has begun leaves it to the next one, which meets its reason again.
+        const stretch = { told, at: reader.wanted === undefined ? at : told };
+        this.#outstanding.handedOver({ sequence, changes: changes.length, bytes, stretch });
         yield batch;
         // Not before: what is not taken at the yield is not handed over.
         this.#places.reach(at, told);
       } else {
         const stretch = this.#places.reach(at, undefined);
-        if (this.#outstanding.changes === 0) this.#places.accepted(stretch);
+        if (this.#outstanding.changes === 0 && reader.wanted === undefined) this.#places.accepted(stretch);
       }
       if (reader.wanted !== undefined) {
         logger.info({}, `${reader.wanted}: a snapshot follows`);

@@ -196,4 +196,26 @@ export function changes(server: () => MariadbServer): void {
     await waitFor(() => second.operations.length >= 2, { timeoutMs: 15_000, what: "the old name to go" });
     expect(second.operations).toEqual(["delete /things/2", "delete /more"]);
   });
+
+  test("a run that ends right after a table was altered leaves the snapshot to the next one", async () => {
+    const things = await database(THINGS);
+    let kept: string | undefined;
+    const store = {
+      recall: () => kept,
+      remember: (text: string) => {
+        kept = text;
+      },
+    };
+    const first = await (await Mirror.of(things, { store })).start();
+    await first.shows(column(things, "v"), "v");
+    await things.sql("UPDATE things SET v = 'known' WHERE id = 1");
+    await first.shows(column(things, "v"), "v");
+    first.goesOn = false;
+    await things.sql("ALTER TABLE things ADD extra int DEFAULT 5");
+    await waitFor(() => first.failures.length > 0, { timeoutMs: 15_000, what: "the end of the stream" });
+    await first.close();
+    const second = await (await Mirror.of(things, { store, position: first.position })).start();
+    for (const [path, row] of first.rows) second.rows.set(path, row);
+    await second.shows(column(things, "extra"), "extra");
+  });
 }

@@ -1,5 +1,12 @@
 /** A receiver in the process of the test: what it holds is what the rules of the pipe leave of stream and snapshots. */
-import { type ChangeBatch, type Row, type RowChunk, type SourceDriver, silentLogger } from "fustor-agent/sdk";
+import {
+  type ChangeBatch,
+  type Row,
+  type RowChunk,
+  type SourceDriver,
+  type SourceStore,
+  silentLogger,
+} from "fustor-agent/sdk";
 import { onTestFinished } from "vitest";
 import { lasting, waitFor } from "../../../test/support/wait-for.ts";
 import driver from "../src/index.ts";
@@ -11,6 +18,7 @@ interface MirrorOptions {
   readonly uri?: string;
   /** Where an earlier run was. */
   readonly position?: string | undefined;
+  readonly store?: SourceStore;
 }
 
 const rowsIn = ({ buffer, rowOffsets, rowCount }: RowChunk): Row[] =>
@@ -31,6 +39,8 @@ export class Mirror {
   onChunk: () => Promise<void> = async () => undefined;
   /** Changes are taken and acknowledged. */
   acknowledges = true;
+  /** A stream that failed is opened again. */
+  goesOn = true;
   #running: Promise<void> | undefined;
 
   private constructor(source: SourceDriver, logged: readonly string[]) {
@@ -40,13 +50,13 @@ export class Mirror {
 
   static async of(
     database: Database,
-    { params = {}, password = SECRET, uri = database.uri, position }: MirrorOptions = {},
+    { params = {}, password = SECRET, uri = database.uri, position, store }: MirrorOptions = {},
   ): Promise<Mirror> {
     const logged: string[] = [];
     const warn = (facts: object, text: string): void => void logged.push(`${text} ${JSON.stringify(facts)}`);
     const logger = { ...silentLogger, warn, error: warn, info: warn };
     const source = await driver.create(
-      { id: database.name, logger },
+      { id: database.name, logger, ...(store === undefined ? {} : { store }) },
       {
         uri,
         credential: { kind: "password", user: USER, password },
@@ -80,6 +90,7 @@ export class Mirror {
         this.failures.push(String(error));
       }
       await snapshot;
+      if (!this.goesOn) return;
       await lasting(50, "the pause before another try");
     }
   }
