@@ -43,7 +43,7 @@ const ALTER = pattern(
 );
 /** Rows go without a word in the log, or are known by another key, or the table has another name. */
 const TAKES_ROWS =
-  /^(?:(?:TRUNCATE|DROP|EXCHANGE|CONVERT)\s+PARTITION|(?:DISCARD|IMPORT)\b|(?:ADD|DROP)\s+PRIMARY\b|ADD\s+CONSTRAINT\b.*\bPRIMARY\b|RENAME\s+(?!(?:COLUMN|INDEX|KEY)\b))/isu;
+  /^(?:(?:TRUNCATE|DROP|EXCHANGE|CONVERT)\s+PARTITION|(?:DISCARD|IMPORT)\b|(?:ADD|MODIFY|CHANGE|DROP)\b.*\bPRIMARY\b|RENAME\s+(?!(?:COLUMN|INDEX|KEY)\b))/isu;
 /** Rows stay as they are. */
 const KEEPS_ROWS = new RegExp(
   "^(?:ADD\\s+(?:UNIQUE|FULLTEXT|SPATIAL|INDEX|KEY|CONSTRAINT|FOREIGN|CHECK|PARTITION)\\b|DROP\\s+(?:INDEX|KEY|CONSTRAINT|FOREIGN|CHECK)\\b|" +
@@ -100,11 +100,13 @@ function tableStatement(text: string, database: string): Statement | undefined {
 
 function alteredBy(table: TableName, text: string): Statement {
   const clauses = clausesOf(text);
-  if (clauses.every((clause) => KEEPS_ROWS.test(clause))) return OTHER;
-  return clauses.some((clause) => TAKES_ROWS.test(clause))
-    ? { kind: "altered", tables: [table], gone: [table] }
-    : { kind: "altered", tables: [table], gone: [] };
+  if (clauses.some((clause) => TAKES_ROWS.test(clause.replace(QUOTED, "''")))) {
+    return { kind: "altered", tables: [table], gone: [table] };
+  }
+  return clauses.every((clause) => KEEPS_ROWS.test(clause)) ? OTHER : { kind: "altered", tables: [table], gone: [] };
 }
+
+const QUOTED = /"(?:[^"]|"")*"|'(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`/gs;
 
 /** Parted at the commas that stand in neither parentheses nor quotes. */
 function clausesOf(text: string): readonly string[] {
