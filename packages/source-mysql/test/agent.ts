@@ -8,10 +8,13 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { agentHome, type CliProcess, cli, folder, run } from "../../../test/e2e/cli-process.ts";
+import { PATIENCE } from "../../../test/support/patience.ts";
 import { startRecordingReceiver } from "../../../test/support/recording-receiver.ts";
 import { lasting, waitFor } from "../../../test/support/wait-for.ts";
 import { type Database, type MariadbServer, SECRET, USER } from "./mariadb-server.ts";
 
+/** Above the sum of what the test waits for: each wait says by itself what it waited for in vain. */
+const BOUND_MS = 180_000;
 const PACKAGE = resolve(import.meta.dirname, "..");
 const ENV = { TEST_PASSWORD: SECRET, npm_config_prefer_offline: "true", npm_config_update_notifier: "false" };
 const seed = Number(process.env.FUSTOR_TEST_SEED ?? Date.now() % 1e9);
@@ -179,6 +182,9 @@ export async function killsInEachPhase(server: () => MariadbServer): Promise<voi
 }
 
 export function agent(server: () => MariadbServer): void {
-  test("packed, added and killed in each phase, the agent loses nothing and keeps the order of every key", () =>
-    killsInEachPhase(server));
+  test(
+    "packed, added and killed in each phase, the agent loses nothing and keeps the order of every key",
+    () => killsInEachPhase(server),
+    BOUND_MS * PATIENCE,
+  );
 }

@@ -6,9 +6,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
 import { freePorts } from "../../../test/support/free-ports.ts";
+import { PATIENCE } from "../../../test/support/patience.ts";
 import { waitFor } from "../../../test/support/wait-for.ts";
 
-const COMMAND_MS = 120_000;
+const COMMAND_MS = 50_000 * PATIENCE;
+/** While the server is stopped, another test may have its port for a moment. */
+const PORT_S = 20;
 
 /** The password of the user `fustor`. No log may hold it. */
 export const SECRET = "s3cret-of-the-test";
@@ -84,8 +87,9 @@ export class MariadbServer {
     const log = openSync(join(this.folder, "log"), "a");
     const replication = ["--log-bin=binlog", "--server-id=1", "--binlog-format=ROW", "--binlog-row-metadata=FULL"];
     const place = [`--datadir=${this.#data}`, `--socket=${join(this.folder, "s")}`, `--port=${this.port}`];
+    const patient = ["--bind-address=127.0.0.1", `--port-open-timeout=${PORT_S}`];
     const tls = [`--ssl-cert=${this.caFile}`, `--ssl-key=${join(this.folder, "key.pem")}`];
-    const args = ["--no-defaults", ...place, "--bind-address=127.0.0.1", ...SMALL, ...replication, ...tls, ...more];
+    const args = ["--no-defaults", ...place, ...patient, ...SMALL, ...replication, ...tls, ...more];
     const child = spawn(program("mariadbd"), args, { cwd: this.folder, stdio: ["ignore", log, log], ...this.#owner });
     this.#process = child;
     await waitFor(
