@@ -42,7 +42,14 @@ const LONG = [
   ...["interop/restarts", "e2e/cli", "e2e/drivers", "e2e/verify", "e2e/reload", "interop/fusion-outages"],
   ...["bench/watchers", "bench/trees", "home/one-agent", "sender-kafka/test/agent", "e2e/checkout", "e2e/restarts"],
   ...["scenarios/bursts", "e2e/descriptors", "scenarios/renames", "e2e/daily", "faults/crashes", "interop/arbitration"],
-  ...["source-postgres/test/agent", "source-s3/test/agent", "bench/receivers", "interop/changes", "interop/failovers"],
+  ...[
+    "source-postgres/test/agent",
+    "source-s3/test/agent",
+    "source-mysql/test/server",
+    "bench/receivers",
+    "interop/changes",
+    "interop/failovers",
+  ],
 ].map((name) => `/${name}.test.ts`);
 
 class LongestFirst extends BaseSequencer {
@@ -69,7 +76,7 @@ export default defineConfig({
       }),
       project("e2e", { include: "test/e2e/*.test.ts", exclude: OWN_NETWORK, testTimeout: 120_000, ...waiting }),
       project("e2e-pairs", { include: "test/e2e/*/*.test.ts", testTimeout: 120_000, ...waiting }),
-      project("drivers", { include: "packages/*/test/**/*.test.ts", testTimeout: 60_000, ...waiting, alias: SDK }),
+      project("drivers", { include: "packages/*/test/**/*.test.ts", testTimeout: 120_000, ...waiting, alias: SDK }),
       project("interop", { include: "test/interop/*.test.ts", testTimeout: 180_000, ...waiting }),
       // On demand: `npm run soak`.
       project("soak", { include: "test/soak/*.test.ts", testTimeout: 300_000, ...waiting }),

@@ -74,12 +74,6 @@ export class SessionStream {
     return answered;
   }
 
-  /** No further request: the receiver ends the stream when it has answered. */
-  finish(): void {
-    this.#open.call.end();
-    this.#end(unreachable("the stream was closed"));
-  }
-
   /** Ends the stream and the connection at once. */
   cancel(): void {
     this.#end(unreachable("the stream was closed"));

@@ -240,9 +240,11 @@ export class AgentStream {
     if (this.#isOver || kind === undefined || kind.case === undefined) return;
     if (this.#call.write(create(AnswerSchema, { call, kind }))) return;
     this.#hold();
-    this.#toBeRead = this.#endAfter(STALLED_MS, "The answers were not read");
+    // Of the oldest answer that is not read; a drain is of all of them.
+    this.#toBeRead ??= this.#endAfter(STALLED_MS, "The answers were not read");
     this.#call.once("drain", () => {
       clearTimeout(this.#toBeRead);
+      this.#toBeRead = undefined;
       this.#release();
     });
   }
