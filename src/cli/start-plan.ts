@@ -40,7 +40,7 @@ export interface LaterPlans {
   readonly replan: () => Promise<FreshPlan>;
   /** The pipes of a name as the configuration has them now; they belong to every later `replan`. */
   readonly planOf: (name: string) => Promise<AgentPlan>;
-  /** From now on the pipe belongs to every `replan`, or to none, whatever the start named. */
+  /** From now on the pipe belongs to every `replan`, or, as long as it is not enabled, to none, whatever the start named. */
   readonly wish: (pipe: string, runs: boolean) => void;
 }
 
@@ -55,9 +55,9 @@ function selectAll(config: AgentConfig, names: readonly string[], asked: Readonl
   return { selected, notStarted };
 }
 
-/** Without what was switched off since the start, which may have named it. */
+/** Without what was switched off since the start, which may have named it. What the files have enabled by now runs. */
 function withoutDropped({ selected, notStarted }: Selection, dropped: ReadonlySet<string>): Selection {
-  const off = selected.filter(({ id }) => dropped.has(id));
+  const off = selected.filter(({ id, enabled }) => !enabled && dropped.has(id));
   const reasons = off.map((pipe) => ({ pipe, reason: "it was switched off" }));
   return { selected: selected.filter((pipe) => !off.includes(pipe)), notStarted: [...notStarted, ...reasons] };
 }

@@ -91,6 +91,20 @@ test("a pipe that the start named stays off once it is disabled, and one that it
   expect(scene.agent.status().pipes.map(({ id }) => id)).toEqual(["p1"]);
 });
 
+test("a pipe that was deleted runs again once a person writes it into a file", async () => {
+  const scene = await adminScene();
+  const { home, root } = scene;
+  await run(home, "pipe", "add", "p2", "--source", "s1", "--sender", "e");
+  await complete(scene, "p2");
+  await run(home, "pipe", "delete", "p2");
+  expect(stateOf(scene, "p2")).toBeUndefined();
+  const p2 = "{id: p2, source_id: s1, sender_id: e, enabled: true}";
+  await scene.configure(echoConfig(root).replace("enabled: true}]", `enabled: true}, ${p2}]`));
+  const reloaded = await run(home, "reload");
+  expect(reloaded.stdout).toContain("started    p2");
+  await complete(scene, "p2");
+});
+
 test("without an agent the change takes effect with the next start", async () => {
   const [home, root] = [await freshFolder(), await freshFolder()];
   await writeFile(join(home, "agent-config.yaml"), echoConfig(root), { mode: 0o600 });
