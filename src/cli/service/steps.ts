@@ -1,7 +1,7 @@
 /** What `install-service` does, step by step; each says first what it is. */
 import { spawnSync } from "node:child_process";
 import { constants, existsSync, readFileSync } from "node:fs";
-import { chown, lstat, mkdir, open, rename, writeFile } from "node:fs/promises";
+import { chmod, lchown, lstat, mkdir, open, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SAMPLE_CONFIG } from "../../config/sample.ts";
 import { describeError, FustorError } from "../../sdk/index.ts";
@@ -63,6 +63,13 @@ function owner(facts: InstallFacts): Account {
   return account;
 }
 
+/** With what lacks above it. Everybody may enter them, whatever the umask of root is: the user has to reach its home. */
+async function makeOpenFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
+}
+
 function homeStep(facts: InstallFacts): Step {
   const { root, user, home } = facts;
   const folder = join(root, home);
@@ -70,11 +77,12 @@ function homeStep(facts: InstallFacts): Step {
   return {
     what: `make the home ${home}, for ${user} alone (mode 0700)`,
     run: async () => {
-      await mkdir(dirname(folder), { recursive: true });
+      await makeOpenFolder(dirname(folder));
       // Not with what may have come there meanwhile.
       await mkdir(folder, { mode: 0o700 });
       const { uid, gid } = owner(facts);
-      await chown(folder, uid, gid);
+      // A link in its place is not followed.
+      await lchown(folder, uid, gid);
     },
   };
 }
@@ -107,9 +115,10 @@ function unitStep(facts: InstallFacts): Step {
   return {
     what: `write the unit ${UNIT}${old}`,
     run: async () => {
-      await mkdir(dirname(file), { recursive: true });
+      await makeOpenFolder(dirname(file));
       if (earlier !== undefined) await rename(file, `${file}.old`);
       await writeFile(file, text, { mode: 0o644, flag: "wx" });
+      await chmod(file, 0o644);
     },
   };
 }

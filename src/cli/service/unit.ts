@@ -35,8 +35,10 @@ function lineFor(line: string, facts: ServiceFacts): readonly string[] {
   const command = `${word(node)} ${word(script)}`;
   switch (key) {
     case "User=":
-    case "Group=":
       return [`${key}${user}`];
+    case "Group=":
+      // That of the user: one that was there before need not have a group of its name.
+      return [];
     case "StateDirectory=":
       return stateDirectory(home) === undefined ? [] : [`${key}${stateDirectory(home)}`];
     case "StateDirectoryMode=":
