@@ -37,6 +37,8 @@ async function refreshOnce(): Promise<void> {
   const asked = token.value;
   try {
     const seen = await look();
+    // Asked with a token that was forgotten or replaced meanwhile: whoever changed it asks anew.
+    if (token.value !== asked) return;
     if (seen.kind === "all") rates.note(seen.status.pipes, performance.now());
     view.set({ seen, lostSince: undefined, isTokenWrong: asked === "" && view.value.isTokenWrong });
   } catch (error) {
