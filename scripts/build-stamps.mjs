@@ -32,7 +32,9 @@ function hashOf(paths) {
 /** @param {{ name: string, inputs: string[], output: string }} build */
 export function buildStamp({ name, inputs, output }) {
   const file = join(ROOT, "node_modules", ".cache", `build-${name}.sha256`);
-  const now = () => `${hashOf(inputs)} ${hashOf([output])}\n`;
+  // Before the compiler reads them: what is saved while it works is compiled the next time.
+  const given = hashOf(inputs);
+  const now = () => `${given} ${hashOf([output])}\n`;
   return {
     /** Whether the output is what was made of the inputs as they are. */
     holds: () => statSync(file, { throwIfNoEntry: false }) !== undefined && readFileSync(file, "utf8") === now(),

@@ -163,7 +163,7 @@ function installFolder(built, folder) {
 }
 
 /** What every compilation reads. */
-const COMPILER_INPUTS = ["package-lock.json", "tsconfig.json", "scripts/build.mjs"];
+const COMPILER_INPUTS = ["package-lock.json", "tsconfig.json", "packages/tsconfig.json", "scripts/build.mjs"];
 
 /** Types are checked by `npm run typecheck`. `finish` gets what the compiler wrote before it goes where it belongs. */
 async function compile({ project, name, inputs, output, finish = () => undefined }) {
