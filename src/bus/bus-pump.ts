@@ -1,4 +1,4 @@
-import type { EventBus, OpenedFeed } from "../sdk/event-bus.ts";
+import type { EventBus, FeedState, OpenedFeed } from "../sdk/event-bus.ts";
 import { type ChangeBatch, describeError, type Logger, omitUndefined, type SourceDriver } from "../sdk/index.ts";
 import { type BusClock, sleep } from "./bus-clock.ts";
 
@@ -50,6 +50,15 @@ export class BusPump {
     await this.#running;
   }
 
+  /** Where the bus says that it went on to. */
+  #reopen(bus: EventBus): Opened {
+    try {
+      return this.#open(bus, bus.lastIndex, bus.lastPosition);
+    } catch (error) {
+      return { kind: "failed", error };
+    }
+  }
+
   #open(bus: EventBus, startPosition: number, position: string | undefined): Opened {
     try {
       const options = omitUndefined({ signal: this.#abort.signal, position });
@@ -64,14 +73,17 @@ export class BusPump {
   async #run(bus: EventBus, first: Opened): Promise<void> {
     const { signal } = this.#abort;
     let failures = 0;
-    for (let opened = first; ; opened = this.#open(bus, bus.lastIndex, bus.lastPosition)) {
-      if (failures > 0 && opened.kind === "open" && opened.positionLost) {
-        bus.reportLoss("the source's stream was interrupted");
-      }
-      const result = await this.#drain(bus, opened);
+    let isLossUnsaid = false;
+    for (let opened = first; ; opened = this.#reopen(bus)) {
+      isLossUnsaid ||= failures > 0 && opened.kind === "open" && opened.positionLost;
+      const sayLoss = (): void => {
+        if (isLossUnsaid) bus.reportLoss("the source's stream was interrupted");
+        isLossUnsaid = false;
+      };
+      const result = await this.#drain(bus, opened, sayLoss);
       if (signal.aborted) return;
       failures = result.delivered ? 1 : failures + 1;
-      bus.setFeed({ state: "failed", reason: result.reason, failures });
+      this.#sayFailed(bus, { state: "failed", reason: result.reason, failures });
       this.#logger.warn({ failures }, `the live stream of the source ended and is opened again: ${result.reason}`);
       const limit = Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** Math.min(failures - 1, 20));
       await sleep(this.#clock, limit * (0.5 + this.#clock.random() / 2), signal);
@@ -79,12 +91,26 @@ export class BusPump {
     }
   }
 
-  /** Publishes until the stream is over. Never rejects. */
-  async #drain(bus: EventBus, opened: Opened): Promise<{ readonly delivered: boolean; readonly reason: string }> {
+  /** A bus of the program may fail at that, too. */
+  #sayFailed(bus: EventBus, feed: FeedState): void {
+    try {
+      bus.setFeed(feed);
+    } catch (error) {
+      this.#logger.error({ err: error }, "the event bus failed");
+    }
+  }
+
+  /** Publishes until the stream is over. Never rejects: what the bus fails at ends the stream as well. */
+  async #drain(
+    bus: EventBus,
+    opened: Opened,
+    sayLoss: () => void,
+  ): Promise<{ readonly delivered: boolean; readonly reason: string }> {
     if (opened.kind === "failed") return { delivered: false, reason: describeError(opened.error) };
-    bus.setFeed({ state: "live" });
     let delivered = false;
     try {
+      sayLoss();
+      bus.setFeed({ state: "live" });
       for await (const batch of opened.batches) {
         if (this.#abort.signal.aborted) break;
         bus.publish(batch);

@@ -92,6 +92,30 @@ describe("a pump", () => {
     await pump.stop();
   });
 
+  it("goes on with a bus that fails, and says a loss once the bus takes it", async () => {
+    const { clock, bus, pump, taken } = pumped(ends(false, "/a"), ends(true, "/b"), ends(false), lasts);
+    const says: string[] = [];
+    let calls = 0;
+    const failing = new Proxy(bus, {
+      get: (target, key) => {
+        const member: unknown = Reflect.get(target, key, target);
+        if (typeof member !== "function") return member;
+        return (...given: unknown[]): unknown => {
+          says.push(String(key));
+          // The first loss that it is told of, and each stream that failed.
+          const isFailedFeed = key === "setFeed" && (given[0] as { state: string }).state === "failed";
+          if (isFailedFeed || (key === "reportLoss" && calls++ === 0)) throw new Error("no paper");
+          return Reflect.apply(member, target, given);
+        };
+      },
+    });
+    pump.start(failing, 7);
+    await clock.passTo(3000);
+    expect(says.filter((each) => each === "reportLoss")).toHaveLength(2);
+    expect(taken()).toEqual(["lost", "/a"]);
+    await pump.stop();
+  });
+
   it("opens the stream again the later the more the dice want it", async () => {
     const { clock, bus, pump, opened } = pumpedBy(() => 0.5, [fails, fails]);
     pump.start(bus, 7);
