@@ -8,6 +8,8 @@ export interface PartGuard {
   readonly methods: readonly string[];
   /** What is wrong with an answer, by the name of the method; a verb and what follows. */
   readonly checks?: Readonly<Record<string, (answer: unknown) => string | undefined>>;
+  /** Methods that answer with a promise: also what they throw, or hand back, at once comes as one. */
+  readonly later?: readonly string[];
   /** What goes on instead of an error that names the part. Default: it is thrown. */
   readonly instead?: (defect: FustorError) => undefined;
   /** Guards what a method returned. */
@@ -31,12 +33,19 @@ export function guardedPart<T extends object>(part: T, guard: PartGuard): T {
       const known = calls.get(key);
       if (known !== undefined) return known;
       const call = (...given: unknown[]): unknown =>
-        attempt(String(key), guard, () => Reflect.apply(value, target, given));
+        timely(
+          String(key),
+          guard,
+          attempt(String(key), guard, () => Reflect.apply(value, target, given)),
+        );
       calls.set(key, call);
       return call;
     },
   });
 }
+
+const timely = (method: string, { later = [] }: PartGuard, answer: unknown): unknown =>
+  later.includes(method) ? Promise.resolve(answer) : answer;
 
 function memberOf(target: object, key: string | symbol, guard: PartGuard): unknown {
   try {

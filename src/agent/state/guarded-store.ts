@@ -16,6 +16,11 @@ import { FileStateStore } from "./state-store.ts";
 
 const METHODS = ["pipeStoreOf", "sourceStoreOf", "indexPathOf", "flush"];
 const OF_A_SOURCE = ["recall", "remember"];
+/** The others answer at once. */
+const LATER = [
+  ...["rememberedSession", "rememberSession", "lastGoodHeartbeat", "tookOver", "takeLeft", "noteLeft", "checkpoint"],
+  ...["close", "load", "indexPathOf", "flush"],
+];
 
 /** The files of the home, unless the program brings a store of its own. */
 export async function openStore(context: StateStoreContext, open: OpenStateStore | undefined): Promise<StateStore> {
@@ -29,7 +34,7 @@ export function guardedStore(store: StateStore, logger: Logger): StateStore {
     logger.error({ err: defect }, "the state store failed: what it was asked counts as not known");
     return undefined;
   };
-  const part = (name: string, methods: readonly string[]) => ({ name, methods, instead });
+  const part = (name: string, methods: readonly string[]) => ({ name, methods, instead, later: LATER });
   const deletedKeys = part("state store's deleted keys", ["load", "note", "forget", "replace"]);
   const pipe = (open: OpenPipeStore): OpenPipeStore => {
     const deleted: DeletedStore | undefined = open.deleted && guardedPart(open.deleted, deletedKeys);

@@ -1,10 +1,17 @@
 /** What `createAgent` takes in place of its own: our parts and those of a program keep the same contracts. */
 import { describe, expect, test } from "vitest";
+import { guardedStore } from "../../../src/agent/state/guarded-store.ts";
 import { FileStateStore } from "../../../src/agent/state/state-store.ts";
 import { ChainBus } from "../../../src/bus/chain-bus.ts";
 import { guardedBus } from "../../../src/bus/guarded-bus.ts";
 import { systemAmbience } from "../../../src/pipe/system-ambience.ts";
-import type { BusBatch, CreateEventBus, OpenStateStore, StateStore } from "../../../src/sdk/kit.ts";
+import {
+  type BusBatch,
+  type CreateEventBus,
+  type OpenStateStore,
+  type StateStore,
+  silentLogger,
+} from "../../../src/sdk/kit.ts";
 import {
   type ContractCheck,
   describeEventBus,
@@ -93,6 +100,31 @@ test.each<[string, OpenStateStore, string]>([
 ])("a store that %s is caught", async (_, open, rule) => {
   const failed = await broken(stateStoreChecks(open));
   expect(failed.some((name) => name.includes(rule))).toBe(true);
+});
+
+test("what a state store throws at once comes as a promise where one is awaited", async () => {
+  const fails = (): never => {
+    throw new Error("no paper");
+  };
+  const said: string[] = [];
+  const logger = { ...silentLogger, error: ({ err }: { err?: Error }): void => void said.push(String(err?.message)) };
+  const deleted = { load: fails, note: fails, forget: fails, replace: fails };
+  const ofPipe = { rememberedSession: fails, rememberSession: fails, checkpoint: fails, close: fails, deleted };
+  const store = guardedStore(
+    {
+      pipeStoreOf: () => ({ ...ofPipe, lastSnapshotRows: () => 7 }),
+      sourceStoreOf: () => ({ recall: fails, remember: fails }),
+      indexPathOf: fails,
+      flush: fails,
+    } as unknown as StateStore,
+    logger,
+  );
+  const pipe = store.pipeStoreOf("p", "r");
+  const answers = [pipe.rememberedSession(), pipe.checkpoint?.(), pipe.deleted?.load(), store.indexPathOf("s")];
+  expect(answers.map((answer) => answer instanceof Promise)).toEqual([true, true, true, true]);
+  expect(await Promise.all(answers)).toEqual([undefined, undefined, undefined, undefined]);
+  expect(pipe.lastSnapshotRows?.()).toBe(7);
+  expect(said).toContain("the state store of a pipe that createAgent was given: checkpoint failed: no paper");
 });
 
 test("a defect is told as that of the part", () => {
