@@ -29,11 +29,25 @@ export interface Loaded {
 export interface Ground {
   readonly boot: string;
   readonly topology: string;
+  /** What else of the configuration decides what a command does: a journal is good only under the same. */
+  readonly rules: string;
 }
 
 /** Pipes and the views that they feed. */
 export const topologyOf = ({ views, pipes }: FusionConfig): string =>
   JSON.stringify([[...views.keys()].sort(), [...pipes.values()].map(({ id, views: fed }) => [id, fed]).sort()]);
+
+/** Under other timeouts a session would end, or a view be emptied, where it did not when the command was answered. */
+export const rulesOf = ({ views, pipes }: FusionConfig): string =>
+  JSON.stringify([
+    [...views.values()].map((view) => [
+      view.id,
+      view.hotFileThresholdSeconds,
+      view.retentionSeconds,
+      view.tombstoneSeconds,
+    ]),
+    [...pipes.values()].map((pipe) => [pipe.id, pipe.sessionTimeoutSeconds, pipe.allowConcurrentPush]),
+  ]);
 
 export const checkpointHead = (head: CheckpointHead, { topology }: Ground): object => ({
   kind: CHECKPOINT,
@@ -42,11 +56,12 @@ export const checkpointHead = (head: CheckpointHead, { topology }: Ground): obje
   ...head,
 });
 
-export const journalHead = (generation: number, { boot }: Ground): object => ({
+export const journalHead = (generation: number, { boot, rules }: Ground): object => ({
   kind: JOURNAL,
   version: VERSION,
   generation,
   boot,
+  rules,
 });
 
 /**
@@ -103,13 +118,16 @@ class Replay {
     this.mono = mono;
   }
 
-  async play(path: string, generation: number, { boot }: Ground): Promise<void> {
+  async play(path: string, generation: number, { boot, rules }: Ground): Promise<void> {
     let isFirst = true;
     for await (const frame of readJournal(path)) {
       if (isFirst) {
         acceptKind(frame.head, JOURNAL, generation);
         if (frame.head.boot !== boot) {
           throw new UnusableState("the machine has been started again since, so the end of its journal may be missing");
+        }
+        if (frame.head.rules !== rules) {
+          throw new UnusableState("its timeouts have been changed since, and it had not ended in order");
         }
         isFirst = false;
       } else this.#command(frame);

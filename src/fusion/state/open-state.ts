@@ -8,7 +8,7 @@ import type { FusionCore } from "../fusion-core.ts";
 import { UnusableState } from "./frames.ts";
 import { GatedLogger } from "./gated-logger.ts";
 import { HeldClock } from "./held-clock.ts";
-import { loadState, topologyOf } from "./load-state.ts";
+import { loadState, rulesOf, topologyOf } from "./load-state.ts";
 import { StateFiles } from "./state-files.ts";
 import { StateStore } from "./state-store.ts";
 
@@ -81,7 +81,7 @@ function unusable(error: unknown, folder: string): unknown {
 
 async function load(options: StateOptions, files: StateFiles): Promise<Pick<KeptFusion, "core" | "store">> {
   const { config, logger, makeCore } = options;
-  const ground = { boot: options.boot ?? bootId(), topology: topologyOf(config) };
+  const ground = { boot: options.boot ?? bootId(), topology: topologyOf(config), rules: rulesOf(config) };
   const make = (): { clock: HeldClock; core: FusionCore; gate: GatedLogger } => {
     const clock = new HeldClock(options.clock);
     const gate = new GatedLogger(logger);

@@ -259,6 +259,33 @@ test("a state of other views, of a newer version, or of before a start of the ma
   expect(pictureOf(await openKept(copyOf(clean), { boot: "another" }))).toBe(picture);
 });
 
+test("a journal is not repeated under other timeouts: the view would be ready with a part of its entries", async () => {
+  const folder = newFolder();
+  const first = await openKept(folder);
+  const session = open(first, "a:t");
+  ingest(first, session, { source_type: "snapshot", events: [event([rowOf("/f", 5)], "snapshot")], is_end: true });
+  first.acts.closeSession(session);
+  const resumed = open(first, "a:t", session);
+  ingest(first, resumed, { source_type: "snapshot", events: [], is_end: true });
+  ingest(first, resumed, { source_type: "message", events: [event([rowOf("/late", 6)])] });
+  await first.store.settled();
+  const [killed, picture] = [copyOf(folder), pictureOf(first)];
+  await first.end();
+  const base = keptConfig();
+  const views = new Map([...base.views].map(([id, view]) => [id, { ...view, retentionSeconds: 0 }] as const));
+  const config = { ...base, views };
+  const again = await openKept(killed, { config });
+  expect([warningsOf(again), again.view.ready, again.core.everySession()]).toEqual([
+    [expect.stringMatching(/timeouts have been changed/)],
+    false,
+    [],
+  ]);
+  // After a stop in order there is nothing to repeat.
+  const stopped = await openKept(folder, { config });
+  expect([warningsOf(stopped), pictureOf(stopped)]).toEqual([[], picture]);
+  await Promise.all([again.end(), stopped.end()]);
+});
+
 test("the agent for which a view was kept finds it after a restart, another one does not", async () => {
   for (const [resumes, resumed] of [
     ["own", true],
