@@ -21,6 +21,9 @@ export interface StoreParts {
   readonly retryMs: number;
 }
 
+const STAYS = "the earlier state and its journal stay";
+const IN_MEMORY = "the view goes on in memory only";
+
 /**
  * Keeps a Fusion on disk: each command is in a journal before it is answered, and now and then a checkpoint takes the
  * journal's place.
@@ -38,7 +41,8 @@ export class StateStore implements Recorder {
   #checkpointBytes = 0;
   #checkpointing: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #troubled = false;
+  /** What was said last of a failure. */
+  #troubled: string | undefined;
   #ended = false;
 
   private constructor(parts: StoreParts, generation: number) {
@@ -85,13 +89,13 @@ export class StateStore implements Recorder {
     this.#journal = undefined;
     const dump = dumpOf(this.#parts.core);
     const generation = this.#generation + 1;
-    await journal?.close();
     try {
+      await journal?.close();
       await this.#write(generation, dump);
       writeFileSync(this.#parts.files.clean(generation), "", { flag: "wx", mode: 0o600 });
       await this.#parts.files.sync();
     } catch (error) {
-      this.#complain(error, "the earlier state and its journal stay");
+      this.#complain(error, journal === undefined ? "there is none for the next start" : STAYS);
     }
   }
 
@@ -116,12 +120,15 @@ export class StateStore implements Recorder {
       this.#closing = earlier?.close();
       await this.#closing;
       if (await this.#write(generation, dump, journal)) this.#rejoice();
-      else await journal.close();
+      else {
+        await journal.close();
+        // A retry that came due meanwhile found this one under way.
+        this.#tryLater();
+      }
     } catch (error) {
-      this.#complain(error, "the earlier state and its journal stay");
-      if (journal === undefined)
-        rmSync(this.#parts.files.draft(this.#parts.files.journal(generation)), { force: true });
-      else if (earlier === undefined) this.#giveUp();
+      // Nothing here may throw: nobody waits for this promise. A draft that is left is written over by the next try.
+      this.#complain(error, earlier === undefined || this.#journal === undefined ? IN_MEMORY : STAYS);
+      if (journal !== undefined && earlier === undefined) this.#giveUp();
       this.#tryLater();
     } finally {
       this.#closing = undefined;
@@ -150,7 +157,7 @@ export class StateStore implements Recorder {
     const { files, ground } = this.#parts;
     const path = files.journal(generation);
     return Journal.create(path, files.draft(path), journalHead(generation, ground), (error) => {
-      this.#complain(error, "the view goes on in memory only");
+      this.#complain(error, IN_MEMORY);
       this.#giveUp();
       this.#tryLater();
     });
@@ -173,13 +180,13 @@ export class StateStore implements Recorder {
   }
 
   #rejoice(): void {
-    if (this.#troubled) this.#parts.logger.info({}, "the state is written again");
-    this.#troubled = false;
+    if (this.#troubled !== undefined) this.#parts.logger.info({}, "the state is written again");
+    this.#troubled = undefined;
   }
 
   #complain(error: unknown, consequence: string): void {
-    if (this.#troubled) return;
-    this.#troubled = true;
+    if (this.#troubled === consequence) return;
+    this.#troubled = consequence;
     const { folder } = this.#parts.files;
     this.#parts.logger.warn({ state_dir: folder, error: (error as Error).message }, `no state written: ${consequence}`);
   }

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,9 +12,10 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { type FileHandle, open as openFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { afterEach, expect, onTestFinished, test } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { lockFile } from "../../../src/agent/process/native-lock.ts";
 import {
   copyOf,
@@ -315,6 +317,69 @@ test("a second Fusion does not get the folder", async () => {
   await first.end();
   await (await openKept(folder, { lock: lockFile })).end();
 });
+
+/** Enough for the next command to ask for a checkpoint. */
+async function fillJournal(fusion: Kept, session: string): Promise<void> {
+  ingest(fusion, session, { source_type: "snapshot", events: [event(many(0, 40), "snapshot")] });
+  await fusion.store.settled();
+}
+
+test("a draft that can be neither opened nor removed is one warning, and a new checkpoint when it is gone", async () => {
+  const folder = newFolder();
+  const fusion = await openKept(folder, { journalBytes: 1000, retryMs: 20 });
+  const session = open(fusion, "a:t");
+  const draft = join(folder, "2.journal.draft");
+  mkdirSync(draft);
+  await fillJournal(fusion, session);
+  fusion.acts.heartbeat(session, true);
+  await waitFor(() => warningsOf(fusion).length > 0, { timeoutMs: 10_000, what: "the warning" });
+  expect(warningsOf(fusion)).toEqual([expect.stringMatching(/the earlier state and its journal stay/)]);
+  rmdirSync(draft);
+  const written = (): boolean => fusion.logger.messages().includes("the state is written again");
+  await waitFor(written, { timeoutMs: 10_000, what: "a checkpoint" });
+  await fusion.end();
+});
+
+test("a journal that breaks while its checkpoint is written is tried again, however long the checkpoint takes", async () => {
+  const fusion = await openKept(newFolder(), { journalBytes: 1000, retryMs: 1 });
+  const session = open(fusion, "a:t");
+  await fillJournal(fusion, session);
+  const { promise: released, resolve: release } = withResolvers();
+  const prototype = await handlePrototype();
+  let syncs = 0;
+  const sync = vi.spyOn(prototype, "sync").mockImplementation(async () => {
+    // The first is that of the new journal, the second that of the checkpoint.
+    if (++syncs === 2) await released;
+  });
+  onTestFinished(() => sync.mockRestore());
+  fusion.acts.heartbeat(session, true);
+  await waitFor(() => syncs === 2, { timeoutMs: 10_000, what: "the checkpoint" });
+  const writev = vi.spyOn(prototype, "writev").mockRejectedValueOnce(new Error("the disk is full"));
+  onTestFinished(() => writev.mockRestore());
+  fusion.acts.heartbeat(session, true);
+  await fusion.store.settled();
+  expect(warningsOf(fusion)).toEqual([expect.stringMatching(/memory only/)]);
+  // The retry comes due before the checkpoint has ended.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  release();
+  const written = (): boolean => fusion.logger.messages().includes("the state is written again");
+  await waitFor(written, { timeoutMs: 10_000, what: "a checkpoint" });
+  await fusion.end();
+});
+
+function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+async function handlePrototype(): Promise<FileHandle> {
+  const handle = await openFile("/dev/null");
+  await handle.close();
+  return Object.getPrototypeOf(handle) as FileHandle;
+}
 
 const isRoot = process.getuid?.() === 0;
 
