@@ -18,6 +18,7 @@ const refusal = (status: number, detail: string | readonly BodyProblem[]): DeskA
 
 type Answer = DeskAnswer | Promise<DeskAnswer>;
 
+const BEHIND = refusal(503, "Too much waits for the disk, send this batch again in a moment");
 const OBSOLETE = refusal(419, "Session obsoleted");
 const unknownSession = (id: string): DeskAnswer => refusal(404, `Session ${id} not found or expired`);
 
@@ -69,16 +70,18 @@ export class Desk implements ReceiverDesk {
     return this.#settled(answer(200, body200));
   }
 
-  position(pipe: string, sessionId: string): DeskAnswer {
+  position(pipe: string, sessionId: string): Answer {
     const session = this.#session(pipe, sessionId);
     if (session === undefined) return unknownSession(sessionId);
     const index = this.#core.positionOf(session);
-    return index === undefined ? refusal(404, "No position") : answer(200, { index });
+    // The batch that holds this index may be on its way to the disk, and the agent forgets what lies before it.
+    return index === undefined ? refusal(404, "No position") : this.#settled(answer(200, { index }));
   }
 
   /** `bytes`: the JSON of which the body was parsed, where there is one. */
   ingest(pipe: string, sessionId: string, body: unknown, bytes?: Uint8Array): Answer {
     if (!this.knows(pipe, sessionId)) return unknownSession(sessionId);
+    if (this.#acts.isBehind) return BEHIND;
     const batch = checkIngestBody(body);
     if (!batch.ok) return refusal(422, [batch.problem]);
     const outcome = this.#acts.ingest(sessionId, batch.value, () => bytes ?? Buffer.from(JSON.stringify(body)));

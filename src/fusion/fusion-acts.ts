@@ -9,6 +9,8 @@ export interface Recorder {
   record<T>(command: Command, body: Uint8Array | undefined, act: () => T): T;
   /** Resolves when all that was noted can be read again after a crash; undefined when it can already. */
   settled(): Promise<void> | undefined;
+  /** So much waits for the disk that no further batch should be taken. */
+  readonly isBehind: boolean;
 }
 
 /** Everything that routes do to a Fusion. With a recorder each of it is noted first. */
@@ -26,6 +28,10 @@ export class FusionActs {
   /** To be awaited before an answer says that something was done. */
   settled(): Promise<void> | undefined {
     return this.#recorder?.settled();
+  }
+
+  get isBehind(): boolean {
+    return this.#recorder?.isBehind ?? false;
   }
 
   openSession(pipe: string, request: SessionBody, clientIp: string | null): OpenOutcome {

@@ -25,7 +25,7 @@ export function receiverRoutes(desk: Desk, budget: ByteBudget): FusionApp {
   app.post("/session/", key, (c) => openSession(c, desk, small));
   app.post("/session/:id/heartbeat", key, (c) => heartbeat(c, desk, small));
   app.delete("/session/:id", key, async (c) => sent(c, await desk.closeSession(c.get("pipe"), idOf(c))));
-  app.get("/session/:id/position", key, (c) => sent(c, desk.position(c.get("pipe"), idOf(c))));
+  app.get("/session/:id/position", key, async (c) => sent(c, await desk.position(c.get("pipe"), idOf(c))));
   app.post("/ingest/:id/events", key, (c) => ingest(c, desk, data));
   return app as unknown as FusionApp;
 }
@@ -66,5 +66,7 @@ async function ingest(c: Ctx, desk: Desk, limits: BodyLimits): Promise<Response>
   if (!desk.knows(pipe, id)) return sent(c, await desk.ingest(pipe, id, undefined));
   const body = await readJson(c.env.incoming, limits);
   if (body.kind === "refused") return refusedBody(c, body);
-  return sent(c, await desk.ingest(pipe, id, body.value, body.bytes));
+  const answer = await desk.ingest(pipe, id, body.value, body.bytes);
+  if (answer.status === 503) c.header("Retry-After", "1");
+  return sent(c, answer);
 }

@@ -25,6 +25,7 @@ export class Journal {
   readonly #handle: FileHandle;
   readonly #failed: (error: Error) => void;
   #queue: Uint8Array[] = [];
+  #backlog = 0;
   #end: number;
   /** The writing that is under way, and the one after it, which takes all that waits by then. */
   #running: Promise<void> | undefined;
@@ -60,6 +61,11 @@ export class Journal {
     return this.#end;
   }
 
+  /** Bytes that wait for the disk, and stay in memory until then. */
+  get backlog(): number {
+    return this.#backlog;
+  }
+
   /** Nothing is written before that has settled: what is missing in an earlier journal must not be followed by more. */
   follow(earlier: Promise<void> | undefined): void {
     this.#running = earlier;
@@ -67,7 +73,10 @@ export class Journal {
 
   append(head: object, body?: Uint8Array): void {
     if (this.#broken) return;
-    for (const piece of framePieces(head, body)) this.#queue.push(piece);
+    for (const piece of framePieces(head, body)) {
+      this.#queue.push(piece);
+      this.#backlog += piece.length;
+    }
     this.#waiting ??= this.#afterRunning();
   }
 
@@ -86,7 +95,9 @@ export class Journal {
     const mine = this.#waiting;
     this.#running = mine;
     this.#waiting = undefined;
-    await this.#writeAll(this.#queue.splice(0));
+    const pieces = this.#queue.splice(0);
+    await this.#writeAll(pieces);
+    for (const { length } of pieces) this.#backlog -= length;
     if (this.#running === mine) this.#running = undefined;
   }
 

@@ -21,6 +21,9 @@ export interface StoreParts {
   readonly retryMs: number;
 }
 
+/** Bodies are in memory until the disk has them. Behind a disk that hangs, further ones have to wait with the agents. */
+const MOST_WAITING_BYTES = 67_108_864;
+
 const STAYS = "the earlier state and its journal stay";
 const IN_MEMORY = "the view goes on in memory only";
 
@@ -74,6 +77,10 @@ export class StateStore implements Recorder {
     const limit = Math.max(this.#parts.journalBytes, this.#checkpointBytes);
     if (this.#journal !== undefined && this.#journal.length > limit) this.#checkpointSoon();
     return this.#parts.clock.during(moment, act);
+  }
+
+  get isBehind(): boolean {
+    return (this.#journal?.backlog ?? 0) > MOST_WAITING_BYTES;
   }
 
   settled(): Promise<void> | undefined {

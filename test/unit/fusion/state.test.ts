@@ -17,6 +17,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { lockFile } from "../../../src/agent/process/native-lock.ts";
+import { ByteBudget } from "../../../src/fusion/byte-budget.ts";
+import { Desk } from "../../../src/fusion/desk.ts";
 import {
   copyOf,
   ingest,
@@ -364,6 +366,35 @@ test("a journal that breaks while its checkpoint is written is tried again, howe
   release();
   const written = (): boolean => fusion.logger.messages().includes("the state is written again");
   await waitFor(written, { timeoutMs: 10_000, what: "a checkpoint" });
+  await fusion.end();
+});
+
+test("behind a disk that hangs no further batch is taken, and no position is told that is not on it", async () => {
+  const fusion = await openKept(newFolder());
+  const [receiver] = keptConfig().receivers.values();
+  if (receiver === undefined) throw new Error("unreachable: there is a receiver");
+  const desk = new Desk(fusion.core, fusion.acts, receiver, new ByteBudget(1e9));
+  const session = open(fusion, "a:t");
+  await fusion.store.settled();
+  const { promise: released, resolve: release } = withResolvers();
+  const prototype = await handlePrototype();
+  const { writev } = prototype;
+  const spy = vi.spyOn(prototype, "writev").mockImplementation(async function (this: FileHandle, ...args) {
+    await released;
+    return writev.apply(this, args);
+  });
+  onTestFinished(() => spy.mockRestore());
+  const body = { source_type: "message", events: [event([rowOf("/f", 5)], "realtime", "update", 7)] };
+  const answers = [
+    desk.ingest(PIPE, session, body, Buffer.alloc(70_000_000)),
+    desk.ingest(PIPE, session, body, Buffer.alloc(100)),
+    desk.position(PIPE, session),
+  ];
+  expect(answers[1]).toMatchObject({ status: 503 });
+  expect(await Promise.race([answers[2], "nothing yet"])).toBe("nothing yet");
+  release();
+  expect(await Promise.all(answers)).toMatchObject([{ status: 200 }, { status: 503 }, { body: { index: 7 } }]);
+  expect(await desk.ingest(PIPE, session, body, Buffer.alloc(100))).toMatchObject({ status: 200 });
   await fusion.end();
 });
 
