@@ -24,6 +24,8 @@ export class FusionCore {
   readonly #clock: FusionClock;
   readonly #logger: Logger;
   readonly #newId: () => string;
+  /** Time ended a session or emptied a view. No command says so, and any method may find it. */
+  onSwept: (() => void) | undefined;
 
   constructor(config: FusionConfig, clock: FusionClock, logger: Logger, newId: () => string) {
     this.#clock = clock;
@@ -200,7 +202,9 @@ export class FusionCore {
   sweep(): void {
     const expired = this.#sessions.takeExpired();
     if (expired.length > 0) this.#ended(expired, "expired");
-    for (const view of this.views.values()) if (view.isOverdue) this.#empty(view, "nobody came back for it");
+    const overdue = [...this.views.values()].filter((view) => view.isOverdue);
+    for (const view of overdue) this.#empty(view, "nobody came back for it");
+    if (expired.length > 0 || overdue.length > 0) this.onSwept?.();
   }
 
   /** The sessions were removed from the registry. A view without any session is emptied, unless it is kept. */

@@ -21,7 +21,9 @@ export type Command =
   | { readonly kind: "ingest"; readonly session: string }
   | { readonly kind: "audit-start" | "audit-end"; readonly pipe: string }
   | { readonly kind: "feedback"; readonly pipe: string; readonly updates: readonly unknown[] }
-  | { readonly kind: "reset"; readonly view: string };
+  | { readonly kind: "reset"; readonly view: string }
+  /** Time ended a session or emptied a view; noted behind it. */
+  | { readonly kind: "sweep" };
 
 /** The head of a command's frame. */
 export type Noted = Command & Moment;
@@ -53,6 +55,9 @@ export function carryOut(core: FusionCore, { head, body }: Frame): void {
       return;
     case "reset":
       core.resetView(command.view);
+      return;
+    case "sweep":
+      core.sweep();
       return;
     default:
       throw new UnusableState(`it holds an unknown command ${JSON.stringify(head.kind)}`);

@@ -3,8 +3,8 @@ import type { Logger } from "../../sdk/observer.ts";
 import type { Recorder } from "../fusion-acts.ts";
 import type { FusionCore } from "../fusion-core.ts";
 import { dumpOf, type FusionDump, writeCheckpoint } from "./checkpoint.ts";
-import type { Command } from "./command.ts";
-import type { HeldClock } from "./held-clock.ts";
+import type { Command, Noted } from "./command.ts";
+import type { HeldClock, Moment } from "./held-clock.ts";
 import { Journal } from "./journal.ts";
 import { checkpointHead, type Ground, journalHead } from "./load-state.ts";
 import type { StateFiles } from "./state-files.ts";
@@ -51,6 +51,7 @@ export class StateStore implements Recorder {
   private constructor(parts: StoreParts, generation: number) {
     this.#parts = parts;
     this.#generation = generation;
+    parts.core.onSwept = () => this.#note({ kind: "sweep" }, parts.clock.moment());
   }
 
   /** Goes on behind what was loaded: `next` is the first generation without a journal. */
@@ -73,10 +74,15 @@ export class StateStore implements Recorder {
 
   record<T>(command: Command, body: Uint8Array | undefined, act: () => T): T {
     const moment = this.#parts.clock.moment();
-    this.#journal?.append({ ...command, ...moment }, body);
+    this.#note(command, moment, body);
     const limit = Math.max(this.#parts.journalBytes, this.#checkpointBytes);
     if (this.#journal !== undefined && this.#journal.length > limit) this.#checkpointSoon();
     return this.#parts.clock.during(moment, act);
+  }
+
+  #note(command: Command, moment: Moment, body?: Uint8Array): void {
+    const noted: Noted = { ...command, ...moment };
+    this.#journal?.append(noted, body);
   }
 
   get isBehind(): boolean {

@@ -263,6 +263,21 @@ test("a state of other views, of a newer version, or of before a start of the ma
   expect(pictureOf(await openKept(copyOf(clean), { boot: "another" }))).toBe(picture);
 });
 
+test("a session that ran out before a kill is not back after it, and neither is its view", async () => {
+  const [folder, clock] = [newFolder(), new StandingClock()];
+  const first = await openKept(folder, { clock });
+  const session = open(first, "a:t");
+  ingest(first, session, { source_type: "snapshot", events: [event([rowOf("/f", 5)], "snapshot")], is_end: true });
+  await first.store.settled();
+  clock.seconds += 31;
+  first.core.sweep();
+  await first.store.settled();
+  const again = await openKept(copyOf(folder), { clock });
+  expect([again.core.everySession(), again.view.ready, again.view.arbitration.tree.entries]).toEqual([[], false, 1]);
+  expect([warningsOf(again), pictureOf(again)]).toEqual([[], pictureOf(first)]);
+  await Promise.all([first.end(), again.end()]);
+});
+
 test("a journal is not repeated under other timeouts: the view would be ready with a part of its entries", async () => {
   const folder = newFolder();
   const first = await openKept(folder);
