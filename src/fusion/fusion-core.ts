@@ -14,9 +14,8 @@ import type { View } from "./view.ts";
 const MOST_WAITING_COMMANDS = 64;
 
 /**
- * Everything between the routes and the trees: sessions and their roles. No HTTP, no timers.
- *
- * Every method first closes expired sessions, so its result never depends on when the periodic sweep ran.
+ * Everything between the routes and the trees: sessions and their roles. No HTTP, no timers. Every method first closes
+ * expired sessions, so its result never depends on when the periodic sweep ran.
  */
 export class FusionCore {
   readonly #topology: Topology;
@@ -204,7 +203,7 @@ export class FusionCore {
     if (expired.length > 0) this.#ended(expired, "expired");
     const overdue = [...this.views.values()].filter((view) => view.isOverdue);
     for (const view of overdue) this.#empty(view, "nobody came back for it");
-    if (expired.length > 0 || overdue.length > 0) this.onSwept?.();
+    if (expired.length + overdue.length > 0) this.onSwept?.();
   }
 
   /** The sessions were removed from the registry. A view without any session is emptied, unless it is kept. */
@@ -219,10 +218,8 @@ export class FusionCore {
       }
       this.#logger.info({ pipe: session.pipeId, task: session.taskId, how }, "session ended");
     }
-    for (const view of left) {
-      if (this.#sessions.hasAny(this.#topology.feedersOf(view)) || view.isKept) continue;
-      this.#empty(view, "its last session is gone");
-    }
+    const isFed = (view: View): boolean => this.#sessions.hasAny(this.#topology.feedersOf(view));
+    for (const view of left) if (!isFed(view) && !view.isKept) this.#empty(view, "its last session is gone");
   }
 
   #viewsOf(pipeId: string): readonly View[] {

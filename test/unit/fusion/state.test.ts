@@ -31,7 +31,7 @@ import {
   StandingClock,
 } from "../../support/kept-fusion.ts";
 import { createTempFolder, removeTempFolders, seededRandom } from "../../support/temp-tree.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { lasting, waitFor } from "../../support/wait-for.ts";
 
 afterEach(removeTempFolders);
 
@@ -376,8 +376,7 @@ test("a journal that breaks while its checkpoint is written is tried again, howe
   fusion.acts.heartbeat(session, true);
   await fusion.store.settled();
   expect(warningsOf(fusion)).toEqual([expect.stringMatching(/memory only/)]);
-  // The retry comes due before the checkpoint has ended.
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await lasting(20, "the retry comes due before the checkpoint has ended");
   release();
   const written = (): boolean => fusion.logger.messages().includes("the state is written again");
   await waitFor(written, { timeoutMs: 10_000, what: "a checkpoint" });
