@@ -24,6 +24,8 @@ export class Batcher {
   /** The transaction was handed over before. */
   #isKnown = false;
   #committedAtMs = 0;
+  /** It ended the stream when what had come before it was not yet handed over. */
+  #failure: unknown;
 
   constructor(parts: BatcherParts) {
     this.#parts = parts;
@@ -35,23 +37,32 @@ export class Batcher {
     return this.#doneLsn;
   }
 
-  /** What has come so far; undefined when no change has. */
+  /**
+   * What has come so far; undefined when no change has. Throws only once all of that was handed over: it would come again
+   * behind the snapshot that follows a failure, and its old rows would stay.
+   */
   async next(): Promise<ChangeBatch | undefined> {
+    if (this.#failure !== undefined) throw this.#failure;
     const changes: Change[] = [];
     let sizeBytes = 0;
     let oldest = 0;
-    while (changes.length < BATCH_CHANGES && sizeBytes < BATCH_BYTES) {
-      const item = this.#parts.stream.take();
-      if (item === undefined) break;
-      if (item.kind === "heartbeat") this.#heard(item);
-      else {
-        const mapped = this.#changesOf(item.message);
-        const more = mapped instanceof Promise ? await mapped : mapped;
-        if (more.length === 0) continue;
-        if (changes.length === 0) oldest = this.#committedAtMs;
-        changes.push(...more);
-        sizeBytes += item.bytes;
+    try {
+      while (changes.length < BATCH_CHANGES && sizeBytes < BATCH_BYTES) {
+        const item = this.#parts.stream.take();
+        if (item === undefined) break;
+        if (item.kind === "heartbeat") this.#heard(item);
+        else {
+          const mapped = this.#changesOf(item.message);
+          const more = mapped instanceof Promise ? await mapped : mapped;
+          if (more.length === 0) continue;
+          if (changes.length === 0) oldest = this.#committedAtMs;
+          changes.push(...more);
+          sizeBytes += item.bytes;
+        }
       }
+    } catch (error) {
+      if (changes.length === 0) throw error;
+      this.#failure = error;
     }
     return changes.length === 0 ? undefined : { changes, sizeBytes, lagMs: Math.max(0, Date.now() - oldest) };
   }

@@ -37,6 +37,8 @@ export interface InstanceLock {
 /** A client that looks whether somebody holds the lock holds it itself for a moment. */
 const TRIES = 10;
 const TRY_AGAIN_MS = 20;
+/** So many looks in a row at a lock of a process that left no record: it has the home, and could not say so. */
+const UNKNOWN_LOOKS = 3;
 
 const NO_LOCKS = new Set(["ENOLCK", "ENOSYS", "EOPNOTSUPP", "ENOTSUP"]);
 
@@ -102,14 +104,22 @@ async function holdingOf(
 ): Promise<InstanceLock> {
   let lock = first;
   let released = false;
+  let unknown = 0;
   // Held open, the folder keeps its inode number on every file system.
   const folder: FileHandle = await open(home, "r");
   const identity = await folderIdentity(home);
+  // A start that looks around here holds the lock for a moment. Only what has taken the home writes its record.
+  const isTakenOver = async (): Promise<boolean> => {
+    const holder = await runningAgent(home);
+    if (holder === undefined) return ++unknown >= UNKNOWN_LOOKS;
+    unknown = 0;
+    return self === undefined || !isSame(holder, self);
+  };
   const restore = async (): Promise<Holding> => {
     let restored = false;
     if (!lock.isCurrent()) {
       const again = tryLock(home, lockFile);
-      if (again === null) return "taken";
+      if (again === null) return (await isTakenOver()) ? "taken" : "ours";
       lock.unlock();
       lock = again;
       restored = true;

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isPythonAgent } from "../../../../src/agent/identity/python-agent.ts";
@@ -63,4 +63,26 @@ test.each([
   ["", false],
 ])("whether %j is the Python agent: %s", (commandLine, wanted) => {
   expect(isPythonAgent(commandLine.split(" "))).toBe(wanted);
+});
+
+test("a start that holds the lock for a moment, because the lock file was removed, does not take the home", async () => {
+  const home = await freshFolder();
+  const held = await acquireInstance(home, lockFile);
+  await rm(join(home, "agent.lock"));
+  const start = lockFile(join(home, "agent.lock"));
+  for (let look = 0; look < 5; look++) expect(await held.look()).toBe("ours");
+  start?.unlock();
+  expect(await held.look()).toBe("restored");
+  await held.release();
+});
+
+test("who holds the lock and leaves no record has taken the home at the third look", async () => {
+  const home = await freshFolder();
+  const held = await acquireInstance(home, lockFile);
+  await rm(join(home, "agent.lock"));
+  await rm(join(home, "agent.pid"));
+  const other = lockFile(join(home, "agent.lock"));
+  expect([await held.look(), await held.look(), await held.look()]).toEqual(["ours", "ours", "taken"]);
+  other?.unlock();
+  await held.release();
 });
