@@ -2,7 +2,7 @@
 import type { Change, ChangeBatch } from "fustor-agent/sdk";
 import type { Pgoutput } from "pg-logical-replication";
 import type { Acknowledgements } from "./acknowledgements.ts";
-import type { ChangeMapper } from "./change-mapper.ts";
+import { type ChangeMapper, TablesChanged } from "./change-mapper.ts";
 import { parseLsn } from "./lsn.ts";
 import type { Heartbeat, ReplicationStream } from "./replication.ts";
 
@@ -24,8 +24,8 @@ export class Batcher {
   /** The transaction was handed over before. */
   #isKnown = false;
   #committedAtMs = 0;
-  /** It ended the stream when what had come before it was not yet handed over. */
-  #failure: unknown;
+  /** A table changed when what had come before that was not yet handed over. */
+  #failure: TablesChanged | undefined;
 
   constructor(parts: BatcherParts) {
     this.#parts = parts;
@@ -38,8 +38,8 @@ export class Batcher {
   }
 
   /**
-   * What has come so far; undefined when no change has. Throws only once all of that was handed over: it would come again
-   * behind the snapshot that follows a failure, and its old rows would stay.
+   * What has come so far; undefined when no change has. That a table changed is thrown only once all of that was handed
+   * over: it would come again behind the snapshot that follows, and its old rows would stay.
    */
   async next(): Promise<ChangeBatch | undefined> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -61,7 +61,7 @@ export class Batcher {
         }
       }
     } catch (error) {
-      if (changes.length === 0) throw error;
+      if (changes.length === 0 || !(error instanceof TablesChanged)) throw error;
       this.#failure = error;
     }
     return changes.length === 0 ? undefined : { changes, sizeBytes, lagMs: Math.max(0, Date.now() - oldest) };
