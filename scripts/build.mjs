@@ -1,6 +1,5 @@
-// `node scripts/build.mjs [native|gyp|ts|page|drivers]...`: builds the addon (cmake-js), dist/ (tsc, and esbuild for the console) and dist/
-// of the packages of drivers; without
-// arguments all of them, as `npm ci` does.
+// `node scripts/build.mjs [native|gyp|ts|page|drivers]...`: builds the addon (cmake-js), dist/ (tsc and rolldown) and dist/ of the packages of
+// drivers; without arguments all of them, as `npm ci` does.
 // `gyp` is the second way to the same addon, for machines without CMake. Quiet unless something fails.
 import { spawnSync } from "node:child_process";
 import {
@@ -185,18 +184,18 @@ async function compile({ project, name, inputs, output, finish = () => undefined
 /** Where the agent looks for it: src/console/page-files.ts. */
 const PAGE = join("console", "page");
 
-function makePage(folder) {
+async function makePage(folder) {
   try {
-    buildPage(folder);
+    await buildPage(folder);
   } catch (error) {
     throw new BuildError(`the console: ${error.message}`);
   }
 }
 
 /** Alone, in a dist/ that is there. */
-function refreshPage() {
+async function refreshPage() {
   const fresh = join(ROOT, "build", `page.${process.pid}`);
-  makePage(fresh);
+  await makePage(fresh);
   installFolder(fresh, join(ROOT, "dist", PAGE));
 }
 
@@ -208,7 +207,7 @@ const buildTypescript = () =>
     output: "dist",
     async finish(folder) {
       await bundle(folder);
-      makePage(join(folder, PAGE));
+      await makePage(join(folder, PAGE));
       chmodSync(join(folder, "cli", "main.js"), 0o755);
     },
   });
