@@ -26,7 +26,9 @@ async function buildScript() {
       if (level === "warn") throw new Error(log.message);
     },
   });
-  return output[0].code;
+  const [{ code, imports }] = output;
+  if (imports.length > 0) throw new Error(`a browser has no ${imports.join(", ")}`);
+  return code;
 }
 
 async function buildSheet() {

@@ -49,7 +49,7 @@ const ALLOWED = {
   admin: ["sdk", "config", "drivers", "agent", "agent/reload"],
   console: ["sdk", "admin", "agent", "agent/state", "agent/control", "telemetry", "console/metrics"],
   "console/metrics": ["sdk", "agent", "pipe"],
-  // Runs in a browser: types alone, which leave nothing behind.
+  // Runs in a browser: types, which leave nothing behind, and what needs no Node; scripts/build-page.mjs refuses the rest.
   "console/web": ["sdk", "native", "agent", "admin", "console"],
   "cli/tools": ["sdk", "native", "config", "fusion", "agent", "agent/agent.ts", "verify"],
   "cli/doctor": [

@@ -25,17 +25,6 @@ export function jobsText(
   return parts.length === 0 ? undefined : parts.join("; ");
 }
 
-/** Of a snapshot that began: one whose source is away does not run, and nothing of it comes until the source is back. */
-export function snapshotWord({
-  state,
-  snapshot,
-  snapshotPaused,
-}: Pick<PipeStatus, "state" | "snapshot" | "snapshotPaused">): string {
-  if (snapshot !== "running") return snapshot;
-  if (state === "waiting_for_source") return "waiting";
-  return snapshotPaused === true ? "paused" : snapshot;
-}
-
 /** What went wrong and was counted. */
 export const troubleCounts = (pipe: Counts<"pipe">): readonly ShownCount[] =>
   shownCounts("pipe", pipe).filter(({ value }) => value > 0);

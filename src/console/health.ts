@@ -1,5 +1,6 @@
 /** Whether the agent does its work, for programs that ask again and again: a load balancer, Kubernetes, a watchdog. */
 import type { AgentStatus, PipeReport } from "../agent/agent-status.ts";
+import { isAtWork } from "./states.ts";
 
 export interface Health {
   readonly isGood: boolean;
@@ -13,14 +14,11 @@ const health = (reasons: readonly string[]): Health => ({ isGood: reasons.length
 export const liveness = ({ state }: AgentStatus): Health =>
   health(state === "stopped" ? ["the agent has stopped"] : []);
 
-/** With a session and a source; a hot standby waits for its turn: that is its work. */
-const AT_WORK: ReadonlySet<PipeReport["state"]> = new Set(["running", "standby"]);
-
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
 
 function pipeReasons(pipe: PipeReport, maxAgeMs: number): readonly string[] {
   const { id, state, backlogAgeMs = 0 } = pipe;
-  if (!AT_WORK.has(state)) return [`pipe ${id} is ${state.replaceAll("_", " ")}`];
+  if (!isAtWork(state)) return [`pipe ${id} is ${state.replaceAll("_", " ")}`];
   if (backlogAgeMs <= maxAgeMs) return [];
   return [
     `pipe ${id}: a change has been waiting for the receiver for ${seconds(backlogAgeMs)}, longer than ${seconds(maxAgeMs)}`,
@@ -32,9 +30,7 @@ export function troublesOf(status: AgentStatus, maxAgeMs: number): readonly stri
   const sources = status.sources.flatMap(({ ids, status: { availability } }) =>
     availability.state === "unavailable" ? [`source ${ids.join(", ")}: ${availability.reason}`] : [],
   );
-  const errors = new Map(
-    status.pipes.map(({ id, lastError, state }) => [id, AT_WORK.has(state) ? undefined : lastError]),
-  );
+  const errors = new Map(status.pipes.map(({ id, lastError, state }) => [id, isAtWork(state) ? undefined : lastError]));
   const pipes = status.pipes.flatMap((pipe) =>
     pipeReasons(pipe, maxAgeMs).map((reason) => [reason, errors.get(pipe.id) ?? []].flat().join(": ")),
   );

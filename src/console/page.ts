@@ -3,57 +3,16 @@
  * without scripts: the same states, rendered by the agent. Every text goes through `html`, which escapes it.
  */
 import { html } from "hono/html";
-import type { AgentState, AgentStatus, DescriptorState, PipeReport, SourceReport } from "../agent/agent-status.ts";
-import { jobsText, snapshotWord, troubleCounts } from "../agent/pipe-lines.ts";
+import type { AgentStatus, DescriptorState, PipeReport, SourceReport } from "../agent/agent-status.ts";
+import { jobsText, troubleCounts } from "../agent/pipe-lines.ts";
+import { snapshotWord } from "../agent/snapshot-word.ts";
+import { count, duration, megabytes, milliseconds } from "./format.ts";
 import { troublesOf } from "./health.ts";
+import { type AnyState, toneOf } from "./states.ts";
 
 export type Markup = ReturnType<typeof html>;
-export type Tone = "good" | "busy" | "wait" | "bad" | "idle";
-
-export const PIPE_TONES: Readonly<Record<PipeReport["state"], Tone>> = {
-  stopped: "idle",
-  connecting: "busy",
-  running: "good",
-  waiting_for_source: "wait",
-  reconnecting: "wait",
-  key_refused: "bad",
-  standby: "idle",
-  draining: "busy",
-  failed: "bad",
-};
-
-export const AGENT_TONES: Readonly<Record<AgentState, Tone>> = {
-  starting: "busy",
-  running: "good",
-  draining: "wait",
-  stopped: "idle",
-};
-
-export const SOURCE_TONES: Readonly<Record<SourceReport["status"]["availability"]["state"], Tone>> = {
-  starting: "busy",
-  available: "good",
-  unavailable: "wait",
-};
-
-export const pill = (tone: Tone, text: string): Markup =>
-  html`<span class="pill ${tone}">${text.replaceAll("_", " ")}</span>`;
-export const count = (value: number): string => value.toLocaleString("en-US");
-export const megabytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
-export const milliseconds = (value: number | undefined): string =>
-  value === undefined ? "–" : `${count(Math.round(value))} ms`;
-
-export function uptime(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const parts: readonly (readonly [number, string])[] = [
-    [Math.floor(seconds / 86400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "min"],
-    [seconds % 60, "s"],
-  ];
-  const first = parts.findIndex(([value]) => value > 0);
-  const shown = first === -1 ? parts.slice(-1) : parts.slice(first, first + 2);
-  return shown.map(([value, unit]) => `${value} ${unit}`).join(" ");
-}
+export const pill = (state: AnyState): Markup =>
+  html`<span class="pill ${toneOf(state)}">${state.replaceAll("_", " ")}</span>`;
 
 export const fact = (name: string, value: string | Markup, kind = ""): Markup =>
   html`<div class="${kind}"><dt>${name}</dt><dd>${value}</dd></div>`;
@@ -70,7 +29,7 @@ export const descriptorTrouble = ({ exhausted, limit }: DescriptorState): Markup
 
 function facts(status: AgentStatus): Markup {
   return html`<dl class="facts">
-    ${fact("Up", uptime(status.uptimeMs))}
+    ${fact("Up", duration(status.uptimeMs))}
     ${fact("Memory", megabytes(status.rssBytes))}
     ${fact("Of one core", `${status.cpu.percent.toFixed(1)} %`)}
     ${fact("Process", `PID ${status.pid}`)}
@@ -103,13 +62,13 @@ function troubles(pipe: PipeReport): readonly string[] {
 }
 
 function pipeRows(pipe: PipeReport): Markup {
-  const jobs = jobsText(pipe, uptime);
+  const jobs = jobsText(pipe, duration);
   const worked = jobs === undefined ? "" : html`<br>${jobs}`;
   const failed = troubles(pipe).map((trouble) => html`<br><span class="error">${trouble}</span>`);
   return html`<tbody>
     <tr class="with-detail">
       <td class="name">${pipe.id}</td>
-      <td>${pill(PIPE_TONES[pipe.state], pipe.state)}</td>
+      <td>${pill(pipe.state)}</td>
       <td>${pipe.role ?? "–"}</td>
       <td>${snapshot(pipe)}</td>
       <td class="number">${count(pipe.rowsSent.message)}</td>
@@ -136,7 +95,7 @@ function sourceRow(source: SourceReport): Markup {
     availability.state === "unavailable" ? html`<br><span class="error">${availability.reason}</span>` : "";
   return html`<tr>
     <td class="name">${source.ids.join(", ")}</td>
-    <td>${pill(SOURCE_TONES[availability.state], availability.state)}</td>
+    <td>${pill(availability.state)}</td>
     <td>${source.driver}</td>
     <td>${source.uri}${reason}</td>
     <td class="number">${entries === undefined ? "–" : count(entries)}</td>
@@ -160,7 +119,7 @@ function wrong(troubles: readonly string[]): Markup {
 /** What a browser without scripts shows, what is wrong first. */
 export function renderMain(status: AgentStatus, maxBacklogAgeMs: number): Markup {
   return html`<main>
-<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}</header>
+<header><h1>Fustor Agent</h1>${pill(status.state)}</header>
 ${wrong(troublesOf(status, maxBacklogAgeMs))}
 ${facts(status)}
 <h2>Pipes</h2>

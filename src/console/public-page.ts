@@ -1,24 +1,13 @@
 /** For a browser without scripts and a client without the token: states and counts, and no names. */
 import { html } from "hono/html";
-import { snapshotWord } from "../agent/pipe-lines.ts";
-import {
-  AGENT_TONES,
-  count,
-  descriptorTrouble,
-  fact,
-  type Markup,
-  megabytes,
-  milliseconds,
-  PIPE_TONES,
-  pill,
-  SOURCE_TONES,
-  uptime,
-} from "./page.ts";
+import { snapshotWord } from "../agent/snapshot-word.ts";
+import { count, duration, megabytes, milliseconds } from "./format.ts";
+import { descriptorTrouble, fact, type Markup, pill } from "./page.ts";
 import type { PublicPipe, PublicSource, PublicStatus } from "./public-status.ts";
 
 const pipeRow = (pipe: PublicPipe, at: number): Markup => html`<tr>
   <td class="name">${at + 1}</td>
-  <td>${pill(PIPE_TONES[pipe.state], pipe.state)}</td>
+  <td>${pill(pipe.state)}</td>
   <td>${pipe.role ?? "–"}</td>
   <td>${pipe.snapshot === "none" ? "–" : `${snapshotWord(pipe)}, ${count(pipe.snapshotRows)} rows`}</td>
   <td class="number">${count(pipe.rowsSent.message)}</td>
@@ -29,15 +18,15 @@ const pipeRow = (pipe: PublicPipe, at: number): Markup => html`<tr>
 
 const sourceRow = (source: PublicSource, at: number): Markup => html`<tr>
   <td class="name">${at + 1}</td>
-  <td>${pill(SOURCE_TONES[source.state], source.state)}</td>
+  <td>${pill(source.state)}</td>
   <td class="number">${source.entries === null ? "–" : count(source.entries)}</td>
 </tr>`;
 
 /** In the place of the full `main`. */
 export const renderPublicMain = (status: PublicStatus): Markup => html`<main>
-<header><h1>Fustor Agent</h1>${pill(AGENT_TONES[status.state], status.state)}</header>
+<header><h1>Fustor Agent</h1>${pill(status.state)}</header>
 <dl class="facts">
-  ${fact("Up", uptime(status.uptimeMs))}
+  ${fact("Up", duration(status.uptimeMs))}
   ${fact("Memory", megabytes(status.rssBytes))}
   ${fact("Of one core", `${status.cpu.percent.toFixed(1)} %`)}
   ${fact("Version", status.version)}

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
 import { fetchStatus } from "../../agent/control/control-client.ts";
-import { jobsText, snapshotWord, troubleCounts } from "../../agent/pipe-lines.ts";
+import { jobsText, troubleCounts } from "../../agent/pipe-lines.ts";
 import { occupancyOf } from "../../agent/process/occupancy.ts";
+import { snapshotWord } from "../../agent/snapshot-word.ts";
 import { resolveHome } from "../../config/home.ts";
 import { FustorError, isFustorError, type SweepFacts } from "../../sdk/index.ts";
 import { EXIT } from "../exit-codes.ts";

@@ -1,5 +1,5 @@
 import type { AgentStatus, PipeReport } from "../../agent/agent-status.ts";
-import { snapshotWord } from "../../agent/pipe-lines.ts";
+import { snapshotWord } from "../../agent/snapshot-word.ts";
 import { resolveHome } from "../../config/home.ts";
 import { EXIT } from "../exit-codes.ts";
 import { refresh } from "../refreshed.ts";

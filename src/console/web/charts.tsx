@@ -2,8 +2,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import type { AgentSeries, Series } from "../../admin/history.ts";
+import { rateText } from "../format.ts";
 import { get } from "./api.ts";
-import { rateText } from "./format.ts";
 import { t } from "./language.ts";
 import { Empty } from "./parts.tsx";
 

@@ -3,37 +3,26 @@ import { useEffect, useState } from "preact/hooks";
 import { act, type Preview, type Previewed, previewReload } from "./actions.ts";
 import { get } from "./api.ts";
 import { stateWord, t } from "./language.ts";
-import { Empty, Panel } from "./parts.tsx";
+import { Empty, Panel, Table } from "./parts.tsx";
 import { isReadOnly } from "./state.ts";
 
 const valueText = (value: unknown): string =>
   value === null || value === undefined ? t("absent") : typeof value === "string" ? value : JSON.stringify(value);
 
 const Changes = ({ changes }: Pick<Preview, "changes">) => (
-  <div class="scroll">
-    <table id="changes">
-      <thead>
-        <tr>
-          <th>{t("key")}</th>
-          <th>{t("before")}</th>
-          <th>{t("after")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {changes.map(({ key, before, after }) => (
-          <tr key={key}>
-            <td class="name">{key}</td>
-            <td>
-              <del>{valueText(before)}</del>
-            </td>
-            <td>
-              <ins>{valueText(after)}</ins>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table id="changes" head={[t("key"), t("before"), t("after")]}>
+    {changes.map(({ key, before, after }) => (
+      <tr key={key}>
+        <td class="name">{key}</td>
+        <td>
+          <del>{valueText(before)}</del>
+        </td>
+        <td>
+          <ins>{valueText(after)}</ins>
+        </td>
+      </tr>
+    ))}
+  </Table>
 );
 
 function Plan({ preview: { pipes, notes, changes } }: { readonly preview: Preview }) {

@@ -1,6 +1,7 @@
 /** What is well and what is not, as a list of checks: the page shows what is wrong first. Pure but for its words. */
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
-import { count, duration } from "./format.ts";
+import { count, duration } from "../format.ts";
+import { isAtWork } from "../states.ts";
 import { commandIn, fsFacts, unansweredPlaces, unreadableLines, unwatchedLines } from "./fs-facts.ts";
 import { stateWord, t } from "./language.ts";
 
@@ -22,7 +23,6 @@ const good = (check: string, about?: string): Finding => ({
   ...(about === undefined ? {} : { about }),
 });
 
-const AT_WORK: ReadonlySet<PipeReport["state"]> = new Set(["running", "standby"]);
 /** On its way, without trouble so far. */
 const COMING: ReadonlySet<PipeReport["state"]> = new Set(["connecting", "draining"]);
 
@@ -36,7 +36,7 @@ function cureOf({ id, state }: PipeReport): string | undefined {
 function stateFinding(pipe: PipeReport): Finding {
   const { id, state, info, lastError } = pipe;
   const check = t("healthPipe", id);
-  if (AT_WORK.has(state)) return good(check, id);
+  if (isAtWork(state)) return good(check, id);
   const error = lastError === undefined || info.includes(lastError) ? "" : ` (${lastError})`;
   const cure = cureOf(pipe);
   return {

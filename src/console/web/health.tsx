@@ -1,7 +1,8 @@
 /** Every check with its outcome, those that failed first. */
+import type { Tone } from "../states.ts";
 import { type Finding, type Severity, troublesIn } from "./findings.ts";
 import { t } from "./language.ts";
-import { Cure, Panel, Pill, type Tone } from "./parts.tsx";
+import { Panel, Pill, Table, Todo } from "./parts.tsx";
 
 const TONES: Readonly<Record<Severity, Tone>> = { bad: "bad", warning: "wait", good: "good" };
 
@@ -13,11 +14,7 @@ const Row = ({ severity, check, what, cure }: Finding) => (
     <td>
       {check}
       {what !== undefined && <div class="error">{what}</div>}
-      {cure !== undefined && (
-        <div class="todo">
-          {t("cure")}: <Cure text={cure} />
-        </div>
-      )}
+      {cure !== undefined && <Todo cure={cure} />}
     </td>
   </tr>
 );
@@ -27,21 +24,11 @@ export function Health({ findings }: { readonly findings: readonly Finding[] }) 
   return (
     <Panel title={t("tabHealth")}>
       {troublesIn(findings).length === 0 && <p class="well">{t("allWell")}</p>}
-      <div class="scroll">
-        <table id="health">
-          <thead>
-            <tr>
-              <th>{t("outcome")}</th>
-              <th>{t("check")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {all.map((finding) => (
-              <Row key={`${finding.check} ${finding.what ?? ""}`} {...finding} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table id="health" head={[t("outcome"), t("check")]}>
+        {all.map((finding) => (
+          <Row key={`${finding.check} ${finding.what ?? ""}`} {...finding} />
+        ))}
+      </Table>
     </Panel>
   );
 }

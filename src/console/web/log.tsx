@@ -1,6 +1,7 @@
 /** The log: what is still in the agent's memory, and what comes. */
+
+import { clock } from "../format.ts";
 import { get, type ServerEvent } from "./api.ts";
-import { clock } from "./format.ts";
 import { t } from "./language.ts";
 import { LineStream } from "./lines.ts";
 import { Store, useStore } from "./store.ts";

@@ -1,7 +1,7 @@
 /** The first view: what the agent costs, what flows, and the last hour. */
 import type { AgentStatus } from "../../agent/agent-status.ts";
+import { count, duration, megabytes, rateText } from "../format.ts";
 import { AgentCharts } from "./charts.tsx";
-import { count, duration, megabytes, rateText } from "./format.ts";
 import { t } from "./language.ts";
 import { Fact, Panel } from "./parts.tsx";
 import { Picture } from "./picture.tsx";

@@ -1,29 +1,8 @@
 /** Small parts that the views share. */
 import type { ComponentChildren } from "preact";
-import type { AgentState, PipeReport, SourceReport } from "../../agent/agent-status.ts";
+import { type AnyState, type Tone, toneOf } from "../states.ts";
 import { copy } from "./actions.ts";
 import { stateWord, t } from "./language.ts";
-
-export type Tone = "good" | "busy" | "wait" | "bad" | "idle";
-
-type AnyState = PipeReport["state"] | AgentState | SourceReport["status"]["availability"]["state"];
-
-const TONES: Readonly<Record<AnyState, Tone>> = {
-  starting: "busy",
-  stopped: "idle",
-  connecting: "busy",
-  running: "good",
-  waiting_for_source: "wait",
-  reconnecting: "wait",
-  key_refused: "bad",
-  standby: "idle",
-  draining: "busy",
-  failed: "bad",
-  available: "good",
-  unavailable: "bad",
-};
-
-export const toneOf = (state: AnyState): Tone => TONES[state];
 
 export const Pill = ({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }) => (
   <span class={`pill ${tone}`}>{children}</span>
@@ -61,6 +40,12 @@ export const Progress = ({ value, of, label }: ProgressProps) =>
 
 const COMMAND = /(?:fustor-agent|sysctl) \S.*$/;
 
+export const Todo = ({ cure }: { readonly cure: string }) => (
+  <div class="todo">
+    {t("cure")}: <Cure text={cure} />
+  </div>
+);
+
 /** What to do; a command in it can be taken into a terminal. */
 export function Cure({ text }: { readonly text: string }) {
   const command = COMMAND.exec(text)?.[0];
@@ -80,6 +65,38 @@ export const Panel = ({ title, children }: { readonly title: string; readonly ch
     <h2>{title}</h2>
     {children}
   </section>
+);
+
+interface TableProps {
+  readonly id?: string;
+  readonly class?: string;
+  /** `isNumber`: its cells are set to the right. */
+  readonly head: readonly (string | { readonly title: string; readonly isNumber: true })[];
+  readonly children: ComponentChildren;
+}
+
+export const numbers = (title: string) => ({ title, isNumber: true }) as const;
+
+/** As wide as it likes: it scrolls, the page does not. `children`: its rows. */
+export const Table = ({ id, class: look, head, children }: TableProps) => (
+  <div class="scroll">
+    <table id={id} class={look}>
+      <thead>
+        <tr>
+          {head.map((each) =>
+            typeof each === "string" ? (
+              <th key={each}>{each}</th>
+            ) : (
+              <th key={each.title} class="number">
+                {each.title}
+              </th>
+            ),
+          )}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  </div>
 );
 
 export const Empty = ({ children }: { readonly children: ComponentChildren }) => <p class="empty">{children}</p>;

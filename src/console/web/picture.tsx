@@ -1,9 +1,10 @@
 /** What flows where: each pipe a line from its source to its receiver, those with trouble first. */
 import { useState } from "preact/hooks";
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
-import { count, milliseconds, rateText } from "./format.ts";
+import { count, milliseconds, rateText } from "../format.ts";
+import { toneOf } from "../states.ts";
 import { t } from "./language.ts";
-import { Empty, Panel, StatePill, toneOf } from "./parts.tsx";
+import { Empty, Panel, StatePill } from "./parts.tsx";
 import { hashOf } from "./route.ts";
 import { rates } from "./state.ts";
 

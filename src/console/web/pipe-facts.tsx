@@ -1,21 +1,15 @@
 /** What one pipe says of itself, all of it. */
 import type { PipeReport, SourceReport } from "../../agent/agent-status.ts";
-import { byteText, count, duration, milliseconds, rateText } from "./format.ts";
+import { snapshotWord } from "../../agent/snapshot-word.ts";
+import { byteText, count, duration, milliseconds, rateText } from "../format.ts";
 import { fsFacts } from "./fs-facts.ts";
 import { stateWord, t } from "./language.ts";
 import { Fact, Progress } from "./parts.tsx";
 import { rates } from "./state.ts";
 import { SweepFact } from "./sweep.tsx";
 
-/** A snapshot whose source is away waits, and one that gives way to live changes pauses. */
-export function snapshotState({ snapshot, state, snapshotPaused }: PipeReport): string {
-  if (snapshot !== "running") return snapshot;
-  if (state === "waiting_for_source") return "waiting";
-  return snapshotPaused === true ? "paused" : snapshot;
-}
-
 export function SnapshotText({ pipe }: { readonly pipe: PipeReport }) {
-  const word = snapshotState(pipe);
+  const word = snapshotWord(pipe);
   if (word === "none") return <>{stateWord(word)}</>;
   const { snapshotRows: rows, snapshotExpectedRows: expected, snapshotRowsPerSecond: rate, snapshotEtaMs: eta } = pipe;
   const isMoving = word === "running" || word === "paused";

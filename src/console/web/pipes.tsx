@@ -1,11 +1,12 @@
 /** Every pipe: one line each, and all of it on a click. */
 import { useState } from "preact/hooks";
 import type { AgentStatus, PipeReport, SourceReport } from "../../agent/agent-status.ts";
+import { count, milliseconds, rateText } from "../format.ts";
+import { toneOf } from "../states.ts";
 import { act, pipePath } from "./actions.ts";
 import { PipeCharts } from "./charts.tsx";
-import { count, milliseconds, rateText } from "./format.ts";
 import { stateWord, t } from "./language.ts";
-import { Empty, Panel, StatePill, toneOf } from "./parts.tsx";
+import { Empty, Panel, StatePill } from "./parts.tsx";
 import { PipeFacts, SnapshotText } from "./pipe-facts.tsx";
 import { hashOf, route } from "./route.ts";
 import { isReadOnly, rates } from "./state.ts";

@@ -1,11 +1,11 @@
 /** The frame around every view: state, what is wrong, the way to the views, the token. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { duration } from "../format.ts";
 import { said } from "./actions.ts";
 import { type Finding, troublesIn } from "./findings.ts";
-import { duration } from "./format.ts";
 import { chooseLanguage, language, t } from "./language.ts";
-import { Cure, Pill, StatePill } from "./parts.tsx";
+import { Pill, StatePill, Todo } from "./parts.tsx";
 import { hashOf, route, VIEWS, type ViewName } from "./route.ts";
 import { refresh, view } from "./state.ts";
 import { useStore } from "./store.ts";
@@ -99,11 +99,7 @@ export function Troubles({ findings, isShort }: TroubleProps) {
           {troubles.slice(0, MOST_TROUBLES).map(({ severity, what, cure }) => (
             <li key={what} class={severity}>
               {what}
-              {cure !== undefined && (
-                <div class="todo">
-                  {t("cure")}: <Cure text={cure} />
-                </div>
-              )}
+              {cure !== undefined && <Todo cure={cure} />}
             </li>
           ))}
         </ul>

@@ -1,7 +1,7 @@
 /** Every source: what watches which file system, what has no watch and what cures that, the index, the sweeps. */
 import type { SourceReport } from "../../agent/agent-status.ts";
+import { byteText, count, duration } from "../format.ts";
 import { act } from "./actions.ts";
-import { byteText, count, duration } from "./format.ts";
 import {
   type FsFacts,
   fsFacts,
@@ -11,33 +11,21 @@ import {
   unwatchedLines,
 } from "./fs-facts.ts";
 import { t } from "./language.ts";
-import { Cure, Empty, Fact, Panel, StatePill } from "./parts.tsx";
+import { Cure, Empty, Fact, numbers, Panel, StatePill, Table } from "./parts.tsx";
 import { isReadOnly } from "./state.ts";
 import { SweepFact } from "./sweep.tsx";
 
 const Engines = ({ engines = [] }: FsFacts) => (
-  <div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th>{t("fileSystem")}</th>
-          <th>{t("engine")}</th>
-          <th class="number">{t("count")}</th>
-          <th>{t("why")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {engines.map(({ fileSystem, engine, reason, count: many }) => (
-          <tr key={`${fileSystem} ${engine} ${reason}`}>
-            <td class="name">{fileSystem}</td>
-            <td>{engine}</td>
-            <td class="number">{count(many)}</td>
-            <td>{reason}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table head={[t("fileSystem"), t("engine"), numbers(t("count")), t("why")]}>
+    {engines.map(({ fileSystem, engine, reason, count: many }) => (
+      <tr key={`${fileSystem} ${engine} ${reason}`}>
+        <td class="name">{fileSystem}</td>
+        <td>{engine}</td>
+        <td class="number">{count(many)}</td>
+        <td>{reason}</td>
+      </tr>
+    ))}
+  </Table>
 );
 
 const LedgerRow = ({ cause, count: many, examples, staleMs, cure }: LedgerLine) => (
@@ -54,24 +42,11 @@ function Ledger({ facts }: { readonly facts: FsFacts }) {
   const lines = unwatchedLines(facts);
   if (lines.length === 0) return <Empty>{t("everyWatched")}</Empty>;
   return (
-    <div class="scroll">
-      <table class="ledger">
-        <thead>
-          <tr>
-            <th>{t("cause")}</th>
-            <th class="number">{t("count")}</th>
-            <th>{t("example")}</th>
-            <th>{t("listedAgo")}</th>
-            <th>{t("cure")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {lines.map((line) => (
-            <LedgerRow key={line.cause} {...line} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table class="ledger" head={[t("cause"), numbers(t("count")), t("example"), t("listedAgo"), t("cure")]}>
+      {lines.map((line) => (
+        <LedgerRow key={line.cause} {...line} />
+      ))}
+    </Table>
   );
 }
 

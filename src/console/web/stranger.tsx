@@ -1,45 +1,38 @@
 /** Without the token: states and counts, no names. */
+import { snapshotWord } from "../../agent/snapshot-word.ts";
+import { count, duration, megabytes, milliseconds } from "../format.ts";
 import type { PublicStatus } from "../public-status.ts";
-import { count, duration, megabytes, milliseconds } from "./format.ts";
 import { stateWord, t } from "./language.ts";
-import { Fact, Panel, StatePill } from "./parts.tsx";
+import { Fact, numbers, Panel, StatePill, Table } from "./parts.tsx";
 
 const Pipes = ({ pipes }: Pick<PublicStatus, "pipes">) => (
-  <div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th>{t("pipe")}</th>
-          <th>{t("state")}</th>
-          <th>{t("role")}</th>
-          <th>{t("snapshot")}</th>
-          <th class="number">{t("backlog")}</th>
-          <th class="number">{t("lag")}</th>
-          <th class="number">{t("failures")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {pipes.map((pipe, at) => (
-          <tr key={at}>
-            <td class="name">{at + 1}</td>
-            <td>
-              <StatePill state={pipe.state} />
-            </td>
-            <td>{pipe.role === null || pipe.role === undefined ? "–" : stateWord(pipe.role)}</td>
-            <td>
-              {stateWord(
-                pipe.state === "waiting_for_source" && pipe.snapshot === "running" ? "waiting" : pipe.snapshot,
-              )}
-              , {count(pipe.snapshotRows)}
-            </td>
-            <td class="number">{count(pipe.backlog)}</td>
-            <td class="number">{milliseconds(pipe.lagMs ?? undefined)}</td>
-            <td class="number">{count(pipe.failures)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table
+    head={[
+      t("pipe"),
+      t("state"),
+      t("role"),
+      t("snapshot"),
+      numbers(t("backlog")),
+      numbers(t("lag")),
+      numbers(t("failures")),
+    ]}
+  >
+    {pipes.map((pipe, at) => (
+      <tr key={at}>
+        <td class="name">{at + 1}</td>
+        <td>
+          <StatePill state={pipe.state} />
+        </td>
+        <td>{pipe.role === null || pipe.role === undefined ? "–" : stateWord(pipe.role)}</td>
+        <td>
+          {stateWord(snapshotWord(pipe))}, {count(pipe.snapshotRows)}
+        </td>
+        <td class="number">{count(pipe.backlog)}</td>
+        <td class="number">{milliseconds(pipe.lagMs ?? undefined)}</td>
+        <td class="number">{count(pipe.failures)}</td>
+      </tr>
+    ))}
+  </Table>
 );
 
 export const Stranger = ({ status }: { readonly status: PublicStatus }) => (

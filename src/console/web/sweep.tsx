@@ -1,6 +1,6 @@
 /** A sweep of a source: the one that runs, and the last one. */
 import type { EndedSweep, SweepFacts, SweepProgress } from "../../sdk/source-driver.ts";
-import { byteText, count, duration, rateText } from "./format.ts";
+import { byteText, count, duration, rateText } from "../format.ts";
 import { stateWord, t } from "./language.ts";
 import { Fact, Progress } from "./parts.tsx";
 

@@ -1,8 +1,8 @@
 /** The changes that a pipe takes, as it takes them. */
 import type { AgentStatus } from "../../agent/agent-status.ts";
+import { clock, count } from "../format.ts";
 import { pipePath } from "./actions.ts";
 import type { ServerEvent } from "./api.ts";
-import { clock, count } from "./format.ts";
 import { t } from "./language.ts";
 import { LineStream } from "./lines.ts";
 import { hashOf } from "./route.ts";
