@@ -1,5 +1,6 @@
 /** What the options of commands take. */
 import { InvalidArgumentError } from "commander";
+import { momentOf } from "../fusion/keys/moment.ts";
 
 export function parseThreads(text: string): number {
   const threads = Number(text);
@@ -25,4 +26,11 @@ export function parseSettle(text: string): number {
   const seconds = Number(text);
   if (!/^\d+(\.\d+)?$/.test(text) || seconds > 86_400) throw new InvalidArgumentError("Write seconds from 0 to 86400.");
   return seconds;
+}
+
+/** Seconds since 1970. */
+export function parseMoment(text: string): number {
+  const moment = momentOf(text, Math.floor(Date.now() / 1000));
+  if (moment !== undefined) return moment;
+  throw new InvalidArgumentError("Write a span such as 90d, 12h or 30m, or a day or time in UTC such as 2027-01-31.");
 }

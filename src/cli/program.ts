@@ -5,6 +5,7 @@ import { agentVersion } from "../sdk/version.ts";
 import { EXIT } from "./exit-codes.ts";
 import { parseLines, parseSeconds, parseThreads } from "./option-values.ts";
 import { addDiagnosisCommands } from "./program-diagnosis.ts";
+import { addFusionCommands } from "./program-fusion.ts";
 import { addPipeCommands } from "./program-pipes.ts";
 import { addServiceCommand } from "./program-service.ts";
 import { addVerifyCommand } from "./program-verify.ts";
@@ -144,25 +145,6 @@ function addDriverCommands(program: Command, terminal: Terminal, finish: Finish)
     .action(async (kind: DriverKind, name: string, folder: string | undefined) => {
       finish(await (await import("./commands/drivers-new.ts")).newDriver(kind, name, folder, terminal));
     });
-}
-
-function addFusionCommands(program: Command, terminal: Terminal, finish: Finish): void {
-  program
-    .command("demo")
-    .description("agent and Fusion together on a directory, on loopback, with a temporary home")
-    .argument("[dir]", "what to watch (default: the current directory)")
-    .option("--once", "end as soon as the view is complete; exit code 0 when it equals the directory")
-    .action(async (directory: string | undefined, options) => {
-      finish(await (await import("./commands/demo.ts")).demo(directory, options, terminal));
-    });
-  program
-    .command("fusion")
-    .description("run the embedded Fusion of $FUSTOR_HOME/fusion-config/*.yaml in the foreground")
-    .option("-V, --verbose", "log in detail")
-    .action(async (options) => finish(await (await import("./commands/fusion.ts")).fusion(options, terminal)))
-    .command("init")
-    .description("write a configuration of the embedded Fusion with keys of its own")
-    .action(async () => finish(await (await import("./commands/fusion-init.ts")).fusionInit(terminal)));
 }
 
 function addEngineCommands(program: Command, terminal: Terminal, finish: Finish): void {

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
-import type { FusionConfig } from "./fusion-config.ts";
+import type { FusionConfig, ReceiverConfig } from "./fusion-config.ts";
+import type { KeyRegistry } from "./keys/key-registry.ts";
 
 /** The view or pipe to which a key belongs. */
 export type KeyOwner = { readonly kind: "view"; readonly id: string } | { readonly kind: "pipe"; readonly id: string };
@@ -30,18 +31,55 @@ export class KeyTable<T> {
   }
 }
 
-/** The configuration-wide lookup: query keys of the views first, then push keys of the receivers. */
+/**
+ * Every key: those of the configuration first, which stay as they are while Fusion runs, then those of the registry. A key
+ * whose pipe or view is not configured is unknown.
+ */
 export class KeyRing {
-  readonly #owners: KeyTable<KeyOwner>;
+  readonly #config: FusionConfig;
+  readonly #written: KeyTable<KeyOwner>;
+  readonly #pushKeys: ReadonlyMap<string, KeyTable<string>>;
+  readonly #readKeys: ReadonlyMap<string, KeyTable<true>>;
+  readonly #registry: KeyRegistry | undefined;
 
-  constructor(config: FusionConfig) {
-    this.#owners = new KeyTable(ownersOf(config));
+  constructor(config: FusionConfig, registry?: KeyRegistry) {
+    this.#config = config;
+    this.#registry = registry;
+    this.#written = new KeyTable(ownersOf(config));
+    this.#pushKeys = new Map([...config.receivers].map(([id, { pipeOfKey }]) => [id, new KeyTable(pipeOfKey)]));
+    this.#readKeys = new Map([...config.views].map(([id, { apiKeys }]) => [id, readKeys(apiKeys)]));
   }
 
   ownerOf(key: string): KeyOwner | undefined {
-    return this.#owners.find(key);
+    return this.#written.find(key) ?? this.#registered(key);
+  }
+
+  /** The pipe that a key opens at one receiver. */
+  pipeOf(key: string, receiver: ReceiverConfig): string | undefined {
+    const written = this.#pushKeys.get(receiver.id)?.find(key);
+    if (written !== undefined) return written;
+    const owner = this.#registered(key);
+    return owner?.kind === "pipe" && this.#config.pipes.get(owner.id)?.receiver === receiver.id ? owner.id : undefined;
+  }
+
+  mayRead(key: string, view: string): boolean {
+    if (this.#readKeys.get(view)?.find(key) === true) return true;
+    const owner = this.#registered(key);
+    return owner?.kind === "view" && owner.id === view;
+  }
+
+  #registered(key: string): KeyOwner | undefined {
+    const record = this.#registry?.find(key);
+    if (record === undefined) return undefined;
+    const [kind, among] =
+      record.scope === "push" ? (["pipe", this.#config.pipes] as const) : (["view", this.#config.views] as const);
+    return among.has(record.target) ? { kind, id: record.target } : undefined;
   }
 }
+
+/** One key may read several views. */
+const readKeys = (keys: ReadonlySet<string>): KeyTable<true> =>
+  new KeyTable([...keys].map((key) => [key, true] as const));
 
 function* ownersOf(config: FusionConfig): Generator<readonly [string, KeyOwner]> {
   for (const receiver of config.receivers.values()) {

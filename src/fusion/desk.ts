@@ -1,6 +1,6 @@
 /** What agents may ask of one receiver, whatever carries it: the routes over HTTP and the receiver drivers call this. */
 import type { DeskAnswer, ReceiverDesk } from "../sdk/receiver-driver.ts";
-import { KeyTable } from "./api-keys.ts";
+import type { KeyRing } from "./api-keys.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { FusionActs } from "./fusion-acts.ts";
 import type { ReceiverConfig } from "./fusion-config.ts";
@@ -22,25 +22,34 @@ const BEHIND = refusal(503, "Too much waits for the disk, send this batch again 
 const OBSOLETE = refusal(419, "Session obsoleted");
 const unknownSession = (id: string): DeskAnswer => refusal(404, `Session ${id} not found or expired`);
 
+export interface DeskParts {
+  readonly core: FusionCore;
+  readonly acts: FusionActs;
+  readonly keys: KeyRing;
+  readonly budget: ByteBudget;
+}
+
 export class Desk implements ReceiverDesk {
   readonly maxBodyBytes: number;
   readonly shapeProblem = shapeProblem;
   readonly #core: FusionCore;
   readonly #acts: FusionActs;
-  readonly #pipes: KeyTable<string>;
+  readonly #receiver: ReceiverConfig;
+  readonly #keys: KeyRing;
   readonly #budget: ByteBudget;
 
-  constructor(core: FusionCore, acts: FusionActs, receiver: ReceiverConfig, budget: ByteBudget) {
+  constructor({ core, acts, keys, budget }: DeskParts, receiver: ReceiverConfig) {
     this.maxBodyBytes = receiver.maxBodyBytes;
     this.#core = core;
     this.#acts = acts;
-    this.#pipes = new KeyTable(receiver.pipeOfKey);
+    this.#keys = keys;
+    this.#receiver = receiver;
     this.#budget = budget;
   }
 
   identify(key: string | undefined): { readonly pipe: string } | DeskAnswer {
     if (key === undefined || key === "") return refusal(401, "API key required");
-    const pipe = this.#pipes.find(key);
+    const pipe = this.#keys.pipeOf(key, this.#receiver);
     return pipe === undefined ? refusal(401, "Invalid API key") : { pipe };
   }
 

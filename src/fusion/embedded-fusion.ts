@@ -11,6 +11,7 @@ import { type FusionClock, systemClock } from "./fusion-clock.ts";
 import type { FusionConfig, ReceiverConfig } from "./fusion-config.ts";
 import { FusionCore } from "./fusion-core.ts";
 import { type FusionApp, type ListeningServer, type ListenOptions, listen, type ServerBounds } from "./http-server.ts";
+import type { KeyRegistry } from "./keys/key-registry.ts";
 import { managementRoutes } from "./management-routes.ts";
 import { openReceiver } from "./open-receiver.ts";
 import { receiverRoutes } from "./receiver-routes.ts";
@@ -23,6 +24,8 @@ export interface EmbeddedFusionOptions {
   readonly logger: Logger;
   /** The receiver drivers that the configuration names, beside http. */
   readonly receivers?: ReadonlyMap<string, ReceiverModule>;
+  /** Keys beside those of the configuration; they may change while Fusion runs. */
+  readonly registry?: KeyRegistry;
   /** Try the next port when one is taken; otherwise that is an error. Default false. */
   readonly portFallback?: boolean;
   /** For tests. */
@@ -80,7 +83,13 @@ export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promi
     portFallback: options.portFallback ?? false,
     ...options.bounds,
   };
-  const parts: Parts = { core, acts, logger, keys: new KeyRing(config), budget: new ByteBudget(budgetOf(config)) };
+  const parts: Parts = {
+    core,
+    acts,
+    logger,
+    keys: new KeyRing(config, options.registry),
+    budget: new ByteBudget(budgetOf(config)),
+  };
   try {
     const views = viewApp(parts);
     servers.push(await listen(views, { ...common, host: config.host, port: config.port, what: "views" }));
@@ -158,10 +167,11 @@ function viewApp({ core, acts, logger, keys, budget }: Parts): FusionApp {
   return app;
 }
 
-function receiverApp({ core, acts, logger, keys, budget }: Parts, receiver: ReceiverConfig): FusionApp {
+function receiverApp(parts: Parts, receiver: ReceiverConfig): FusionApp {
+  const { core, acts, logger, keys, budget } = parts;
   const app = basicApp(logger, acts);
   app.route("/api/v1/pipe", consistencyRoutes(core, acts, keys, budget));
-  app.route("/api/v1/pipe", receiverRoutes(new Desk(core, acts, receiver, budget), budget));
+  app.route("/api/v1/pipe", receiverRoutes(new Desk(parts, receiver), budget));
   return app;
 }
 
@@ -174,12 +184,7 @@ function opened(
 ): Promise<Pick<ListeningServer, "url" | "close">> {
   const { id, host, port, driver } = receiver;
   if (driver === "http") return listen(receiverApp(parts, receiver), { ...common, host, port, what: `receiver ${id}` });
-  return openReceiver(
-    receivers?.get(driver),
-    receiver,
-    new Desk(parts.core, parts.acts, receiver, parts.budget),
-    logger,
-  );
+  return openReceiver(receivers?.get(driver), receiver, new Desk(parts, receiver), logger);
 }
 
 function basicApp(logger: Logger, acts: FusionActs): FusionApp {

@@ -1,7 +1,7 @@
 /** The routes for readers of a view: the tree, its statistics, its sessions. */
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import { KEY_HEADER, type KeyRing, KeyTable, READS_ONLY } from "./api-keys.ts";
+import { KEY_HEADER, type KeyRing, READS_ONLY } from "./api-keys.ts";
 import type { FusionActs } from "./fusion-acts.ts";
 import type { FusionCore } from "./fusion-core.ts";
 import type { FusionApp } from "./http-server.ts";
@@ -20,7 +20,6 @@ type Ctx = Context<ViewEnv>;
 const MOST_LISTED = 10_000;
 
 export function viewRoutes(core: FusionCore, acts: FusionActs, keys: KeyRing): FusionApp {
-  const readers = new Map([...core.views].map(([id, view]) => [id, readKeysOf(view)]));
   const app = new Hono<ViewEnv>();
   app.on(["POST", "DELETE"], "/:view/reset", (c) => reset(c, core, acts, keys));
   app.use("/:view/*", async (c, next) => {
@@ -28,8 +27,7 @@ export function viewRoutes(core: FusionCore, acts: FusionActs, keys: KeyRing): F
     if (view === undefined) return c.json({ detail: "Not Found" }, 404);
     const key = c.req.header(KEY_HEADER);
     if (key === undefined || key === "") return c.json({ detail: "X-API-Key header is missing" }, 401);
-    if (readers.get(view.config.id)?.find(key) !== true)
-      return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
+    if (!keys.mayRead(key, view.config.id)) return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
     c.set("view", view);
     await next();
   });
@@ -57,9 +55,6 @@ export function viewRoutes(core: FusionCore, acts: FusionActs, keys: KeyRing): F
   app.get("/:view/search", (c) => limitExceeded(c) ?? found(c));
   return app as unknown as FusionApp;
 }
-
-const readKeysOf = (view: View): KeyTable<true> =>
-  new KeyTable([...view.config.apiKeys].map((key) => [key, true] as const));
 
 /** Emptying a view is writing, so it needs a key of a pipe that feeds the view. */
 function reset(c: Ctx, core: FusionCore, acts: FusionActs, keys: KeyRing): Response {

@@ -46,6 +46,7 @@ export class RecordingDesk implements ReceiverDesk {
   readonly shapeProblem = shapeProblem;
   readonly batches: Record<string, unknown>[] = [];
   readonly sessions = new Set<string>();
+  isKeyRevoked = false;
   held = 0;
   budget = 67_108_864;
   /** Answered to batches until it is taken away. */
@@ -54,7 +55,7 @@ export class RecordingDesk implements ReceiverDesk {
   gate: Promise<void> | undefined;
 
   identify(key: string | undefined): { readonly pipe: string } | DeskAnswer {
-    return key === KEY ? { pipe: "p1" } : { status: 401, body: { detail: "Invalid API key" } };
+    return key === KEY && !this.isKeyRevoked ? { pipe: "p1" } : { status: 401, body: { detail: "Invalid API key" } };
   }
   knows(_pipe: string, id: string): boolean {
     return this.sessions.has(id);

@@ -68,6 +68,19 @@ test("without the key nothing is read of what a client sends, however much it is
   await demandService(receiver);
 });
 
+test("a key that is revoked opens nothing more on the stream that it opened", async () => {
+  const { desk, receiver } = await receiverOf();
+  const { call, answers, code } = stranger(receiver, KEY);
+  call.write(open);
+  await until(() => answers.length === 1, "the session");
+  desk.isKeyRevoked = true;
+  call.write(beat);
+  await until(() => code() === status.UNAUTHENTICATED, "the end of the stream");
+  expect(answers).toHaveLength(1);
+  desk.isKeyRevoked = false;
+  await demandService(receiver);
+});
+
 test("a message above the bound ends its stream alone", async () => {
   const { receiver } = await receiverOf();
   const { call, code } = stranger(receiver, KEY);

@@ -1,6 +1,7 @@
 /**
  * Where the control socket lies: `$HOME/agent.sock`, or, when that path is longer than a socket address may be or its
- * file system takes no sockets, in a private folder elsewhere that `agent.sock.path` in the home names.
+ * file system takes no sockets, in a private folder elsewhere that `agent.sock.path` in the home names. The embedded
+ * Fusion has a socket of another name in a folder of its own.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -13,8 +14,11 @@ import { readOwnFile, writeDurably } from "../state/durable-file.ts";
 export const SOCKET_PATH_BYTES = 107;
 
 const fits = (path: string): boolean => Buffer.byteLength(path) <= SOCKET_PATH_BYTES;
-const direct = (home: string): string => join(home, "agent.sock");
-const pointer = (home: string): string => join(home, "agent.sock.path");
+const direct = (home: string, name: string): string => join(home, name);
+const pointer = (home: string, name: string): string => join(home, `${name}.path`);
+
+/** The name of the socket in its folder. */
+export const AGENT_SOCKET = "agent.sock";
 
 export interface ControlAddress {
   readonly path: string;
@@ -54,22 +58,26 @@ async function privateFolder(home: string, env: NodeJS.ProcessEnv): Promise<stri
 }
 
 /** For the agent, which holds the home's lock. */
-export async function addressInHome(home: string): Promise<ControlAddress | undefined> {
-  const path = direct(home);
+export async function addressInHome(home: string, name = AGENT_SOCKET): Promise<ControlAddress | undefined> {
+  const path = direct(home, name);
   if (!fits(path)) return undefined;
-  await rm(pointer(home), { force: true });
+  await rm(pointer(home, name), { force: true });
   return { path, inHome: true, dispose: async () => undefined };
 }
 
 /** The same where the home's path is too long, or its file system takes no sockets. */
-export async function addressElsewhere(home: string, env: NodeJS.ProcessEnv = process.env): Promise<ControlAddress> {
+export async function addressElsewhere(
+  home: string,
+  env: NodeJS.ProcessEnv = process.env,
+  name = AGENT_SOCKET,
+): Promise<ControlAddress> {
   const folder = await privateFolder(home, env);
-  const path = join(folder, "agent.sock");
+  const path = join(folder, AGENT_SOCKET);
   const text = `${path}\n${(await folderIdentity(home)) ?? ""}\n`;
-  await writeDurably(pointer(home), text);
+  await writeDurably(pointer(home, name), text);
   const dispose = async (): Promise<void> => {
-    const still = await readOwnFile(pointer(home)).catch(() => "");
-    if (still === text) await rm(pointer(home), { force: true });
+    const still = await readOwnFile(pointer(home, name)).catch(() => "");
+    if (still === text) await rm(pointer(home, name), { force: true });
     await rm(folder, { recursive: true, force: true });
   };
   return { path, inHome: false, dispose };
@@ -79,16 +87,16 @@ export async function addressElsewhere(home: string, env: NodeJS.ProcessEnv = pr
  * Only a socket in a private folder is trusted, and only a pointer that was written for this very folder: a copied home
  * holds a copy.
  */
-async function pointedAt(home: string): Promise<string | undefined> {
-  const text = await readOwnFile(pointer(home)).catch(() => "");
+async function pointedAt(home: string, name: string): Promise<string | undefined> {
+  const text = await readOwnFile(pointer(home, name)).catch(() => "");
   const [path = "", folder = ""] = text.split("\n").map((line) => line.trim());
   if (path === "" || !fits(path) || folder === "" || folder !== (await folderIdentity(home))) return undefined;
   return (await isPrivateFolder(dirname(path))) ? path : undefined;
 }
 
-/** For clients: where to knock, or undefined when no agent has said. */
-export async function findAddress(home: string): Promise<string | undefined> {
-  const path = direct(home);
+/** For clients: where to knock, or undefined when no process has said. */
+export async function findAddress(home: string, name = AGENT_SOCKET): Promise<string | undefined> {
+  const path = direct(home, name);
   const isThere = fits(path) && (await lstat(path).catch(() => undefined))?.isSocket() === true;
-  return (isThere ? undefined : await pointedAt(home)) ?? (fits(path) ? path : undefined);
+  return (isThere ? undefined : await pointedAt(home, name)) ?? (fits(path) ? path : undefined);
 }

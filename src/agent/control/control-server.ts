@@ -5,7 +5,7 @@
 import { chmod, lstat, rename, rm } from "node:fs/promises";
 import type { RequestListener, Server } from "node:http";
 import { fileTrouble } from "../../config/file-trouble.ts";
-import { addressElsewhere, addressInHome, type ControlAddress, draftOf } from "./control-address.ts";
+import { AGENT_SOCKET, addressElsewhere, addressInHome, type ControlAddress, draftOf } from "./control-address.ts";
 import { createLocalServer } from "./local-server.ts";
 
 export interface ControlServer {
@@ -67,8 +67,8 @@ async function listenAt(address: ControlAddress, listener: RequestListener): Pro
 /** What a file system says that takes no sockets. */
 const NO_SOCKETS = new Set(["EPERM", "EOPNOTSUPP", "ENOTSUP", "EINVAL", "ENOSYS", "ENXIO"]);
 
-async function listen(home: string, listener: RequestListener): Promise<Listening> {
-  const address = await addressInHome(home);
+async function listen(home: string, listener: RequestListener, name: string): Promise<Listening> {
+  const address = await addressInHome(home, name);
   if (address !== undefined) {
     try {
       return await listenAt(address, listener);
@@ -76,7 +76,7 @@ async function listen(home: string, listener: RequestListener): Promise<Listenin
       if (!NO_SOCKETS.has((error as NodeJS.ErrnoException).code ?? "")) throw fileTrouble(error, address.path, "made");
     }
   }
-  const elsewhere = await addressElsewhere(home);
+  const elsewhere = await addressElsewhere(home, process.env, name);
   return listenAt(elsewhere, listener).catch((error: unknown) => {
     throw fileTrouble(error, elsewhere.path, "made");
   });
@@ -92,8 +92,12 @@ async function endListening({ server, address, identity }: Listening): Promise<v
 }
 
 /** Call it only while holding the home's lock: a socket that lies there already is taken for a leftover. */
-export async function startControlServer(home: string, listener: RequestListener): Promise<ControlServer> {
-  let current = await listen(home, listener);
+export async function startControlServer(
+  home: string,
+  listener: RequestListener,
+  name = AGENT_SOCKET,
+): Promise<ControlServer> {
+  let current = await listen(home, listener, name);
   let ended = false;
   return {
     get path() {
@@ -102,7 +106,7 @@ export async function startControlServer(home: string, listener: RequestListener
     restore: async () => {
       if (ended || current.identity === (await identityText(current.address.path))) return false;
       const before = current;
-      current = await listen(home, listener);
+      current = await listen(home, listener, name);
       await endListening(before);
       return true;
     },

@@ -3,8 +3,6 @@
  * a whole after the configuration was tried with it.
  */
 import { rm } from "node:fs/promises";
-import { setTimeout as pause } from "node:timers/promises";
-import { fileTrouble } from "../../config/file-trouble.ts";
 import { ensureHome, homePaths, resolveHome } from "../../config/home.ts";
 import { configDirOf, type LoadOptions, loadConfig, readConfigTrees } from "../../config/load.ts";
 import type { AgentConfig } from "../../config/model.ts";
@@ -18,7 +16,7 @@ import {
   type PipeEntry,
 } from "../../sdk/index.ts";
 import { formatProblem, invalidConfig } from "../../yaml/problem.ts";
-import { type HeldLock, lockFile } from "../process/native-lock.ts";
+import { takeLock } from "../process/take-lock.ts";
 import { writeDurably } from "../state/durable-file.ts";
 import { requireChangeable, requireFree, requireFreeEnds } from "./conflicts.ts";
 import {
@@ -151,7 +149,7 @@ export class FilePipeConfigs implements PipeConfigService {
   /** Other processes of this configuration folder keep out meanwhile. */
   async #locked<T>(work: () => Promise<T>): Promise<T> {
     await ensureHome(resolveHome(this.#parts.load.env ?? process.env, this.#parts.load.cwd));
-    const lock = await takeLock(this.#lock);
+    const lock = await takeLock(this.#lock, "another process is changing pipes");
     try {
       return await work();
     } finally {
@@ -176,25 +174,3 @@ function lastPipe(id: string): FustorError {
 
 const withoutMissing = (error: unknown, id: string): unknown =>
   error instanceof FustorError && error.code === "FUSTOR_CONFIG_MISSING" ? lastPipe(id) : error;
-
-const TRIES = 250;
-const TRY_AGAIN_MS = 20;
-
-async function takeLock(path: string): Promise<HeldLock> {
-  for (let attempt = 1; ; attempt++) {
-    const lock = tryLock(path);
-    if (lock !== null) return lock;
-    if (attempt === TRIES) {
-      throw new FustorError("FUSTOR_HOME_UNUSABLE", `${path} is held: another process is changing pipes; try again`);
-    }
-    await pause(TRY_AGAIN_MS);
-  }
-}
-
-function tryLock(path: string): HeldLock | null {
-  try {
-    return lockFile(path);
-  } catch (error) {
-    throw fileTrouble(error, path, "locked");
-  }
-}

@@ -11,6 +11,8 @@ import { type FusionConfig, loadFusionConfig } from "../../fusion/fusion-config.
 import type { ReceiverModule } from "../../sdk/receiver-driver.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import { EXIT } from "../exit-codes.ts";
+import { takeFusionSocket } from "../fusion/fusion-socket.ts";
+import { serveKeys } from "../fusion/served-keys.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface FusionCommandOptions {
@@ -20,6 +22,7 @@ export interface FusionCommandOptions {
 /** Runs until SIGTERM or Ctrl-C. */
 export async function fusion(options: FusionCommandOptions, terminal: Terminal): Promise<number> {
   const shutdown = shutdownSignal();
+  const closing: (() => Promise<void>)[] = [];
   try {
     const home = resolveHome(process.env);
     const folder = join(home, "fusion-config");
@@ -29,13 +32,22 @@ export async function fusion(options: FusionCommandOptions, terminal: Terminal):
     const logger = createLogger({ level: options.verbose === true ? "debug" : "info", stdout: process.stdout });
     const receivers = await installedReceivers(config, home);
     if (config.stateDir !== undefined && existsSync(config.stateDir)) requireTrusted([config.stateDir]);
-    const server = await startEmbeddedFusion({ config, logger, receivers, lockFile });
+    const socket = await takeFusionSocket(home, logger);
+    closing.push(() => socket.close());
+    const keys = await serveKeys(home, logger);
+    closing.push(() => keys.end());
+    const server = await startEmbeddedFusion({ config, logger, receivers, lockFile, registry: keys.registry });
+    closing.push(() => server.stop());
+    await socket.serve({
+      "POST /keys": async () => ({ problem: (await keys.reread()) ?? null }),
+      "GET /keys/uses": () => Object.fromEntries(keys.registry.lastUses),
+    });
     await terminal.line(`Views     ${server.viewUrl}  (${[...config.views.keys()].join(", ")})`);
     for (const [id, url] of server.receiverUrls) await terminal.line(`Receiver  ${url}  (${id})`);
     if (!shutdown.signal.aborted) await once(shutdown.signal, "abort");
-    await server.stop();
     return EXIT.done;
   } finally {
+    for (const close of closing.reverse()) await close();
     shutdown.dispose();
   }
 }

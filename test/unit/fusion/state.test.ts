@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { lockFile } from "../../../src/agent/process/native-lock.ts";
+import { KeyRing } from "../../../src/fusion/api-keys.ts";
 import { ByteBudget } from "../../../src/fusion/byte-budget.ts";
 import { Desk } from "../../../src/fusion/desk.ts";
 import {
@@ -387,7 +388,8 @@ test("behind a disk that hangs no further batch is taken, and no position is tol
   const fusion = await openKept(newFolder());
   const [receiver] = keptConfig().receivers.values();
   if (receiver === undefined) throw new Error("unreachable: there is a receiver");
-  const desk = new Desk(fusion.core, fusion.acts, receiver, new ByteBudget(1e9));
+  const parts = { core: fusion.core, acts: fusion.acts, keys: new KeyRing(keptConfig()), budget: new ByteBudget(1e9) };
+  const desk = new Desk(parts, receiver);
   const session = open(fusion, "a:t");
   await fusion.store.settled();
   const { promise: released, resolve: release } = withResolvers();

@@ -23,6 +23,8 @@ const MOST_ASKED = 8;
 type Kind = Answer["kind"];
 
 export interface StreamOwner {
+  /** Whether the key with which the stream was opened is still valid. */
+  isWelcome(): boolean;
   hasSession(sessionId: string): void;
   /** Whether one more stream may stay unread. */
   mayHold(): boolean;
@@ -96,6 +98,10 @@ export class AgentStream {
   }
 
   #handle(request: Request): void {
+    if (!this.#owner.isWelcome()) {
+      this.end(status.UNAUTHENTICATED, "Invalid API key");
+      return;
+    }
     try {
       const kind = this.#decide(request);
       if (kind instanceof Promise) this.#later(request, kind);

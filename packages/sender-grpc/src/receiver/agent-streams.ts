@@ -26,7 +26,8 @@ export class AgentStreams {
 
   /** The key is checked before the first message is read. */
   take(call: Call): void {
-    const owner = this.#desk.identify(call.metadata.get(KEY_NAME)[0]?.toString());
+    const key = call.metadata.get(KEY_NAME)[0]?.toString();
+    const owner = this.#desk.identify(key);
     if (!("pipe" in owner)) {
       refuse(call, status.UNAUTHENTICATED, String(owner.body.detail));
       return;
@@ -38,6 +39,7 @@ export class AgentStreams {
     }
     this.#ofPipe.set(owner.pipe, ofPipe);
     const stream = new AgentStream(call, owner.pipe, this.#desk, this.#logger, {
+      isWelcome: () => "pipe" in this.#desk.identify(key),
       hasSession: (sessionId) => this.#give(sessionId, stream),
       mayHold: () => this.#unread < MOST_UNREAD,
       holds: (change) => {
