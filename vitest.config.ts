@@ -35,7 +35,7 @@ const SDK = {
   "fustor-agent/sdk": resolve(import.meta.dirname, "src/sdk/kit.ts"),
 };
 /** They need the default ports, or addresses: test/e2e/own-network.test.ts runs them in a network namespace. */
-const OWN_NETWORK = ["readme-blocks", "two-addresses"].map((name) => `test/e2e/${name}.test.ts`);
+const OWN_NETWORK = ["readme-blocks", "two-addresses", "two-machines"].map((name) => `test/e2e/${name}.test.ts`);
 
 /** The longest in the waiting pool: they begin first, so that none of them is left over when all others are done. */
 const LONG = [

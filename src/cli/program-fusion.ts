@@ -22,6 +22,13 @@ export function addFusionCommands(program: Command, terminal: Terminal, finish: 
     .command("init")
     .description("write a configuration of the embedded Fusion with keys of its own")
     .action(async () => finish(await (await import("./commands/fusion-init.ts")).fusionInit(terminal)));
+  fusion
+    .command("views")
+    .description("the views of the running Fusion: entries, pipes, agents and when they were seen last")
+    .option("--json", "as JSON")
+    .action(async (options) =>
+      finish(await (await import("./commands/fusion-views.ts")).fusionViews(options, terminal)),
+    );
   addKeyCommands(fusion, terminal, finish);
 }
 

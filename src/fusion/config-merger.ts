@@ -1,4 +1,5 @@
 import type { ConfigDocument, ConfigMessage } from "./config-document.ts";
+import { httpTlsOf, pairProblem, receiverProblems, tlsOf, viewProblems } from "./exposure.ts";
 import type { FusionConfig } from "./fusion-config.ts";
 import type { FusionFile } from "./fusion-schema.ts";
 
@@ -6,7 +7,7 @@ const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8101;
 const DEFAULT_CLEANUP_SECONDS = 5;
 
-const GLOBAL_KEYS = ["host", "port", "session_cleanup_interval", "state_dir"] as const;
+const GLOBAL_KEYS = ["host", "port", "session_cleanup_interval", "state_dir", "cert_file", "key_file"] as const;
 type GlobalKey = (typeof GLOBAL_KEYS)[number];
 
 type Section = "receivers" | "views" | "pipes";
@@ -30,6 +31,7 @@ export class ConfigMerger {
     this.#checkReceivers();
     this.#checkReadKeys();
     this.#checkGlobals();
+    this.#checkExposure();
   }
 
   config(): FusionConfig {
@@ -38,10 +40,12 @@ export class ConfigMerger {
       port: this.#global("port") ?? DEFAULT_PORT,
       sessionCleanupSeconds: this.#global("session_cleanup_interval") ?? DEFAULT_CLEANUP_SECONDS,
       ...this.#stateDir(),
+      ...tlsOf({ cert_file: this.#global("cert_file"), key_file: this.#global("key_file") }),
       receivers: mapped(this.#receivers, (id, value) => ({
         id,
         driver: value.driver,
         driverParams: value.driver_params,
+        ...httpTlsOf(value),
         host: value.bind_host,
         port: value.port,
         pipeOfKey: new Map(
@@ -161,6 +165,19 @@ export class ConfigMerger {
     if (this.#pipes.size === 0 && document !== undefined) {
       this.#say(document, ["pipes"], "there is none", "add a pipe with receiver and views");
     }
+  }
+
+  #checkExposure(): void {
+    const host = this.#global("host") ?? DEFAULT_HOST;
+    for (const [id, { value, document }] of this.#receivers) {
+      this.problems.push(...receiverProblems(document, id, value));
+    }
+    for (const [id, { value, document }] of this.#views) {
+      this.problems.push(...viewProblems(document, id, value, host));
+    }
+    const withTls = this.#documents.find(({ content }) => content.cert_file ?? content.key_file);
+    const pair = { cert_file: this.#global("cert_file"), key_file: this.#global("key_file") };
+    if (withTls !== undefined) this.problems.push(...pairProblem(withTls, [], pair));
   }
 
   #say(document: ConfigDocument, path: readonly PropertyKey[], what: string, cure: string): void {

@@ -8,15 +8,17 @@ import { consistencyRoutes } from "./consistency-routes.ts";
 import { Desk } from "./desk.ts";
 import { FusionActs } from "./fusion-acts.ts";
 import { type FusionClock, systemClock } from "./fusion-clock.ts";
-import type { FusionConfig, ReceiverConfig } from "./fusion-config.ts";
+import type { FusionConfig, ReceiverConfig, TlsFiles } from "./fusion-config.ts";
 import { FusionCore } from "./fusion-core.ts";
 import { type FusionApp, type ListeningServer, type ListenOptions, listen, type ServerBounds } from "./http-server.ts";
 import type { KeyRegistry } from "./keys/key-registry.ts";
+import { isLoopback } from "./loopback.ts";
 import { managementRoutes } from "./management-routes.ts";
 import { openReceiver } from "./open-receiver.ts";
 import { receiverRoutes } from "./receiver-routes.ts";
 import { ClientGone } from "./request-body.ts";
 import { type LockState, openState, type StateOptions } from "./state/open-state.ts";
+import { overviewOf, type ViewOverview } from "./view-overview.ts";
 import { viewRoutes } from "./view-routes.ts";
 
 export interface EmbeddedFusionOptions {
@@ -62,6 +64,8 @@ export interface EmbeddedFusion {
   /** The leader has ended a snapshot, so the view may be read. False for an unknown view. */
   viewsReady(viewName: string): boolean;
   summaryOf(viewName: string): ViewSummary | undefined;
+  /** Every view with its pipes and agents. */
+  overview(): readonly ViewOverview[];
   /** Closes all ports and connections, and writes the state if there is a `state_dir`. */
   stop(): Promise<void>;
 }
@@ -92,7 +96,9 @@ export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promi
   };
   try {
     const views = viewApp(parts);
-    servers.push(await listen(views, { ...common, host: config.host, port: config.port, what: "views" }));
+    const { host, port, tls } = config;
+    servers.push(await listen(views, { ...common, host, port, tls, what: "views" }));
+    warnOfPlain(logger, "views", host, tls);
     for (const receiver of config.receivers.values()) {
       const server = await opened(options, parts, receiver, common);
       servers.push(server);
@@ -113,6 +119,7 @@ export async function startEmbeddedFusion(options: EmbeddedFusionOptions): Promi
       return core.views.get(viewName)?.ready ?? false;
     },
     summaryOf: (viewName) => summaryOf(core, viewName),
+    overview: () => [...core.views.values()].map((view) => overviewOf(core, view)),
     stop: async () => {
       clearInterval(sweeper);
       await Promise.all(servers.map((server) => server.close()));
@@ -182,9 +189,16 @@ function opened(
   receiver: ReceiverConfig,
   common: Pick<ListenOptions, "portFallback" | keyof ServerBounds>,
 ): Promise<Pick<ListeningServer, "url" | "close">> {
-  const { id, host, port, driver } = receiver;
-  if (driver === "http") return listen(receiverApp(parts, receiver), { ...common, host, port, what: `receiver ${id}` });
+  const { id, host, port, driver, tls } = receiver;
+  if (driver === "http") warnOfPlain(logger, `receiver ${id}`, host, tls);
+  if (driver === "http")
+    return listen(receiverApp(parts, receiver), { ...common, host, port, tls, what: `receiver ${id}` });
   return openReceiver(receivers?.get(driver), receiver, new Desk(parts, receiver), logger);
+}
+
+function warnOfPlain(logger: Logger, what: string, host: string, tls: TlsFiles | undefined): void {
+  if (tls !== undefined || isLoopback(host)) return;
+  logger.warn({ address: host }, `${what}: keys come without TLS from other machines, name cert_file and key_file`);
 }
 
 function basicApp(logger: Logger, acts: FusionActs): FusionApp {

@@ -11,6 +11,8 @@ export interface FusionConfig {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Of the views' address; undefined = plain HTTP. */
+  readonly tls?: TlsFiles;
   readonly sessionCleanupSeconds: number;
   /** Where the state is kept over restarts; undefined = nowhere. */
   readonly stateDir?: string;
@@ -21,12 +23,20 @@ export interface FusionConfig {
   readonly files: readonly string[];
 }
 
+/** Absolute paths of PEM files. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 export interface ReceiverConfig {
   readonly id: string;
   /** `http`, or the name of a receiver driver. */
   readonly driver: string;
   /** Not checked yet: the driver does it. */
   readonly driverParams: Readonly<Record<string, unknown>>;
+  /** Of a receiver over HTTP; undefined = plain HTTP. */
+  readonly tls?: TlsFiles;
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;

@@ -5,7 +5,7 @@ import { type IngestBatch, isJobCompletion, rowCount } from "./ingest-batch.ts";
 import type { SessionBody } from "./ingest-validation.ts";
 import type { BeatOutcome, IngestOutcome, OpenOutcome, Role, ScanRequestOutcome } from "./outcomes.ts";
 import { correctSuspect } from "./sentinel.ts";
-import { type ScanCommand, type SessionRecord, SessionRegistry } from "./session-registry.ts";
+import { type Departed, type ScanCommand, type SessionRecord, SessionRegistry } from "./session-registry.ts";
 import { type PipeFacts, Topology } from "./topology.ts";
 import { canonicalPath } from "./tree-path.ts";
 import type { View } from "./view.ts";
@@ -160,19 +160,18 @@ export class FusionCore {
 
   /** The highest realtime index that every view of the session's pipe has applied for the session's task. */
   positionOf(session: SessionRecord): number | undefined {
-    let lowest: number | undefined;
-    for (const view of this.#topology.pipe(session.pipeId).views) {
-      const position = view.positionOf(session.taskId);
-      if (position === undefined) return undefined;
-      lowest = Math.min(lowest ?? position, position);
-    }
-    return lowest;
+    return this.#topology.positionOf(session.pipeId, session.taskId);
   }
 
   sessionsOf(view: View): readonly SessionRecord[] {
     this.sweep();
     return this.#sessions.ofPipes(this.#topology.feedersOf(view));
   }
+
+  /** Agents of this view without a session. */
+  departedFrom = (view: View): readonly Departed[] => this.#sessions.departedFrom(this.#topology.feedersOf(view));
+
+  lastSeen = (session: SessionRecord): number => this.#sessions.lastSeen(session);
 
   sessionCountOf(pipeId: string): number {
     this.sweep();

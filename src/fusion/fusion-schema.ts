@@ -13,6 +13,12 @@ export const DEFAULT_MAX_BODY_BYTES = 16_777_216;
 /** An agent that is restarted comes back well before. */
 export const DEFAULT_VIEW_RETENTION_SECONDS = 600;
 
+const path = z.string().regex(/^\//, "Must be an absolute path");
+const tls = { cert_file: path.optional(), key_file: path.optional() };
+
+/** `driver_params` of a receiver over HTTP. */
+export const httpParams = z.strictObject(tls);
+
 const receiver = z.strictObject({
   /** `http`, or the receiver driver of an installed package. */
   driver: name.default("http"),
@@ -21,7 +27,7 @@ const receiver = z.strictObject({
   api_keys: z.array(z.strictObject({ key: name, pipe_id: name })).default([]),
   /** Largest request body in bytes, after decompression. */
   max_body_bytes: z.number().int().min(1024).max(1_073_741_824).default(DEFAULT_MAX_BODY_BYTES),
-  /** Of the receiver driver; http has none. */
+  /** Of the receiver driver; those of http are {@link httpParams}. */
   driver_params: z.record(z.string(), z.unknown()).default({}),
   disabled: z.boolean().default(false),
 });
@@ -58,6 +64,8 @@ export const fusionFileSchema = z.strictObject({
   session_cleanup_interval: z.number().min(0.05).max(3600).optional(),
   /** Folder for the state, relative to the home; without it nothing is kept. */
   state_dir: name.optional(),
+  /** TLS of the views' address. */
+  ...tls,
   /** Known to the real Fusion; without effect here. */
   logging: z.record(z.string(), z.unknown()).optional(),
   receivers: z.record(z.string(), receiver).optional(),

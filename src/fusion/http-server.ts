@@ -1,8 +1,19 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { readFileSync } from "node:fs";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Hono } from "hono";
 import { FustorError } from "../sdk/errors.ts";
+import type { TlsFiles } from "./fusion-config.ts";
+import { isLoopback } from "./loopback.ts";
 
 export type FusionApp = Hono<{ Bindings: HttpBindings }>;
 
@@ -21,6 +32,8 @@ export interface ListenOptions extends ServerBounds {
   readonly port: number;
   /** Go on to the next port when one is taken. */
   readonly portFallback: boolean;
+  /** Undefined: plain HTTP. */
+  readonly tls?: TlsFiles | undefined;
   /** The name of the server in messages. */
   readonly what: string;
 }
@@ -50,12 +63,40 @@ export async function listen(app: FusionApp, options: ListenOptions): Promise<Li
     requestTimeout: REQUEST_MS,
     connectionsCheckingInterval: 1000,
   };
-  const server = createServer(timeouts, (request, response) => void guarded(request, response));
+  const listener: RequestListener = (request, response) => void guarded(request, response);
+  const { tls } = options;
+  const server = tls === undefined ? createServer(timeouts, listener) : secureServer(tls, options, timeouts, listener);
   server.maxConnections = options.mostConnections ?? MOST_CONNECTIONS;
   server.timeout = options.stalledMs ?? REQUEST_MS;
   const port = await bind(server, options);
   const name = options.host.includes(":") ? `[${options.host}]` : options.host;
-  return { url: `http://${name}:${port}`, port, close: () => close(server) };
+  return { url: `${tls === undefined ? "http" : "https"}://${name}:${port}`, port, close: () => close(server) };
+}
+
+/** The files are read once, at the start. */
+function secureServer(
+  { certFile, keyFile }: TlsFiles,
+  { what }: ListenOptions,
+  timeouts: ServerOptions,
+  listener: RequestListener,
+): Server {
+  const read = (key: string, file: string): Buffer => {
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new FustorError("FUSTOR_CONFIG_INVALID", `${what}: ${key} ${file} cannot be read (${code})`, {
+        cause: error,
+      });
+    }
+  };
+  const [cert, key] = [read("cert_file", certFile), read("key_file", keyFile)];
+  try {
+    return createSecureServer({ ...timeouts, cert, key, handshakeTimeout: HEADERS_MS }, listener);
+  } catch (error) {
+    const message = `${what}: ${certFile} and ${keyFile} are no certificate with its key (PEM)`;
+    throw new FustorError("FUSTOR_CONFIG_INVALID", message, { cause: error });
+  }
 }
 
 async function bind(server: Server, options: ListenOptions): Promise<number> {
@@ -113,5 +154,3 @@ function behindHostCheck(handle: Handle): Handle {
 export function isLoopbackHostHeader(host: string | undefined): boolean {
   return host === undefined || /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host);
 }
-
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");

@@ -35,9 +35,24 @@ export interface SessionRecord extends SessionRequest {
   commands: ScanCommand[];
 }
 
+/** Whose last session ended. */
+export interface Departed {
+  readonly pipeId: string;
+  readonly taskId: string;
+  readonly sourceUri: string | null;
+  readonly clientIp: string | null;
+  /** When its last heartbeat came, in seconds since 1970. */
+  readonly lastSeen: number;
+}
+
+/** Of those that are gone longest, nothing is known any more. */
+const MOST_DEPARTED = 1000;
+
 export class SessionRegistry {
   readonly #sessions = new Map<string, SessionRecord>();
   readonly #byPipe = new Map<string, Set<SessionRecord>>();
+  /** By pipe and task, who was seen last at the end. */
+  readonly #departed = new Map<string, Departed>();
   readonly #deadlines = new Deadlines<SessionRecord>((session) => this.#deadlineOf(session));
   readonly #clock: FusionClock;
 
@@ -65,6 +80,7 @@ export class SessionRegistry {
   /** A session that was opened before. */
   adopt(session: SessionRecord): void {
     this.#sessions.set(session.id, session);
+    this.#departed.delete(placeOf(session));
     const ofPipe = this.#byPipe.get(session.pipeId);
     if (ofPipe === undefined) this.#byPipe.set(session.pipeId, new Set([session]));
     else ofPipe.add(session);
@@ -109,6 +125,15 @@ export class SessionRegistry {
     return [...(this.#byPipe.get(pipeId) ?? [])];
   }
 
+  departedFrom(pipeIds: ReadonlySet<string>): readonly Departed[] {
+    return [...this.#departed.values()].filter(({ pipeId }) => pipeIds.has(pipeId));
+  }
+
+  /** When the last heartbeat of a session came, in seconds since 1970. */
+  lastSeen({ lastHeartbeatMs }: SessionRecord): number {
+    return this.#clock.wallSeconds() - (this.#clock.monotonicMs() - lastHeartbeatMs) / 1000;
+  }
+
   hasAny(pipeIds: Iterable<string>): boolean {
     for (const id of pipeIds) if ((this.#byPipe.get(id)?.size ?? 0) > 0) return true;
     return false;
@@ -121,6 +146,18 @@ export class SessionRegistry {
   #forget(session: SessionRecord): void {
     this.#sessions.delete(session.id);
     this.#byPipe.get(session.pipeId)?.delete(session);
+    this.#noteDeparture(session);
+  }
+
+  #noteDeparture(session: SessionRecord): void {
+    const { pipeId, taskId, sourceUri, clientIp } = session;
+    // An agent whose connection broke has two sessions for a while.
+    if (this.ofPipe(pipeId).some((other) => other.taskId === taskId)) return;
+    const place = placeOf(session);
+    this.#departed.delete(place);
+    this.#departed.set(place, { pipeId, taskId, sourceUri, clientIp, lastSeen: this.lastSeen(session) });
+    const [longest] = this.#departed.keys();
+    if (this.#departed.size > MOST_DEPARTED && longest !== undefined) this.#departed.delete(longest);
   }
 
   #deadlineOf(session: SessionRecord): number {
@@ -128,3 +165,5 @@ export class SessionRegistry {
     return isOpen ? session.lastHeartbeatMs + session.timeoutSeconds * 1000 : Number.NEGATIVE_INFINITY;
   }
 }
+
+const placeOf = ({ pipeId, taskId }: SessionRequest): string => JSON.stringify([pipeId, taskId]);

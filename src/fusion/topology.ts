@@ -42,6 +42,17 @@ export class Topology {
     return this.#feedersOf.get(view) ?? new Set();
   }
 
+  /** The lowest position of a task in the views of its pipe; undefined when one of them has none. */
+  positionOf(pipeId: string, taskId: string): number | undefined {
+    let lowest: number | undefined;
+    for (const view of this.pipe(pipeId).views) {
+      const position = view.positionOf(taskId);
+      if (position === undefined) return undefined;
+      lowest = Math.min(lowest ?? position, position);
+    }
+    return lowest;
+  }
+
   feeds(pipeId: string, view: View): boolean {
     return this.pipes.get(pipeId)?.views.includes(view) ?? false;
   }

@@ -12,6 +12,7 @@ import { entryHead, treePieces } from "./tree-json.ts";
 import { canonicalPath, isPathTooLong } from "./tree-path.ts";
 import type { View } from "./view.ts";
 import { jobFacts, sessionFacts, viewStatistics } from "./view-facts.ts";
+import { overviewOf } from "./view-overview.ts";
 
 type ViewEnv = { Bindings: HttpBindings; Variables: { view: View } };
 type Ctx = Context<ViewEnv>;
@@ -21,6 +22,7 @@ const MOST_LISTED = 10_000;
 
 export function viewRoutes(core: FusionCore, acts: FusionActs, keys: KeyRing): FusionApp {
   const app = new Hono<ViewEnv>();
+  app.get("/", (c) => overview(c, core, keys));
   app.on(["POST", "DELETE"], "/:view/reset", (c) => reset(c, core, acts, keys));
   app.use("/:view/*", async (c, next) => {
     const view = core.views.get(c.req.param("view"));
@@ -54,6 +56,18 @@ export function viewRoutes(core: FusionCore, acts: FusionActs, keys: KeyRing): F
   app.get("/:view/tree", (c) => limitExceeded(c) ?? tree(c, core));
   app.get("/:view/search", (c) => limitExceeded(c) ?? found(c));
   return app as unknown as FusionApp;
+}
+
+/** The views that the key may read, and those that its pipe feeds. */
+function overview(c: Ctx, core: FusionCore, keys: KeyRing): Response {
+  const key = c.req.header(KEY_HEADER);
+  if (key === undefined || key === "") return c.json({ detail: "X-API-Key header is missing" }, 401);
+  const owner = keys.ownerOf(key);
+  if (owner === undefined) return c.json({ detail: "Invalid or inactive X-API-Key" }, 401);
+  const isShown = (view: View): boolean =>
+    owner.kind === "pipe" ? core.feeds(owner.id, view) : keys.mayRead(key, view.config.id);
+  const shown = [...core.views.values()].filter(isShown);
+  return c.json({ views: shown.map((view) => overviewOf(core, view)) });
 }
 
 /** Emptying a view is writing, so it needs a key of a pipe that feeds the view. */

@@ -29,3 +29,5 @@ test("what the readme says holds on the ports that it names", () => passesThere(
 test.runIf(canMount())("a Fusion with two addresses is reached when one of them serves", () =>
   passesThere("two-addresses"),
 );
+
+test("an agent on one machine and Fusion on another keep a view equal", () => passesThere("two-machines"));

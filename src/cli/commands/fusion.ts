@@ -40,6 +40,7 @@ export async function fusion(options: FusionCommandOptions, terminal: Terminal):
     closing.push(() => server.stop());
     await socket.serve({
       "POST /keys": async () => ({ problem: (await keys.reread()) ?? null }),
+      "GET /views": () => server.overview(),
       "GET /keys/uses": () => Object.fromEntries(keys.registry.lastUses),
     });
     await terminal.line(`Views     ${server.viewUrl}  (${[...config.views.keys()].join(", ")})`);

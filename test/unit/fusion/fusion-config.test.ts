@@ -143,3 +143,55 @@ describe("loadFusionConfig", () => {
     expect(() => loadFusionConfig(home)).toThrow(expect.objectContaining({ code: "FUSTOR_CONFIG_MISSING" }));
   });
 });
+
+describe("an address that other machines reach", () => {
+  const long = (text: string): string =>
+    text.replace("key: k", "key: 0123456789abcdef").replace("[read]", "[fedcba9876543210]");
+  const exposed = GOOD.replace("  r:\n", "  r:\n    bind_host: 0.0.0.0\n");
+
+  it.each(["127.0.0.1", "127.0.0.2", "localhost", "::1"])("is not %s, where any key will do", (host) => {
+    expect(problemsOf(`host: "${host}"\n${GOOD.replace("  r:\n", `  r:\n    bind_host: "${host}"\n`)}`)).toEqual([]);
+  });
+
+  it("takes no push key that can be guessed, and says which command makes a better one", () => {
+    expect(problemsOf(exposed)).toEqual([
+      "f0.yaml:4:17 receivers.r.api_keys[0].key: is shorter than 16 characters or stands in the documentation, and 0.0.0.0 is reached from other machines, remove it and run: fustor-agent fusion keys create --push p",
+    ]);
+    expect(problemsOf(long(exposed))).toEqual([]);
+    expect(problemsOf(exposed.replace("key: k", "key: YOUR_API_KEY_HERE"))).toHaveLength(1);
+    expect(problemsOf(exposed.replace("  r:\n", "  r:\n    disabled: true\n"))).toEqual([]);
+  });
+
+  it("takes no read key that can be guessed either", () => {
+    expect(problemsOf(`host: "::"\n${GOOD}`)[0]).toMatch(/views\.v\.api_keys\[0\]: .* fusion keys create --read v$/);
+    expect(problemsOf(long(`host: "::"\n${GOOD}`))).toEqual([]);
+  });
+});
+
+describe("TLS", () => {
+  const withParams = (params: string): string => GOOD.replace("  r:\n", `  r:\n    driver_params: ${params}\n`);
+
+  it("is a certificate with its key, for the views and for each receiver", () => {
+    const { tls, receivers } = parse(`cert_file: /c\nkey_file: /k\n${withParams("{cert_file: /rc, key_file: /rk}")}`);
+    expect(tls).toEqual({ certFile: "/c", keyFile: "/k" });
+    expect(receivers.get("r")?.tls).toEqual({ certFile: "/rc", keyFile: "/rk" });
+    expect(parse(GOOD).tls).toBeUndefined();
+    expect(parse(GOOD).receivers.get("r")?.tls).toBeUndefined();
+  });
+
+  it.each([
+    ["{cert_file: /c}", "receivers.r.driver_params.cert_file: stands without key_file, write both, or none"],
+    ["{key_file: /k}", "receivers.r.driver_params.key_file: stands without cert_file, write both, or none"],
+    ["{cert_file: c, key_file: /k}", "receivers.r.driver_params.cert_file: is not an absolute path, begin it with /"],
+    ["{cert: /c}", "receivers.r.driver_params.cert: is not a known key, remove it"],
+  ])("%s is refused", (params, what) => {
+    expect(problemsOf(withParams(params)).join("\n")).toContain(what);
+  });
+
+  it("of the views wants both files as well", () => {
+    expect(problemsOf(`cert_file: /c\n${GOOD}`)).toEqual([
+      "f0.yaml:1:1 cert_file: stands without key_file, write both, or none",
+    ]);
+    expect(problemsOf(`key_file: k\n${GOOD}`)[0]).toContain("key_file: must be an absolute path");
+  });
+});
