@@ -1,6 +1,6 @@
 /** What the admin API can do with the agent; handed in by the process that runs it. */
 
-import type { SnapshotRefusal } from "../agent/agent-observer.ts";
+import type { SnapshotCommand, SnapshotRefusal } from "../agent/agent-observer.ts";
 import type { AgentStatus } from "../agent/agent-status.ts";
 import type { ReloadOutcome, StartedPipe } from "../agent/reload/reload-report.ts";
 import type { PreviewOutcome } from "../agent/reload/reloader.ts";
@@ -35,6 +35,8 @@ export interface AdminPort {
   stopPipe(id: string): Promise<boolean>;
   /** Undefined when no such pipe runs. */
   snapshotNow(id: string): SnapshotRefusal | "begun" | undefined;
+  /** Undefined when no such pipe runs, false when no snapshot runs, or none is paused that could go on. */
+  commandSnapshot(id: string, command: SnapshotCommand): boolean | undefined;
   /** Undefined when no such pipe runs, false when nothing can be asked. */
   sentinelNow(id: string): boolean | undefined;
   /** Undefined when no such source is open, false when there was nothing to confirm. */

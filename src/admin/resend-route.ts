@@ -1,5 +1,5 @@
 /** Directories that an operator found to differ at the receiver (`fustor-agent verify --repair`). */
-import { refused, route } from "./route.ts";
+import { noPipe, refused, route } from "./route.ts";
 import { begunSchema, directoriesBody, pipeParams } from "./schemas.ts";
 
 /** 20,000 directories, as many as a pipe remembers, with paths of some length. */
@@ -15,7 +15,7 @@ export const RESEND = route({
   refusals: [404, 409],
   handle: ({ port, params: { pipe }, body }) => {
     const begun = port.resend(pipe, body as readonly string[]);
-    if (begun === undefined) return refused(404, "pipe_unknown", `the agent runs no pipe ${JSON.stringify(pipe)}`);
+    if (begun === undefined) return noPipe(pipe);
     if (begun) return { status: 202, body: { begun } };
     return refused(409, "no_session", `${pipe}: it has no session at the moment`);
   },

@@ -69,4 +69,7 @@ export const refused = (status: number, code: string, message: string): Reply =>
   body: { error: { code, message } },
 });
 
+export const noPipe = (pipe: string): Reply =>
+  refused(404, "pipe_unknown", `the agent runs no pipe ${JSON.stringify(pipe)}`);
+
 export const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });

@@ -7,11 +7,10 @@ import { HISTORY } from "./history-route.ts";
 import { logLinesFrom } from "./log-lines.ts";
 import { PIPE_CONFIGS } from "./pipe-config-routes.ts";
 import { RESEND } from "./resend-route.ts";
-import { type Answer, done, type Route, refused, route } from "./route.ts";
+import { type Answer, done, noPipe, type Route, refused, route } from "./route.ts";
 import * as schema from "./schemas.ts";
+import { SNAPSHOTS } from "./snapshot-routes.ts";
 import { tapFeed } from "./tap.ts";
-
-const noPipe = (pipe: string): Answer => refused(404, "pipe_unknown", `the agent runs no pipe ${JSON.stringify(pipe)}`);
 
 const READING: readonly Route[] = [
   route({
@@ -168,21 +167,6 @@ const CHANGING: readonly Route[] = [
   }),
   route({
     method: "post",
-    path: "/pipes/{pipe}/snapshot",
-    summary: "Has a leader send the whole tree anew.",
-    params: schema.pipeParams,
-    answer: { status: 202, schema: schema.begunSchema },
-    refusals: [404, 409],
-    handle: ({ port, params: { pipe } }) => {
-      const outcome = port.snapshotNow(pipe);
-      if (outcome === undefined) return noPipe(pipe);
-      if (outcome === "begun") return { status: 202, body: { begun: true } };
-      const why = outcome === "runs already" ? "a snapshot of it runs already" : "it does not lead at the moment";
-      return refused(409, outcome === "runs already" ? "runs_already" : "no_leader", `${pipe}: ${why}`);
-    },
-  }),
-  route({
-    method: "post",
     path: "/pipes/{pipe}/sentinel",
     summary: "Has a leader ask now which files are suspects, and look at them.",
     params: schema.pipeParams,
@@ -227,7 +211,7 @@ const CHANGING: readonly Route[] = [
   }),
 ];
 
-export const ROUTES: readonly Route[] = [...READING, HISTORY, ...CHANGING, RESEND, ...PIPE_CONFIGS];
+export const ROUTES: readonly Route[] = [...READING, HISTORY, ...CHANGING, ...SNAPSHOTS, RESEND, ...PIPE_CONFIGS];
 
 type Outcome = { readonly kind: "refused"; readonly code: string; readonly message: string };
 

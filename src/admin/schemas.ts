@@ -13,6 +13,7 @@ const name = z
 export const pipeParams = z.object({ pipe: name });
 export const sourceParams = z.object({ source: name });
 export const sweepParams = z.object({ pipe: name, command: z.enum(["start", "pause", "resume", "cancel"]) });
+export const snapshotParams = z.object({ pipe: name, command: z.enum(["pause", "resume", "cancel"]) });
 export const sweepQuery = z.object({ mode: z.enum(["names", "stat", "hash"]).optional() });
 
 const count = z.string().regex(/^\d{1,4}$/, "is not a number of at most four digits");
@@ -65,8 +66,9 @@ export const pipeSchema = z.looseObject({
   role: z.enum(["leader", "follower"]).optional(),
   source: z.string(),
   sender: z.object({ id: z.string(), driver: z.string(), uri: z.string() }),
-  snapshot: z.enum(["none", "running", "complete"]),
+  snapshot: z.enum(["none", "running", "paused", "complete", "cancelled"]),
   snapshotRows: z.number(),
+  snapshotPausedForMs: z.number().optional(),
   backlog: z.number(),
   backlogAgeMs: z.number().optional(),
   lagMs: z.number().optional(),

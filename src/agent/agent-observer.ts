@@ -1,5 +1,5 @@
 /** What the agent lets others see of its pipes while they work. Every call must return at once. */
-import type { PipeState } from "../pipe/pipe-status.ts";
+import type { PipeState, SnapshotCommand } from "../pipe/pipe-status.ts";
 import type { Change } from "../sdk/index.ts";
 
 export interface AgentObserver {
@@ -10,3 +10,5 @@ export interface AgentObserver {
 
 /** Why a pipe begins no snapshot although it is asked to. */
 export type SnapshotRefusal = "no leader" | "runs already";
+
+export type { SnapshotCommand };

@@ -12,7 +12,7 @@ import { systemAmbience } from "../pipe/system-ambience.ts";
 import { FustorError, omitUndefined, type SweepCommand } from "../sdk/index.ts";
 import type { StateStore } from "../sdk/state-store.ts";
 import { agentVersion } from "../sdk/version.ts";
-import type { SnapshotRefusal } from "./agent-observer.ts";
+import type { SnapshotCommand, SnapshotRefusal } from "./agent-observer.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import type { AgentState, AgentStatus } from "./agent-status.ts";
 import { DescriptorBudget } from "./descriptor-budget.ts";
@@ -129,6 +129,11 @@ export class Agent {
   snapshotNow(id: string): SnapshotRefusal | "begun" | undefined {
     const pipe = this.#active(id);
     return pipe === undefined ? undefined : (pipe.snapshotNow() ?? "begun");
+  }
+
+  /** Pauses, resumes or cancels the snapshot that runs. Undefined when no such pipe runs, false when none does. */
+  commandSnapshot(id: string, command: SnapshotCommand): boolean | undefined {
+    return this.#active(id)?.commandSnapshot(command);
   }
 
   /** Has a leader ask for suspects now. Undefined when no such pipe runs, false when it cannot. */

@@ -9,7 +9,7 @@ import {
   type SourceStatus,
   type SweepCommand,
 } from "../sdk/index.ts";
-import type { SnapshotRefusal } from "./agent-observer.ts";
+import type { SnapshotCommand, SnapshotRefusal } from "./agent-observer.ts";
 import type { PipeReport } from "./agent-status.ts";
 import type { PipeTarget } from "./reload/reload-plan.ts";
 import {
@@ -175,6 +175,11 @@ export class ManagedPipe {
   /** Why no snapshot began; undefined when one did. */
   snapshotNow(): SnapshotRefusal | undefined {
     return this.#state.kind === "running" ? this.#state.pipe.snapshotNow() : "no leader";
+  }
+
+  /** False when no snapshot runs, or none is paused that could go on. */
+  commandSnapshot(command: SnapshotCommand): boolean {
+    return this.#state.kind === "running" && this.#state.pipe.commandSnapshot(command);
   }
 
   /** False when there is no leader that could look. */

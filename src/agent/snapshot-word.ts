@@ -2,7 +2,7 @@ import type { PipeStatus } from "../pipe/pipe-status.ts";
 
 /**
  * A snapshot in a word: one whose source is away waits until the source is back, and one that gives way to live changes
- * pauses.
+ * pauses, as one does that an operator paused.
  */
 export function snapshotWord({
   state,

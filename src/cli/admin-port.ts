@@ -102,6 +102,7 @@ export function adminPort(parts: AdminPortParts): AdminPort {
     },
     stopPipe: (id) => agent.stopPipe(id, drainMs),
     snapshotNow: (id) => agent.snapshotNow(id),
+    commandSnapshot: (id, command) => agent.commandSnapshot(id, command),
     sentinelNow: (id) => agent.sentinelNow(id),
     confirmSource: (id) => agent.confirmSource(id),
     sweepSource: (pipe, command) => agent.sweepSource(pipe, command),

@@ -1,5 +1,5 @@
 /** The commands for single pipes of a running agent; program.ts has the others. */
-import { Argument, type Command } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { parseSetting, parseUnset } from "./pipe-settings.ts";
 import type { Finish } from "./program.ts";
 import type { Terminal } from "./terminal.ts";
@@ -11,7 +11,12 @@ export function addPipeCommands(program: Command, terminal: Terminal, finish: Fi
     .command("snapshot")
     .description("have a pipe send the whole tree anew; it has to lead")
     .addArgument(pipeArgument())
-    .action(async (pipe: string) => finish(await (await import("./commands/pipe.ts")).snapshot(pipe, terminal)));
+    .addOption(new Option("--pause", "pause the snapshot that runs").conflicts(["resume", "cancel"]))
+    .addOption(new Option("--resume", "go on with it").conflicts("cancel"))
+    .option("--cancel", "end it; the receiver gets no end of it")
+    .action(async (pipe: string, options) =>
+      finish(await (await import("./commands/pipe.ts")).snapshot(pipe, options, terminal)),
+    );
   program
     .command("tap")
     .description("print the changes that a pipe sends, as it takes them; the pipe notices nothing")

@@ -42,14 +42,19 @@ function facts(status: AgentStatus): Markup {
 function snapshot(pipe: PipeReport): Markup {
   if (pipe.snapshot === "none") return html`–`;
   const word = snapshotWord(pipe);
-  if (word === "complete" || word === "waiting") return html`${word}, ${count(pipe.snapshotRows)} rows`;
+  if (["complete", "waiting", "cancelled"].includes(word)) return html`${word}, ${count(pipe.snapshotRows)} rows`;
   const expected = pipe.snapshotExpectedRows;
   const bar = expected === undefined ? html`<progress></progress>` : bounded(pipe.snapshotRows, expected);
   const { snapshotRowsPerSecond: rate, snapshotEtaMs: eta } = pipe;
   const pace = rate === undefined ? "" : `, ${count(rate)}/s`;
   const left = eta === undefined ? "" : `, ${Math.ceil(eta / 1000)} s left`;
-  return html`${count(pipe.snapshotRows)} rows${pace}${left}${word === "paused" ? ", paused" : ""}${bar}`;
+  return html`${count(pipe.snapshotRows)} rows${pace}${left}${pausedText(pipe)}${bar}`;
 }
+
+const pausedText = (pipe: PipeReport): string =>
+  snapshotWord(pipe) !== "paused"
+    ? ""
+    : `, paused${pipe.snapshotPausedForMs === undefined ? "" : ` for ${duration(pipe.snapshotPausedForMs)}`}`;
 
 const bounded = (rows: number, expected: number): Markup =>
   html`<progress value="${Math.min(rows, expected)}" max="${Math.max(expected, 1)}"></progress>`;

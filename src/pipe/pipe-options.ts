@@ -62,3 +62,10 @@ export interface PipeParts {
   /** Gets each new state with its sentence for people. */
   readonly onState?: (state: PipeState, info: string) => void;
 }
+
+export interface StopOptions {
+  /** How long what is queued may still be sent. Closing the session takes up to 2.5 s on top. Default 5 s. */
+  readonly deadlineMs?: number;
+  /** What the source calls that which it has reported: it is at rest, and reports no more (SourceDriver.freeze). */
+  readonly generation?: string;
+}

@@ -20,7 +20,11 @@ export type PipeState =
   | "draining"
   | "failed";
 
-export type SnapshotState = "none" | "running" | "complete";
+/** `paused`, `cancelled`: by an operator. */
+export type SnapshotState = "none" | "running" | "paused" | "complete" | "cancelled";
+
+/** What an operator may do with the snapshot that runs. */
+export type SnapshotCommand = "pause" | "resume" | "cancel";
 
 /** `waiting`: for its time; `pausing`: after a failure. */
 export type AuditState = "off" | "waiting" | "running" | "pausing";
@@ -57,6 +61,8 @@ export interface PipeStatus extends Counts<"pipe"> {
   readonly snapshotEtaMs?: number;
   /** It waits because live changes are late. */
   readonly snapshotPaused?: boolean;
+  /** How long ago an operator paused it, while it is paused. */
+  readonly snapshotPausedForMs?: number;
   readonly audit: AuditStatus;
   readonly sentinel: Counts<"sentinel">;
   /** Scans that Fusion asked for. */

@@ -12,9 +12,9 @@ import {
   type SourceAvailability,
   shortId,
 } from "../sdk/index.ts";
-import type { PipeParts } from "./pipe-options.ts";
+import type { PipeParts, StopOptions } from "./pipe-options.ts";
 import { describePhase, nextPipePhase, type PipeEvent, type PipePhase, sourceTrouble } from "./pipe-state.ts";
-import type { PipeStatus } from "./pipe-status.ts";
+import type { PipeStatus, SnapshotCommand } from "./pipe-status.ts";
 import { ClockSkew } from "./session/clock-skew.ts";
 import { Connector, type OpenSession } from "./session/connector.ts";
 import { EarlierRun } from "./session/earlier-run.ts";
@@ -23,13 +23,6 @@ import { pipeReport } from "./session/pipe-report.ts";
 import { Resumption } from "./session/resumption.ts";
 import { type SessionEnd, SessionRun } from "./session/session.ts";
 import type { SessionEvent } from "./session/session-events.ts";
-
-export interface StopOptions {
-  /** How long what is queued may still be sent. Closing the session takes up to 2.5 s on top. Default 5 s. */
-  readonly deadlineMs?: number;
-  /** What the source calls that which it has reported: it is at rest, and reports no more (SourceDriver.freeze). */
-  readonly generation?: string;
-}
 
 const DEFAULT_DEADLINE_MS = 5_000;
 
@@ -87,6 +80,9 @@ export class Pipe {
   /** Why no snapshot began; undefined when one did. */
   snapshotNow = (): "no leader" | "runs already" | undefined =>
     this.#session === undefined ? "no leader" : this.#session.snapshotNow();
+
+  /** False when no snapshot runs, or none is paused that could go on. */
+  commandSnapshot = (command: SnapshotCommand): boolean => this.#session?.commandSnapshot(command) ?? false;
 
   /** False when there is no leader that could look. */
   sentinelNow = (): boolean => this.#session?.sentinelNow() ?? false;

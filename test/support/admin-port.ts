@@ -17,6 +17,7 @@ export const adminPortWith = (own: Partial<AdminPort>): AdminPort => ({
   restartPipe: unasked,
   stopPipe: unasked,
   snapshotNow: unasked,
+  commandSnapshot: unasked,
   sentinelNow: unasked,
   confirmSource: unasked,
   sweepSource: unasked,

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { fileTrouble } from "../../config/file-trouble.ts";
 import { describeError, FustorError, omitUndefined, type SweepCommand } from "../../sdk/index.ts";
+import type { SnapshotCommand } from "../agent-observer.ts";
 import type { AgentStatus } from "../agent-status.ts";
 import type { ReloadOutcome, StartOutcome } from "../reload/reload-report.ts";
 import { findAddress } from "./control-address.ts";
@@ -153,6 +154,17 @@ export async function requestPipeRestart(
 /** Undefined when the snapshot has begun, else why not. */
 export async function requestSnapshot(home: string, pipe: string, timeoutMs = 5000): Promise<Refusal | undefined> {
   const answer = await post(home, `${pipePath(pipe)}/snapshot`, [404, 409], timeoutMs);
+  return "body" in answer ? undefined : answer;
+}
+
+/** Undefined when it was done, else why not. */
+export async function requestSnapshotCommand(
+  home: string,
+  pipe: string,
+  command: SnapshotCommand,
+  timeoutMs = 5000,
+): Promise<Refusal | undefined> {
+  const answer = await post(home, `${pipePath(pipe)}/snapshot/${command}`, [404, 409], timeoutMs);
   return "body" in answer ? undefined : answer;
 }
 

@@ -35,11 +35,12 @@ function snapshotText(pipe: PipeReport): string {
   const { snapshotRows: rows, snapshotExpectedRows: expected, snapshotRowsPerSecond: rate, snapshotEtaMs: eta } = pipe;
   const word = snapshotWord(pipe);
   const done = `${word} (${formatCount(rows)} rows)`;
-  if (pipe.snapshot !== "running" || word === "waiting") return done;
+  if (word === "waiting" || !["running", "paused"].includes(pipe.snapshot)) return done;
   const percent =
     expected === undefined || expected === 0 ? "" : `, ${Math.min(Math.floor((100 * rows) / expected), 100)} %`;
   const pace = rate === undefined ? "" : `, ${formatCount(rate)}/s`;
-  return `${done}${percent}${pace}${eta === undefined ? "" : `, ${formatDuration(eta)} left`}`;
+  const since = pipe.snapshotPausedForMs === undefined ? "" : `, for ${formatDuration(pipe.snapshotPausedForMs)}`;
+  return `${done}${percent}${since}${pace}${eta === undefined ? "" : `, ${formatDuration(eta)} left`}`;
 }
 
 const lagText = (pipe: PipeReport): string => (pipe.lagMs === undefined ? "-" : `${Math.round(pipe.lagMs)} ms`);

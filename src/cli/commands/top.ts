@@ -36,7 +36,7 @@ const SHORT_STATES: Readonly<Record<string, string>> = { waiting_for_source: "no
 export function phaseOf(pipe: PipeReport): string {
   if (pipe.state !== "running") return SHORT_STATES[pipe.state] ?? pipe.state;
   const { snapshotRows: rows, snapshotExpectedRows: expected } = pipe;
-  if (pipe.snapshot === "running") {
+  if (pipe.snapshot === "running" || pipe.snapshot === "paused") {
     const word = snapshotWord(pipe);
     if (word !== "running") return `snap ${word}`;
     return expected === undefined || expected === 0

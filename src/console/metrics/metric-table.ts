@@ -193,6 +193,12 @@ export const PIPE_METRICS: readonly Metric<PipeReport>[] = [
     read: ({ snapshot }) => snapshot === "running",
   },
   {
+    name: "fustor_pipe_snapshot_paused_seconds",
+    kind: "gauge",
+    help: "How long an operator has paused the snapshot, 0 when none is paused so.",
+    read: ({ snapshotPausedForMs }) => seconds(snapshotPausedForMs ?? 0),
+  },
+  {
     name: "fustor_pipe_snapshot_rows",
     kind: "gauge",
     help: "Rows that the newest snapshot has sent so far.",

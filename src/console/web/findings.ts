@@ -49,7 +49,7 @@ function stateFinding(pipe: PipeReport): Finding {
 }
 
 function pipeFindings(pipe: PipeReport, maxBacklogAgeMs: number): readonly Finding[] {
-  const { id, backlogAgeMs = 0, poisonRows, deadLetterFile } = pipe;
+  const { id, backlogAgeMs = 0, poisonRows, deadLetterFile, snapshotPausedForMs: pausedFor } = pipe;
   const backlog = t("healthBacklog", id);
   const late = t("waitsTooLong", duration(backlogAgeMs), duration(maxBacklogAgeMs));
   const refused = t("healthRefused", id);
@@ -70,6 +70,15 @@ function pipeFindings(pipe: PipeReport, maxBacklogAgeMs: number): readonly Findi
           severity: "warning",
           check: refused,
           what: `${t("pipe")} ${id}: ${t("rowsRefused", count(poisonRows), deadLetterFile)}`,
+          about: id,
+        },
+    pausedFor === undefined
+      ? good(t("healthSnapshot", id), id)
+      : {
+          severity: "warning",
+          check: t("healthSnapshot", id),
+          what: `${t("pipe")} ${id}: ${t("snapshotWaits", duration(pausedFor))}`,
+          cure: t("cureSnapshot", id),
           about: id,
         },
   ];

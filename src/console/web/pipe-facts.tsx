@@ -16,6 +16,7 @@ export function SnapshotText({ pipe }: { readonly pipe: PipeReport }) {
   const parts = [
     stateWord(word),
     isMoving && expected !== undefined ? t("rowsOf", count(rows), count(expected)) : t("rowsAlone", count(rows)),
+    ...(pipe.snapshotPausedForMs === undefined ? [] : [t("pausedFor", duration(pipe.snapshotPausedForMs))]),
     ...(isMoving && rate !== undefined ? [t("perSecond", rateText(rate))] : []),
     ...(isMoving && eta !== undefined ? [t("left", duration(eta))] : []),
   ];

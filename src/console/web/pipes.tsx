@@ -19,13 +19,18 @@ interface Action {
   /** Below the pipe. */
   readonly path: string;
   readonly isGrave?: boolean;
+  /** Only for snapshots in these states. */
+  readonly during?: readonly PipeReport["snapshot"][];
 }
 
 const START: readonly Action[] = [{ word: "start", path: "start" }];
 const RUNNING: readonly Action[] = [
   { word: "stop", path: "stop", isGrave: true },
   { word: "restart", path: "restart", isGrave: true },
-  { word: "snapshotNow", path: "snapshot" },
+  { word: "snapshotNow", path: "snapshot", during: ["none", "complete", "cancelled"] },
+  { word: "snapshotPause", path: "snapshot/pause", during: ["running"] },
+  { word: "snapshotResume", path: "snapshot/resume", during: ["paused"] },
+  { word: "snapshotCancel", path: "snapshot/cancel", during: ["running", "paused"], isGrave: true },
   { word: "sentinelNow", path: "sentinel" },
   { word: "auditNames", path: "audit/start?mode=names" },
   { word: "auditStat", path: "audit/start?mode=stat" },
@@ -36,13 +41,15 @@ const RUNNING: readonly Action[] = [
 ];
 const STOPPED: ReadonlySet<PipeReport["state"]> = new Set(["stopped", "failed"]);
 
-function Actions({ pipe: { id, state } }: { readonly pipe: PipeReport }) {
+function Actions({ pipe: { id, state, snapshot } }: { readonly pipe: PipeReport }) {
   const tap = (
     <button type="button" data-action="tap" onClick={() => listenTo(id)}>
       {t("tapHere")}
     </button>
   );
-  const actions = STOPPED.has(state) ? START : RUNNING;
+  const actions = STOPPED.has(state)
+    ? START
+    : RUNNING.filter(({ during }) => during === undefined || during.includes(snapshot));
   const run = ({ word, path, isGrave = false }: Action): void => {
     const name = `${t(word)} ${id}`;
     void act(name, `${pipePath(id)}/${path}`, isGrave ? t("sure", id, t(word)) : undefined);

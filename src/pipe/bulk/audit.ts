@@ -94,6 +94,15 @@ export class AuditJob implements BulkJob<AuditOrder> {
     if (settings.afterTakeOver && this.#plan.owed === 0) this.#takeOver();
   }
 
+  /** After a snapshot that an operator cancelled: the next audit comes when a periodic one would. */
+  beginLater(): void {
+    this.cancel();
+    if (this.#parts.source.getAuditIterator === undefined) return;
+    const { settings, ambience } = this.#parts;
+    const first = firstAuditPlan(settings, this.#predecessor, ambience.random);
+    this.#follow(nextAuditPlan(first, "refused", settings, ambience.random));
+  }
+
   /** Every audit that the take-over asked for is complete, those after a later snapshot as well. */
   get hasTakenOver(): boolean {
     return this.#hasTakenOver && this.#plan.owed === 0;

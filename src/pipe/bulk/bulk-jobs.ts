@@ -1,8 +1,9 @@
 /**
  * All work in bulk of a session, and what goes first.
  *
- * A scan that the receiver asked for goes before everything else. A snapshot leaves no room for an audit. An audit and
- * a rescan never run side by side: the end of either answers for all that the receiver has seen.
+ * A scan that the receiver asked for goes before everything else. A snapshot leaves no room for an audit, nor for a
+ * rescan unless it is paused. An audit and a rescan never run side by side: the end of either answers for all that the
+ * receiver has seen.
  */
 import type { Role } from "../../sdk/index.ts";
 import type { BulkGate } from "../send/bulk-gate.ts";
@@ -48,9 +49,12 @@ export class BulkJobs {
   next(role: Role): WorkItem | undefined {
     const scan = this.scans.runner.next();
     if (scan !== undefined || !this.#gate.mayPass()) return scan;
-    const item = this.snapshot.runner.next() ?? this.restatement.runner.next();
+    const item = this.snapshot.next() ?? this.restatement.runner.next();
     if (item !== undefined || this.snapshot.state === "running") return item;
-    return this.#nextAudit(role);
+    const other = this.#nextAudit(role);
+    // The rescan's end removes what the paused pass may have read before it was gone.
+    if (this.rescan.isBusy) this.snapshot.outdate("directories are told again");
+    return other;
   }
 
   /**

@@ -22,6 +22,7 @@ export class SnapshotMeter {
   readonly #logger: Logger;
   readonly #progress: () => Progress;
   #begunAt: number | undefined;
+  #pausedAt: number | undefined;
   #cancelTimer: () => void = () => undefined;
 
   constructor(ambience: Pick<Ambience, "now" | "setTimer">, logger: Logger, progress: () => Progress) {
@@ -40,11 +41,27 @@ export class SnapshotMeter {
   end(): void {
     this.#cancelTimer();
     this.#begunAt = undefined;
+    this.#pausedAt = undefined;
   }
 
-  /** undefined when no pass runs. */
+  /** Until `resume` no time passes. */
+  pause(): void {
+    if (this.#begunAt === undefined) return;
+    this.#cancelTimer();
+    this.#pausedAt = this.#ambience.now();
+  }
+
+  resume(): void {
+    if (this.#begunAt === undefined || this.#pausedAt === undefined) return;
+    this.#begunAt += this.#ambience.now() - this.#pausedAt;
+    this.#pausedAt = undefined;
+    this.#schedule();
+  }
+
+  /** undefined when no pass runs, or it is paused. */
   get pace(): SnapshotPace | undefined {
-    return this.#begunAt === undefined ? undefined : paceOf(this.#progress(), this.#ambience.now() - this.#begunAt);
+    if (this.#begunAt === undefined || this.#pausedAt !== undefined) return undefined;
+    return paceOf(this.#progress(), this.#ambience.now() - this.#begunAt);
   }
 
   #schedule(): void {

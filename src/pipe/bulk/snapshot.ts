@@ -4,6 +4,11 @@
  *
  * A source that fails in the middle means a new pass after a pause, never an end. Losing the leadership drops the pass:
  * nothing more is sent, the next promotion starts anew.
+ *
+ * An operator may pause it: nothing of it is sent, and its reader, once its few chunks are full, asks the source for no
+ * more. What they hold grows old meanwhile. So the pass is dropped, and begins anew when the snapshot goes on, if not
+ * all live changes that supersede their rows can be remembered, or if a rescan told directories. An operator may cancel
+ * it as well: it gets no end, so the receiver never takes what it got for everything.
  */
 import { type AuditOptions, type BulkRows, describeError, isFustorError, omitUndefined } from "../../sdk/index.ts";
 import type { PipeStore } from "../../sdk/state-store.ts";
@@ -11,6 +16,8 @@ import type { SnapshotState } from "../pipe-status.ts";
 import type { Batch } from "../send/batch.ts";
 import { BulkBatch } from "../send/bulk-batch.ts";
 import { EndBatch } from "../send/end-batch.ts";
+import type { WorkItem } from "../send/work-item.ts";
+import { AskedSnapshots } from "./asked-snapshots.ts";
 import type { BulkJob, Ending, Reading, Retry, Run } from "./bulk-job.ts";
 import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut, Progress } from "./bulk-reader.ts";
@@ -37,17 +44,24 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   readonly runner: BulkRunner<SnapshotOrder>;
   readonly #parts: SnapshotParts;
   readonly #meter: SnapshotMeter;
+  readonly #asked: AskedSnapshots;
   /** What is owed, from `begin` to the accepted end. */
   #owed: SnapshotOrder | undefined;
-  #complete = false;
+  #outcome: "none" | "complete" | "cancelled" = "none";
+  /** One ended since the session leads. */
+  #hasEnded = false;
+  /** Of the table of superseded rows when the pause began: what it had forgotten. */
+  #paused: { readonly since: number; readonly losses: number } | undefined;
+  /** Of one that an operator cancelled: the next one has still to lift these rows. */
+  #strongSinceLeft: number | undefined;
   #trouble: string | undefined;
-  #endedAt = Number.NEGATIVE_INFINITY;
-  #askedBegunAt = Number.NEGATIVE_INFINITY;
-  #cancelAsked: (() => void) | undefined;
 
   constructor(parts: SnapshotParts) {
     this.#parts = parts;
     this.runner = new BulkRunner(this, parts);
+    this.#asked = new AskedSnapshots(parts.ambience, parts.betweenAskedMs, (askedAt) =>
+      parts.emit({ kind: "snapshot wanted", askedAt }),
+    );
     this.#meter = new SnapshotMeter(parts.ambience, parts.logger, () => {
       const { rows, expectedRows = parts.store.lastSnapshotRows?.() } = this.progress;
       return expectedRows === undefined ? { rows } : { rows, expectedRows };
@@ -55,7 +69,18 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   }
 
   get state(): SnapshotState {
-    return this.#owed !== undefined ? "running" : this.#complete ? "complete" : "none";
+    if (this.#owed === undefined) return this.#outcome;
+    return this.#paused === undefined ? "running" : "paused";
+  }
+
+  /** Undefined when none is paused. */
+  get pausedForMs(): number | undefined {
+    return this.#paused === undefined ? undefined : Math.round(this.#parts.ambience.now() - this.#paused.since);
+  }
+
+  /** One was sent to its end in this time as a leader. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Why no rows come at the moment, undefined when nothing is wrong. */
@@ -74,10 +99,11 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
 
   /**
    * Begins a snapshot of everything. One that runs is dropped, but the rows that it was to lift are still to be
-   * lifted.
+   * lifted, and a pause holds on.
    */
   begin(strongSince?: number): void {
-    this.#owe({ kind: "everything", strongSince: strongSince ?? strongSinceOf(this.#owed) });
+    const left = strongSinceOf(this.#owed) ?? this.#strongSinceLeft;
+    this.#owe({ kind: "everything", strongSince: strongSince ?? left });
   }
 
   /** Owes the end signal alone. */
@@ -85,35 +111,63 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
     this.#owe({ kind: "end only" });
   }
 
-  /**
-   * Whether one that the receiver asks for may begin now. Not while one runs, nor when the question is older than the
-   * last end; one that comes too soon after the last asked one is put off, and asked for again when its time has come.
-   */
-  mayBeginAsked(askedAt: number): boolean {
-    if (this.#owed?.kind === "everything" || askedAt < this.#endedAt) return false;
-    const { ambience, betweenAskedMs, emit } = this.#parts;
-    const waitMs = this.#askedBegunAt + betweenAskedMs - ambience.now();
-    if (waitMs <= 0) {
-      this.#askedBegunAt = ambience.now();
-      return true;
-    }
-    this.#cancelAsked ??= ambience.setTimer(waitMs, () => {
-      this.#cancelAsked = undefined;
-      emit({ kind: "snapshot wanted", askedAt });
-    });
-    return false;
+  /** Whether one that the receiver asks for may begin now; not while one is owed. */
+  mayBeginAsked = (askedAt: number): boolean => this.#owed?.kind !== "everything" && this.#asked.grant(askedAt);
+
+  /** Nothing more is sent, and a pause is over. */
+  cancel(): void {
+    this.#drop();
+    this.#paused = undefined;
+    this.#hasEnded = false;
+    this.#strongSinceLeft = undefined;
   }
 
-  /** Nothing more is sent. */
-  cancel(): void {
-    this.#owed = undefined;
-    this.#trouble = undefined;
-    this.#meter.end();
+  /** What is being sent is still sent. Not without one that runs. */
+  pause(): void {
+    if (this.#owed === undefined || this.#paused !== undefined) return;
+    const { ambience, superseded, logger } = this.#parts;
+    this.#paused = { since: ambience.now(), losses: superseded.losses };
+    this.#meter.pause();
+    logger.info({ rows: this.progress.rows }, "an operator paused the snapshot");
+  }
+
+  resume(): void {
+    if (this.#paused === undefined) return;
+    this.#parts.logger.info({ pausedForMs: this.pausedForMs }, "the snapshot goes on");
+    this.#paused = undefined;
+    this.#meter.resume();
+    this.#parts.news.raise();
+  }
+
+  /** An operator ends it: without an end signal, and what the receiver asked for until now is not asked for again. */
+  dismiss(): void {
+    if (this.#owed === undefined) return;
+    this.#strongSinceLeft = strongSinceOf(this.#owed);
+    this.#asked.answer();
+    this.#parts.logger.info({ rows: this.progress.rows }, "an operator cancelled the snapshot: it gets no end");
+    this.#drop();
+    this.#paused = undefined;
+    this.#outcome = "cancelled";
+  }
+
+  /** The next batches, undefined when there are none at the moment. */
+  next(): WorkItem | undefined {
+    if (this.#paused === undefined) return this.runner.next();
+    const { reading } = this.runner.run?.reader ?? {};
+    if (reading?.kind === "failed") this.outdate(describeError(reading.error));
+    else if (this.#parts.superseded.losses > this.#paused.losses) this.outdate("too much changed meanwhile");
+    return undefined;
+  }
+
+  /** Rows that a paused pass has read may not be sent any more. */
+  outdate(reason: string): void {
+    if (this.#paused === undefined || this.runner.run === undefined) return;
+    this.#parts.logger.info({}, `the paused snapshot will begin anew when it goes on: ${reason}`);
     this.runner.cancel();
   }
 
   async close(): Promise<void> {
-    this.#cancelAsked?.();
+    this.#asked.close();
     this.cancel();
     await this.runner.close();
   }
@@ -154,7 +208,7 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   }
 
   ended(): void {
-    this.#endedAt = this.#parts.ambience.now();
+    this.#asked.answer();
     this.#parts.emit({ kind: "snapshot complete", rows: this.progress.rows });
     this.#ended();
   }
@@ -170,16 +224,25 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
       : { level: "warn", text: `the snapshot failed and starts anew: ${this.#trouble}` };
   }
 
+  #drop(): void {
+    this.#owed = undefined;
+    this.#trouble = undefined;
+    this.#meter.end();
+    this.runner.cancel();
+  }
+
   #owe(order: SnapshotOrder): void {
-    this.cancel();
-    this.#complete = false;
+    this.#drop();
+    this.#outcome = "none";
     this.#owed = order;
     this.#parts.news.raise();
   }
 
   #ended(): void {
     this.#owed = undefined;
-    this.#complete = true;
+    this.#outcome = "complete";
+    this.#hasEnded = true;
+    this.#strongSinceLeft = undefined;
     this.#trouble = undefined;
     this.#meter.end();
     this.#parts.emit({ kind: "snapshot ended" });

@@ -20,7 +20,8 @@
  * Bounds. Keys live in two generations; when the younger is full the older is forgotten, so the most recent half
  * million keys are known. What is forgotten was touched long ago; its row, if it is still unsent, can do harm only when
  * a live change lowered the modification time or when the receiver forgot its tombstone meanwhile, and the next change
- * or audit repairs that. A forgotten deleted container would bring back a whole subtree: beyond their bound everything
+ * or audit repairs that. A pass that is paused may hold rows for hours: it starts anew when anything was forgotten
+ * meanwhile (`losses`). A forgotten deleted container would bring back a whole subtree: beyond their bound everything
  * is forgotten at once, and `isOverrun` says to each pass that ran by then that it has to start anew, with rows that
  * are newer than everything forgotten.
  */
@@ -41,6 +42,7 @@ export class Superseded {
   readonly #maxContainers: number;
   #passes = 0;
   #overruns = 0;
+  #losses = 0;
 
   constructor(maxKeys = MAX_KEYS, maxContainers = MAX_CONTAINERS) {
     this.#maxKeys = maxKeys;
@@ -61,6 +63,11 @@ export class Superseded {
     return this.#overruns;
   }
 
+  /** How often anything was forgotten that a pass which ran might have asked for. */
+  get losses(): number {
+    return this.#losses;
+  }
+
   /** A pass begins. */
   acquire(): void {
     this.#passes++;
@@ -78,6 +85,7 @@ export class Superseded {
     const { key, sequence } = change;
     this.#young.set(key, Math.max(sequence, this.#young.get(key) ?? 0));
     if (this.#young.size * 2 > this.#maxKeys) {
+      if (this.#old.size > 0) this.#losses++;
       this.#old = this.#young;
       this.#young = new KeyTable();
     }
@@ -104,6 +112,7 @@ export class Superseded {
     this.#deletedContainers.set(key, Math.max(sequence, this.#deletedContainers.get(key) ?? 0));
     if (this.#deletedContainers.size <= this.#maxContainers) return;
     this.#overruns++;
+    this.#losses++;
     this.#forget();
   }
 

@@ -33,6 +33,12 @@ const PERFORMERS: Performers = {
     makings.pipe.logger.info({}, "Fusion asks for a snapshot");
     emit({ kind: "snapshot granted" });
   },
+  "pause snapshot": (_, { parts }) => parts.bulk.snapshot.pause(),
+  "resume snapshot": (_, { parts }) => parts.bulk.snapshot.resume(),
+  "dismiss snapshot": (_, { parts }) => parts.bulk.snapshot.dismiss(),
+  "return to audits": (_, { parts }) => {
+    if (parts.bulk.snapshot.hasEnded) parts.bulk.audit.beginLater();
+  },
   "begin audits": (_, { parts }) => parts.bulk.audit.begin(),
   restate: (_, { makings, parts }) => {
     const since = hasTombstones(makings) ? takenOver(makings, false) : undefined;

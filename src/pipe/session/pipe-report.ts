@@ -71,6 +71,7 @@ function snapshotFacts({ parts, session }: ReportFacts) {
       snapshotExpectedRows: progress.expectedRows ?? parts.store.lastSnapshotRows?.(),
       snapshotRowsPerSecond: snapshot?.pace?.rowsPerSecond,
       snapshotEtaMs: snapshot?.pace?.etaMs,
+      snapshotPausedForMs: snapshot?.pausedForMs,
     }),
   };
 }

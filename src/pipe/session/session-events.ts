@@ -1,5 +1,6 @@
 /** Everything that happens in a session, whichever part of it noticed. */
 import type { BulkEvent } from "../bulk/bulk-parts.ts";
+import type { SnapshotCommand } from "../pipe-status.ts";
 import type { DeliveryEvent } from "../send/delivery.ts";
 import type { LiveEvent } from "../send/live.ts";
 import type { HeartbeatEvent } from "./heartbeat.ts";
@@ -22,6 +23,8 @@ export type SessionEvent =
   | { readonly kind: "stream started" }
   /** The snapshot that the receiver asks for may begin. */
   | { readonly kind: "snapshot granted" }
+  /** An operator has a say in the snapshot that runs. */
+  | { readonly kind: "snapshot command"; readonly command: SnapshotCommand }
   /** The pipe is to be stopped: what is queued is still sent. */
   | { readonly kind: "stop" };
 

@@ -9,6 +9,7 @@
  * already. While draining nothing begins, whatever happens.
  */
 import type { Command, Role } from "../../sdk/index.ts";
+import type { SnapshotCommand } from "../pipe-status.ts";
 import type { SessionEvent } from "./session-events.ts";
 
 export type SessionState =
@@ -30,7 +31,13 @@ export type SessionAction =
   | { readonly kind: "repeat snapshot" }
   /** If it is not too soon for one. */
   | { readonly kind: "grant snapshot"; readonly askedAt: number }
+  | { readonly kind: "pause snapshot" }
+  | { readonly kind: "resume snapshot" }
+  /** Without an end. */
+  | { readonly kind: "dismiss snapshot" }
   | { readonly kind: "begin audits" }
+  /** If a snapshot ended before the one that was dismissed. */
+  | { readonly kind: "return to audits" }
   /** What changed around the end of the run before. */
   | { readonly kind: "restate" }
   | { readonly kind: "rescan"; readonly directories: readonly string[]; readonly isAskedFor?: true }
@@ -78,6 +85,8 @@ export function nextStep(state: SessionState, event: SessionEvent): Step {
       return { state, actions: isSending(state) ? [...again(), { kind: "lose history" }] : [] };
     case "changes lost":
       return { state, actions: [{ kind: "lose history" }, ...(isSending(state) ? again() : [])] };
+    case "snapshot command":
+      return { state, actions: isSending(state) ? COMMANDED[event.command] : [] };
     case "position known":
       return beginSnapshot(state, event.holdsHistory);
     case "stream started":
@@ -115,6 +124,13 @@ const grant = (state: SessionState, askedAt: number): SessionAction[] =>
 
 /** The end of an audit or a rescan would not fit the new snapshot. */
 const again = (): SessionAction[] => [...cancel("audit", "rescan"), { kind: "repeat snapshot" }];
+
+/** A rescan that began during the pause would otherwise stand still until the snapshot ends. */
+const COMMANDED: Readonly<Record<SnapshotCommand, readonly SessionAction[]>> = {
+  pause: [{ kind: "pause snapshot" }],
+  resume: [...cancel("rescan"), { kind: "resume snapshot" }],
+  cancel: [{ kind: "dismiss snapshot" }, { kind: "wake delivery" }, { kind: "return to audits" }],
+};
 
 function changeRole(state: SessionState, role: Role): Step {
   if (role === roleOf(state)) return { state, actions: [] };

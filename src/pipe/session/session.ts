@@ -6,6 +6,7 @@
  */
 import { isFustorError } from "../../sdk/index.ts";
 import type { BulkJobs } from "../bulk/bulk-jobs.ts";
+import type { SnapshotCommand } from "../pipe-status.ts";
 import { noteOthers, perform } from "./perform.ts";
 import { mayHaveTombstones } from "./predecessors.ts";
 import type { Emit, SessionEvent } from "./session-events.ts";
@@ -81,9 +82,17 @@ export class SessionRun {
   /** Begins a snapshot of everything, because an operator asks for one. Says why not, undefined when it has begun. */
   snapshotNow(): "no leader" | "runs already" | undefined {
     if (!isSending(this.#plan.state)) return "no leader";
-    if (this.bulk.snapshot.state === "running") return "runs already";
+    if (["running", "paused"].includes(this.bulk.snapshot.state)) return "runs already";
     this.#emit({ kind: "snapshot granted" });
     return undefined;
+  }
+
+  /** An operator has a say in the snapshot that runs. False when none does, or none is paused that could go on. */
+  commandSnapshot(command: SnapshotCommand): boolean {
+    const { state } = this.bulk.snapshot;
+    if (state !== "paused" && (state !== "running" || command === "resume")) return false;
+    this.#emit({ kind: "snapshot command", command });
+    return true;
   }
 
   /** Has the leader ask for suspects now. False when it cannot. */

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import type { AgentStatus } from "../../../src/agent/agent-status.ts";
+import type { AgentStatus, PipeReport } from "../../../src/agent/agent-status.ts";
 import { openPage, type Page } from "../../support/browser.ts";
 import { consoleOf, type MadeUp, pipeOf, SHOWN, STAGE_TOKEN, sourceOf } from "../../support/console-stage.ts";
 import { PATIENCE } from "../../support/patience.ts";
@@ -131,6 +131,51 @@ test("it says what is wrong with the command that cures it, what is retried when
     `document.querySelector("#health tbody tr").innerText.startsWith("bad")`,
   );
   await page.until("and one that did not", has("File descriptors are left"));
+});
+
+test("a snapshot has the buttons of its state, and one that is paused is not forgotten", async () => {
+  let snapshot: Partial<PipeReport> = { snapshot: "running" };
+  const asked: string[] = [];
+  const NEXT: Readonly<Record<string, Partial<PipeReport>>> = {
+    pause: { snapshot: "paused", snapshotPausedForMs: 125_000 },
+    resume: { snapshot: "running" },
+    cancel: { snapshot: "cancelled" },
+  };
+  const pipe = () => pipeOf("p1", "s1", { snapshotRows: 5, snapshotExpectedRows: 10, ...snapshot });
+  await page.resize(1280, 900);
+  await shown({
+    status: () => ({ ...SHOWN, pipes: [pipe()], sources: [sourceOf("s1", "/data")] }),
+    own: {
+      commandSnapshot: (id, command) => {
+        asked.push(`${id} ${command}`);
+        snapshot = NEXT[command] ?? {};
+        return true;
+      },
+    },
+  });
+  await view("pipes/p1");
+  const buttons = `[...document.querySelectorAll('[data-action^="snapshot"]')].map((each) => each.dataset.action).join(" ")`;
+  const click = (action: string) => page.evaluate(`document.querySelector('[data-action="${action}"]').click()`);
+  const offers = (what: string) => page.until(what, `${buttons} === ${JSON.stringify(what)}`);
+  await offers("snapshot/pause snapshot/cancel");
+  await click("snapshot/pause");
+  await offers("snapshot/resume snapshot/cancel");
+  await page.until("since when", has("paused, 5 of 10, for 2 min 5 s"));
+  const troubles = (text: string): string => `document.getElementById("troubles")?.textContent.includes("${text}")`;
+  await page.until("it is told", troubles("its snapshot has been paused for 2 min 5 s"));
+  await page.until("and what to do", troubles("fustor-agent snapshot p1 --resume"));
+  await page.evaluate(`[...document.querySelectorAll("button")].find((each) => each.textContent === "中文").click()`);
+  await page.until("in Chinese", has("继续快照"));
+  await page.until("since when, in Chinese", troubles("其快照已暂停"));
+  await page.evaluate(
+    `[...document.querySelectorAll("button")].find((each) => each.textContent === "English").click()`,
+  );
+  await click("snapshot/resume");
+  await offers("snapshot/pause snapshot/cancel");
+  await click("snapshot/cancel");
+  await offers("snapshot");
+  await page.until("it is cancelled", has("cancelled, 5 rows"));
+  expect(asked).toEqual(["p1 pause", "p1 resume", "p1 cancel"]);
 });
 
 test("fifty pipes are found by a word, and one that has trouble is not hidden among them", async () => {

@@ -127,6 +127,22 @@ test("a leader sends everything anew when it is asked to, and one at a time", as
   expect(await posted(scene.port, "/pipes/p1/snapshot", "")).toMatchObject({ status: 404 });
 });
 
+test("a snapshot is paused, goes on and is cancelled while one runs, else the answer says that none does", async () => {
+  const scene = await adminScene();
+  await whole(scene);
+  const command = (pipe: string, name: string) =>
+    posted(scene.port, `/pipes/${pipe}/snapshot/${name}`, "/pipes/{pipe}/snapshot/{command}");
+  for (const name of ["pause", "resume", "cancel"])
+    expect(await command("p1", name)).toMatchObject({ status: 409, body: { error: { code: "no_snapshot" } } });
+  expect(await command("nobody", "pause")).toMatchObject({ status: 404, body: { error: { code: "pipe_unknown" } } });
+  expect(await command("p1", "forget")).toMatchObject({ status: 400, body: { error: { code: "request_invalid" } } });
+  const commanded: string[] = [];
+  scene.agent.commandSnapshot = (_, name) => commanded.push(name) > 0;
+  for (const name of ["pause", "resume", "cancel"])
+    expect(await command("p1", name)).toEqual({ status: 200, body: { done: true } });
+  expect(commanded).toEqual(["pause", "resume", "cancel"]);
+});
+
 test("suspects are asked for where the sender knows any, else the answer says that it does not", async () => {
   const scene = await adminScene();
   await whole(scene);

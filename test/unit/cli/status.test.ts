@@ -11,6 +11,9 @@ const lineOf = (pipe: Partial<PipeReport>): string =>
 test("a snapshot that runs says how far it is, one that pauses that it pauses", () => {
   const running = { snapshot: "running", snapshotRows: 41_000, snapshotExpectedRows: 82_000 } as const;
   expect(lineOf(running)).toContain("running (41,000 rows), 50 %");
+  const byOperator = { snapshot: "paused", snapshotPausedForMs: 125_000 } as const;
+  expect(lineOf({ ...running, ...byOperator })).toContain("paused (41,000 rows), 50 %, for 2 min");
+  expect(lineOf({ ...running, snapshot: "cancelled" })).toContain("cancelled (41,000 rows)");
   expect(lineOf({ ...running, snapshotPaused: true })).toContain("paused (41,000 rows), 50 %");
 });
 

@@ -22,6 +22,7 @@ test("the phase names what goes on beside realtime changes, or why nothing does"
   const phase = (over: Partial<PipeReport>): string => phaseOf({ ...examplePipe, ...over });
   expect(phase({ snapshot: "running", snapshotRows: 45, snapshotExpectedRows: 100 })).toBe("snap 45%");
   expect(phase({ snapshot: "running", snapshotPaused: true })).toBe("snap paused");
+  expect(phase({ snapshot: "paused" })).toBe("snap paused");
   expect(phase({ audit: { ...examplePipe.audit, state: "running" } })).toBe("audit");
   expect(phase({ rescans: { ...examplePipe.rescans, state: "running" } })).toBe("rescan");
   expect(phase({ state: "waiting_for_source" })).toBe("no source");

@@ -15,6 +15,7 @@ import {
   requestPipeStop,
   requestReload,
   requestResend,
+  requestSnapshotCommand,
   requestStop,
   requestSweep,
 } from "../../../../src/agent/control/control-client.ts";
@@ -34,6 +35,7 @@ async function serve(home: string) {
     requestStop: () => stops++,
     reload: async () => ({ kind: "done", pipes: [{ pipe: "p1", action: "unchanged", reasons: [] }], notes: [] }),
     resend: (pipe, directories) => (pipe === "p1/ü" ? directories.length > 1 : undefined),
+    commandSnapshot: (pipe, command) => (pipe === "p1" ? command === "pause" : undefined),
     sweepSource: (pipe, command) => (pipe === "p1" ? command.kind === "start" : undefined),
     confirmSource: (id) => (id === "s1" ? true : id === "s2" ? false : undefined),
     startPipes: async (name) => {
@@ -101,6 +103,13 @@ test("a sweep is asked for through the socket", async () => {
   expect(await requestSweep(home, "p1", { kind: "start", mode: "hash" })).toEqual({ known: true, done: true });
   expect(await requestSweep(home, "p1", { kind: "pause" })).toEqual({ known: true, done: false });
   expect(await requestSweep(home, "nobody", { kind: "cancel" })).toEqual({ known: false, done: false });
+  expect(await requestSnapshotCommand(home, "p1", "pause")).toBeUndefined();
+  const refusals = await Promise.all(
+    (["cancel", "resume"] as const).map((command) => requestSnapshotCommand(home, "p1", command)),
+  );
+  expect(refusals.map((refusal) => refusal?.message)).toEqual(["p1: no snapshot runs", "p1: no snapshot is paused"]);
+  expect(refusals[0]).toMatchObject({ status: 409, code: "no_snapshot" });
+  expect(await requestSnapshotCommand(home, "nobody", "pause")).toMatchObject({ status: 404, code: "pipe_unknown" });
 });
 
 test("a reload asked of nobody says that no agent runs", async () => {

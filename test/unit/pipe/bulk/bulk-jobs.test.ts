@@ -70,6 +70,23 @@ describe("of the work in bulk of a session", () => {
     expect((await kinds())[0]).toBe("snapshot");
   });
 
+  it("a snapshot that is paused leaves room for a rescan, and then begins anew", async () => {
+    const { bulk, next, kinds, stage } = stageOf();
+    bulk.snapshot.begin();
+    accept(await nextOf(next()));
+    bulk.snapshot.pause();
+    expect([await kinds(), stage.source.snapshots]).toEqual([[], 1]);
+    bulk.rescan.add(["/d"]);
+    expect(await kinds()).toContain("message");
+    expect([bulk.snapshot.state, stage.source.chunksOut, stage.makings.counters.rescans.runs]).toEqual([
+      "paused",
+      0,
+      1,
+    ]);
+    bulk.snapshot.resume();
+    expect([(await playAll(next())).at(-1), stage.source.snapshots]).toEqual(["snapshot end", 2]);
+  });
+
   it("a rescan waits for an audit that runs, or is due", async () => {
     const { bulk, next, stage } = stageOf();
     bulk.audit.begin();

@@ -70,6 +70,31 @@ test("a snapshot is told of again and again, from its own beginning on, without 
   expect(lines).toHaveLength(3);
 });
 
+test("a pause is not part of the pace, nothing is told of it, and without a pass there is none", () => {
+  const clock = new VirtualTimers();
+  const lines: string[] = [];
+  const logger: Logger = { ...silentLogger, info: (_, text) => void lines.push(text) };
+  const meter = new SnapshotMeter(clock, logger, () => ({ rows: 100 }));
+  meter.pause();
+  meter.resume();
+  expect(meter.pace).toBeUndefined();
+  meter.begin();
+  clock.pass(5_000);
+  meter.pause();
+  clock.pass(60_000);
+  expect([meter.pace, lines]).toEqual([undefined, []]);
+  meter.resume();
+  clock.pass(5_000);
+  expect([meter.pace, lines]).toEqual([{ rowsPerSecond: 10 }, []]);
+  clock.pass(5_000);
+  expect(lines).toEqual(["the snapshot goes on"]);
+  meter.pause();
+  meter.end();
+  meter.resume();
+  clock.pass(60_000);
+  expect([meter.pace, lines.length]).toEqual([undefined, 1]);
+});
+
 class VirtualTimers {
   #now = 0;
   readonly #timers = new Map<() => void, number>();

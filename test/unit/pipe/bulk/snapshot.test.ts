@@ -19,7 +19,7 @@ function stageOf(options: StageOptions = {}) {
     return iterate(call);
   };
   const job = () => stage.parts.bulk.snapshot;
-  const next = () => job().runner.next();
+  const next = () => job().next();
   const play = (): Promise<string[]> => playAll(next);
   const pass = (ms: number): Promise<void> => stage.clock.passTo(stage.clock.now() + ms);
   return { stage, asked, job, next, play, pass };
@@ -222,5 +222,155 @@ describe("a snapshot that the receiver asks for", () => {
     expect(stage.clock.pending).toBe(1);
     await ended(job().close());
     expect(stage.clock.pending).toBe(0);
+  });
+});
+
+describe("a snapshot that an operator pauses", () => {
+  /** One of nine rows, a chunk each, of which one row was sent. */
+  async function paused() {
+    const parts = stageOf({ source: { chunkRows: 1 } });
+    for (let i = 0; i < 7; i++) parts.stage.source.write(`/f${i}`, 1, 5, true);
+    parts.job().begin(5);
+    accept(await nextOf(parts.next));
+    parts.job().pause();
+    return parts;
+  }
+
+  it("sends nothing, stops reading when three chunks are there, and goes on where it was", async () => {
+    const { job, play, pass, stage, asked } = await paused();
+    expect([await play(), job().state, stage.source.chunksOut]).toEqual([[], "paused", 3]);
+    await pass(60_000);
+    job().pause();
+    expect([job().pausedForMs, stage.source.chunksOut, job().progress.rows]).toEqual([60_000, 3, 1]);
+    job().resume();
+    expect([job().state, job().pausedForMs]).toEqual(["running", undefined]);
+    expect(await play()).toHaveLength(9);
+    expect([job().state, asked.length, stage.source.chunksOut]).toEqual(["complete", 1, 0]);
+  });
+
+  it("has no pace meanwhile, says nothing, and its pace is that of the time in which it ran", async () => {
+    const { job, pass, stage } = await paused();
+    await pass(60_000);
+    expect(job().pace).toBeUndefined();
+    expect(stage.logger.entries.map(({ message }) => message)).toEqual(["an operator paused the snapshot"]);
+    job().resume();
+    await pass(1_000);
+    expect(job().pace).toEqual({ rowsPerSecond: 1 });
+    await pass(9_000);
+    expect(stage.logger.entries.at(-1)?.message).toBe("the snapshot goes on");
+  });
+
+  it("gets no end while it is paused, although everything was accepted", async () => {
+    const { job, next, play } = stageOf();
+    job().begin();
+    accept(await nextOf(next));
+    accept(await nextOf(next));
+    job().pause();
+    expect(await play()).toEqual([]);
+    job().resume();
+    expect(await play()).toEqual(["snapshot end"]);
+  });
+
+  it("says when it may go on", async () => {
+    const { job, stage } = await paused();
+    const heard = ended(stage.parts.news.wait(new AbortController().signal));
+    job().resume();
+    await heard;
+  });
+
+  it("stays paused when a new one takes its place, and is owed until it goes on", async () => {
+    const { job, play, stage, asked } = await paused();
+    job().begin();
+    expect([job().state, await play(), stage.source.chunksOut, asked.length]).toEqual(["paused", [], 0, 1]);
+    expect(job().mayBeginAsked(1e9)).toBe(false);
+    job().resume();
+    expect((await play()).at(-1)).toBe("snapshot end");
+    expect(asked.map(({ strongSince }) => strongSince)).toEqual([5, 5]);
+  });
+
+  it("holds nothing any more when its source fails, and begins anew", async () => {
+    const { job, next, play, stage, asked } = stageOf({ source: { chunkRows: 1 } });
+    stage.source.breakSnapshot(new Error("away"), 2);
+    job().begin();
+    accept(await nextOf(next));
+    job().pause();
+    expect([await play(), job().state, stage.source.chunksOut, stage.clock.pending]).toEqual([[], "paused", 0, 0]);
+    expect(stage.logger.entries.at(-1)?.message).toBe("the paused snapshot will begin anew when it goes on: away");
+    job().resume();
+    expect([await play(), asked.length]).toEqual([WHOLE, 2]);
+  });
+
+  it("holds nothing any more when what supersedes its rows was forgotten, and begins anew", async () => {
+    const { job, play, stage, asked } = await paused();
+    for (let i = 0; i <= 100_000; i++)
+      stage.makings.superseded.note({ op: "delete", key: `/gone${i}`, row: {}, sequence: i, isContainer: true });
+    expect([await play(), job().state, stage.source.chunksOut]).toEqual([[], "paused", 0]);
+    expect(stage.logger.entries.at(-1)?.message).toContain("too much changed meanwhile");
+    job().resume();
+    expect([(await play()).at(-1), asked.length]).toEqual(["snapshot end", 2]);
+  });
+
+  it("is cancelled with everything else, and the next one is not paused", async () => {
+    const { job, play, stage } = await paused();
+    job().cancel();
+    expect([await play(), job().state, job().pausedForMs, stage.source.chunksOut]).toEqual([[], "none", undefined, 0]);
+    job().begin();
+    expect((await play()).at(-1)).toBe("snapshot end");
+  });
+
+  it("is none when none runs", () => {
+    const { job, stage } = stageOf();
+    job().pause();
+    job().resume();
+    job().dismiss();
+    expect([job().state, job().pausedForMs, stage.logger.entries]).toEqual(["none", undefined, []]);
+  });
+});
+
+describe("a snapshot that an operator cancels", () => {
+  it.each([false, true])("gets no end, also when it is paused: %s", async (isPaused) => {
+    const { job, next, play, stage } = stageOf();
+    job().begin();
+    const item = await nextOf(next);
+    if (isPaused) job().pause();
+    job().dismiss();
+    expect(item.isCancelled()).toBe(true);
+    item.abandoned();
+    expect([job().state, await play(), stage.clock.pending, stage.events]).toEqual(["cancelled", [], 0, []]);
+    await ended(job().close());
+    expect(stage.source.chunksOut).toBe(0);
+  });
+
+  it("is not begun again by what the receiver asked for before, but by what it asks for then", async () => {
+    const { job, pass } = stageOf();
+    job().begin();
+    await pass(50);
+    job().dismiss();
+    expect([job().mayBeginAsked(49), job().mayBeginAsked(50)]).toEqual([false, true]);
+  });
+
+  it("leaves it to the next one to lift what it was to lift", async () => {
+    const { job, play, asked } = stageOf();
+    job().begin(5);
+    job().dismiss();
+    job().begin();
+    await play();
+    job().begin();
+    await play();
+    expect(asked.map(({ strongSince }) => strongSince)).toEqual([5, undefined]);
+  });
+
+  it("is told from one that ended before", async () => {
+    const { job, play } = stageOf();
+    job().begin();
+    job().dismiss();
+    expect(job().hasEnded).toBe(false);
+    job().begin();
+    await play();
+    job().begin();
+    job().dismiss();
+    expect([job().hasEnded, job().state]).toEqual([true, "cancelled"]);
+    job().cancel();
+    expect(job().hasEnded).toBe(false);
   });
 });

@@ -140,3 +140,18 @@ describe("the keys that live changes touched during a pass", () => {
     expect(early.isOverrun).toBe(false);
   });
 });
+
+describe("what was forgotten while a pass ran", () => {
+  it("is counted, so that a pass which was paused meanwhile knows", () => {
+    const table = new Superseded(4, 2);
+    const pass = table.view();
+    pass.begin();
+    for (const [at, key] of ["/a", "/b", "/c"].entries()) table.note(written(key, at));
+    // The older half was empty.
+    expect(table.losses).toBe(0);
+    for (const [at, key] of ["/d", "/e", "/f"].entries()) table.note(written(key, at));
+    expect(table.losses).toBe(1);
+    for (const [at, key] of ["/x", "/y", "/z"].entries()) table.note(deleted(key, at, true));
+    expect([table.losses, table.overruns]).toEqual([3, 1]);
+  });
+});

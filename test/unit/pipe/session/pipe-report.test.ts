@@ -112,7 +112,12 @@ describe("the status of a pipe", () => {
     accept(await nextOf(() => bulk.snapshot.runner.next()));
     await stage.clock.passTo(500);
     expect(report()).toMatchObject({ snapshotRows: 1, snapshotRowsPerSecond: 2, snapshotEtaMs: 1_000 });
+    bulk.snapshot.pause();
+    await stage.clock.passTo(800);
+    expect(report()).toMatchObject({ snapshot: "paused", snapshotRows: 1, snapshotPausedForMs: 300 });
+    expect(Object.keys(report())).not.toContain("snapshotRowsPerSecond");
     await ended(bulk.close());
+    expect(Object.keys(report())).not.toContain("snapshotPausedForMs");
   });
 
   it("says that a snapshot waits for live changes only while one runs", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { SnapshotCommand } from "../../../../src/pipe/pipe-status.ts";
 import type { SessionEvent } from "../../../../src/pipe/session/session-events.ts";
 import { firstState, nextStep, roleOf, type SessionState } from "../../../../src/pipe/session/session-state.ts";
 import type { Role } from "../../../../src/sdk/index.ts";
@@ -131,5 +132,22 @@ describe("a session", () => {
       "carry out",
       "note take-over as not done",
     ]);
+  });
+});
+
+describe("the snapshot of a leader", () => {
+  const said = (command: SnapshotCommand): SessionEvent => ({ kind: "snapshot command", command });
+
+  it("is paused, goes on without a rescan that began meanwhile, and is cancelled without an end", () => {
+    expect(actions(begun, said("pause"))).toEqual(["pause snapshot"]);
+    expect(actions(begun, said("resume"))).toEqual(["cancel rescan", "resume snapshot"]);
+    expect(actions(begun, said("cancel"))).toEqual(["dismiss snapshot", "wake delivery", "return to audits"]);
+  });
+
+  it("is nobody else's affair", () => {
+    for (const state of [owed, following, draining]) {
+      for (const command of ["pause", "resume", "cancel"] as const)
+        expect(nextStep(state, said(command))).toEqual({ state, actions: [] });
+    }
   });
 });

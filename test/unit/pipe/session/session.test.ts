@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { SnapshotCommand } from "../../../../src/pipe/pipe-status.ts";
 import { type SessionEnd, SessionRun } from "../../../../src/pipe/session/session.ts";
 import type { SessionEvent } from "../../../../src/pipe/session/session-events.ts";
 import { FustorError, type HeartbeatAnswer } from "../../../../src/sdk/index.ts";
@@ -248,6 +249,40 @@ describe("what an operator asks for", () => {
     await nextBeat(stage);
     await atRest();
     expect(session.snapshotNow()).toBe("no leader");
+    session.stop(0);
+    await ended(end);
+  });
+
+  it("is that a snapshot pauses, goes on, and ends without an end; a new one lets audits begin", async () => {
+    const { stage, session, end, pushes } = serving(
+      { settings: { auditIntervalMs: 1e6, batchEvents: 1, eventRows: 1 } },
+      ({ stage }) => {
+        for (let i = 0; i < 200; i++) stage.source.write(`/f${i}`, 1, 2, true);
+      },
+    );
+    const { snapshot, audit } = session.bulk;
+    const says = (...commands: readonly SnapshotCommand[]) => commands.map((each) => session.commandSnapshot(each));
+    expect(says("pause", "resume", "cancel")).toEqual([false, false, false]);
+    await soon(() => pushes().length === 3);
+    expect([...says("resume", "pause", "pause"), session.snapshotNow()]).toEqual([false, true, true, "runs already"]);
+    await atRest();
+    const sent = pushes().length;
+    stage.write("/live");
+    await soon(() => pushes().at(-1) === "message /live");
+    expect([pushes().length, snapshot.state]).toEqual([sent + 1, "paused"]);
+    expect(says("resume")).toEqual([true]);
+    await soon(() => pushes().length > sent + 3);
+    expect([...says("cancel", "cancel"), snapshot.state]).toEqual([true, false, "cancelled"]);
+    await atRest();
+    expect([stage.fusion.isComplete, audit.state, session.snapshotNow()]).toEqual([false, "off", undefined]);
+    await soon(() => stage.fusion.isComplete);
+    await soon(() => audit.state === "waiting");
+    expect([session.snapshotNow(), ...says("pause", "cancel"), audit.state]).toEqual([
+      undefined,
+      true,
+      true,
+      "waiting",
+    ]);
     session.stop(0);
     await ended(end);
   });
