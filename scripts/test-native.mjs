@@ -40,7 +40,10 @@ async function runTest(name) {
   const ok = result.code === 0 && counts !== null;
   console.log(`${ok ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
   for (const { verdict, title, took } of tests) console.log(`  ${verdict} ${title} ${took}`);
-  if (!ok) process.stdout.write(`${result.stdout}${result.stderr}`);
+  if (!ok) {
+    process.stdout.write(`${result.stdout}${result.stderr}`);
+    failures.push({ name, said: `${withoutPassed(result.stdout)}${result.stderr}` });
+  }
   const skips = tests.flatMap(({ title, why }) => (why.length > 0 ? [{ test: title, why: why.join("; ") }] : []));
   if (counts === null) {
     console.log(`${name} ended early (${result.signal ?? `exit ${result.code}`})`);
@@ -50,6 +53,9 @@ async function runTest(name) {
   // A sanitizer that complains at the end, for example about a leak.
   return { passed, failed: result.code === 0 ? failed : Math.max(failed, 1), skips };
 }
+
+/** What a file printed, but for the tests that passed. */
+const withoutPassed = (output) => output.replace(/^ok {2}.*\n/gm, "");
 
 /** What test/native/check.h prints: the reasons of a skip, then the line of the test. */
 function readTests(output) {
@@ -109,6 +115,7 @@ const names = readdirSync(join(ROOT, "test/native"))
 let passed = 0;
 let failed = 0;
 const skips = [];
+const failures = [];
 // They wait for conditions more than they compute.
 async function runRest() {
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
@@ -120,5 +127,7 @@ async function runRest() {
 }
 await Promise.all(Array.from({ length: availableParallelism() }, runRest));
 const complete = judgeSkips("native", skips);
+// Once more, at the end, where whoever reads a long log looks first.
+for (const { name, said } of failures) process.stdout.write(`FAILED in ${name}:\n${said}`);
 console.log(`${passed} passed${skips.length > 0 ? ` (${skips.length} of them skipped)` : ""}, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 && complete ? 0 : 1;

@@ -263,7 +263,7 @@ TEST("when more events waited than allowed, the view converges by itself") {
     place.make("d0/new/below");
   }
   CHECK_EQ(watch.settle(), std::string());
-  CHECK_EQ(watch.engine->status().overflows, 1u);
+  CHECK(watch.engine->status().overflows >= 1);  // what others do in this file system counts as well
   CHECK(ladder.fanotify_stats().discarded > 10'000);
   place.write("d0/new/below/f");
   CHECK_EQ(watch.settle(), std::string());

@@ -199,6 +199,8 @@ EACH_ENGINE("a mount that is moved shows at its new place, and again when it is 
   in_child([&] {
     if (!may_mount({"mkfs.ext4"})) return;
     MountPlace place;
+    // fanotify hears of all that happens in a file system, so that this one has to be the test's own: see below.
+    if (!mount_disk({"mkfs.ext4", "-q", "-F"}, place.top + "/root-image", 16, place.root)) return;
     place.make("m1");
     place.make("m2");
     if (!mount_disk({"mkfs.ext4", "-q", "-F"}, place.top + "/image", 16, place / "m1")) return;
@@ -212,7 +214,7 @@ EACH_ENGINE("a mount that is moved shows at its new place, and again when it is 
     place.make("m2/a/c");
     place.write("m2/a/c/g");
     CHECK(watch.until([&] { return watch.view.rows.contains("/m2/a/b/new") && watch.view.rows.contains("/m2/a/c/g"); }));
-    CHECK_EQ(deletes(watch.view), 1u);  // the empty directory that it covers
+    CHECK_EQ(deleted(watch.view), "/m2 ");  // the empty directory that it covers
     const double before = processor_seconds();
     std::this_thread::sleep_for(std::chrono::seconds(2));  // it has nothing to do: a look repeated for ever would show
     if (!engine.polls()) CHECK(processor_seconds() - before < 0.5);
