@@ -66,7 +66,8 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "NativeScan",
                        {InstanceMethod<&BulkObject::next>("next"), InstanceMethod<&BulkObject::release>("release"),
-                        InstanceMethod<&BulkObject::cancel>("cancel"), InstanceMethod<&BulkObject::summary>("summary")});
+                        InstanceMethod<&BulkObject::cancel>("cancel"), InstanceMethod<&BulkObject::summary>("summary"),
+                        InstanceMethod<&BulkObject::close>("close")});
   }
 
   /** JavaScript that takes the class from an object and calls it has nothing to wrap. */
@@ -94,6 +95,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     auto* self = static_cast<BulkObject*>(data);
     self->left_ = true;
     self->bell_->shut();
+    if (self->hold_->stream == nullptr) return;
     self->hold_->stream->cancel();
     self->hold_->stream.reset();
   }
@@ -126,7 +128,9 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
   /** False when there is no result yet. */
   bool settle(Napi::Env env, const Napi::Promise::Deferred& deferred) {
     Chunk* chunk = nullptr;
-    switch (cancelled_ ? Poll::end : hold_->stream->poll_next(chunk)) {
+    const Poll poll = cancelled_ ? Poll::end : hold_->stream->poll_next(chunk);
+    if (!cancelled_ && (poll == Poll::end || poll == Poll::failed)) ended_ = true;
+    switch (poll) {
       case Poll::pending: return false;
       case Poll::chunk: deferred.Resolve(to_value(env, *chunk)); return true;
       case Poll::end:
@@ -141,9 +145,23 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     return true;
   }
 
-  /** The Buffers that are still in use keep themselves; the others may be collected. */
+  /** The Buffers that are still in use keep themselves; the others may be collected. `close` finds those that are left. */
   void drop_buffers() {
-    for (Slot& slot : slots_) slot.buffer.Reset();
+    if (std::exchange(dropped_, true)) return;
+    for (Slot& slot : slots_) {
+      if (!slot.buffer.IsEmpty()) slot.buffer.Unref();
+    }
+  }
+
+  /** Whoever still has the Buffer finds it empty. False when there may be one over memory that a chunk had before it grew. */
+  bool empty_buffer(const Chunk& chunk) {
+    Slot& slot = slots_[chunk.slot];
+    if (!slot.buffer.IsEmpty()) {
+      const Napi::Buffer<char> buffer = slot.buffer.Value();
+      if (!buffer.IsEmpty()) buffer.ArrayBuffer().Detach();
+      slot.buffer.Reset();
+    }
+    return chunk.memory.size() <= 1;
   }
 
   Napi::Value to_value(Napi::Env env, const Chunk& chunk) {
@@ -177,7 +195,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
   /** Ignores a slot that is not handed out, so a consumer may release on every way out. */
   Napi::Value release(const Napi::CallbackInfo& info) {
     const uint32_t slot = info[0].ToNumber().Uint32Value();
-    if (slot < slots_.size() && slots_[slot].handed_out) {
+    if (slot < slots_.size() && slots_[slot].handed_out && !closed_.has_value()) {
       slots_[slot].handed_out = false;
       hold_->stream->release(slot);
     }
@@ -188,17 +206,38 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
   Napi::Value cancel(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     cancelled_ = true;
-    hold_->stream->cancel();
+    if (!closed_.has_value()) hold_->stream->cancel();
     if (waiting_.has_value() && settle(env, *waiting_)) stop_waiting(env);
     return env.Undefined();
   }
 
-  Napi::Value summary(const Napi::CallbackInfo& info) { return to_object(info.Env(), hold_->stream->summary()); }
+  Napi::Value summary(const Napi::CallbackInfo& info) {
+    return to_object(info.Env(), closed_.has_value() ? *closed_ : hold_->stream->summary());
+  }
+
+  /**
+   * The pool's memory does not wait for the collector, which knows little of it and lets many ended streams gather. The
+   * threads of a stream that was cancelled may still write into it: there the collector decides.
+   */
+  Napi::Value close(const Napi::CallbackInfo& info) {
+    if (closed_.has_value()) return info.Env().Undefined();
+    const bool ended = ended_;
+    cancel(info);
+    closed_ = hold_->stream->summary();
+    bool all = ended;
+    for (uint32_t slot = 0; ended && slot < slots_.size(); slot++) all = empty_buffer(hold_->stream->pool().at(slot)) && all;
+    // What else holds the stream are Buffers that are empty now.
+    if (all) run_detached([stream = std::exchange(hold_->stream, nullptr)]() mutable { stream.reset(); });
+    return info.Env().Undefined();
+  }
 
   const std::shared_ptr<StreamHold> hold_;
   std::shared_ptr<Bell> bell_;
   std::vector<Slot> slots_;
   std::optional<Napi::Promise::Deferred> waiting_;
+  std::optional<ScanSummary> closed_;  // the last summary, once `close` was called
+  bool ended_ = false;
+  bool dropped_ = false;
   bool cancelled_ = false;
   bool left_ = false;
 };

@@ -127,4 +127,9 @@ export interface NativeScan {
   release(slot: number): void;
   cancel(): void;
   summary(): ScanSummary;
+  /**
+   * Gives the pool's memory back at once, where else the collector does it some time later. Every Buffer of the scan is
+   * empty from here on, so call it when no chunk is in use. Cancels a scan that has not ended. `summary` still answers.
+   */
+  close(): void;
 }

@@ -47,12 +47,17 @@ export class DiskTree implements ComparableTree {
     });
     const entries: TreeEntry[] = [];
     let self: TreeEntry | undefined;
-    for await (const entry of this.#entries(scan, signal)) {
-      if (entry.path === path) self = entry;
-      else if (takes?.(entry.path) ?? true) entries.push(entry);
-      if (entries.length > limit) return { ...NOTHING, self, tooMany: true };
+    try {
+      for await (const entry of this.#entries(scan, signal)) {
+        if (entry.path === path) self = entry;
+        else if (takes?.(entry.path) ?? true) entries.push(entry);
+        if (entries.length > limit) return { ...NOTHING, self, tooMany: true };
+      }
+      return { self, entries, tooMany: false, ...this.#unknown(scan.summary(), path, takes) };
+    } finally {
+      // A comparison lists thousands of directories between two rounds of the collector.
+      scan.close();
     }
-    return { self, entries, tooMany: false, ...this.#unknown(scan.summary(), path, takes) };
   }
 
   /** Nothing stays open. */

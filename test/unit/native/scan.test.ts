@@ -148,6 +148,33 @@ describe("chunks", () => {
     scan.cancel();
     expect(await waiting).toBeNull();
   });
+
+  test("are empty once a scan that has ended is closed, and its summary stays", async () => {
+    const scan = addon.createScan(large, SMALL);
+    const buffers = new Set<Buffer>();
+    for (let chunk = await scan.next(); chunk !== null; chunk = await scan.next()) {
+      buffers.add(chunk.buffer);
+      scan.release(chunk.slot);
+    }
+    const summary = scan.summary();
+    expect(summary.rows).toBeGreaterThan(5000);
+    expect([...buffers].every(({ length }) => length > 0)).toBe(true);
+    for (let times = 0; times < 2; times++) scan.close();
+    expect([...buffers].map(({ length }) => length)).toEqual([...buffers].map(() => 0));
+    expect(scan.summary()).toEqual(summary);
+    expect(await scan.next()).toBeNull();
+    scan.release(0);
+    scan.cancel();
+  });
+
+  test("of a scan that is closed early end, and what the consumer holds stays readable", async () => {
+    const scan = addon.createScan(large, SMALL);
+    const { buffer, rowOffsets } = await nextOf(scan);
+    scan.close();
+    expect(await scan.next()).toBeNull();
+    expect(() => JSON.parse(buffer.toString("utf8", 0, (rowOffsets[1] ?? 0) - 1))).not.toThrow();
+    expect(scan.summary().complete).toBe(false);
+  });
 });
 
 describe("a root", () => {

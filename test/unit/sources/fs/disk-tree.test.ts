@@ -11,6 +11,7 @@ function treeWith(errors: readonly ScanError[], count = errors.length): DiskTree
   const scan = {
     next: async () => null,
     cancel: () => undefined,
+    close: () => undefined,
     summary: () => ({ complete: true, errors, errorsByCode }),
   };
   const addon = { decodeName: (name: string) => name, createScan: () => scan } as unknown as Addon;
