@@ -22,6 +22,7 @@ import { LAST_STEPS_MS, ManagedPipe } from "./managed-pipe.ts";
 import { cpuMeter, residentMeter } from "./process/process-load.ts";
 import { type AgentPlan, type PipeTarget, planReload, resolveTarget, startOnlyChanges } from "./reload/reload-plan.ts";
 import { type ReloadFacts, type ReloadReport, reloadedPipes } from "./reload/reload-report.ts";
+import { planTakingCredentials } from "./reload/take-credentials.ts";
 import type { ManagedPipeContext } from "./running-pipe.ts";
 import { sourceReports } from "./source-reports.ts";
 import type { StartReport } from "./start-report.ts";
@@ -177,10 +178,7 @@ export class Agent {
   async #reload({ config, pipes, notStarted = [] }: AgentPlan, drainMs: number): Promise<ReloadReport> {
     const targets = pipes.map((pipe) => resolveTarget(pipe, config));
     const active = this.#pipes.filter((pipe) => pipe.isActive);
-    const plan = planReload(
-      active.map(({ target }) => target),
-      targets,
-    );
+    const plan = await planTakingCredentials(active, targets);
     const goingOn = new Map(active.filter(({ id }) => plan.unchanged.includes(id)).map((pipe) => [pipe.id, pipe]));
     // Those among them that are being stopped already are waited for: their successors must not run beside them.
     const leaving = this.#pipes.filter(({ id }) => !goingOn.has(id));

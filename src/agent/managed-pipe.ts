@@ -33,7 +33,7 @@ export const LAST_STEPS_MS = 3_000;
 
 export class ManagedPipe {
   readonly id: string;
-  readonly target: PipeTarget;
+  #target: PipeTarget;
   readonly signature: string;
   readonly #context: ManagedPipeContext;
   #state: Stage = { kind: "idle" };
@@ -44,9 +44,24 @@ export class ManagedPipe {
 
   constructor(target: PipeTarget, context: ManagedPipeContext) {
     this.id = target.pipe.id;
-    this.target = target;
+    this.#target = target;
     this.signature = sourceSignature(target.source);
     this.#context = context;
+  }
+
+  get target(): PipeTarget {
+    return this.#target;
+  }
+
+  /** Whether the sender shows the key of this target from now on, in the session that is open. Never rejects. */
+  async takeCredential(target: PipeTarget): Promise<boolean> {
+    if (this.#state.kind !== "running") return false;
+    const { sender } = this.#state;
+    const options = { signal: AbortSignal.timeout(target.sender.timeoutMs) };
+    const isTaken = await sender.takeCredential?.(target.sender.credential, options).catch(() => false);
+    if (isTaken !== true || !this.isActive) return false;
+    this.#target = target;
+    return true;
   }
 
   /** Started, and neither failed nor stopped since. */

@@ -1,3 +1,4 @@
+import type { Credential } from "./credential.ts";
 import type { DriverFiles } from "./driver-files.ts";
 import type { Acknowledgement, Envelope } from "./envelope.ts";
 import type { Logger } from "./observer.ts";
@@ -43,6 +44,11 @@ export interface SenderDriver {
    * called beside a running agent. Failures are those of `createSession`. Absent: only a session would show it.
    */
   probe?(options: CallOptions): Promise<SenderProbe>;
+  /**
+   * Shows another key from now on, in the session that is open. False, and nothing is changed, unless the receiver takes
+   * both keys for the same owner's. Absent: another credential needs another sender.
+   */
+  takeCredential?(credential: Credential | undefined, options: CallOptions): Promise<boolean>;
   /** Ends a session, ours or one remembered from a crashed run. A session that is already gone is no error. */
   closeSession(sessionId: string, options: CallOptions): Promise<void>;
   /** Frees connections; idempotent. */

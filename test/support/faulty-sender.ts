@@ -81,7 +81,9 @@ export function rowsOf(data: RowData): readonly Row[] {
 
 type CallFacts = Omit<RecordedCall, "at" | "accepted">;
 
-export class FaultySender<T extends Required<Omit<SenderDriver, "bytesSent" | "probe">>> implements SenderDriver {
+export class FaultySender<T extends Required<Omit<SenderDriver, "bytesSent" | "probe" | "takeCredential">>>
+  implements SenderDriver
+{
   readonly calls: RecordedCall[] = [];
   readonly #inner: T;
   #plan: FaultPlan = () => undefined;

@@ -42,6 +42,8 @@ export interface ReloadPlan {
   readonly added: readonly string[];
   readonly changed: readonly { readonly pipe: string; readonly reasons: readonly string[] }[];
   readonly unchanged: readonly string[];
+  /** Those among the unchanged whose sender took another key in its session. */
+  readonly taken?: readonly string[];
   /** In the order of the old one. */
   readonly removed: readonly string[];
 }

@@ -27,6 +27,8 @@ export interface ReloadFacts {
   failure(pipe: string): string | undefined;
 }
 
+const GOES_ON = "its session goes on with the new credential";
+
 /** What goes first, then the rest in the order of the configuration. */
 export function reloadedPipes(facts: ReloadFacts): readonly ReloadedPipe[] {
   const { plan, wanted, notStarted } = facts;
@@ -36,6 +38,7 @@ export function reloadedPipes(facts: ReloadFacts): readonly ReloadedPipe[] {
     return { pipe, action: "stopped", reasons: [reason ?? "it is not in the configuration any more"] };
   });
   const others = wanted.map((pipe): ReloadedPipe => {
+    if (plan.taken?.includes(pipe)) return { pipe, action: "unchanged", reasons: [GOES_ON] };
     if (plan.unchanged.includes(pipe)) return { pipe, action: "unchanged", reasons: [] };
     const failed = omitUndefined({ failure: facts.failure(pipe) });
     const reasons = changed.get(pipe);

@@ -3,6 +3,7 @@ import { constants, gzip as gzipCallback } from "node:zlib";
 import {
   type Acknowledgement,
   type CallOptions,
+  type Credential,
   type Envelope,
   type HeartbeatAnswer,
   type HeartbeatRequest,
@@ -178,6 +179,24 @@ export class FusionSender implements SenderDriver {
       if (isFustorError(error, "FUSTOR_SENDER_KEY_REFUSED")) throw error;
     });
     return omitUndefined({ clockSkewMs, knownAs });
+  }
+
+  /** Both keys are asked whose they are: with another owner's key the session would be unknown. */
+  async takeCredential(credential: Credential | undefined, { signal }: CallOptions): Promise<boolean> {
+    const before = this.#requests.key;
+    const owner = await this.#owner(signal);
+    this.#requests.useKey(credential?.kind === "key" ? credential.key : undefined);
+    const isSame = await this.#owner(signal).then(
+      (other) => other !== undefined && other === owner,
+      () => false,
+    );
+    if (!isSame) this.#requests.useKey(before);
+    return isSame;
+  }
+
+  async #owner(signal: AbortSignal): Promise<string | undefined> {
+    const answer = await this.#requests.succeed({ route: "probe", method: "GET", path: `${API}/session/`, signal });
+    return readOwner(this.#requests.members(answer, "probe"));
   }
 
   async closeSession(sessionId: string, { signal }: CallOptions): Promise<void> {

@@ -44,9 +44,12 @@ export class HttpExchange {
   readonly #cookies: CookieJar;
   readonly #underWay = new Set<Deadline>();
   #closed = false;
+  /** What requests show; another one may take its place. */
+  key: string | undefined;
 
   constructor({ endpoint }: ExchangeOptions) {
     this.#endpoint = endpoint;
+    this.key = endpoint.key;
     this.#cookies = new CookieJar(endpoint);
     const sessions = new TlsSessions();
     const lane = (): RequestLane => new RequestLane({ endpoint, sessions });
@@ -97,13 +100,13 @@ export class HttpExchange {
   }
 
   #headers(path: string, body: string | Buffer | undefined, gzipped: boolean | undefined): Record<string, string> {
-    const { key, proxy, isTls } = this.#endpoint;
+    const { proxy, isTls } = this.#endpoint;
     const authorization = isTls ? undefined : proxy?.authorization;
     const cookie = this.#cookies.header(path);
     return {
       accept: "application/json",
       "user-agent": "fustor-agent",
-      ...omitUndefined({ "x-api-key": key, cookie, "proxy-authorization": authorization }),
+      ...omitUndefined({ "x-api-key": this.key, cookie, "proxy-authorization": authorization }),
       ...(body === undefined
         ? {}
         : { "content-type": "application/json", "content-length": `${Buffer.byteLength(body)}` }),

@@ -36,15 +36,31 @@ export class Requests {
   readonly #exchange: HttpExchange;
   readonly #logger: Logger;
   readonly #wallClock: () => number;
-  readonly #mask: (text: string) => string;
+  #mask: (text: string) => string;
 
   constructor(endpoint: FusionEndpoint, logger: Logger, wallClock: () => number) {
     this.#endpoint = endpoint;
     this.#exchange = new HttpExchange({ endpoint });
     this.#logger = logger;
     this.#wallClock = wallClock;
-    const { key, proxy } = endpoint;
-    this.#mask = maskOf([...(key === undefined ? [] : [key]), ...(proxy?.secrets ?? [])], "[key]");
+    this.#mask = this.#maskWith();
+  }
+
+  get key(): string | undefined {
+    return this.#exchange.key;
+  }
+
+  /** Messages hold neither the former key nor this one. */
+  useKey(key: string | undefined): void {
+    const former = this.#mask;
+    this.#exchange.key = key;
+    const mask = this.#maskWith();
+    this.#mask = (text) => mask(former(text));
+  }
+
+  #maskWith(): (text: string) => string {
+    const key = this.#exchange.key;
+    return maskOf([...(key === undefined ? [] : [key]), ...(this.#endpoint.proxy?.secrets ?? [])], "[key]");
   }
 
   /** The last body of an ingest has left for the kernel as a whole. */
