@@ -5,7 +5,16 @@ import { dirname, join, relative, resolve } from "node:path";
 
 const NATIVE = resolve(import.meta.dirname, "..", "native");
 
-const ENGINE = ["watch_engine", "engine_rooms", "state", "status", "reader", "make_watcher", "watch_index"];
+const ENGINE = [
+  "watch_engine",
+  "engine_rooms",
+  "state",
+  "status",
+  "reader",
+  "event_batch",
+  "make_watcher",
+  "watch_index",
+];
 const BELOW = ["include", "src/base"];
 const WATCH = "src/watch";
 const watch = (...rooms) => rooms.map((room) => `${WATCH}/${room}`);

@@ -1,4 +1,5 @@
 // Entries as bytes, and which directories the table packs.
+#include <algorithm>
 #include <cstdio>
 #include <limits>
 #include <map>
@@ -129,6 +130,10 @@ TEST("a file that was written and left alone takes at most 20 bytes beside its n
   CHECK(packed.bytes() - packed.name_bytes() <= 20 * entries.size());
 }
 
+namespace {
+constexpr uint32_t kNow = 1000;
+}
+
 TEST("directories that nothing looks at are packed, and those that are in use stay open") {
   TreeTable table;
   const DirId owned = add_directory(table, "owned", 2, 10);
@@ -138,7 +143,7 @@ TEST("directories that nothing looks at are packed, and those that are in use st
   std::vector<DirId> others;
   for (int i = 0; i < 5000; i++) {
     others.push_back(add_directory(table, "d" + std::to_string(i), 100 + static_cast<uint64_t>(i), 20));
-    table.pack_idle();
+    table.pack_idle(kNow);
   }
   CHECK(table.at(owned).is_open());
   CHECK(table.at(read).is_open());
@@ -153,7 +158,7 @@ TEST("directories that nothing looks at are packed, and those that are in use st
     const Entry* entry = directory.find("file7");
     CHECK(entry != nullptr && entry->ino == (100 + i) * 1000 + 7);
     CHECK(directory.find("file20") == nullptr);
-    table.pack_idle();
+    table.pack_idle(kNow);
   }
 }
 
@@ -162,10 +167,31 @@ TEST("a directory in use again and again is not packed") {
   const DirId used = add_directory(table, "used", 2, 10);
   for (int i = 0; i < 20'000; i++) {
     add_directory(table, "d" + std::to_string(i), 100 + static_cast<uint64_t>(i), 5);
-    table.pack_idle();
+    table.pack_idle(kNow);
     CHECK(table.at(used).is_open());
     CHECK(table.at(used).find("file1") != nullptr);
   }
+}
+
+TEST("directories in which something changed a moment ago stay open, unless far too many are") {
+  TreeTable table(1000);
+  std::vector<DirId> active;
+  for (int i = 0; i < 100; i++) {
+    active.push_back(add_directory(table, "a" + std::to_string(i), 100 + static_cast<uint64_t>(i), 70));
+    table.at(active.back()).last_active = kNow;
+  }
+  const auto open = [&] { return std::ranges::count_if(active, [&](DirId id) { return table.at(id).is_open(); }); };
+  const auto rest = [&](uint32_t now) {
+    for (int i = 0; i < 50; i++) table.pack_idle(now);
+  };
+  rest(kNow + 1);
+  CHECK_EQ(open(), 100);
+  add_directory(table, "more", 1000, 1500);
+  rest(kNow + 1);
+  CHECK(open() < 100);  // 8,500 entries
+  CHECK(open() > 80);
+  rest(kNow + 10);
+  CHECK(open() <= 14);
 }
 
 TEST("a directory too large to be opened quickly stays open, and one that was removed costs nothing") {
@@ -174,7 +200,7 @@ TEST("a directory too large to be opened quickly stays open, and one that was re
   for (int round = 0; round < 3; round++) {
     for (int i = 0; i < 3000; i++) {
       const DirId id = add_directory(table, "d", 100 + static_cast<uint64_t>(i), 20);
-      table.pack_idle();
+      table.pack_idle(kNow);
       if (i % 2 == 0) table.remove(id);
     }
   }

@@ -478,7 +478,7 @@ class Place {
     fustor::WatchConfig config;
     config.root = root;
     config.threads = 2;
-    config.open_entries = 16;  // trees of tests are small, and packed directories are to be met all the time
+    config.open_entries = 4;  // trees of tests are small, and packed directories are to be met all the time
     config.young_ms = 0;  // what a test makes in a slow moment is not to be found by a look that nothing asked for
     return config;
   }

@@ -47,6 +47,23 @@ EACH_ENGINE("a file that is being written is told at once, at most once per thro
   CHECK_EQ(watch.settle(), "");
 }
 
+EVENT_ENGINES("the row of a directory that fills is told now and then, and as it is in the end") {
+  Place place;
+  place.make("d");
+  Watch watch(place.config(engine));
+  REQUIRE(watch.begin());
+  const auto begun = Clock::now();
+  int made = 0;
+  for (; Clock::now() < begun + std::chrono::milliseconds(600); made++) {
+    place.write("d/f" + std::to_string(made), "");
+    if (made % 10 == 0) watch.drain();
+  }
+  CHECK_EQ(watch.settle(), "");
+  const auto most = static_cast<size_t>((Clock::now() - begun) / std::chrono::milliseconds(100)) + 2;
+  CHECK(made > 50);
+  CHECK(watch.view.count("update", "/d") <= most);
+}
+
 EACH_ENGINE("a temporary file without a name appears under the name it is linked to, and under no other") {
   Place place;
   auto config = place.config(engine);

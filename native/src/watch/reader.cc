@@ -24,16 +24,6 @@ constexpr int64_t kRootCheckNs = 1'000'000'000;
 constexpr int64_t kForgetNs = 10'000'000'000;
 constexpr int64_t kMountsRestNs = 50'000'000;  // a thousand mounts in a row are not read a thousand times;
 constexpr int64_t kMountRestNs = 200'000;      // the more mounts there are, the more places are looked at each time
-constexpr size_t kBusyRead = 256;              // so many events in one read are a storm, whatever they are about
-// In a storm the reader pauses: the kernel need not wake a reader that sleeps outside of poll(2), and fewer, larger
-// reads fight less for the lock of the kernel's queue. The writers pay for both. A million events a second put 2,500
-// into the queue meanwhile; an inotify instance keeps 16,384 by default. After a read that may have filled the buffer
-// the reader reads on at once.
-constexpr unsigned kStormPauseUs = 2500;
-constexpr size_t kLongRead = 1536;
-
-/** How long the reader pauses after a read of so many events. */
-unsigned pause_us(size_t events) { return events >= kBusyRead && events < kLongRead ? kStormPauseUs : 0; }
 
 int timeout_ms(int64_t deadline_ns, int64_t now_ns) {
   if (deadline_ns <= now_ns) return 0;
@@ -71,13 +61,8 @@ void Reader::loop() {
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
   int64_t root_check_ns = monotonic_ns() + kRootCheckNs;
   int64_t mounts_not_before_ns = 0;
+  int64_t deadline = 0;
   for (;;) {
-    int64_t deadline;
-    {
-      const Locked lock(mutex_);
-      if (life_.stopping) return;
-      deadline = std::min(next_deadline_ns(lock), root_check_ns);
-    }
     const bool mounts_rest = monotonic_ns() < mounts_not_before_ns;
     if (mounts_rest) deadline = std::min(deadline, mounts_not_before_ns);
     pollfd fds[3] = {{source_.poll_fd(), POLLIN, 0},
@@ -87,37 +72,37 @@ void Reader::loop() {
     if (ready < 0 && errno != EINTR) return;
     uint64_t count;
     if (ready > 0 && (fds[1].revents & POLLIN) && ::read(crew_.wake_fd.get(), &count, sizeof(count)) < 0) continue;
-    const size_t events = ready > 0 && (fds[0].revents & POLLIN) ? read_events() : 0;
-    const int64_t now = monotonic_ns();
+    size_t events = 0;
+    int64_t now;
     {
-      const Locked lock(mutex_);
+      const Locked lock = batch_.read_and_lock(ready > 0 && (fds[0].revents & POLLIN), events);
       if (life_.stopping) return;
+      digest(lock);
+      now = monotonic_ns();
       if (ready > 0 && (fds[2].revents & (POLLPRI | POLLERR))) {
         mounts_not_before_ns = now + kMountsRestNs + static_cast<int64_t>(mounts_changed(lock)) * kMountRestNs;
       }
       run_timers(lock, now);
+      if (dirty_.too_many()) relieve(lock);
       if (now >= root_check_ns) {
         schedule_.want_root_check(lock);
+        table_.pack_idle(monotonic_seconds());  // what was open in a storm
         root_check_ns = now + kRootCheckNs;
       }
+      deadline = std::min(next_deadline_ns(lock), root_check_ns);
     }
-    if (const unsigned pause = pause_us(events); pause > 0) ::usleep(pause);
+    if (const unsigned pause = pace_.pause_us(events, now); pause > 0) ::usleep(pause);
   }
 }
 
 // ---- events -------------------------------------------------------------------------------------------------------
 
-size_t Reader::read_events() {
-  static thread_local std::vector<KernelEvent> events;
-  events.clear();
-  if (!source_.read(events)) return source_.foreign_in_last_read();
-  const Locked lock(mutex_);
+void Reader::digest(const Locked& lock) {
+  if (batch_.events().empty()) return;
   schedule_.set_arrival(lock, monotonic_ns());
-  for (const KernelEvent& event : events) take_in(lock, event);
+  for (const KernelEvent& event : batch_.events()) take_in(lock, event);
   schedule_.set_arrival(lock, 0);
-  if (dirty_.too_many()) relieve(lock);
   if (changes_.has_raw()) signal_.changes(lock);
-  return events.size() + source_.foreign_in_last_read();
 }
 
 void Reader::relieve(const Locked& lock) {
@@ -151,8 +136,28 @@ void Reader::take_in(const Locked& lock, const KernelEvent& event) {
     if (event.name.empty()) {
       take_in_own(lock, id, event.mask);
     } else {
-      schedule_.mark(lock, id, event.name, flags_of(event.mask), event.inode);
+      take_in_name(lock, id, event);
     }
+  }
+}
+
+void Reader::take_in_name(const Locked& lock, DirId id, const KernelEvent& event) {
+  Mark mark{flags_of(event.mask), 0, event.inode};
+  int64_t arrived_ns = schedule_.arrival_ns(lock);
+  const bool may_wait = !(event.mask & IN_ISDIR) && !config_.raw && !life_.frozen && schedule_.may_wait(lock, id);
+  if (!may_wait || created_.is_due(id, event.name, mark, arrived_ns)) mark_at(lock, id, event.name, mark, arrived_ns);
+}
+
+void Reader::mark_at(const Locked& lock, DirId id, std::string_view name, const Mark& mark, int64_t arrived_ns) {
+  const int64_t before = schedule_.arrival_ns(lock);
+  schedule_.set_arrival(lock, arrived_ns);
+  schedule_.mark(lock, id, name, mark.flags, mark.inode);
+  schedule_.set_arrival(lock, before);
+}
+
+void Reader::mark_created(const Locked& lock, int64_t now) {
+  for (CreatedNames::Name& name = waited_; created_.take(now, name);) {
+    mark_at(lock, name.directory, name.name, name.mark, name.arrived_ns);
   }
 }
 
@@ -205,18 +210,18 @@ void Reader::take_in_root(const Locked& lock, uint32_t mask) {
   if ((directory.unreadable != 0 || directory.hides) && (mask & IN_ATTRIB)) {
     schedule_.list_what_was_hidden(lock, kRootDir);
   }
-  dirty_.of(kRootDir, schedule_.arrival_ns(lock)).self = true;
-  schedule_.wake_worker_for(lock, kRootDir, false);
+  schedule_.mark_own(lock, kRootDir);
 }
 
 // ---- timers -------------------------------------------------------------------------------------------------------
 
 int64_t Reader::next_deadline_ns(const Locked& lock) const {
-  return std::min({schedule_.next_ns(lock), diff_.next_ns(lock), passes_.next_ns(lock), watches_.polls().next_ns(lock),
+  return std::min({schedule_.next_ns(lock), created_.next_ns(), diff_.next_ns(lock), passes_.next_ns(lock), watches_.polls().next_ns(lock),
                    watchdog_.next_ns(lock), links_.next_walk_ns(lock), root_keeper_.next_ns(lock)});
 }
 
 void Reader::run_timers(const Locked& lock, int64_t now) {
+  mark_created(lock, now);
   TimedMark timed;
   while (schedule_.take_due(lock, now, timed)) {
     if (timed.mark.flags & kMarkYoung) diff_.young().look_is_due(lock, timed);

@@ -5,8 +5,12 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "watch/coverage/links.h"
+#include "watch/event_batch.h"
+#include "watch/read_pace.h"
+#include "watch/schedule/created_names.h"
 #include "watch/source/event_source.h"
 #include "watch/threads/prioritizer.h"
 
@@ -33,7 +37,8 @@ class Reader {
       : config_(config), mutex_(mutex), life_(life), table_(table), dirty_(dirty), root_(root), crew_(crew),
         changes_(changes), signal_(signal), source_(source), unknown_directories_(unknown_directories),
         schedule_(schedule), devices_(devices), places_(places), links_(links), watches_(watches), passes_(passes),
-        diff_(diff), root_keeper_(root_keeper), watchdog_(watchdog), workers_(workers), throttle_(throttle) {}
+        diff_(diff), root_keeper_(root_keeper), watchdog_(watchdog), workers_(workers), throttle_(throttle),
+        batch_(mutex, source) {}
 
   /** What it needs of the kernel. 0 or errno. */
   int open();
@@ -41,10 +46,12 @@ class Reader {
   /** The thread function, until the engine stops. Waits in poll(2) for events, timers and changes of the mounts. */
   void loop();
   const EventCounts& counts() const { return counts_; }
+  /** Marks the new names that have waited for a close until that time; INT64_MAX: all of them. */
+  void mark_created(const Locked& lock, int64_t now_ns);
 
  private:
-  /** Reads once without waiting; how many events there were. */
-  size_t read_events();
+  /** Turns what was read into marks. */
+  void digest(const Locked& lock);
   /** The dirty set has grown too large: forgets hints, and one look at everything replaces many looks. */
   void relieve(const Locked& lock);
   /** Turns one event into marks. */
@@ -56,6 +63,9 @@ class Reader {
   /** An event of a directory that is not in the table yet. */
   void take_in_unknown(const Locked& lock, const KernelEvent& event);
   void take_in_file(const Locked& lock, const KernelEvent& event);
+  /** The same for an event about a name in a watched directory. */
+  void take_in_name(const Locked& lock, DirId id, const KernelEvent& event);
+  void mark_at(const Locked& lock, DirId id, std::string_view name, const Mark& mark, int64_t arrived_ns);
   /** Hands a kernel event out as it is. */
   void hand_out_raw(const Locked& lock, const KernelEvent& event, DirId directory);
   /** Does everything whose time has come. */
@@ -90,6 +100,11 @@ class Reader {
   UniqueFd mounts_fd_;
   int64_t forget_ns_ = 0;
   EventCounts counts_;
+  CreatedNames created_;
+  CreatedNames::Name waited_;  // in mark_created; its string keeps its memory
+  // Of the reader alone.
+  EventBatch batch_;
+  ReadPace pace_;
 };
 
 }  // namespace fustor

@@ -65,6 +65,7 @@ bool WatchEngine::freeze(int64_t patience_ms) {
   const int64_t until_ns = monotonic_ns() + patience_ms * 1'000'000;
   Locked lock(mutex_);
   state_.life.frozen = true;
+  rooms_.reader.mark_created(lock, INT64_MAX);  // the index tells of what is marked
   while (!is_at_rest(lock)) {
     if (state_.life.stopping || monotonic_ns() > until_ns) return false;
     lock.unlock();

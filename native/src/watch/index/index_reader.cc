@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "watch/index/checksum.h"
+#include "watch/monotonic.h"
 
 namespace fustor {
 
@@ -93,7 +94,7 @@ bool IndexReader::read_directories() {
       if (decoder_.is_at_end() && !next_chunk()) return false;
       if (!read_entry(announced_[next])) return false;
     }
-    table_.pack_idle();
+    table_.pack_idle(monotonic_seconds());
   }
   return decoder_.is_at_end() || damaged();
 }

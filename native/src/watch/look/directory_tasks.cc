@@ -164,29 +164,36 @@ void DirectoryTasks::cannot_open(DirId id, DirtyDirectory& task, int error) {
 
 // ---- names --------------------------------------------------------------------------------------------------------
 
-std::vector<std::pair<std::string, Mark>> DirectoryTasks::names_due(DirId id, DirtyDirectory& task) {
-  std::vector<std::pair<std::string, Mark>> due;
-  due.reserve(task.names.size());
+DirectoryTasks::Due DirectoryTasks::names_due(DirId id, const DirtyDirectory& task) {
+  using Answer = WriteThrottle::Answer;
+  Due due;
+  due.own_row = task.self;
+  due.names.reserve(task.names.size());
   const Locked lock(mutex_);
   const int64_t now = monotonic_ns();
   for (const auto& [name, mark] : task.names) {
     const auto decision = throttle_.ask(id, name, mark.flags, now);
-    if (decision.answer == WriteThrottle::Answer::now) due.emplace_back(name, mark);
-    if (decision.answer != WriteThrottle::Answer::later) continue;
+    if (decision.answer == Answer::now) {
+      due.names.emplace_back(name, mark);
+      due.own_row = due.own_row || (mark.flags & kChangesDirectory);
+    }
+    if (decision.answer != Answer::later) continue;
     schedule_.mark_later(lock, decision.until_ns, id, name, Mark{kMarkDue, 0, mark.inode});
   }
+  if (!due.own_row || task.announce) return due;
+  const auto own = throttle_.ask_own(id, now);
+  due.own_row = own.answer == Answer::now;
+  if (own.answer == Answer::later) schedule_.mark_later(lock, own.until_ns, id, "", Mark{kMarkOwn});
   return due;
 }
 
-void DirectoryTasks::look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& marked) {
+void DirectoryTasks::look_at_names(DirId id, int fd, const std::string& path, const DirtyDirectory& marked) {
   std::vector<Observation> observations;
-  bool own_row = marked.self;
-  auto due = names_due(id, marked);
+  auto [due, own_row] = names_due(id, marked);
   // What the marks ask for; the listing does the rest.
   const LookContext context{.announce = marked.announce, .pass = marked.pass, .since_ns = marked.since_ns};
   observations.reserve(std::min(due.size(), kApplyBatch));
   for (auto& [name, mark] : due) {
-    own_row = own_row || (mark.flags & kChangesDirectory);
     observations.push_back(looker_.look(fd, path, std::move(name), mark));
     if (life_.closing.load(std::memory_order_relaxed)) return;
     if (observations.size() < kApplyBatch) continue;

@@ -70,9 +70,14 @@ class DirectoryTasks {
   bool may_enter(DirId id, int fd, const FileStat& self) const;
 
   /** Stats the marked names that are due and applies that. Waits while there is no room for changes. */
-  void look_at_names(DirId id, int fd, const std::string& path, DirtyDirectory& marked);
-  /** Which marked names are due now; the others are held back until the throttle time of their file is over. */
-  std::vector<std::pair<std::string, Mark>> names_due(DirId id, DirtyDirectory& task);
+  void look_at_names(DirId id, int fd, const std::string& path, const DirtyDirectory& marked);
+  /** What is looked at now. */
+  struct Due {
+    std::vector<std::pair<std::string, Mark>> names;
+    bool own_row = false;  // the directory's own row, too
+  };
+  /** The other marked names, and the own row, are held back until their throttle time is over. */
+  Due names_due(DirId id, const DirtyDirectory& task);
   bool flush(DirId id, std::vector<Observation>& observations, const LookContext& context);
   /**
    * Applies the observations, then waits while the agent fetches no changes, so that not even one huge directory fills

@@ -1,5 +1,7 @@
 #include "watch/model/tree_table.h"
 
+#include <algorithm>
+
 namespace fustor {
 
 void Directory::erase(Entry& entry) {
@@ -134,14 +136,17 @@ DirId TreeTable::resolve(std::string_view path) {
 }
 
 // The one that was opened first goes first, unless it was used since it was last here.
-void TreeTable::pack_idle() {
-  for (size_t rounds = open_->size(); rounds > 0; rounds--) {
+void TreeTable::pack_idle(uint32_t now_s) {
+  for (size_t rounds = std::min(open_->size(), kPackRounds); rounds > 0; rounds--) {
     if (open_->entries() <= most_open_entries_ && open_->size() <= kMostOpenDirectories) return;
+    const bool far_too_many = open_->entries() > most_open_entries_ * kActiveFactor ||
+                              open_->size() > kMostOpenDirectories * kActiveFactor;
     Directory& directory = static_cast<Directory&>(open_->pop());
     if (!directory.is_open()) continue;
+    const bool is_active = !far_too_many && now_s - directory.last_active <= kActiveSeconds;
     if (directory.live_entries() > kMostPackedEntries) {
       directory.stop_reporting();
-    } else if (directory.busy || directory.readers > 0 || directory.was_used()) {
+    } else if (directory.busy || directory.readers > 0 || directory.was_used() || is_active) {
       open_->push(directory);
     } else {
       directory.pack();

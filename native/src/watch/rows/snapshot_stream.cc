@@ -126,7 +126,7 @@ bool SnapshotStream::gather(RowSlice& slice) {
       pending_.pop_front();
     }
     if (reading_ != kNoDir) copy_piece(lock, slice);
-    view_->table.pack_idle();
+    view_->table.pack_idle(monotonic_seconds());
   }
   return true;
 }

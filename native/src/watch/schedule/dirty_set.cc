@@ -84,11 +84,12 @@ void DirtySet::put_back(DirId id, DirtyDirectory&& task, int64_t now_ns) {
   }
 }
 
-void DirtySet::enqueue(DirId id, bool background) {
+bool DirtySet::enqueue(DirId id, bool background) {
   DirtyDirectory& dirty = directories_[id];
-  if (dirty.in_live || (background && dirty.in_background)) return;
+  if (dirty.in_live || (background && dirty.in_background)) return false;
   (background ? dirty.in_background : dirty.in_live) = true;
   (background ? background_ : live_).push_back(id);
+  return true;
 }
 
 bool DirtySet::pop(DirId& id, Duty duty) {

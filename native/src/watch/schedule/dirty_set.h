@@ -37,6 +37,7 @@ enum MarkFlag : uint16_t {
   kMarkAnnounce = 128, // report even if nothing changed
   kMarkVerify = 256,   // look whether the known entry is still under this name
   kMarkYoung = 1024,   // a young file: it may have been written again without an event (YoungFiles)
+  kMarkOwn = 2048,     // without a name: the directory's own row
   kMarkDue = 512,      // a write that was held back may be reported now; earlier marks said whether the file is open
 };
 
@@ -101,9 +102,10 @@ class DirtySet {
   size_t size() const { return directories_.size(); }
 
   /**
-   * Queues a directory once, however many marks come. A queue may hold ids that are clean again: after `pop` ask `has`.
+   * Queues a directory once, however many marks come; false when it was queued already. A queue may hold ids that are
+   * clean again: after `pop` ask `has`.
    */
-  void enqueue(DirId id, bool background);
+  bool enqueue(DirId id, bool background);
   /** The next directory; false when none is queued. */
   bool pop(DirId& id, Duty duty = Duty::any);
   /** The same for realtime marks alone. */

@@ -30,6 +30,11 @@ void Schedule::mark(const Locked& lock, DirId id, std::string_view name, uint16_
   wake_worker_for(lock, id, false);
 }
 
+void Schedule::mark_own(const Locked& lock, DirId id) {
+  dirty_.of(id, arrived_ns_ != 0 ? arrived_ns_ : monotonic_ns()).self = true;
+  wake_worker_for(lock, id, false);
+}
+
 void Schedule::mark_path(const Locked& lock, std::string_view path, uint16_t flags) {
   const size_t slash = path.rfind('/');
   const bool in_root = slash == std::string_view::npos;
@@ -61,6 +66,7 @@ void Schedule::mark_later(const Locked&, int64_t at_ns, DirId id, std::string_vi
 void Schedule::make(const Locked& lock, const TimedMark& timed) {
   const DirId id = timed.directory;
   if (!table_.valid(id)) return;
+  if (timed.mark.flags & kMarkOwn) return mark_own(lock, id);
   if (timed.name.empty()) return list(lock, id, {.quiet = is_first_look(lock, id)});
   mark(lock, id, timed.name, timed.mark.flags, timed.mark.inode);
   if (timed.mark.contested_since == 0 || !dirty_.has(id)) return;
@@ -73,8 +79,7 @@ void Schedule::make(const Locked& lock, const TimedMark& timed) {
 
 void Schedule::wake_worker_for(const Locked& lock, DirId id, bool background) {
   if (table_.at(id).busy || dirty_.of(id, 0).parked) return;
-  dirty_.enqueue(id, background);
-  crew_.wake_for(lock, background);
+  if (dirty_.enqueue(id, background)) crew_.wake_for(lock, background);
 }
 
 void Schedule::park(const Locked& lock, DirId id, DirtyDirectory& task, int64_t retry_ns) {
@@ -91,6 +96,10 @@ void Schedule::park(const Locked& lock, DirId id, DirtyDirectory& task, int64_t 
 void Schedule::want_root_check(const Locked&) {
   root_check_due = true;
   crew_.work.notify_one();
+}
+
+bool Schedule::may_wait(const Locked&, DirId id) const {
+  return table_.valid(id) && table_.at(id).listed && !walk_.is_first();
 }
 
 bool Schedule::is_first_look(const Locked&, DirId parent) const {

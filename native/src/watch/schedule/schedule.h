@@ -29,13 +29,15 @@ class Schedule {
 
   /** A name is to be looked at. Without effect when the directory is gone, or its first listing is still to come. */
   void mark(const Locked& lock, DirId id, std::string_view name, uint16_t flags, uint64_t inode = 0);
-  /** The same for a raw path; without effect when its directory is not known. */
+  /** The directory's own row is to be looked at. */
+  void mark_own(const Locked& lock, DirId id);
+  /** Marks the name of a raw path; without effect when its directory is not known. */
   void mark_path(const Locked& lock, std::string_view path, uint16_t flags);
   /** The whole directory is to be listed. */
   void list(const Locked& lock, DirId id, const ListRequest& request = {});
   /** The directory may be readable now. Events from below were lost as well, so everything below is listed. */
   void list_what_was_hidden(const Locked& lock, DirId id);
-  /** The mark is made at that time; a mark without a name lists the directory. */
+  /** The mark is made at that time; a mark without a name lists the directory or, with kMarkOwn, means its own row. */
   void mark_later(const Locked& lock, int64_t at_ns, DirId id, std::string_view name, Mark mark);
   /** When the next of those is due; INT64_MAX when there is none. */
   int64_t next_ns(const Locked&) const { return timed_.next_ns(); }
@@ -50,6 +52,11 @@ class Schedule {
   void park(const Locked& lock, DirId id, DirtyDirectory& task, int64_t retry_ns);
   /** A worker is to look at the root soon. */
   void want_root_check(const Locked& lock);
+  /**
+   * Whether a mark in this directory may be made a moment later: not while a first listing may overtake it, which
+   * reports nothing.
+   */
+  bool may_wait(const Locked& lock, DirId id) const;
   /**
    * Whether the contents of this directory were there before the first tree walk and are no change: the walk has not
    * got there yet.

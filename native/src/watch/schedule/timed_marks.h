@@ -15,7 +15,7 @@ namespace fustor {
 
 struct TimedMark {
   DirId directory = kNoDir;
-  std::string name;  // "": the whole directory is listed
+  std::string name;  // "": the whole directory is listed, or with kMarkOwn its own row is looked at
   Mark mark;
 };
 

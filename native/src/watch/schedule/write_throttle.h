@@ -1,5 +1,6 @@
-// Writes to one file are reported at once, then at most once every throttle_ms until it is closed. The last look is
-// never lost.
+// Writes to one file are reported at once, then at most once every throttle_ms until it is closed. A directory's own
+// row, which changes with each name that comes or goes in it, is reported at once, then at most ten times a second. The
+// last look is never lost.
 //
 // Not thread safe: the engine's mutex guards it. No method waits or fails.
 #pragma once
@@ -43,20 +44,40 @@ class WriteThrottle {
     return {Answer::later, found->second.until_ns};
   }
 
-  /** Forgets files that have been quiet for a while. */
-  void forget_old(int64_t now_ns, int64_t quiet_ns) {
-    std::erase_if(files_, [=](const auto& item) { return item.second.until_ns + quiet_ns < now_ns; });
+  /** The same for a directory's own row. */
+  Decision ask_own(DirId directory, int64_t now_ns) {
+    const auto [found, fresh] = directories_.try_emplace(directory);
+    if (fresh || now_ns >= found->second.until_ns) {
+      found->second = {now_ns + kOwnRowNs, false};
+      return {};
+    }
+    if (found->second.scheduled) return {Answer::waits_already};
+    found->second.scheduled = true;
+    return {Answer::later, found->second.until_ns};
   }
-  void clear() { files_ = {}; }
+
+  /** Forgets files and directories that have been quiet for a while. */
+  void forget_old(int64_t now_ns, int64_t quiet_ns) {
+    const auto is_old = [=](const auto& item) { return item.second.until_ns + quiet_ns < now_ns; };
+    std::erase_if(files_, is_old);
+    std::erase_if(directories_, is_old);
+  }
+  void clear() {
+    files_ = {};
+    directories_ = {};
+  }
 
  private:
-  struct File {
-    int64_t until_ns;
-    bool scheduled;  // the trailing look is already waiting
+  static constexpr int64_t kOwnRowNs = 100'000'000;
+
+  struct Held {
+    int64_t until_ns = 0;
+    bool scheduled = false;  // the trailing look is already waiting
   };
 
   const int64_t throttle_ns_;
-  std::unordered_map<std::string, File, NameHash, SameName> files_;  // by directory id and name
+  std::unordered_map<std::string, Held, NameHash, SameName> files_;  // by directory id and name
+  std::unordered_map<DirId, Held> directories_;
 };
 
 }  // namespace fustor

@@ -44,7 +44,7 @@ SweepNext TreeSweep::next(SweepOrder& out, uint64_t& missed) {
       if (cursor_.slot == 0) cursor_.next++;
     }
     more = cursor_.next < table.capacity();
-    table.pack_idle();
+    table.pack_idle(monotonic_seconds());
   }
   if (share.pieces.empty()) return SweepNext::end;
   out = {to_bytes(share), share.pieces.front().dev, looks_, wire_path(share.pieces.front().path, "")};

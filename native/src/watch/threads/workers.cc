@@ -141,7 +141,7 @@ void Workers::release(const Locked& lock, DirId id, DirtyDirectory& task) {
   }
   walk_.count_out(pass);
   passes_.finish_if_done(lock);
-  table_.pack_idle();
+  table_.pack_idle(monotonic_seconds());
   if (crew_.busy_workers == 0 && !dirty_.queued()) root_.fd_used_ns = monotonic_ns();
   if (config_.raw) changes_.drop_changes();
   if (!changes_.empty()) signal_.changes(lock);
