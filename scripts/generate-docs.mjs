@@ -1,5 +1,5 @@
-// Writes docs/cli.md from the commands of the program itself, and the reference at the end of docs/sdk.md from the types of
-// the SDK; `--check` says instead whether they are stale.
+// Writes docs/cli.md from the commands of the program itself, the reference at the end of docs/sdk.md from the types of the
+// SDK, and the tables of docs/errors.md from those of the code; `--check` says instead whether they are stale.
 import "./load-ts.mjs";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -56,8 +56,44 @@ const BEGINS = "## Reference\n";
 const guide = readFileSync(join(DOCS, "sdk.md"), "utf8").split(BEGINS, 1)[0];
 const note = "Every export, with the comment and the declaration of its source (`node scripts/generate-docs.mjs`).";
 
+/** Puts each table between the marks that name it; what stands around them is written by hand. */
+function withTables(name, tables) {
+  const marks = /(<!-- generated: ([^>]+) -->\n\n)[\s\S]*?(\n<!-- end -->)/g;
+  const found = [];
+  const page = readFileSync(join(DOCS, name), "utf8").replaceAll(marks, (_, begin, table, end) => {
+    found.push(table);
+    return `${begin}${tables[table] ?? ""}${end}`;
+  });
+  if (found.join() !== Object.keys(tables).join())
+    throw new Error(`docs/${name} has marks for ${found.join(", ")}; there are ${Object.keys(tables).join(", ")}`);
+  return page;
+}
+
+const { ERROR_TEXTS } = await import("../src/sdk/error-texts.ts");
+const { EXIT } = await import("../src/cli/exit-codes.ts");
+const { EXIT_TEXTS } = await import("../src/cli/exit-code-texts.ts");
+
+const table = (head, rows) =>
+  [head, head.map(() => "---"), ...rows]
+    .map((cells, at) => (at === 1 ? `|${cells.join("|")}|` : `| ${cells.join(" | ")} |`))
+    .join("\n")
+    .concat("\n");
+
+const areas = [...new Set(Object.values(ERROR_TEXTS).map(({ area }) => area))];
+const errorsOf = (wanted) =>
+  Object.entries(ERROR_TEXTS)
+    .filter(([, { area }]) => area === wanted)
+    .map(([code, { cause, cure }]) => [`\`${code}\``, cause, cure]);
+
 const pages = {
   "cli.md": `${text}\n`,
+  "errors.md": withTables("errors.md", {
+    ...Object.fromEntries(areas.map((area) => [`errors ${area}`, table(["Code", "Cause", "Cure"], errorsOf(area))])),
+    "exit codes": table(
+      ["Code", "Meaning"],
+      Object.entries(EXIT).map(([name, code]) => [String(code), EXIT_TEXTS[name]]),
+    ),
+  }),
   "sdk.md": `${guide}${BEGINS}\n${note}\n\n${sdkReference()}`,
 };
 
@@ -69,4 +105,5 @@ for (const [name, page] of Object.entries(pages)) {
     process.exit(1);
   }
 }
-if (process.argv.includes("--check")) console.log("docs/cli.md and docs/sdk.md are those of the program");
+if (process.argv.includes("--check"))
+  console.log("docs/cli.md, docs/errors.md and docs/sdk.md are those of the program");

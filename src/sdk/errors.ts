@@ -1,7 +1,7 @@
 /**
  * One error family for the whole agent. Callers branch on `code`, never on the text.
  *
- * Codes are `FUSTOR_<AREA>_<WHAT>`; docs/errors.md lists them with cause and cure.
+ * Codes are `FUSTOR_<AREA>_<WHAT>`; error-texts.ts says of each what its cause and its cure are.
  */
 import { publicText } from "./public-address.ts";
 
