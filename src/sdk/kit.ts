@@ -16,5 +16,6 @@ export * from "./index.ts";
 export * from "./legacy-names.ts";
 export * from "./receiver-driver.ts";
 export * from "./retry.ts";
+export * from "./sessionless-sender.ts";
 export * from "./signal.ts";
 export { duration, flag, interval, text, texts, wholeNumber } from "./values.ts";

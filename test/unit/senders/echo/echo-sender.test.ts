@@ -27,16 +27,21 @@ const batch = (rows: readonly object[], over: Partial<Envelope> = {}): Envelope 
 describe("the echo sender", () => {
   let logger: RecordingLogger;
   let sender: EchoSender;
+  let session = "";
+  /** Its own lines, without those of sessions. */
+  const lines = (): string[] => logger.messages().filter((line) => !line.includes("[SESSION]"));
+  const push = (envelope: Envelope, signal = options.signal) => sender.push(session, envelope, { signal });
 
-  beforeEach(() => {
+  beforeEach(async () => {
     logger = createRecordingLogger();
     sender = new EchoSender({ id: "echo-1", logger });
+    ({ sessionId: session } = await sender.createSession(task, options));
   });
 
   it("logs each batch with its phase, its sender, its rows and the rows so far, then the first row", async () => {
-    await sender.push("s", batch([{ path: "/a" }, { path: "/b" }]), options);
-    await sender.push("s", batch([{ path: "/c" }]), options);
-    expect(logger.messages()).toEqual([
+    await push(batch([{ path: "/a" }, { path: "/b" }]));
+    await push(batch([{ path: "/c" }]));
+    expect(lines()).toEqual([
       "[EchoSender] [MESSAGE] Task: echo-1 | rows in this batch: 2 | rows so far: 2",
       '[EchoSender] first row: {"path":"/a"}',
       "[EchoSender] [MESSAGE] Task: echo-1 | rows in this batch: 1 | rows so far: 3",
@@ -46,43 +51,45 @@ describe("the echo sender", () => {
   });
 
   it("shows the flags of the end of a snapshot that it was offered, and no row of an empty batch", async () => {
-    await sender.push("s", batch([], { sourceType: "snapshot", isEnd: true, snapshotSyncSuggested: true }), options);
-    expect(logger.messages()).toEqual([
+    await push(batch([], { sourceType: "snapshot", isEnd: true, snapshotSyncSuggested: true }));
+    expect(lines()).toEqual([
       "[EchoSender] [SNAPSHOT] Task: echo-1 | rows in this batch: 0 | rows so far: 0 | flags: END, SNAPSHOT_END, SNAPSHOT_SUGGESTED",
     ]);
   });
 
   it("does not call the end of an audit the end of a snapshot", async () => {
-    await sender.push("s", batch([], { sourceType: "audit", isEnd: true }), options);
-    expect(logger.messages()[0]).toMatch(/\[AUDIT\].*flags: END$/);
+    await push(batch([], { sourceType: "audit", isEnd: true }));
+    expect(lines()[0]).toMatch(/\[AUDIT\].*flags: END$/);
   });
 
   it("logs deletes as well", async () => {
     const deletes = { ...event({ kind: "objects", rows: [{ path: "/gone" }] }), eventType: "delete" as const };
-    await sender.push("s", batch([], { events: [deletes] }), options);
-    expect(logger.messages()[1]).toBe('[EchoSender] first row: {"path":"/gone"}');
+    await push(batch([], { events: [deletes] }));
+    expect(lines()[1]).toBe('[EchoSender] first row: {"path":"/gone"}');
   });
 
   it("finds the first of the encoded rows whatever its texts hold", async () => {
     const first = '{"path":"/a}\\"{,","nested":{"deep":{}}}';
     const slices = [Buffer.from(""), Buffer.from(`${first},{"path":"/b"}`)];
-    await sender.push("s", batch([], { events: [event({ kind: "encoded", slices, count: 2 })] }), options);
-    expect(logger.messages()[0]).toContain("rows in this batch: 2");
-    expect(logger.messages()[1]).toBe(`[EchoSender] first row: ${first}`);
+    await push(batch([], { events: [event({ kind: "encoded", slices, count: 2 })] }));
+    expect(lines()[0]).toContain("rows in this batch: 2");
+    expect(lines()[1]).toBe(`[EchoSender] first row: ${first}`);
   });
 
   it("asks for a snapshot on its very first batch only, closed in between or not", async () => {
-    const answers = [await sender.push("s", batch([]), options), await sender.push("s", batch([]), options)];
+    const answers = [await push(batch([])), await push(batch([]))];
     await sender.close();
-    answers.push(await sender.push("s", batch([]), options));
+    ({ sessionId: session } = await sender.createSession(task, options));
+    answers.push(await push(batch([])));
     expect(answers.map((answer) => answer.snapshotNeeded)).toEqual([true, false, false]);
   });
 
   it("counts from nought again after it was closed", async () => {
-    await sender.push("s", batch([{ path: "/a" }]), options);
+    await push(batch([{ path: "/a" }]));
     await sender.close();
-    await sender.push("s", batch([{ path: "/b" }]), options);
-    expect(logger.messages()[2]).toContain("rows so far: 1");
+    ({ sessionId: session } = await sender.createSession(task, options));
+    await push(batch([{ path: "/b" }]));
+    expect(lines()[2]).toContain("rows so far: 1");
   });
 
   it("opens sessions as leader with a new id each time, for the time asked for or 30 s", async () => {
@@ -95,25 +102,41 @@ describe("the echo sender", () => {
 
   it("plays the role it was told, also in heartbeats", async () => {
     const follower = new EchoSender({ id: "e", logger }, { mockRole: "follower", sessionTimeoutSeconds: 5 });
-    expect(await follower.createSession(task, options)).toMatchObject({ role: "follower", sessionTimeoutMs: 5000 });
-    const answer = await follower.heartbeat("s", { canRealtime: true }, options);
+    const opened = await follower.createSession(task, options);
+    expect(opened).toMatchObject({ role: "follower", sessionTimeoutMs: 5000 });
+    const answer = await follower.heartbeat(opened.sessionId, { canRealtime: true }, options);
     expect(answer).toEqual({ role: "follower", commands: [], snapshotNeeded: false });
   });
 
   it("holds no position and logs no session id", async () => {
-    const { sessionId } = await sender.createSession(task, options);
-    expect(await sender.getLatestCommittedIndex(sessionId, options)).toBeUndefined();
-    await sender.heartbeat(sessionId, { canRealtime: false }, options);
-    await sender.closeSession(sessionId, options);
+    expect(await sender.getLatestCommittedIndex(session, options)).toBeUndefined();
+    await sender.heartbeat(session, { canRealtime: false }, options);
+    await sender.closeSession(session, options);
     expect(logger.entries.length).toBe(3);
-    expect(JSON.stringify(logger.entries)).not.toContain(sessionId);
+    expect(JSON.stringify(logger.entries)).not.toContain(session);
+  });
+
+  it("knows one session at a time", async () => {
+    const earlier = session;
+    ({ sessionId: session } = await sender.createSession(task, options));
+    const calls = [
+      () => sender.push(earlier, batch([{ path: "/a" }]), options),
+      () => sender.heartbeat(earlier, { canRealtime: true }, options),
+      () => sender.getLatestCommittedIndex(earlier, options),
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "FUSTOR_SESSION_LOST" });
+    await sender.closeSession(earlier, options);
+    await push(batch([{ path: "/a" }]));
+    await sender.closeSession(session, options);
+    await expect(push(batch([]))).rejects.toMatchObject({ code: "FUSTOR_SESSION_LOST" });
+    expect(lines()).toHaveLength(2);
   });
 
   it("does nothing for a call that was cancelled", async () => {
     const signal = AbortSignal.abort();
-    await expect(sender.push("s", batch([{ path: "/a" }]), { signal })).rejects.toMatchObject({
+    await expect(push(batch([{ path: "/a" }]), signal)).rejects.toMatchObject({
       code: "FUSTOR_ABORTED",
     });
-    expect(logger.entries).toEqual([]);
+    expect(lines()).toEqual([]);
   });
 });
