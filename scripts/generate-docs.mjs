@@ -1,5 +1,5 @@
 // Writes docs/cli.md from the commands of the program itself, the reference at the end of docs/sdk.md from the types of the
-// SDK, and the tables of docs/errors.md from those of the code; `--check` says instead whether they are stale.
+// SDK, the tables of docs/errors.md and one of docs/config.md from those of the code; `--check` says instead whether they are stale.
 import "./load-ts.mjs";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -85,6 +85,25 @@ const errorsOf = (wanted) =>
     .filter(([, { area }]) => area === wanted)
     .map(([code, { cause, cure }]) => [`\`${code}\``, cause, cure]);
 
+const keys = await import("../src/config/known-keys.ts");
+const { knownDrivers } = await import("../src/drivers/registry.ts");
+
+/** Keys that change nothing, those with the same reason in one row. */
+function keysWithoutEffect() {
+  const withReasons = (prefix, reasons) => Object.entries(reasons).map(([key, why]) => [`${prefix}\`${key}\``, why]);
+  const inTable = (prefix, table) =>
+    Object.entries(table)
+      .filter(([, { noEffect }]) => noEffect !== undefined)
+      .map(([key, { noEffect }]) => [`\`${prefix}${key}\``, noEffect.replace(/; remove it$/, "")]);
+  const all = [
+    ...inTable("", { ...keys.SOURCE_KEYS, ...keys.SENDER_KEYS }),
+    ...inTable("logging.", keys.LOGGING_KEYS),
+    ...knownDrivers.modules.flatMap(({ name, withoutEffect = {} }) => withReasons(`${name}: `, withoutEffect)),
+  ];
+  const reasons = [...new Set(all.map(([, why]) => why))];
+  return reasons.map((why) => [all.flatMap(([key, other]) => (other === why ? [key] : [])).join(", "), why]);
+}
+
 const pages = {
   "cli.md": `${text}\n`,
   "errors.md": withTables("errors.md", {
@@ -94,6 +113,7 @@ const pages = {
       Object.entries(EXIT).map(([name, code]) => [String(code), EXIT_TEXTS[name]]),
     ),
   }),
+  "config.md": withTables("config.md", { "keys without effect": table(["key", "why"], keysWithoutEffect()) }),
   "sdk.md": `${guide}${BEGINS}\n${note}\n\n${sdkReference()}`,
 };
 
@@ -105,5 +125,4 @@ for (const [name, page] of Object.entries(pages)) {
     process.exit(1);
   }
 }
-if (process.argv.includes("--check"))
-  console.log("docs/cli.md, docs/errors.md and docs/sdk.md are those of the program");
+if (process.argv.includes("--check")) console.log("the generated parts of docs/ are those of the program");
