@@ -24,6 +24,8 @@ struct StreamHold {
 
 struct Slot {
   Napi::Reference<Napi::Buffer<char>> buffer;
+  /** What the Buffer is over, weak: a slice of the Buffer keeps this, and not the Buffer. */
+  Napi::Reference<Napi::ArrayBuffer> memory;
   bool handed_out = false;
 };
 
@@ -153,12 +155,13 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     }
   }
 
-  /** Whoever still has the Buffer finds it empty. False when there may be one over memory that a chunk had before it grew. */
+  /** Whoever still has the Buffer or a slice of it finds it empty. False when there may be one over memory that a chunk had before it grew. */
   bool empty_buffer(const Chunk& chunk) {
     Slot& slot = slots_[chunk.slot];
-    if (!slot.buffer.IsEmpty()) {
-      const Napi::Buffer<char> buffer = slot.buffer.Value();
-      if (!buffer.IsEmpty()) buffer.ArrayBuffer().Detach();
+    if (!slot.memory.IsEmpty()) {
+      Napi::ArrayBuffer memory = slot.memory.Value();
+      if (!memory.IsEmpty()) memory.Detach();
+      slot.memory.Reset();
       slot.buffer.Reset();
     }
     return chunk.memory.size() <= 1;
@@ -188,6 +191,7 @@ class BulkObject final : public Napi::ObjectWrap<BulkObject> {
     auto kept = std::make_unique<Kept>(hold_);
     auto buffer = Napi::Buffer<char>::New(env, chunk.data, chunk.capacity, let_go, kept.get());
     kept.release();
+    slot.memory = Napi::Reference<Napi::ArrayBuffer>::New(buffer.ArrayBuffer(), 0);
     slot.buffer = Napi::Reference<Napi::Buffer<char>>::New(buffer, 1);
     return buffer;
   }

@@ -232,6 +232,28 @@ describe("garbage collection", () => {
     expect({ code, output }).toEqual({ code: 0, output: "true" });
   });
 
+  test("of a Buffer leaves its slices, which are empty once their scan is closed", async () => {
+    const { code, output } = await run(
+      `
+      const scan = addon.createScan(root, SMALL);
+      const slices = await (async () => {
+        const taken = [];
+        for (let chunk; (chunk = await scan.next()) !== null; scan.release(chunk.slot)) taken.push(chunk.buffer.subarray(0, 100));
+        return taken;
+      })();
+      for (let i = 0; i < 20; i++) {
+        gc();
+        await new Promise(setImmediate);
+      }
+      const before = slices.every(({ length }) => length === 100);
+      scan.close();
+      console.log(before, slices.every(({ length }) => length === 0));
+    `,
+      "--expose-gc",
+    );
+    expect({ code, output }).toEqual({ code: 0, output: "true true" });
+  });
+
   test("of scans that were dropped in the middle gives their memory and threads back", async () => {
     const { code, output } = await run(
       `
