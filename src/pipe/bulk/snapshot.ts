@@ -23,15 +23,8 @@ import type { BulkParts } from "./bulk-parts.ts";
 import type { Cut, Progress } from "./bulk-reader.ts";
 import { BulkRunner } from "./runner.ts";
 import { SnapshotMeter, type SnapshotPace } from "./snapshot-meter.ts";
-
-/** `strongSince`: epoch second; rows of what was changed since are sent in the lifting form. */
-type SnapshotOrder =
-  | { readonly kind: "everything"; readonly strongSince: number | undefined }
-  /** The receiver holds the history: only the end is owed. */
-  | { readonly kind: "end only" };
-
-const strongSinceOf = (order: SnapshotOrder | undefined): number | undefined =>
-  order?.kind === "everything" ? order.strongSince : undefined;
+import { type SnapshotOrder, strongSinceOf } from "./snapshot-order.ts";
+import { SnapshotPause } from "./snapshot-pause.ts";
 
 export interface SnapshotParts extends BulkParts {
   /** The shortest time between the beginnings of two that the receiver asks for. */
@@ -45,13 +38,12 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   readonly #parts: SnapshotParts;
   readonly #meter: SnapshotMeter;
   readonly #asked: AskedSnapshots;
+  readonly #pause: SnapshotPause;
   /** What is owed, from `begin` to the accepted end. */
   #owed: SnapshotOrder | undefined;
   #outcome: "none" | "complete" | "cancelled" = "none";
   /** One ended since the session leads. */
   #hasEnded = false;
-  /** Of the table of superseded rows when the pause began: what it had forgotten. */
-  #paused: { readonly since: number; readonly losses: number } | undefined;
   /** Of one that an operator cancelled: the next one has still to lift these rows. */
   #strongSinceLeft: number | undefined;
   #trouble: string | undefined;
@@ -59,6 +51,7 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   constructor(parts: SnapshotParts) {
     this.#parts = parts;
     this.runner = new BulkRunner(this, parts);
+    this.#pause = new SnapshotPause(parts.ambience, parts.superseded);
     this.#asked = new AskedSnapshots(parts.ambience, parts.betweenAskedMs, (askedAt) =>
       parts.emit({ kind: "snapshot wanted", askedAt }),
     );
@@ -70,12 +63,12 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
 
   get state(): SnapshotState {
     if (this.#owed === undefined) return this.#outcome;
-    return this.#paused === undefined ? "running" : "paused";
+    return this.#pause.isOn ? "paused" : "running";
   }
 
   /** Undefined when none is paused. */
   get pausedForMs(): number | undefined {
-    return this.#paused === undefined ? undefined : Math.round(this.#parts.ambience.now() - this.#paused.since);
+    return this.#pause.forMs;
   }
 
   /** One was sent to its end in this time as a leader. */
@@ -117,24 +110,24 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
   /** Nothing more is sent, and a pause is over. */
   cancel(): void {
     this.#drop();
-    this.#paused = undefined;
+    this.#pause.end();
     this.#hasEnded = false;
     this.#strongSinceLeft = undefined;
   }
 
   /** What is being sent is still sent. Not without one that runs. */
   pause(): void {
-    if (this.#owed === undefined || this.#paused !== undefined) return;
-    const { ambience, superseded, logger } = this.#parts;
-    this.#paused = { since: ambience.now(), losses: superseded.losses };
+    if (this.#owed === undefined || this.#pause.isOn) return;
+    this.#pause.begin();
     this.#meter.pause();
-    logger.info({ rows: this.progress.rows }, "an operator paused the snapshot");
+    this.#parts.logger.info({ rows: this.progress.rows }, "an operator paused the snapshot");
   }
 
   resume(): void {
-    if (this.#paused === undefined) return;
+    if (!this.#pause.isOn) return;
+    this.#lookAtPaused();
     this.#parts.logger.info({ pausedForMs: this.pausedForMs }, "the snapshot goes on");
-    this.#paused = undefined;
+    this.#pause.end();
     this.#meter.resume();
     this.#parts.news.raise();
   }
@@ -146,22 +139,20 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
     this.#asked.answer();
     this.#parts.logger.info({ rows: this.progress.rows }, "an operator cancelled the snapshot: it gets no end");
     this.#drop();
-    this.#paused = undefined;
+    this.#pause.end();
     this.#outcome = "cancelled";
   }
 
   /** The next batches, undefined when there are none at the moment. */
   next(): WorkItem | undefined {
-    if (this.#paused === undefined) return this.runner.next();
-    const { reading } = this.runner.run?.reader ?? {};
-    if (reading?.kind === "failed") this.outdate(describeError(reading.error));
-    else if (this.#parts.superseded.losses > this.#paused.losses) this.outdate("too much changed meanwhile");
+    if (!this.#pause.isOn) return this.runner.next();
+    this.#lookAtPaused();
     return undefined;
   }
 
   /** Rows that a paused pass has read may not be sent any more. */
   outdate(reason: string): void {
-    if (this.#paused === undefined || this.runner.run === undefined) return;
+    if (!this.#pause.isOn || this.runner.run === undefined) return;
     this.#parts.logger.info({}, `the paused snapshot will begin anew when it goes on: ${reason}`);
     this.runner.cancel();
   }
@@ -224,6 +215,11 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
       : { level: "warn", text: `the snapshot failed and starts anew: ${this.#trouble}` };
   }
 
+  #lookAtPaused(): void {
+    const reason = this.#pause.staleness(this.runner.run?.reader.reading);
+    if (reason !== undefined) this.outdate(reason);
+  }
+
   #drop(): void {
     this.#owed = undefined;
     this.#trouble = undefined;
@@ -240,6 +236,8 @@ export class SnapshotJob implements BulkJob<SnapshotOrder> {
 
   #ended(): void {
     this.#owed = undefined;
+    // Its end was on its way when it was paused.
+    this.#pause.end();
     this.#outcome = "complete";
     this.#hasEnded = true;
     this.#strongSinceLeft = undefined;

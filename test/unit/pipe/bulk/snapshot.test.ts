@@ -271,6 +271,40 @@ describe("a snapshot that an operator pauses", () => {
     expect(await play()).toEqual(["snapshot end"]);
   });
 
+  it("whose end was on its way is over, and the next one is not paused", async () => {
+    const { job, next, play } = stageOf();
+    job().begin();
+    accept(await nextOf(next));
+    accept(await nextOf(next));
+    const end = await nextOf(next);
+    job().pause();
+    accept(end);
+    expect([job().state, job().pausedForMs]).toEqual(["complete", undefined]);
+    job().begin();
+    expect(job().state).toBe("running");
+    expect(await play()).toEqual(WHOLE);
+  });
+
+  it("that is its end alone, on its way, is over, and the next one is not paused", async () => {
+    const { job, next, play } = stageOf();
+    job().beginEnd();
+    const end = await nextOf(next);
+    job().pause();
+    accept(end);
+    job().begin();
+    expect([job().state, await play()]).toEqual(["running", WHOLE]);
+  });
+
+  it("begins anew when what supersedes its rows was forgotten right before it goes on", async () => {
+    const { job, play, stage, asked } = await paused();
+    expect(await play()).toEqual([]);
+    for (let i = 0; i <= 500_100; i++)
+      stage.makings.superseded.note({ op: "update", key: `/${i}`, row: {}, sequence: i, isContainer: false });
+    job().resume();
+    expect(stage.source.chunksOut).toBe(0);
+    expect([(await play()).at(-1), asked.length]).toEqual(["snapshot end", 2]);
+  });
+
   it("says when it may go on", async () => {
     const { job, stage } = await paused();
     const heard = ended(stage.parts.news.wait(new AbortController().signal));
