@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Hono } from "hono";
 import { FustorError } from "../sdk/errors.ts";
@@ -68,9 +68,14 @@ export async function listen(app: FusionApp, options: ListenOptions): Promise<Li
   const server = tls === undefined ? createServer(timeouts, listener) : secureServer(tls, options, timeouts, listener);
   server.maxConnections = options.mostConnections ?? MOST_CONNECTIONS;
   server.timeout = options.stalledMs ?? REQUEST_MS;
+  const connections = connectionsOf(server);
   const port = await bind(server, options);
   const name = options.host.includes(":") ? `[${options.host}]` : options.host;
-  return { url: `${tls === undefined ? "http" : "https"}://${name}:${port}`, port, close: () => close(server) };
+  return {
+    url: `${tls === undefined ? "http" : "https"}://${name}:${port}`,
+    port,
+    close: () => close(server, connections),
+  };
 }
 
 /** The files are read once, at the start. */
@@ -132,10 +137,20 @@ function listenOnce(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-function close(server: Server): Promise<void> {
+/** Those over which nothing was said yet as well: `closeAllConnections` leaves one in its TLS handshake open, for 10 s. */
+function connectionsOf(server: Server): ReadonlySet<Socket> {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  return open;
+}
+
+function close(server: Server, connections: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    server.closeAllConnections();
+    for (const socket of connections) socket.destroy();
   });
 }
 

@@ -1,6 +1,8 @@
 /** What operators see of views, pipes and agents, over real sockets with and without TLS. */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { request } from "node:https";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import { viewTables } from "../../../src/cli/fusion/view-lines.ts";
@@ -10,8 +12,10 @@ import { withKey } from "../../../src/fusion/keys/key-changes.ts";
 import { KeyRegistry } from "../../../src/fusion/keys/key-registry.ts";
 import { makeKey } from "../../../src/fusion/keys/key-text.ts";
 import { silentLogger } from "../../../src/sdk/observer.ts";
+import { PATIENCE } from "../../support/patience.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
 import { createTempFolder, removeTempFolders } from "../../support/temp-tree.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 const BEGUN = 1_790_000_000;
 const DEMO = demoFusionConfig({ pushKey: "push", readKey: "read", pipe: "p", view: "v", viewPort: 0, receiverPort: 0 });
@@ -152,6 +156,26 @@ test("with TLS both addresses answer over https alone", async () => {
     expect(status).toBe(200);
     await expect(fetch(url.replace("https:", "http:"))).rejects.toThrow();
   }
+});
+
+test("a connection in the middle of its TLS handshake does not hold up a stop", async () => {
+  const { fusion } = await start(secured(certificate()));
+  const mute = connect(Number(new URL(fusion.viewUrl).port), "127.0.0.1");
+  mute.on("error", () => undefined);
+  onTestFinished(() => void mute.destroy());
+  await once(mute, "connect");
+  // A connection that comes later is answered, so this one was taken before the stop.
+  await new Promise((resolve, reject) => {
+    request(fusion.viewUrl, { rejectUnauthorized: false }, (answer) => resolve(answer.resume()))
+      .on("error", reject)
+      .end();
+  });
+  let isStopped = false;
+  void fusion.stop().then(() => {
+    isStopped = true;
+  });
+  // Not longer on a slow machine: after 10 s the handshake ends by itself.
+  await waitFor(() => isStopped, { timeoutMs: 8_000 / PATIENCE, what: "the stop" });
 });
 
 test("files of no use are named, and a plain address beyond loopback is warned of", async () => {
