@@ -33,7 +33,8 @@ export class KeyTable<T> {
 
 /**
  * Every key: those of the configuration first, which stay as they are while Fusion runs, then those of the registry. A key
- * whose pipe or view is not configured is unknown.
+ * whose pipe or view is not configured is unknown. One that the registry has ended opens nothing, even if somebody wrote
+ * it into the configuration as well: `revoke` says that it is refused.
  */
 export class KeyRing {
   readonly #config: FusionConfig;
@@ -51,21 +52,26 @@ export class KeyRing {
   }
 
   ownerOf(key: string): KeyOwner | undefined {
-    return this.#written.find(key) ?? this.#registered(key);
+    return this.#ofConfig(this.#written, key) ?? this.#registered(key);
   }
 
   /** The pipe that a key opens at one receiver. */
   pipeOf(key: string, receiver: ReceiverConfig): string | undefined {
-    const written = this.#pushKeys.get(receiver.id)?.find(key);
+    const written = this.#ofConfig(this.#pushKeys.get(receiver.id), key);
     if (written !== undefined) return written;
     const owner = this.#registered(key);
     return owner?.kind === "pipe" && this.#config.pipes.get(owner.id)?.receiver === receiver.id ? owner.id : undefined;
   }
 
   mayRead(key: string, view: string): boolean {
-    if (this.#readKeys.get(view)?.find(key) === true) return true;
+    if (this.#ofConfig(this.#readKeys.get(view), key) === true) return true;
     const owner = this.#registered(key);
     return owner?.kind === "view" && owner.id === view;
+  }
+
+  #ofConfig<T>(keys: KeyTable<T> | undefined, key: string): T | undefined {
+    const found = keys?.find(key);
+    return found !== undefined && this.#registry?.hasEnded(key) === true ? undefined : found;
   }
 
   #registered(key: string): KeyOwner | undefined {

@@ -39,9 +39,14 @@ export function keyPaths(home: string): KeyPaths {
 const MOST_BYTES = 16_777_216;
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
-/** None when there is no file. Throws FUSTOR_CONFIG_INVALID or FUSTOR_HOME_UNUSABLE, naming the file and what to do. */
+/**
+ * None when there is no file. Throws FUSTOR_CONFIG_INVALID or FUSTOR_HOME_UNUSABLE, naming the file or its folder and
+ * what to do.
+ */
 export async function readKeys(home: string): Promise<readonly KeyRecord[]> {
-  const { keys } = keyPaths(home);
+  const { folder, keys } = keyPaths(home);
+  // Whoever may write the folder could put an earlier file back, and with it a key that was revoked.
+  requireTrusted([folder]);
   const text = await readSecretly(keys);
   return text === undefined ? [] : keysOfText(text, keys);
 }

@@ -1,6 +1,7 @@
 /**
  * The registry of keys in the Fusion that runs. A command that changed the file says so over the socket; beside that the
- * file is looked at every second, for changes that no command made. What cannot be read leaves the keys as they were.
+ * file is looked at every second, for changes that no command made. What cannot be read leaves the keys as they were, and
+ * is tried again: the reason may lie outside of the file.
  */
 import { KeyRegistry } from "../../fusion/keys/key-registry.ts";
 import { describeError, type Logger } from "../../sdk/index.ts";
@@ -21,7 +22,8 @@ export interface ServedKeys {
 export async function serveKeys(home: string, logger: Logger): Promise<ServedKeys> {
   const registry = new KeyRegistry();
   registry.onRefused = (key, state) => logger.warn({ key_id: key, state }, `a key was refused because it is ${state}`);
-  let mark = await keyFileMark(home);
+  let mark: string | undefined = await keyFileMark(home);
+  let failure: string | undefined;
   registry.replace(await readKeys(home));
   registry.remember(await readUses(home));
   let written = JSON.stringify([...registry.lastUses]);
@@ -32,12 +34,15 @@ export async function serveKeys(home: string, logger: Logger): Promise<ServedKey
     try {
       const keys = await readKeys(home);
       registry.replace(keys);
+      failure = undefined;
       logger.info({ keys: keys.length }, "keys read again");
-      return undefined;
     } catch (error) {
-      logger.error({ error: describeError(error) }, "keys stay as they were: their file cannot be used");
-      return describeError(error);
+      mark = undefined;
+      const before = failure;
+      failure = describeError(error);
+      if (failure !== before) logger.error({ error: failure }, "keys stay as they were: their file cannot be used");
     }
+    return failure;
   };
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const next = turn.then(work);
@@ -52,12 +57,21 @@ export async function serveKeys(home: string, logger: Logger): Promise<ServedKey
       logger.warn({ error: describeError(error) }, "when keys were used last is not kept");
     });
   };
-  const look = setInterval(() => {
-    void inTurn(async () => {
-      if ((await keyFileMark(home)) !== mark) await read();
-    });
-  }, LOOK_MS);
-  const keep = setInterval(() => void inTurn(keepUses), USES_MS);
+  // A home that does not answer has one look wait, not one a second.
+  const every = (ms: number, work: () => Promise<unknown>): NodeJS.Timeout => {
+    let isWaiting = false;
+    return setInterval(() => {
+      if (isWaiting) return;
+      isWaiting = true;
+      void inTurn(work).finally(() => {
+        isWaiting = false;
+      });
+    }, ms);
+  };
+  const look = every(LOOK_MS, async () => {
+    if ((await keyFileMark(home)) !== mark) await read();
+  });
+  const keep = every(USES_MS, keepUses);
   return {
     registry,
     reread: () => inTurn(read),

@@ -39,6 +39,12 @@ export class KeyRegistry {
     return undefined;
   }
 
+  /** A key that was made here and is valid no more. */
+  hasEnded(text: string): boolean {
+    const key = this.#keys.get(idOfKey(text) ?? "");
+    return key !== undefined && stateOf(key, this.#nowSeconds()) !== "valid" && isKeyOf(text, key);
+  }
+
   /** Key id -> when it was used last, in seconds since 1970. */
   get lastUses(): ReadonlyMap<string, number> {
     return this.#used;

@@ -148,6 +148,25 @@ describe("in a running Fusion", () => {
     expect(new KeyRing(config).ownerOf(push.text)).toBeUndefined();
   });
 
+  test("a key that was ended opens nothing, although the configuration holds it, too", () => {
+    const [push, read] = [fresh(), fresh()];
+    const written = demoFusionConfig({ pushKey: push.text, readKey: read.text, pipe: "p", view: "v" });
+    const [there] = written.receivers.values();
+    if (there === undefined) throw new Error("unreachable: there is a receiver");
+    const registry = new KeyRegistry(() => NOW);
+    const ring = new KeyRing(written, registry);
+    const opened = () => [
+      ring.pipeOf(push.text, there),
+      ring.ownerOf(push.text)?.id,
+      ring.mayRead(read.text, "v"),
+      ring.ownerOf(read.text)?.id,
+    ];
+    const keys = withKey(withKey([], PUSH, push, NOW), { ...READ, expires: NOW }, read, NOW - 1);
+    expect(opened()).toEqual(["p", "p", true, "v"]);
+    registry.replace(withRevoked(keys, push.id, NOW));
+    expect(opened()).toEqual([undefined, undefined, false, undefined]);
+  });
+
   test("revoked and expired keys are refused, told of once and never by themselves", () => {
     let now = NOW;
     const told: string[] = [];
