@@ -52,6 +52,8 @@ void SnapshotStream::directory_listed(const Locked& lock, DirId id) {
 void SnapshotStream::offer(const Locked&, DirId id) {
   if (test(offered_, id)) return;
   set(offered_, id);
+  if (test(queued_, id)) return;  // for the directory that had this id before
+  set(queued_, id);
   pending_.push_back(id);
   if (pending_.size() == 1 || pending_.size() == kWorthWaking) ready_.notify_one();
 }
@@ -122,8 +124,10 @@ bool SnapshotStream::gather(RowSlice& slice) {
   };
   while (has_room() && (reading_ != kNoDir || !pending_.empty())) {
     if (reading_ == kNoDir) {
-      begin_reading(lock, pending_.front());
+      const DirId next = pending_.front();
       pending_.pop_front();
+      clear(queued_, next);
+      if (test(offered_, next)) begin_reading(lock, next);
     }
     if (reading_ != kNoDir) copy_piece(lock, slice);
     view_->table.pack_idle(monotonic_seconds());

@@ -120,6 +120,7 @@ class SnapshotStream final : public BulkStream {
   // Guarded by the engine's mutex.
   std::condition_variable ready_;
   std::deque<DirId> pending_;
+  std::vector<bool> queued_;  // in `pending_`, once, so that it has no more ids than there are, however slow the consumer is
   std::vector<bool> offered_;
   std::vector<bool> visited_;
   std::vector<bool> settled_;  // audit: listed since it began, or known as unreadable
