@@ -194,6 +194,17 @@ TEST("directories in which something changed a moment ago stay open, unless far 
   CHECK(open() <= 14);
 }
 
+TEST("packing goes on where one call stopped, until no more is open than may be") {
+  TreeTable table(100);
+  std::vector<DirId> all;
+  for (int i = 0; i < 500; i++) all.push_back(add_directory(table, "d" + std::to_string(i), 100 + static_cast<uint64_t>(i), 10));
+  int calls = 1;
+  while (table.pack_idle(kNow) && calls < 1000) calls++;
+  CHECK(calls > 10);  // a call does a little
+  CHECK(calls < 100);
+  CHECK(std::ranges::count_if(all, [&](DirId id) { return table.at(id).is_open(); }) <= 10);
+}
+
 TEST("a directory too large to be opened quickly stays open, and one that was removed costs nothing") {
   TreeTable table;
   const DirId large = add_directory(table, "large", 2, 40'000);

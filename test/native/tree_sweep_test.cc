@@ -2,6 +2,7 @@
 
 #include "fustor/sweep.h"
 
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <set>
@@ -14,6 +15,8 @@
 #include "watch_judge.h"
 
 using namespace watching;
+
+extern "C" size_t __sanitizer_get_current_allocated_bytes();  // GCC has no header for it
 
 namespace {
 
@@ -72,4 +75,24 @@ TEST("digests of a large directory are kept a part at a time, packed or not, and
   const auto third = watch.engine->open_sweep(kRules);
   CHECK(calls_to_prune(*third) > 0);
   CHECK_EQ(third->digests(), kFiles - kFiles / 4);
+}
+
+TEST("a sweep over many small directories does not leave them all open") {
+  constexpr int kDirectories = 1'500;  // each piece of a share opens the directory above it
+  Place tree;
+  for (int i = 0; i < kDirectories; i++) tree.make("d" + std::to_string(i) + "/e/f");
+  // A sweep has directories listed whose times are too new to compare, and the threads that do so pack.
+  const auto compares = std::chrono::system_clock::now() + std::chrono::seconds(4);
+  Watch watch(tree.config());
+  CHECK(watch.until([&] { return std::chrono::system_clock::now() > compares; }));
+  REQUIRE(watch.begin());
+  const size_t before = __sanitizer_get_current_allocated_bytes();
+  size_t shares = 0;
+  {
+    const auto sweep = watch.engine->open_sweep({.mode = fustor::SweepMode::names, .polite = false});
+    uint64_t missed = 0;
+    for (fustor::SweepOrder order; sweep->next(order, missed) == fustor::SweepNext::share;) shares++;
+  }
+  CHECK(shares > 1);
+  CHECK(__sanitizer_get_current_allocated_bytes() < before + 2 * kDirectories * sizeof(fustor::Entry));
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <pthread.h>
+#include <time.h>
 
+#include <chrono>
 #include <mutex>
 
 namespace fustor {
@@ -23,6 +25,15 @@ class SpinningMutex : public std::mutex {
     pthread_mutex_init(native_handle(), &attributes);
     pthread_mutexattr_destroy(&attributes);
 #endif
+  }
+  /** Whether it could be had within that time. */
+  bool try_lock_for(std::chrono::microseconds patience) {
+    timespec until{};
+    clock_gettime(CLOCK_REALTIME, &until);
+    const auto ns = std::chrono::nanoseconds(std::chrono::seconds(until.tv_sec)) + std::chrono::nanoseconds(until.tv_nsec) + patience;
+    until.tv_sec = static_cast<time_t>(std::chrono::duration_cast<std::chrono::seconds>(ns).count());
+    until.tv_nsec = static_cast<long>((ns % std::chrono::seconds(1)).count());
+    return pthread_mutex_timedlock(native_handle(), &until) == 0;
   }
 };
 

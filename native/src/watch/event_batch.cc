@@ -1,32 +1,29 @@
 #include "watch/event_batch.h"
 
-#include <unistd.h>
-
-#include <algorithm>
+#include <chrono>
+#include <mutex>
 #include <utility>
 
 namespace fustor {
 
 namespace {
 constexpr size_t kMostUnlocked = 32'768;  // two of the kernel's queues
-constexpr useconds_t kFirstWaitUs = 50;
-constexpr useconds_t kLongestWaitUs = 2000;
+constexpr std::chrono::microseconds kReadAgain{2000};
 }  // namespace
 
 Locked EventBatch::read_and_lock(bool readable, size_t& read) {
   events_.clear();
   kept_names_.clear();
   if (readable) read_once(read);
-  Locked lock(mutex_, std::try_to_lock);
   size_t kept = 0;
-  for (useconds_t wait = kFirstWaitUs; !lock && events_.size() < kMostUnlocked; lock.try_lock()) {
-    ::usleep(wait);
-    wait = std::min(wait * 2, kLongestWaitUs);
+  // In the mutex's queue, not by looking at it now and then: other threads that take it often would leave no moment in
+  // which a look finds it free.
+  while (events_.size() < kMostUnlocked) {
+    if (mutex_.try_lock_for(kReadAgain)) return Locked(mutex_, std::adopt_lock);
     keep_names(std::exchange(kept, events_.size()));
     read_once(read);
   }
-  if (!lock) lock.lock();
-  return lock;
+  return Locked(mutex_);
 }
 
 void EventBatch::read_once(size_t& read) {

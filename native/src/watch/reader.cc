@@ -21,6 +21,7 @@ namespace fustor {
 
 namespace {
 constexpr int64_t kRootCheckNs = 1'000'000'000;
+constexpr int64_t kPackNs = 1'000'000;
 constexpr int64_t kForgetNs = 10'000'000'000;
 constexpr int64_t kMountsRestNs = 50'000'000;  // a thousand mounts in a row are not read a thousand times;
 constexpr int64_t kMountRestNs = 200'000;      // the more mounts there are, the more places are looked at each time
@@ -86,7 +87,7 @@ void Reader::loop() {
       if (dirty_.too_many()) relieve(lock);
       if (now >= root_check_ns) {
         schedule_.want_root_check(lock);
-        table_.pack_idle(monotonic_seconds());  // what was open in a storm
+        pack_what_a_storm_left(lock);
         root_check_ns = now + kRootCheckNs;
       }
       deadline = std::min(next_deadline_ns(lock), root_check_ns);
@@ -242,6 +243,14 @@ void Reader::run_timers(const Locked& lock, int64_t now) {
   diff_.forget_old(lock, now, kForgetNs);
   throttle_.forget_old(now, kForgetNs);
   forget_ns_ = now + kForgetNs;
+}
+
+/** At rest no worker comes by to pack, so this packs more than a worker does, but does not keep the mutex for long. */
+void Reader::pack_what_a_storm_left(const Locked&) {
+  const uint32_t now_s = monotonic_seconds();
+  const int64_t until_ns = monotonic_ns() + kPackNs;
+  while (table_.pack_idle(now_s) && monotonic_ns() < until_ns) {
+  }
 }
 
 // ---- mounts -------------------------------------------------------------------------------------------------------

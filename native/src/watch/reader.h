@@ -70,6 +70,7 @@ class Reader {
   void hand_out_raw(const Locked& lock, const KernelEvent& event, DirId directory);
   /** Does everything whose time has come. */
   void run_timers(const Locked& lock, int64_t now_ns);
+  void pack_what_a_storm_left(const Locked& lock);
   /** When `run_timers` has something to do; INT64_MAX when never. */
   int64_t next_deadline_ns(const Locked& lock) const;
   /** Marks every place where something is or was mounted; how many these are. */

@@ -136,11 +136,9 @@ DirId TreeTable::resolve(std::string_view path) {
 }
 
 // The one that was opened first goes first, unless it was used since it was last here.
-void TreeTable::pack_idle(uint32_t now_s) {
-  for (size_t rounds = std::min(open_->size(), kPackRounds); rounds > 0; rounds--) {
-    if (open_->entries() <= most_open_entries_ && open_->size() <= kMostOpenDirectories) return;
-    const bool far_too_many = open_->entries() > most_open_entries_ * kActiveFactor ||
-                              open_->size() > kMostOpenDirectories * kActiveFactor;
+bool TreeTable::pack_idle(uint32_t now_s) {
+  for (size_t rounds = std::min(open_->size(), kPackRounds); rounds > 0 && too_many_open(1); rounds--) {
+    const bool far_too_many = too_many_open(kActiveFactor);
     Directory& directory = static_cast<Directory&>(open_->pop());
     if (!directory.is_open()) continue;
     const bool is_active = !far_too_many && now_s - directory.last_active <= kActiveSeconds;
@@ -152,6 +150,7 @@ void TreeTable::pack_idle(uint32_t now_s) {
       directory.pack();
     }
   }
+  return too_many_open(1);
 }
 
 size_t TreeTable::bytes() const {

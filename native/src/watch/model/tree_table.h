@@ -122,10 +122,11 @@ class TreeTable {
   /**
    * Packs some directories that nothing looked at for a while, when many are open. Those in which something changed a
    * moment ago stay open while eight times as many are: in a storm each of them would be packed and opened again for a
-   * few names. A thread calls it with no reference to an entry in its hands; what another thread owns
-   * (DirectoryState::busy) or reads stays open. `now_s`: monotonic seconds.
+   * few names. A thread calls it with no reference to an entry in its hands, and once for every few directories that it
+   * opens, because each call packs only some; what another thread owns (DirectoryState::busy) or reads stays open.
+   * `now_s`: monotonic seconds. True when too many are still open: another call would go on.
    */
-  void pack_idle(uint32_t now_s);
+  bool pack_idle(uint32_t now_s);
 
   uint64_t entry_count = 0;  // without the root
   uint32_t directory_count() const { return directory_count_; }
@@ -135,6 +136,10 @@ class TreeTable {
   size_t bytes() const;
 
  private:
+  bool too_many_open(size_t factor) const {
+    return open_->entries() > most_open_entries_ * factor || open_->size() > kMostOpenDirectories * factor;
+  }
+
   static constexpr size_t kMostOpenDirectories = 8'192;
   static constexpr size_t kActiveFactor = 8;
   static constexpr uint32_t kActiveSeconds = 2;

@@ -40,11 +40,13 @@ SweepNext TreeSweep::next(SweepOrder& out, uint64_t& missed) {
     kept_.clear();
     looks_ = 0;
     const size_t last = std::min<size_t>(table.capacity(), cursor_.next + kIds);
+    const uint32_t now_s = monotonic_seconds();
     while (cursor_.next < last && add(lock, cursor_.next, share, missed)) {
       if (cursor_.slot == 0) cursor_.next++;
+      if (share.pieces.size() % kPackEvery == 0) table.pack_idle(now_s);  // each piece opens the directory above it
     }
     more = cursor_.next < table.capacity();
-    table.pack_idle(monotonic_seconds());
+    table.pack_idle(now_s);
   }
   if (share.pieces.empty()) return SweepNext::end;
   out = {to_bytes(share), share.pieces.front().dev, looks_, wire_path(share.pieces.front().path, "")};

@@ -27,6 +27,7 @@ class TreeSweep final : public Sweep {
 
  private:
   static constexpr size_t kLooks = 1024;  // of a share
+  static constexpr size_t kPackEvery = 8;
   static constexpr size_t kIds = 4096;    // looked at with the mutex held once
   static constexpr size_t kKeptAtOnce = 8192;
 
