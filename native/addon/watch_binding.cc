@@ -48,6 +48,10 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
                         InstanceMethod<&WatchObject::root_identity>("rootIdentity"),
                         InstanceMethod<&WatchObject::confirm_root>("confirmRoot"), InstanceMethod<&WatchObject::load_index>("loadIndex"),
                         InstanceMethod<&WatchObject::freeze>("freeze"), InstanceMethod<&WatchObject::save_index>("saveIndex"),
+                        InstanceMethod<&WatchObject::write_checkpoint>("writeCheckpoint"),
+                        InstanceMethod<&WatchObject::keep_checkpoint>("keepCheckpoint"),
+                        InstanceMethod<&WatchObject::drop_checkpoints>("dropCheckpoints"),
+                        InstanceMethod<&WatchObject::journal_status>("journalStatus"),
                         InstanceMethod<&WatchObject::close>("close")});
   }
 
@@ -92,6 +96,7 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     result.Set("json", Napi::Buffer<char>::Copy(env, batch.json.data(), batch.json.size()));
     result.Set("count", batch.count);
     result.Set("lagMs", batch.lag_ms);
+    if (!batch.mark.empty()) result.Set("mark", batch.mark);
     return result;
   }
 
@@ -174,6 +179,43 @@ class WatchObject final : public Napi::ObjectWrap<WatchObject> {
     };
     return promise_of<IndexOutcome>(info.Env(), "fustor index", save, outcome_of);
   }
+
+  Napi::Value write_checkpoint(const Napi::CallbackInfo& info) {
+    const std::string path = info[0].ToString();
+    const std::string generation = info[1].ToString();
+    const int64_t patience_ms = info[2].ToNumber().Int64Value();
+    const auto write = [watcher = watcher_, path, generation, patience_ms] {
+      return watcher->write_checkpoint(path, generation, patience_ms);
+    };
+    return promise_of<IndexOutcome>(info.Env(), "fustor checkpoint", write, outcome_of);
+  }
+
+  Napi::Value keep_checkpoint(const Napi::CallbackInfo& info) {
+    const std::string generation = info[0].ToString();
+    const auto keep = [watcher = watcher_, generation] { return watcher->keep_checkpoint(generation); };
+    return promise_of<std::string>(info.Env(), "fustor checkpoint", keep, text_of);
+  }
+
+  Napi::Value drop_checkpoints(const Napi::CallbackInfo& info) {
+    const std::string reason = info[0].ToString();
+    const auto drop = [watcher = watcher_, reason] {
+      watcher->drop_checkpoints(reason);
+      return reason;
+    };
+    return promise_of<std::string>(info.Env(), "fustor checkpoint", drop, text_of);
+  }
+
+  Napi::Value journal_status(const Napi::CallbackInfo& info) {
+    const JournalStatus status = watcher_->journal_status();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("kept", status.kept);
+    result.Set("next", status.next);
+    result.Set("trouble", status.trouble);
+    result.Set("bytes", static_cast<double>(status.bytes));
+    return result;
+  }
+
+  static Napi::Value text_of(Napi::Env env, const std::string& text) { return Napi::String::New(env, text); }
 
   static Napi::Value outcome_of(Napi::Env env, const IndexOutcome& outcome) {
     Napi::Object result = Napi::Object::New(env);

@@ -25,9 +25,9 @@ export class BusCursor implements BusSubscription {
   #deletesBefore: "waiting" | number | undefined;
   readonly #handedOut = new HandedOut();
   #tickets = 0;
-  #committedIndex: number;
-  /** Everything before this place of the chain was accepted by the receiver, or need not be. */
-  #settled: number;
+  committedIndex: number;
+  /** Everything before this place of the chain was accepted by the receiver, or need not be. Only the bus reads it. */
+  settled: number;
   #closed = false;
   /** Nothing was published before it was made. */
   readonly #holdsAll: boolean;
@@ -37,8 +37,8 @@ export class BusCursor implements BusSubscription {
     this.#holdsAll = bus.endPosition === 0;
     this.#dirty = new DirtyDirectories(bus.limits.maxDirty ?? 0);
     this.#place = { kind: "attached", at: ChainPlace.atEndOf(tail) };
-    this.#committedIndex = bus.lastIndex;
-    this.#settled = bus.endPosition;
+    this.committedIndex = bus.lastIndex;
+    this.settled = bus.endPosition;
   }
 
   start(startPosition: number, position?: string): OpenedFeed {
@@ -88,7 +88,7 @@ export class BusCursor implements BusSubscription {
 
   commit(batch: BusBatch): void {
     this.#handedOut.commit(batch);
-    this.#committedIndex = Math.max(this.#committedIndex, batch.indexes.at(-1) ?? 0);
+    this.committedIndex = Math.max(this.committedIndex, batch.indexes.at(-1) ?? 0);
     const settled = this.#hasNothing ? this.position : batch.upTo;
     if (settled !== undefined) this.#settle(settled);
     if (typeof this.#deletesBefore !== "number" || this.#deletesBefore > batch.ticket) return;
@@ -102,7 +102,7 @@ export class BusCursor implements BusSubscription {
   }
 
   #settle(position: number): void {
-    this.#settled = position;
+    this.settled = position;
     this.#bus.settle();
   }
 
@@ -131,8 +131,9 @@ export class BusCursor implements BusSubscription {
     return this.#holdsAll && this.#bus.isWholeFromStart;
   }
 
-  get committedIndex(): number {
-    return this.#committedIndex;
+  get reached(): string | undefined {
+    const lacks = this.#loss !== undefined || this.#dirty.size > 0 || this.#deletesBefore !== undefined;
+    return lacks || this.settled < (this.#bus.mark?.position ?? 0) ? undefined : this.#bus.mark?.text;
   }
 
   get feed(): FeedState {
@@ -147,10 +148,6 @@ export class BusCursor implements BusSubscription {
   }
 
   // For the bus only.
-
-  get settled(): number {
-    return this.#settled;
-  }
 
   get isAttached(): boolean {
     return this.#place.kind === "attached";

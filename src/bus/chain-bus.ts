@@ -48,6 +48,8 @@ export class ChainBus implements EventBus {
   #openedAt: string | undefined;
   /** The newest position of the source's own. */
   #lastPosition: string | undefined;
+  /** The newest one of the source, and where it stands. */
+  #mark: { readonly text: string; readonly position: number } | undefined;
   #overflows = 0;
   #coalesced = 0;
   #collapses = 0;
@@ -77,6 +79,11 @@ export class ChainBus implements EventBus {
 
   /** Never waits, never fails. */
   publish(batch: ChangeBatch): void {
+    this.#append(batch);
+    if (batch.mark !== undefined) this.#mark = { text: batch.mark, position: this.endPosition };
+  }
+
+  #append(batch: ChangeBatch): void {
     if (batch.changes.length === 0) return;
     const segment: Segment = {
       changes: batch.changes,
@@ -129,6 +136,9 @@ export class ChainBus implements EventBus {
   }
   get tail(): Segment {
     return this.#tail;
+  }
+  get mark(): { readonly text: string; readonly position: number } | undefined {
+    return this.#mark;
   }
   get lastIndex(): number {
     return this.#lastIndex;

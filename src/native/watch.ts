@@ -49,6 +49,8 @@ export interface NativeLiveBatch {
   readonly json: Buffer;
   readonly count: number;
   readonly lagMs: number;
+  /** A checkpoint: everything that it holds was handed out with this batch, or before. */
+  readonly mark?: string;
 }
 
 /** Directories without a watch, for one cause; a few seconds old. */
@@ -150,10 +152,21 @@ export interface IndexOutcome {
   readonly bytes: number;
 }
 
+/** What there is of an index while the watch runs. */
+export interface JournalStatus {
+  /** The checkpoint that a later run can go on from, "" when there is none. */
+  readonly kept: string;
+  /** One that was written and is not kept yet. */
+  readonly next: string;
+  /** Why there is none any more, as half a sentence. */
+  readonly trouble: string;
+  readonly bytes: number;
+}
+
 export interface NativeWatch {
   /**
-   * Takes the tree of an earlier run for known, before `start`: the first tree walk reports what differs. The file is
-   * removed, whether it was of use or not.
+   * Takes the tree of an earlier run for known, before `start`: the first tree walk reports what differs. Without a file
+   * at `path`, the checkpoint and the journal count that a killed run left. What is of no use is removed.
    */
   loadIndex(path: string): Promise<IndexOutcome>;
   /**
@@ -163,6 +176,19 @@ export interface NativeWatch {
   freeze(patienceMs: number): Promise<boolean>;
   /** Writes what was reported, after `freeze` and after everything was drained. */
   saveIndex(path: string, generation: string, patienceMs: number): Promise<IndexOutcome>;
+  /**
+   * Writes what the table holds beside `path`, while the watch goes on, and notes from then on in a journal which names
+   * come and go. A batch with the same mark follows. One call at a time.
+   */
+  writeCheckpoint(path: string, generation: string, patienceMs: number): Promise<IndexOutcome>;
+  /**
+   * A receiver accepted everything up to the mark of this checkpoint: a later run may go on from it, also when this one is
+   * killed. Resolves with why not, "" when it counts.
+   */
+  keepCheckpoint(generation: string): Promise<string>;
+  /** No later run may go on from a checkpoint of this one. */
+  dropCheckpoints(reason: string): Promise<string>;
+  journalStatus(): JournalStatus;
   /**
    * Begins the first tree walk. The watch calls `onReadable` (coalesced) when there is something to drain or the status
    * changed. False when the engine cannot run now: the root is unavailable, its reason says why, and this may be called

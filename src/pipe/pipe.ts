@@ -20,7 +20,7 @@ import { Connector, type OpenSession } from "./session/connector.ts";
 import { EarlierRun } from "./session/earlier-run.ts";
 import { type KeptParts, keptParts } from "./session/kept-parts.ts";
 import { pipeReport } from "./session/pipe-report.ts";
-import { Resumption } from "./session/resumption.ts";
+import { type ReceiverFacts, Resumption } from "./session/resumption.ts";
 import { type SessionEnd, SessionRun } from "./session/session.ts";
 import type { SessionEvent } from "./session/session-events.ts";
 
@@ -155,17 +155,15 @@ export class Pipe {
     if (this.#stopping.signal.aborted) this.#session.stop(this.#deadlineMs);
     const end = await this.#session.run();
     if (this.#session.bulk.snapshot.state === "complete") this.#earlier.settle();
-    if (end.kind === "stopped") this.#noteStopped(this.#session, open);
+    if (end.kind === "stopped") this.#resumption.noteStopped(this.#session, open.session.sessionId, this.#receiver);
     this.#session = undefined;
     return end;
   }
 
-  #noteStopped(session: SessionRun, open: OpenSession): void {
-    this.#resumption.noteStopped(session, open.session.sessionId, {
-      isComplete: this.#kept.history.isComplete,
-      dirtyDirectories: this.#kept.dirty.size,
-      mayHoldOthers: this.#kept.context.tombstones.mayHoldOthers,
-    });
+  get #receiver(): ReceiverFacts {
+    const { history, dirty, context } = this.#kept;
+    const { mayHoldOthers } = context.tombstones;
+    return { isComplete: history.isComplete, dirtyDirectories: dirty.size, mayHoldOthers };
   }
 
   /** The pause before the next session. One that may still be open is closed by the next connect or stop. */
@@ -209,6 +207,8 @@ export class Pipe {
   #onSessionEvent(event: SessionEvent): void {
     if (event.kind === "heartbeat answered") this.#onHeartbeat(event.answer);
     if (event.kind === "snapshot complete" || event.kind === "restated") this.#earlier.settle();
+    if (this.#session === undefined || !("sessionId" in this.#phase)) return;
+    this.#resumption.noteAt(this.#session, this.#phase, this.#receiver, this.#parts.bus.reached);
   }
 
   #onHeartbeat(answer: HeartbeatAnswer): void {

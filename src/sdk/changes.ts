@@ -59,6 +59,11 @@ export interface ChangeBatch {
   readonly sizeBytes: number;
   /** Age in milliseconds of the oldest kernel event behind the batch when the source handed it over. */
   readonly lagMs: number;
+  /**
+   * A name for everything up to the end of this batch, which may then be empty: once a pipe has noted that its receiver
+   * accepted all of it, the source hears the name again (SourceDriver.kept).
+   */
+  readonly mark?: string;
 }
 
 /** Bits of {@link RowChunk.rowFlags}. */

@@ -81,6 +81,8 @@ export interface BusSubscription {
   /** Index of the last committed change; before the first commit an index below that of every later change. */
   readonly committedIndex: number;
   readonly feed: FeedState;
+  /** The newest mark of the source, once everything before it was accepted. Absent: no run goes on after a kill. */
+  readonly reached?: string | undefined;
   close(): void;
 }
 

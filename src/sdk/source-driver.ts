@@ -160,6 +160,13 @@ export interface SourceDriver {
    */
   freeze?(): Promise<string | undefined>;
 
+  /**
+   * A pipe has noted that its receiver accepted everything up to this mark of the live stream (ChangeBatch.mark): a later
+   * run may go on from there, and answers then with this name for {@link resumedFrom}. Must neither throw nor wait.
+   * Absent: the source sets no marks.
+   */
+  kept?(mark: string): void;
+
   status(): SourceStatus;
 
   /**

@@ -5,12 +5,13 @@
 import type { Logger } from "./observer.ts";
 import type { SourceStore } from "./source-context.ts";
 
-/** Where a run that was stopped in order left its receiver: everything that its source had reported was accepted. */
+/** Where a run left its receiver: everything that its source had reported up to there was accepted. */
 export interface LeftState {
-  /** Closed by that run. */
   readonly session: string;
-  /** What the source called that which it had reported (SourceDriver.freeze). */
+  /** What the source called that which it had reported (SourceDriver.freeze), or a mark of its stream. */
   readonly generation: string;
+  /** An older mark of which the same holds, if the source still goes on from there. */
+  readonly earlier?: string;
 }
 
 /** Up to where the receiver has everything, as far as a later run can go on from there. */
@@ -46,7 +47,7 @@ export interface PipeStore {
   noteTookOver?(done: boolean): void;
   /** Where the run before left the receiver; undefined = unknown. Forgotten by the call: it counts once. */
   takeLeft?(): Promise<LeftState | undefined>;
-  noteLeft?(left: LeftState): Promise<void>;
+  noteLeft?(left: LeftState | undefined): Promise<void>;
   /** What an earlier run noted last; asked once, before the first note. */
   checkpoint?(): Promise<Checkpoint | undefined>;
   /**

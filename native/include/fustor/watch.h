@@ -24,8 +24,17 @@ struct IndexOutcome {
   uint64_t bytes = 0;
 };
 
+/** What there is of an index while the watch runs. */
+struct JournalStatus {
+  std::string kept;     // generation of the checkpoint that a later run can go on from; "" = there is none
+  std::string next;     // of one that was written and is not kept yet
+  std::string trouble;  // why there is none any more, as half a sentence
+  uint64_t bytes = 0;   // of the journals
+};
+
 struct LiveBatch {
   std::string json;  // array of changes
+  std::string mark;  // a checkpoint: everything that it holds was handed out with this batch, or before. "" = none
   uint32_t count = 0;
   double lag_ms = 0;  // age of the oldest event behind it
 };
@@ -50,10 +59,29 @@ class Watcher {
   /**
    * Takes the tree of an earlier run for known, before `start`: the first tree walk then reports what differs, and what
    * is not there any more as deleted. When another root than that of the index stands at the path, the root is
-   * unavailable until it is confirmed. The file is removed, whether it was of use or not. It waits for the disk that
-   * the file lies on, and for nothing else.
+   * unavailable until it is confirmed. Without a file at that path, the checkpoint and the journal count that a run left
+   * which was killed. What was of no use is removed; what was goes on as the checkpoint of this run. It waits for the
+   * disk that the files lie on, and for nothing else.
    */
   virtual IndexOutcome load_index(const std::string& path) = 0;
+
+  /**
+   * Writes what the table holds beside `path`, while the watch goes on, and from then on notes the names that come and
+   * go in a journal. A batch of `drain` with the same mark says that everything it holds was handed out. It holds the
+   * engine's mutex for a few milliseconds at a time, and waits for the disk that the files lie on and for threads that
+   * look at a directory. Not before the first tree walk has ended, and not while a file system is mounted below the
+   * root. One call at a time.
+   */
+  virtual IndexOutcome write_checkpoint(const std::string& path, const std::string& generation,
+                                        int64_t patience_ms) = 0;
+  /**
+   * A receiver has accepted everything up to the mark of this checkpoint: a later run may go on from it, whatever ends
+   * this one but an end of the machine. It waits for the disk. Why not, "" when it counts.
+   */
+  virtual std::string keep_checkpoint(const std::string& generation) = 0;
+  /** No later run may go on from a checkpoint of this one. It waits for the disk. */
+  virtual void drop_checkpoints(const std::string& reason) = 0;
+  virtual JournalStatus journal_status() const = 0;
 
   /**
    * From now on no thread looks at anything, so that no further change comes; those that are there can be drained.

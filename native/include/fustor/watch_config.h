@@ -48,6 +48,7 @@ struct WatchConfig {
   size_t max_path_bytes = 4096;        // directories with a longer path count as unreadable; 0 = no limit
   int64_t hang_ms = 5000;              // a directory that has not answered for so long counts as unreadable
   size_t open_entries = 32'768;        // so many entries of directories stay ready for looks; the others are packed
+  std::string boot_id;                 // of the machine; "" = as the kernel says
   PressureLimits pressure;
   Politeness politeness;        // of tree walks; never of realtime changes
 };

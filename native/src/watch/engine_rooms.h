@@ -13,13 +13,14 @@ struct EngineRooms {
   /** `let_go` runs in the last thread that the engine has left behind, when it ends. */
   EngineRooms(State& s, EventSource& source, std::function<void()> let_go)
       : schedule(s.table, s.walk, s.dirty, s.crew), reporter(s.table, s.walk, s.changes),
+        names(s.table, reporter),
         mounts(s.mutex, s.table, s.devices), links(s.table, schedule, source, s.crew),
         watches(s.config, s.mutex, s.table, schedule, source, s.crew),
         regions(s.table, mounts, s.dirty, s.crew, schedule), jobs(regions, s.crew),
         passes(s.config, s.table, s.dirty, s.walk, s.root, s.crew, s.signal, source, s.unknown_directories, schedule,
-               reporter, s.streams),
+               reporter, s.streams, names),
         diff(s.config, s.table, s.dirty, s.walk, s.root, s.crew, schedule, reporter, s.streams, s.devices, mounts,
-             links, watches, regions, passes),
+             links, watches, regions, passes, names),
         root_keeper(s.config, s.looker.filter(), s.mutex, s.life, s.table, s.dirty, s.walk, s.root, s.crew, s.signal,
                     s.unknown_directories, schedule, reporter, s.streams, mounts, s.places, watches, regions, jobs,
                     passes, s.throttle),
@@ -39,6 +40,7 @@ struct EngineRooms {
 
   Schedule schedule;
   Reporter reporter;
+  NewNames names;
   MountsBelow mounts;
   Links links;
   Watches watches;

@@ -11,7 +11,7 @@ namespace fustor {
 struct Life {
   bool started = false;
   bool stopping = false;
-  bool frozen = false;     // no thread looks at anything any more
+  std::atomic<bool> frozen{false};  // no thread looks at anything any more
   bool has_index = false;  // the table was filled by an earlier run
   std::atomic<bool> closing{false};  // as `stopping`, for threads in the middle of a listing
   int64_t started_ns = 0;

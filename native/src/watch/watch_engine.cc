@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/descriptors.h"
+#include "watch/index/boot_id.h"
 #include "watch/make_watcher.h"
 #include "watch/monotonic.h"
 #include "watch/rows/snapshot_stream.h"
@@ -38,7 +39,8 @@ std::shared_ptr<Watcher> make_watcher(WatchConfig config, std::unique_ptr<EventS
 WatchEngine::WatchEngine(WatchConfig config, std::unique_ptr<EventSource> source, std::function<void()> on_readable)
     : state_(std::move(config), std::move(on_readable)), mutex_(state_.mutex), table_(state_.table),
       source_(std::move(source)), rooms_(state_, *source_, [this] { let_go(); }),
-      rows_view_{mutex_, table_, rooms_.reporter, state_.streams}, board_(state_, rooms_, *source_) {}
+      live_index_(mutex_, rooms_.names, state_.config.boot_id.empty() ? boot_id() : state_.config.boot_id),
+      rows_view_{mutex_, table_, rooms_.reporter, state_.streams, [this] { note_names(); }}, board_(state_, rooms_, *source_) {}
 
 WatchEngine::~WatchEngine() { close(); }
 
@@ -119,6 +121,12 @@ void WatchEngine::mount_answered(const std::string& place) {
 // ---- what others ask ----------------------------------------------------------------------------------------------
 
 bool WatchEngine::drain(LiveBatch& out) {
+  if (!take_batch(out)) return false;
+  note_names();
+  return true;
+}
+
+bool WatchEngine::take_batch(LiveBatch& out) {
   const Locked lock(mutex_);
   ChangeQueue& changes = state_.changes;
   ChangeBatch batch;
@@ -129,7 +137,9 @@ bool WatchEngine::drain(LiveBatch& out) {
   }
   if (was_full && !changes.full()) state_.crew.wake_all(lock);
   out.json = std::move(batch.json);
+  out.mark = std::move(batch.mark);
   out.count = batch.count;
+  if (batch.count == 0) return true;
   out.lag_ms = static_cast<double>(monotonic_ns() - batch.since_ns) / 1e6;
   board_.note_lag(lock, out.lag_ms);
   return true;

@@ -57,6 +57,7 @@
 
 #include "fustor/watch.h"
 #include "watch/engine_rooms.h"
+#include "watch/index/live_index.h"
 #include "watch/rows/rows_view.h"
 #include "watch/state.h"
 #include "watch/status.h"
@@ -78,6 +79,10 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   IndexOutcome load_index(const std::string& path) override;
   bool freeze(int64_t patience_ms) override;
   IndexOutcome save_index(const std::string& path, const std::string& generation, int64_t patience_ms) override;
+  IndexOutcome write_checkpoint(const std::string& path, const std::string& generation, int64_t patience_ms) override;
+  std::string keep_checkpoint(const std::string& generation) override { return live_index_.keep(generation); }
+  void drop_checkpoints(const std::string& reason) override { live_index_.give_up(reason); }
+  JournalStatus journal_status() const override { return live_index_.status(); }
   bool start() override;
   bool drain(LiveBatch& out) override;
   std::string drain_raw() override;
@@ -108,6 +113,15 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   bool is_at_rest(const Locked& lock) const;
   /** Why what the table holds cannot be written down, "" when it can. */
   std::string why_no_index(const Locked& lock) const;
+  /** The same while the watch goes on. */
+  std::string why_no_checkpoint(const Locked& lock) const;
+  /** Why the checkpoint and the journal would mislead a later run, "" when they do not. */
+  std::string why_index_misleads(const Locked& lock) const;
+  bool take_batch(LiveBatch& out);
+  void fill_header(const Locked& lock, IndexHeader& header);
+  IndexOutcome write_index(const std::string& path, const IndexHeader& header, int64_t patience_ms, bool is_live);
+  /** What the rows tell that are about to be handed out goes into the journal. Takes the mutex. */
+  void note_names();
   /** False while the root is unavailable, and when the engine stops. */
   bool may_look() const { return !state_.root.is_unavailable() && !state_.life.stopping; }
   /**
@@ -123,6 +137,8 @@ class WatchEngine final : public Watcher, public std::enable_shared_from_this<Wa
   TreeTable& table_;
   std::unique_ptr<EventSource> source_;
   EngineRooms rooms_;
+  LiveIndex live_index_;
+  std::string index_root_;  // identity of the root that the checkpoint is about
   RowsView rows_view_;
   mutable StatusBoard board_;
   WatchStatus last_status_;  // after `close`

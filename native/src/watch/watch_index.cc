@@ -13,10 +13,9 @@
 #include <cstring>
 #include <utility>
 
-#include "watch/index/index_reader.h"
 #include "watch/index/index_writer.h"
-#include "watch/index/sync_folder.h"
 #include "watch/monotonic.h"
+#include "watch/mounts/place_identity.h"
 #include "watch/watch_engine.h"
 
 namespace fustor {
@@ -36,24 +35,17 @@ std::string settings_of(const WatchConfig& config) {
   encoder.number(config.max_path_bytes);
   return encoder.bytes;
 }
-
-/** 0 or errno; also through a crash of the machine. */
-int remove_durably(const std::string& path) {
-  if (::unlink(path.c_str()) != 0) return errno == ENOENT ? 0 : errno;
-  return sync_folder_of(path);
-}
 }  // namespace
 
 IndexOutcome WatchEngine::load_index(const std::string& path) {
-  IndexReader reader;
-  IndexOutcome outcome = reader.read(path, settings_of(state_.config));
-  const int error = remove_durably(path);
-  if (error != 0) outcome.reason = std::string("it cannot be removed: ") + std::strerror(error);
+  TreeTable table(state_.config.open_entries);
+  IndexHeader header;
+  IndexOutcome outcome = live_index_.load(path, settings_of(state_.config), table, header);
   const Locked lock(mutex_);
   if (state_.life.started || state_.life.stopping) outcome.reason = "the watch runs already";
   if (!outcome.reason.empty()) return outcome;
-  const IndexHeader& header = reader.header();
-  std::swap(table_, reader.table());
+  std::swap(table_, table);
+  index_root_ = header.root_identity;
   state_.root.text = header.root_identity;
   state_.root.identity = {0, header.root.ino};
   table_.set_identity(kRootDir, state_.root.identity);
@@ -91,23 +83,93 @@ std::string WatchEngine::why_no_index(const Locked& lock) const {
 IndexOutcome WatchEngine::save_index(const std::string& path, const std::string& generation, int64_t patience_ms) {
   IndexHeader header;
   header.generation = generation;
-  header.settings = settings_of(state_.config);
   {
     const Locked lock(mutex_);
     IndexOutcome none;
     none.reason = why_no_index(lock);
     if (!none.reason.empty()) return none;
-    header.root_identity = state_.root.text;
-    header.directories = table_.directory_count();
-    header.root = table_.root_entry().to_stat();
+    fill_header(lock, header);
   }
+  const IndexOutcome outcome = write_index(path, header, patience_ms, false);
+  if (outcome.reason.empty()) live_index_.end();
+  return outcome;
+}
+
+void WatchEngine::fill_header(const Locked&, IndexHeader& header) {
+  header.settings = settings_of(state_.config);
+  header.root_identity = state_.root.text;
+  header.directories = table_.directory_count();
+  header.root = table_.root_entry().to_stat();
+}
+
+IndexOutcome WatchEngine::write_index(const std::string& path, const IndexHeader& header, int64_t patience_ms,
+                                      bool is_live) {
   const int64_t until_ns = monotonic_ns() + patience_ms * 1'000'000;
-  const auto may_go_on = [this, until_ns] {
-    return !state_.life.closing.load(std::memory_order_relaxed) && monotonic_ns() < until_ns;
+  const auto may_go_on = [this, until_ns, is_live] {
+    const bool is_over = state_.life.closing.load(std::memory_order_relaxed) || (is_live && state_.life.frozen);
+    return !is_over && monotonic_ns() < until_ns;
   };
-  IndexWriter writer(mutex_, table_, state_.dirty, may_go_on);
+  IndexWriter writer(mutex_, table_, state_.dirty, is_live, may_go_on);
   IndexOutcome outcome = writer.write(path, header);
+  outcome.generation = header.generation;
+  return outcome;
+}
+
+// ---- while the watch goes on --------------------------------------------------------------------------------------
+
+std::string WatchEngine::why_no_checkpoint(const Locked& lock) const {
+  if (source_ == nullptr || state_.life.stopping || state_.life.frozen) return "the watch is closed";
+  if (!state_.root.is_available() || !state_.walk.has_ended_once()) return "the tree was not walked to its end yet";
+  if (state_.config.raw) return "no changes are reported";
+  // There a directory counts as the one that is known by its place alone.
+  if (state_.devices.makes_inodes_up(lock, state_.root.identity.dev)) return "the file system makes inode numbers up";
+  return rooms_.mounts.has_any(lock) ? "another file system lies below the root" : "";
+}
+
+std::string WatchEngine::why_index_misleads(const Locked& lock) const {
+  if (index_root_.empty()) return "";
+  if (rooms_.mounts.has_any(lock)) return "another file system lies below the root";
+  if (state_.devices.makes_inodes_up(lock, state_.root.identity.dev)) return "the file system makes inode numbers up";
+  if (state_.root.text == index_root_ || is_same_place(index_root_, state_.root.text)) return "";
+  return "another directory stands at the root";
+}
+
+void WatchEngine::note_names() {
+  if (!rooms_.names.has_any()) return;
+  std::string doubt;
+  {
+    const Locked lock(mutex_);
+    doubt = why_index_misleads(lock);
+    if (!doubt.empty()) index_root_.clear();
+  }
+  if (!doubt.empty()) live_index_.give_up(doubt);
+  live_index_.flush();
+}
+
+IndexOutcome WatchEngine::write_checkpoint(const std::string& path, const std::string& generation,
+                                           int64_t patience_ms) {
+  IndexOutcome outcome;
   outcome.generation = generation;
+  {
+    const Locked lock(mutex_);
+    outcome.reason = why_no_checkpoint(lock);
+  }
+  if (outcome.reason.empty()) outcome.reason = live_index_.begin(path, generation);
+  if (!outcome.reason.empty()) return outcome;
+  IndexHeader header;
+  header.generation = generation;
+  {
+    const Locked lock(mutex_);
+    fill_header(lock, header);
+    index_root_ = header.root_identity;
+  }
+  outcome = write_index(live_index_.next_checkpoint(), header, patience_ms, true);
+  if (outcome.reason.empty()) outcome.reason = live_index_.written(generation);
+  const Locked lock(mutex_);
+  if (outcome.reason.empty()) outcome.reason = why_no_checkpoint(lock);
+  if (!outcome.reason.empty()) return outcome;
+  state_.changes.mark(generation);
+  state_.signal.changes(lock);
   return outcome;
 }
 

@@ -21,7 +21,7 @@ export interface RememberedPipe {
   readonly tookOver?: boolean;
   /** Rows of the last snapshot that was completed. */
   readonly snapshotRows?: number;
-  /** Where the last run left the receiver, when it was stopped in order and everything was accepted. */
+  /** Where the last run left the receiver, as far as everything was accepted. */
   readonly left?: LeftState;
   /** Up to where the receiver has everything, of the source that is named by a digest of what makes up its rows. */
   readonly checkpoint?: Checkpoint & { readonly source: string };
@@ -52,7 +52,10 @@ const isObject = (value: unknown): value is Members =>
 const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
 const isLeft = (value: unknown): value is LeftState =>
-  isObject(value) && typeof value.session === "string" && typeof value.generation === "string";
+  isObject(value) &&
+  typeof value.session === "string" &&
+  typeof value.generation === "string" &&
+  (value.earlier === undefined || typeof value.earlier === "string");
 
 const isCheckpoint = (value: unknown): value is NonNullable<RememberedPipe["checkpoint"]> =>
   isObject(value) && typeof value.position === "string" && isIndex(value.index) && typeof value.source === "string";

@@ -155,6 +155,7 @@ export function guardedSource(guard: Guard): SourceDriver {
     confirm,
     sweep,
     freeze,
+    kept,
     lastStateIsEnough,
   } = driver;
   const bulk = <O extends CallOptions>(method: string, options: O, begin: (options: O) => BulkRows): BulkRows =>
@@ -191,6 +192,7 @@ export function guardedSource(guard: Guard): SourceDriver {
     confirm: confirm && (() => calls.now("confirm", () => confirm.call(driver)) === true),
     sweep: sweep && ((command) => calls.now("sweep", () => sweep.call(driver, command)) === true),
     freeze: freeze && (() => guardedFreeze(guard)),
+    kept: kept && ((mark) => quietly(guard, "kept", () => kept.call(driver, mark))),
     resumedFrom: undefined,
     onAvailability: (listener) => listenGuarded(guard, listener),
     close: () => {

@@ -2,7 +2,14 @@
  * Whether this run goes on where the run before left the receiver, and whether the next run may go on where this one
  * leaves it (docs/decisions/0014-restarts-that-send-the-difference.md says what has to be known for that).
  */
-import type { Logger, Session, SourceDriver } from "../../sdk/index.ts";
+import {
+  describeError,
+  type Logger,
+  omitUndefined,
+  type Role,
+  type Session,
+  type SourceDriver,
+} from "../../sdk/index.ts";
 import type { LeftState, PipeStore } from "../../sdk/state-store.ts";
 import type { SessionRun } from "./session.ts";
 import type { ResumptionState } from "./session-parts.ts";
@@ -16,7 +23,16 @@ export interface ResumptionParts {
 /** How a session ended that was stopped. */
 export type StoppedSession = Pick<SessionRun, "hasDelivered" | "hasTakenOver">;
 
-/** What a pipe knows of its receiver when a session was stopped. */
+/** A session that goes on. */
+export type RunningSession = Pick<SessionRun, "hasSnapshot" | "hasTakenOver">;
+
+/** Which one it is, and whether it leads. */
+export interface SessionSeat {
+  readonly sessionId: string | undefined;
+  readonly role: Role | undefined;
+}
+
+/** What a pipe knows of its receiver. */
 export interface ReceiverFacts {
   readonly isComplete: boolean;
   /** Directories whose rows have to be sent again. */
@@ -33,6 +49,10 @@ export class Resumption {
   #generation: string | undefined;
   /** The session that was stopped left everything of this generation accepted. */
   #leaves: LeftState | undefined;
+  /** What the store holds for a run that follows a kill of this one. */
+  #noted: LeftState | undefined;
+  /** What was true of the receiver since: when it no longer is, another agent or a loss came between. */
+  #was = { complete: false, takenOver: false };
 
   constructor(parts: ResumptionParts) {
     this.#parts = parts;
@@ -42,7 +62,9 @@ export class Resumption {
   async recall(): Promise<void> {
     const { source, store } = this.#parts;
     const left = await store.takeLeft?.().catch(() => undefined);
-    if (left?.generation === source.resumedFrom) this.#left = left;
+    const { resumedFrom } = source;
+    if (left === undefined || resumedFrom === undefined) return;
+    if (left.generation === resumedFrom || left.earlier === resumedFrom) this.#left = left;
   }
 
   /** The session of the run before, which the first session of this run asks to go on from. */
@@ -51,9 +73,46 @@ export class Resumption {
   }
 
   /** A source that goes on from an earlier run says nothing of its history to a receiver that was not left there. */
-  stateFor({ role, resumed }: Session, isFirst: boolean): ResumptionState {
-    if (this.#parts.source.resumedFrom === undefined) return "none";
-    return this.#left !== undefined && isFirst && role === "leader" && resumed === true ? "held" : "refused";
+  stateFor({ role, resumed, sessionId }: Session, isFirst: boolean): ResumptionState {
+    const { resumedFrom } = this.#parts.source;
+    if (resumedFrom === undefined) return "none";
+    if (this.#left === undefined || !isFirst || role !== "leader" || resumed !== true) return "refused";
+    // What this run has sent by then differs from what the source goes on from, and is told again after a kill.
+    this.#note({ session: sessionId, generation: resumedFrom });
+    return "held";
+  }
+
+  /**
+   * Something happened in a session that goes on. When the receiver has accepted everything up to a mark of the source,
+   * that is noted, and the source is told: a run that follows a kill goes on from there.
+   */
+  noteAt(session: RunningSession, seat: SessionSeat, receiver: ReceiverFacts, reached: string | undefined): void {
+    const { sessionId, role } = seat;
+    const was = this.#was;
+    const isOver = (was.complete && !receiver.isComplete) || (was.takenOver && !session.hasTakenOver);
+    if (isOver || role !== "leader") {
+      if (this.#noted !== undefined) this.#note(undefined);
+      return;
+    }
+    this.#was = { complete: receiver.isComplete, takenOver: session.hasTakenOver };
+    if (!receiver.isComplete || !session.hasTakenOver || !session.hasSnapshot || receiver.dirtyDirectories > 0) return;
+    if (reached === undefined || sessionId === undefined) return;
+    const { session: before, generation } = this.#noted ?? {};
+    if (before === sessionId && generation === reached) return;
+    const earlier = before === sessionId && generation !== undefined ? { earlier: generation } : {};
+    this.#note({ session: sessionId, generation: reached, ...earlier });
+  }
+
+  /** What goes wrong costs a snapshot at the next start. */
+  #note(left: LeftState | undefined): void {
+    const { store, source, logger } = this.#parts;
+    this.#noted = left;
+    if (left === undefined) this.#was = { complete: false, takenOver: false };
+    if (store.noteLeft === undefined) return;
+    store.noteLeft(left).then(
+      () => left !== undefined && left === this.#noted && source.kept?.(left.generation),
+      (error: unknown) => logger.warn({}, `the next start may send everything: ${describeError(error)}`),
+    );
   }
 
   /** The pipe stops. Undefined = the source did not come to rest, so that no later run can go on from this one. */
@@ -71,7 +130,9 @@ export class Resumption {
 
   /** Once, after the session was closed. */
   async remember(): Promise<void> {
-    if (this.#leaves !== undefined) await this.#parts.store.noteLeft?.(this.#leaves);
+    const earlier = this.#noted?.generation;
+    if (this.#leaves !== undefined) await this.#parts.store.noteLeft?.(omitUndefined({ ...this.#leaves, earlier }));
+    else if (this.#noted !== undefined) await this.#parts.store.noteLeft?.(undefined);
   }
 }
 

@@ -48,7 +48,12 @@ export class SessionRun {
 
   /** It ended with nothing queued, and its snapshot had ended. */
   get hasDelivered(): boolean {
-    return this.#parts.scheduler.hasDrained && this.#parts.bulk.snapshot.state === "complete";
+    return this.#parts.scheduler.hasDrained && this.hasSnapshot;
+  }
+
+  /** Its receiver holds everything that a snapshot would bring. */
+  get hasSnapshot(): boolean {
+    return this.#parts.bulk.snapshot.state === "complete";
   }
 
   /** It led, and had sent every audit that its take-over asked for. */

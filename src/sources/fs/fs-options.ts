@@ -1,5 +1,6 @@
 /** The parameters of an fs source in the units that the engine takes. Nothing is checked here: fs-params.ts did. */
 import type { SourceSettings } from "../../sdk/index.ts";
+import type { CheckpointRules } from "./checkpoints.ts";
 import type { FsEngine, FsParams, StartupMode } from "./fs-params.ts";
 import { type SweepOptions, sweepOptions } from "./sweep/sweep-options.ts";
 
@@ -34,6 +35,7 @@ export interface FsSourceOptions {
   /** 0 = no limit. */
   readonly scanEntriesPerSecond: number;
   readonly sweep: SweepOptions;
+  readonly checkpoints: CheckpointRules;
 }
 
 export function fsOptions({ uri, params, excludePaths }: SourceSettings<FsParams>): FsSourceOptions {
@@ -56,6 +58,10 @@ export function fsOptions({ uri, params, excludePaths }: SourceSettings<FsParams
     scanIoPriority: ioPriority(params.scan_ionice),
     scanEntriesPerSecond: params.scan_entries_per_second,
     sweep: sweepOptions(params.audit),
+    checkpoints: {
+      everyMs: params.checkpoint_interval_sec * 1000,
+      journalBytes: params.max_journal_megabytes * 1_000_000,
+    },
   };
 }
 

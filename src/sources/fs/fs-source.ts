@@ -74,7 +74,7 @@ export class FsSource implements SourceDriver {
     this.#sweeper = new Sweeper(root, this.#watch, options.sweep, context.logger);
     const keeps = options.startupMode !== "message-only" && options.engine !== "parcel";
     const path = keeps ? context.indexPath : undefined;
-    this.#index = new FsIndex({ watch: this.#watch, path, logger: context.logger });
+    this.#index = new FsIndex({ watch: this.#watch, path, rules: options.checkpoints, logger: context.logger });
   }
 
   async open(_options?: CallOptions): Promise<void> {
@@ -86,6 +86,7 @@ export class FsSource implements SourceDriver {
     }
     await this.#index.load();
     this.#begin();
+    this.#index.begin();
     this.#sweeper.begin();
     if (canaryMs > 0) this.#canary = new Canary(root, canaryMs, this.#watch, this.#context.logger);
   }
@@ -113,6 +114,10 @@ export class FsSource implements SourceDriver {
 
   get resumedFrom(): string | undefined {
     return this.#index.resumedFrom;
+  }
+
+  kept(mark: string): void {
+    this.#index.kept(mark);
   }
 
   freeze(): Promise<string | undefined> {
@@ -175,6 +180,7 @@ export class FsSource implements SourceDriver {
 
   async close(): Promise<void> {
     this.#closed.abort();
+    this.#index.end();
     this.#availability.close();
     // Both may wait for a file system that does not answer; a stop does not.
     const stopped = Promise.all([this.#canary?.stop(), this.#hints?.stop(), this.#sweeper.close()]);

@@ -20,7 +20,8 @@ export async function* liveBatches(
       await readable.wait(signal);
     } else {
       const changes = JSON.parse(batch.json.toString("utf8")) as Change[];
-      yield { changes, sizeBytes: batch.json.byteLength, lagMs: batch.lagMs };
+      const { lagMs, mark } = batch;
+      yield { changes, sizeBytes: batch.json.byteLength, lagMs, ...(mark === undefined ? {} : { mark }) };
       // In a storm the next batch is always ready: without a turn of the event loop, heartbeats, answers and commands
       // would wait for its end.
       await turn();

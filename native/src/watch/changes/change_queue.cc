@@ -32,7 +32,10 @@ constexpr struct {
 }  // namespace
 
 std::string& ChangeQueue::open_change(const char* operation, int64_t since_ns) {
-  if (batches_.empty() || batches_.back().count >= kBatchChanges || batches_.back().json.size() >= kBatchBytes) batches_.emplace_back();
+  if (batches_.empty() || batches_.back().count >= kBatchChanges || batches_.back().json.size() >= kBatchBytes ||
+      !batches_.back().mark.empty()) {
+    batches_.emplace_back();
+  }
   ChangeBatch& batch = batches_.back();
   if (batch.since_ns == 0 || since_ns < batch.since_ns) batch.since_ns = since_ns;
   batch.count++;
@@ -81,6 +84,11 @@ void ChangeQueue::remove(std::string_view json_dir, std::string_view name, bool 
   append_path(out, json_dir, name);
   out += R"("}})";
   close_change(before);
+}
+
+void ChangeQueue::mark(std::string text) {
+  if (batches_.empty() || !batches_.back().mark.empty()) batches_.emplace_back();
+  batches_.back().mark = std::move(text);
 }
 
 void ChangeQueue::raw(uint32_t mask, std::string_view json_path, uint32_t cookie, int32_t watch) {

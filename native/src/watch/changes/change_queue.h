@@ -20,6 +20,7 @@ struct ChangeBatch {
   std::string json = "[";
   uint32_t count = 0;
   int64_t since_ns = 0;  // when the oldest event behind it came
+  std::string mark;      // handed out with it; nothing is appended behind it
 };
 
 class ChangeQueue {
@@ -34,6 +35,8 @@ class ChangeQueue {
   void upsert_root(const FileStat& stat, uint64_t sequence, int64_t since_ns);
   /** Appends the delete of an entry; `container`: of a directory with everything below it. */
   void remove(std::string_view json_dir, std::string_view name, bool container, uint64_t sequence, int64_t since_ns);
+  /** Behind everything that is in the queue now. */
+  void mark(std::string text);
   /**
    * Appends a kernel event for drain_raw. Beyond kRawBytes the first one becomes an IN_Q_OVERFLOW, and the others are
    * dropped.

@@ -45,7 +45,12 @@ class Reporter {
   /** A directory's wire path, JSON-escaped. Valid until the next call, or until the table changes. */
   const std::string& json_dir(const Locked& lock, DirId id);
   /** Call it when directories have other names, or ids belong to other directories. */
-  void forget_paths(const Locked&) { json_dir_of_ = told_above_ = kNoDir; }
+  void forget_paths(const Locked&) {
+    json_dir_of_ = told_above_ = kNoDir;
+    spelling_++;
+  }
+  /** Another number whenever a path may be spelled otherwise, or an id may be another directory's. */
+  uint64_t spelling() const { return spelling_; }
 
   uint64_t changes() const { return count_; }
   /** Releases its memory. */
@@ -66,6 +71,7 @@ class Reporter {
   const TreeWalk& walk_;
   ChangeQueue& changes_;
   uint64_t count_ = 0;
+  uint64_t spelling_ = 0;
   std::string json_dir_;       // cache of json_dir()
   DirId json_dir_of_ = kNoDir;
   DirId told_above_ = kNoDir;  // its own row and those above it were reported

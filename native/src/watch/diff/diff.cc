@@ -150,6 +150,7 @@ void Diff::apply_gone(const Locked& lock, DirId id, std::string_view name, const
   reporter_.gone(lock, id, name, false, context.since_ns);
   links_.remember_gone(lock, id, *entry);
   links_.forget(lock, id, *entry);
+  names_.gone(lock, id, name);
   table_.at(id).erase(*entry);
   table_.entry_count--;
   streams_.make_room_in(lock, table_, id);
@@ -189,6 +190,7 @@ void Diff::apply_file(const Locked& lock, DirId id, const Observation& observati
   if (entry == nullptr) {
     entry = &table_.at(id).insert(observation.name, stat);
     table_.entry_count++;
+    names_.file(lock, id, observation.name);
     links_.has_come(lock, stat.ino);
   } else {
     if (entry->ino != stat.ino) links_.forget(lock, id, *entry);

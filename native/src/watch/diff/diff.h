@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "watch/changes/new_names.h"
 #include "watch/changes/reporter.h"
 #include "watch/coverage/links.h"
 #include "watch/coverage/watches.h"
@@ -27,10 +28,10 @@ class Diff {
  public:
   Diff(const WatchConfig& config, TreeTable& table, DirtySet& dirty, TreeWalk& walk, Root& root, Crew& crew,
        Schedule& schedule, Reporter& reporter, Streams& streams, Devices& devices, MountsBelow& mounts, Links& links,
-       Watches& watches, Regions& regions, Passes& passes)
+       Watches& watches, Regions& regions, Passes& passes, NewNames& names)
       : config_(config), table_(table), dirty_(dirty), walk_(walk), root_(root), crew_(crew), schedule_(schedule),
         reporter_(reporter), streams_(streams), devices_(devices), mounts_(mounts), links_(links),
-        watches_(watches), regions_(regions), passes_(passes),
+        watches_(watches), regions_(regions), passes_(passes), names_(names),
         young_(config.young_ms, config.look_again_ms, table, schedule) {}
 
   /** What was seen in one directory. Without effect when the calling thread was given up, or the directory is gone. */
@@ -98,6 +99,7 @@ class Diff {
   Watches& watches_;
   Regions& regions_;
   Passes& passes_;
+  NewNames& names_;
   YoungFiles young_;
   DetachedNodes detached_;
   Contests contests_;

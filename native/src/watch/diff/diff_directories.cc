@@ -92,6 +92,7 @@ void Diff::apply_new_directory(const Locked& lock, DirId id, const Observation& 
     table_.at(child).own_sequence = observation.sequence;
     table_.at(id).insert(observation.name, observation.stat).child = child;
     table_.entry_count++;
+    names_.moved(lock, id, observation.name, observation.stat.ino, child);
   } else {
     child = add(lock, id, observation, alias);
   }
@@ -114,11 +115,12 @@ void Diff::apply_new_directory(const Locked& lock, DirId id, const Observation& 
                   .since_ns = context.since_ns});
 }
 
-DirId Diff::add(const Locked&, DirId parent, const Observation& observation, bool alias) {
+DirId Diff::add(const Locked& lock, DirId parent, const Observation& observation, bool alias) {
   const DirId child = table_.add(parent, observation.name, identity_of(observation.stat), alias);
   table_.at(child).own_sequence = observation.sequence;
   table_.at(parent).insert(observation.name, observation.stat).child = child;
   table_.entry_count++;
+  names_.made(lock, parent, observation.name, observation.stat.ino);
   return child;
 }
 
@@ -150,6 +152,7 @@ void Diff::leave(const Locked& lock, DirId id, Entry& entry, const LookContext& 
   const DirId child = entry.child;
   const std::string name(table_.at(id).name_of(entry));
   reporter_.gone(lock, id, name, true, context.since_ns);
+  names_.left(lock, id, name, child);
   table_.detach(child);
   mounts_.forget_lost(lock, child);
   detached_.add(child, monotonic_ns());

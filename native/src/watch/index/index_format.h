@@ -42,6 +42,12 @@ constexpr size_t kMostChunkBytes = kIndexChunkBytes + kMostEntryBytes;
 constexpr size_t kLeastEntryBytes = 7;  // beside its name
 constexpr std::string_view kIndexEnd = "end";
 
+inline bool may_be_name(std::string_view name) {
+  if (name.empty() || name.size() > kLongestName || name == "." || name == "..") return false;
+  return std::memchr(name.data(), '/', name.size()) == nullptr &&
+         std::memchr(name.data(), '\0', name.size()) == nullptr;
+}
+
 enum EntryBit : uint8_t {
   kKindBits = 7,
   kIsKnownDirectory = 8,  // its contents follow

@@ -23,12 +23,6 @@ FileStat with_unlikely_size(FileStat stat) {
   stat.size = UINT64_MAX;
   return stat;
 }
-
-bool may_be_name(std::string_view name) {
-  if (name.empty() || name.size() > kLongestName || name == "." || name == "..") return false;
-  return std::memchr(name.data(), '/', name.size()) == nullptr &&
-         std::memchr(name.data(), '\0', name.size()) == nullptr;
-}
 }  // namespace
 
 IndexOutcome IndexReader::read(const std::string& path, const std::string& settings) {

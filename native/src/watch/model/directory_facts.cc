@@ -136,6 +136,7 @@ void DirectoryFacts::compact() {
   open_->entries = std::move(entries);
   open_->names = std::move(names);
   open_->dead = 0;
+  open_->compactions++;
   open_->index = {};
 }
 

@@ -62,6 +62,8 @@ class DirectoryFacts {
   void clear();
 
   bool is_open() const { return open_ != nullptr; }
+  /** How often entries got other slots since the directory was opened. Only while it is open. */
+  uint32_t compactions() const { return open_->compactions; }
   /** Not while somebody holds a reference to an entry, or reads slots. */
   void pack();
   /** Whether anything looked at the entries since the last call. */
@@ -87,6 +89,7 @@ class DirectoryFacts {
     // Made when a name is looked up: slot + 1, 0 = free; removed slots stay until the next rebuild.
     std::vector<uint32_t> index;
     uint32_t dead = 0;
+    uint32_t compactions = 0;
     bool is_used = true;
   };
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <unordered_set>
 
+#include "watch/changes/new_names.h"
 #include "watch/locked.h"
 #include "watch/model/tree_table.h"
 #include "watch/rows/streams.h"
@@ -20,13 +21,14 @@ namespace fustor {
 class Missing {
  public:
   Missing(int64_t confirm_deletes_ms, TreeTable& table, const TreeWalk& walk, Schedule& schedule, Streams& streams,
-          Crew& crew)
+          Crew& crew, NewNames& names)
       : confirm_deletes_ms_(confirm_deletes_ms), table_(table), walk_(walk), schedule_(schedule), streams_(streams),
-        crew_(crew) {}
+        crew_(crew), names_(names) {}
 
   /** The walk missed this entry. */
-  void set_aside(const Locked&, DirId id, Entry& entry) {
+  void set_aside(const Locked& lock, DirId id, Entry& entry) {
     entry.flags |= kMissing;
+    names_.doubted(lock, id, table_.at(id).name_of(entry));  // an audit leaves it out, and the receiver may drop it
     directories_.insert(id);
   }
   /** Another walk begins. */
@@ -61,6 +63,7 @@ class Missing {
   Schedule& schedule_;
   Streams& streams_;
   Crew& crew_;
+  NewNames& names_;
   std::unordered_set<DirId> directories_;  // with entries set aside
   int64_t held_until_ns_ = 0;
   uint64_t held_ = 0;

@@ -22,10 +22,10 @@ class Passes {
  public:
   Passes(const WatchConfig& config, TreeTable& table, DirtySet& dirty, TreeWalk& walk, Root& root, Crew& crew,
          Signal& signal, EventSource& source, UnknownDirectories& unknown_directories, Schedule& schedule,
-         Reporter& reporter, Streams& streams)
+         Reporter& reporter, Streams& streams, NewNames& names)
       : config_(config), table_(table), dirty_(dirty), walk_(walk), root_(root), crew_(crew), signal_(signal),
         source_(source), unknown_directories_(unknown_directories), schedule_(schedule), reporter_(reporter),
-        streams_(streams), missing_(config.confirm_deletes_ms, table, walk, schedule, streams, crew) {}
+        streams_(streams), missing_(config.confirm_deletes_ms, table, walk, schedule, streams, crew, names) {}
 
   /**
    * Lists every directory once more, parents first. A quiet walk is the first: it finds what was there before, so it

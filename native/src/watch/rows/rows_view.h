@@ -1,6 +1,8 @@
 // What a stream of rows uses of its engine, and all that it knows of it.
 #pragma once
 
+#include <functional>
+
 #include "base/spinning_mutex.h"
 #include "watch/changes/reporter.h"
 #include "watch/model/tree_table.h"
@@ -14,6 +16,8 @@ struct RowsView {
   TreeTable& table;
   Reporter& reporter;  // spells the paths of directories
   Streams& streams;    // each stream removes itself
+  // Called without the mutex before rows are handed out: what they tell has to be in the journal of the index.
+  const std::function<void()> before_rows;
 };
 
 }  // namespace fustor

@@ -163,7 +163,11 @@ bool SnapshotStream::offer_rest(Locked& lock) {
 
 // ---- the consumer -------------------------------------------------------------------------------------------------
 
-Poll SnapshotStream::poll_next(Chunk*& out) { return writer_.poll_next(out, failure_); }
+Poll SnapshotStream::poll_next(Chunk*& out) {
+  const Poll poll = writer_.poll_next(out, failure_);
+  if (poll == Poll::chunk) view_->before_rows();
+  return poll;
+}
 
 void SnapshotStream::set_on_ready(std::function<void()> on_ready) { writer_.set_on_ready(std::move(on_ready)); }
 

@@ -15,16 +15,19 @@ const nothing: TakeLeft = async () => undefined;
 const unreadable: TakeLeft = () => Promise.reject(new Error("unreadable"));
 
 async function recalled(resumedFrom: string | undefined, takeLeft?: TakeLeft) {
-  const kept: LeftState[] = [];
+  const kept: (LeftState | undefined)[] = [];
+  const marks: string[] = [];
   const logger = createRecordingLogger();
-  const noteLeft = async (state: LeftState): Promise<void> => {
+  const noteLeft = async (state: LeftState | undefined): Promise<void> => {
     kept.push(state);
   };
   const store = Object.assign(new FakeStore(), { noteLeft }, takeLeft === undefined ? {} : { takeLeft });
-  const source = Object.assign(new FakeSource(), resumedFrom === undefined ? {} : { resumedFrom });
+  const source = Object.assign(new FakeSource(), resumedFrom === undefined ? {} : { resumedFrom }, {
+    kept: (mark: string) => marks.push(mark),
+  });
   const resumption = new Resumption({ source, store, logger });
   await resumption.recall();
-  return { resumption, kept, logger };
+  return { resumption, kept, marks, logger };
 }
 
 describe("a run that goes on where the one before left the receiver", () => {
@@ -48,6 +51,7 @@ describe("a run that goes on where the one before left the receiver", () => {
   it("says nothing when the source begins anew", async () => {
     const { resumption } = await recalled(undefined, left);
     expect(resumption.stateFor(SESSION, true)).toBe("none");
+    expect(resumption.earlierSession).toBeUndefined();
   });
 
   it("is refused for any session but the first one of a leader that the receiver resumed", async () => {
@@ -59,6 +63,65 @@ describe("a run that goes on where the one before left the receiver", () => {
       resumption.stateFor({ ...SESSION, resumed: false }, true),
       resumption.stateFor(unsaid, true),
     ]).toEqual(["refused", "refused", "refused", "refused"]);
+  });
+});
+
+describe("what a run leaves to one that follows its kill", () => {
+  const SEAT = { sessionId: "s3", role: "leader" } as const;
+  const DONE = { hasSnapshot: true, hasTakenOver: true };
+  const WHOLE: ReceiverFacts = { isComplete: true, dirtyDirectories: 0, mayHoldOthers: true };
+
+  it("is its session with each mark that was reached, and the source hears of it", async () => {
+    const { resumption, kept, marks } = await recalled(undefined);
+    for (const reached of [undefined, "m1", "m1", undefined, "m2"]) resumption.noteAt(DONE, SEAT, WHOLE, reached);
+    await Promise.resolve();
+    expect(kept).toEqual([
+      { session: "s3", generation: "m1" },
+      { session: "s3", generation: "m2", earlier: "m1" },
+    ]);
+    expect(marks).toEqual(["m2"]);
+  });
+
+  it("goes on from a mark of the run before as soon as the receiver has resumed", async () => {
+    const { resumption, kept } = await recalled("g1", async () => ({ session: "s1", generation: "m2", earlier: "g1" }));
+    expect(resumption.stateFor(SESSION, true)).toBe("held");
+    // Nothing of this run was accepted yet.
+    resumption.noteAt({ hasSnapshot: false, hasTakenOver: false }, SEAT, { ...WHOLE, isComplete: false }, undefined);
+    expect(kept).toEqual([{ session: "s2", generation: "g1" }]);
+  });
+
+  it.each([
+    ["before its snapshot has ended", { ...DONE, hasSnapshot: false }, SEAT, WHOLE],
+    ["before it has taken over", { ...DONE, hasTakenOver: false }, SEAT, WHOLE],
+    ["while it follows", DONE, { ...SEAT, role: "follower" } as const, WHOLE],
+    ["while directories are to be read again", DONE, SEAT, { ...WHOLE, dirtyDirectories: 1 }],
+    ["while the receiver lacks something", DONE, SEAT, { ...WHOLE, isComplete: false }],
+  ])("is nothing %s", async (_, session, seat, receiver) => {
+    const { resumption, kept } = await recalled(undefined);
+    resumption.noteAt(session, seat, receiver, "m1");
+    expect(kept).toEqual([]);
+  });
+
+  it.each([
+    ["another agent leads", DONE, { ...SEAT, role: "follower" } as const, WHOLE],
+    ["its take-over begins anew", { ...DONE, hasTakenOver: false }, SEAT, WHOLE],
+    ["the receiver has lost something", DONE, SEAT, { ...WHOLE, isComplete: false }],
+  ])("is withdrawn when %s, and comes back with the same mark", async (_, session, seat, receiver) => {
+    const { resumption, kept } = await recalled(undefined);
+    const m1 = { session: "s3", generation: "m1" };
+    resumption.noteAt(DONE, SEAT, WHOLE, "m1");
+    resumption.noteAt(session, seat, receiver, "m1");
+    resumption.noteAt(session, seat, receiver, "m1");
+    resumption.noteAt(DONE, SEAT, WHOLE, "m1");
+    expect(kept).toEqual([m1, undefined, m1]);
+  });
+
+  it("is withdrawn by a stop after which the receiver may lack something", async () => {
+    const { resumption, kept } = await recalled(undefined);
+    resumption.noteAt(DONE, SEAT, WHOLE, "m1");
+    resumption.stopAt(undefined);
+    await resumption.remember();
+    expect(kept).toEqual([{ session: "s3", generation: "m1" }, undefined]);
   });
 });
 
