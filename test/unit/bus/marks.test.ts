@@ -25,7 +25,8 @@ function commitAll(cursor: BusSubscription): void {
   }
 }
 
-const bus = (maxChanges: number) => new ChainBus({ maxChanges, maxBytes: 1e6, maxDirty: 100 }, new VirtualClock(() => 0));
+const bus = (maxChanges: number) =>
+  new ChainBus({ maxChanges, maxBytes: 1e6, maxDirty: 100 }, new VirtualClock(() => 0));
 
 it("is reached by a cursor when everything before it was accepted", () => {
   const chain = bus(100);
