@@ -64,7 +64,9 @@ export class Resumption {
     const left = await store.takeLeft?.().catch(() => undefined);
     const { resumedFrom } = source;
     if (left === undefined || resumedFrom === undefined) return;
-    if (left.generation === resumedFrom || left.earlier === resumedFrom) this.#left = left;
+    if (left.generation !== resumedFrom && left.earlier !== resumedFrom) return;
+    this.#left = left;
+    this.#note(left); // killed before it has a session, this run leaves the receiver where the one before did
   }
 
   /** The session of the run before, which the first session of this run asks to go on from. */
@@ -76,7 +78,10 @@ export class Resumption {
   stateFor({ role, resumed, sessionId }: Session, isFirst: boolean): ResumptionState {
     const { resumedFrom } = this.#parts.source;
     if (resumedFrom === undefined) return "none";
-    if (this.#left === undefined || !isFirst || role !== "leader" || resumed !== true) return "refused";
+    if (this.#left === undefined || !isFirst || role !== "leader" || resumed !== true) {
+      if (this.#noted !== undefined) this.#note(undefined);
+      return "refused";
+    }
     // What this run has sent by then differs from what the source goes on from, and is told again after a kill.
     this.#note({ session: sessionId, generation: resumedFrom });
     return "held";

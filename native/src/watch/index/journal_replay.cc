@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "watch/index/index_format.h"
+#include "watch/monotonic.h"
 
 namespace fustor {
 
@@ -27,7 +28,7 @@ bool JournalReplay::apply(const JournalReader& journal) {
       NameRecord record;
       if (!next_record(decoder, record) || !apply(record)) return false;
     }
-    table_.pack_idle();
+    table_.pack_idle(monotonic_seconds());
   }
   return true;
 }
@@ -193,7 +194,7 @@ void JournalReplay::doubt_below(DirId top) {
       entry.size = UINT64_MAX;
       if (entry.child != kNoDir) pending.push_back(entry.child);
     }
-    table_.pack_idle();
+    table_.pack_idle(monotonic_seconds());
   }
 }
 

@@ -87,7 +87,10 @@ describe("what a run leaves to one that follows its kill", () => {
     expect(resumption.stateFor(SESSION, true)).toBe("held");
     // Nothing of this run was accepted yet.
     resumption.noteAt({ hasSnapshot: false, hasTakenOver: false }, SEAT, { ...WHOLE, isComplete: false }, undefined);
-    expect(kept).toEqual([{ session: "s2", generation: "g1" }]);
+    expect(kept).toEqual([
+      { session: "s1", generation: "m2", earlier: "g1" }, // until there is a session
+      { session: "s2", generation: "g1" },
+    ]);
   });
 
   it.each([
