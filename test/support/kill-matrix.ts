@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FaultStage, withFaults } from "./fault-stage.ts";
-import { playRandomly, startUnrest } from "./random-operations.ts";
+import { startUnrest } from "./random-operations.ts";
 import { seededRandom } from "./temp-tree.ts";
 import { lasting, waitFor } from "./wait-for.ts";
 
@@ -27,7 +27,14 @@ export interface KillOptions {
   readonly budgetMs?: number;
 }
 
-const STEPS = 30;
+/** For so long the tree changes while no agent runs. */
+const DOWN_MS = 80;
+
+async function whileDown(options: Parameters<typeof startUnrest>[0]): Promise<void> {
+  const unrest = startUnrest(options);
+  await lasting(DOWN_MS, "the time without an agent");
+  await unrest.stop();
+}
 
 /** What pipes.json says of where a killed run leaves its receiver. */
 const isNoted = ({ agent }: FaultStage): boolean => {
@@ -66,7 +73,7 @@ export async function playKills({
         await unrest.stop();
         if (figures.kills > 0) count(stage, before, figures);
         figures.kills++;
-        playRandomly({ root, outside, seed: Math.floor(random() * 1e9), steps: STEPS });
+        await whileDown({ root, outside, seed: Math.floor(random() * 1e9) });
         before = receiver.seen.length;
         agent.start();
         if (random() < 0.6) await settle(30_000);
