@@ -1,6 +1,6 @@
 /** Stops and starts by real processes: only the difference goes out, and when that cannot be known, everything. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { type FaultStage, type FaultStageOptions, withFaults } from "../support/fault-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -19,6 +19,8 @@ const OPTIONS: FaultStageOptions = {
   prepare: ({ shell }) => shell(grow),
 };
 
+const CHECKPOINTS = { checkpoint_interval_sec: 300 };
+
 const indexOf = (home: string): string => join(home, "state/index/src-1/tree.index");
 
 /** A run that has sent everything that its take-over asks for. */
@@ -34,7 +36,8 @@ async function firstRun({ agent, settle }: FaultStage): Promise<void> {
 const rowsSince = ({ receiver }: FaultStage, before: number): number =>
   receiver.seen.slice(before).reduce((sum, { rows }) => sum + rows, 0);
 
-const restarted = (play: (stage: FaultStage) => Promise<void>): Promise<void> => withFaults(OPTIONS, play);
+const restarted = (play: (stage: FaultStage) => Promise<void>, driverParams = {}): Promise<void> =>
+  withFaults({ ...OPTIONS, driverParams }, play);
 
 test("a stop and a start send only what changed meanwhile, again and again", () =>
   restarted(async (stage) => {
@@ -79,7 +82,23 @@ test.each<[string, (stage: FaultStage) => Promise<void> | void]>([
   }),
 );
 
-test("a killed agent sends only what differs, also when an index of the run before had been there", () =>
+test("a killed agent sends everything, also when an index of the run before had been there", () =>
+  restarted(async (stage) => {
+    const { agent, shell, settle, receiver } = stage;
+    await firstRun(stage);
+    await agent.terminate();
+    agent.start();
+    await settle();
+    expect(readdirSync(dirname(indexOf(agent.home)))).toEqual([]);
+    await agent.kill();
+    await shell(CHANGE);
+    const before = receiver.seen.length;
+    agent.start();
+    await settle();
+    expect(rowsSince(stage, before)).toBeGreaterThan(FILES - 60);
+  }));
+
+test("with checkpoints a killed agent sends only what differs", () =>
   restarted(async (stage) => {
     const { agent, shell, settle, receiver } = stage;
     await firstRun(stage);
@@ -96,4 +115,4 @@ test("a killed agent sends only what differs, also when an index of the run befo
       expect(began?.answer).toMatchObject({ resumed: true });
       expect(rowsSince(stage, before)).toBeLessThan(120);
     }
-  }));
+  }, CHECKPOINTS));

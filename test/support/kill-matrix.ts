@@ -23,8 +23,6 @@ export interface KillOptions {
   readonly kills: number;
   /** Files that nothing touches: a start that sends them did not go on from anything. */
   readonly still: number;
-  /** No further kill after so long. */
-  readonly budgetMs?: number;
 }
 
 /** For so long the tree changes while no agent runs. */
@@ -42,12 +40,7 @@ const isNoted = ({ agent }: FaultStage): boolean => {
   return existsSync(file) && readFileSync(file, "utf8").includes('"left"');
 };
 
-export async function playKills({
-  seed,
-  kills,
-  still,
-  budgetMs = Number.POSITIVE_INFINITY,
-}: KillOptions): Promise<KillFigures> {
+export async function playKills({ seed, kills, still }: KillOptions): Promise<KillFigures> {
   console.log(`seed ${seed}`);
   const random = seededRandom(seed);
   const figures = { kills: 0, resumed: 0, mostRows: 0, entries: still };
@@ -64,9 +57,8 @@ export async function playKills({
       agent.start();
       await settle(60_000);
       await waitFor(() => isNoted(stage), { timeoutMs: 60_000, what: "a checkpoint that the receiver has accepted" });
-      const begun = performance.now();
       let before = receiver.seen.length;
-      while (figures.kills < kills && performance.now() - begun < budgetMs) {
+      while (figures.kills < kills) {
         const unrest = startUnrest({ root, outside, seed: Math.floor(random() * 1e9) });
         await lasting(random() ** 2 * 700, "the life of a run");
         await agent.kill();

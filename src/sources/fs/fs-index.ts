@@ -44,12 +44,14 @@ export class FsIndex {
 
   /** Before the watch starts. Never rejects. */
   async load(): Promise<void> {
-    const { watch, path, logger } = this.#parts;
+    const { watch, path, rules, logger } = this.#parts;
     if (path === undefined) return;
     const outcome = await Promise.race([watch.loadIndex(path), pause(LOAD_MS, undefined, { ref: false })]);
     const reason = outcome === undefined ? "the disk that it lies on does not answer" : outcome.reason;
     if (outcome !== undefined && reason === "") {
       this.#resumedFrom = outcome.generation;
+      // Nobody writes checkpoints, so this one counts once: its journal would grow for as long as the run lasts.
+      if (rules.everyMs === 0) await watch.dropCheckpoints("");
       logger.info({ entries: outcome.entries }, "the tree of the last run is known: differences are looked for");
     } else if (reason !== "there is none") {
       logger.warn({ file: path }, `the index of the last run is of no use, so everything is sent: ${reason}`);

@@ -37,7 +37,7 @@ export const fsParams = z
       })
       .optional(),
     scan_entries_per_second: wholeNumber(0).default(0),
-    checkpoint_interval_sec: interval.default(300),
+    checkpoint_interval_sec: interval.default(0),
     /** Of the names that came and went since a checkpoint. */
     max_journal_megabytes: wholeNumber(1, 1_000).default(64),
     audit: auditParams.prefault({}),
