@@ -108,9 +108,13 @@ export class Resumption {
     this.#note({ session: sessionId, generation: reached, ...earlier });
   }
 
-  /** What goes wrong costs a snapshot at the next start. */
+  /**
+   * What goes wrong costs a snapshot at the next start. Of a source that sets no marks nothing is noted: it may name the
+   * same state to two runs, and knows nothing of what came and went in the first of them.
+   */
   #note(left: LeftState | undefined): void {
     const { store, source, logger } = this.#parts;
+    if (source.kept === undefined) return;
     this.#noted = left;
     if (left === undefined) this.#was = { complete: false, takenOver: false };
     if (store.noteLeft === undefined) return;

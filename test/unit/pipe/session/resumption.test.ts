@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type ReceiverFacts, Resumption, type StoppedSession } from "../../../../src/pipe/session/resumption.ts";
-import type { Session } from "../../../../src/sdk/index.ts";
+import type { Session, SourceDriver } from "../../../../src/sdk/index.ts";
 import type { LeftState } from "../../../../src/sdk/state-store.ts";
 import { FakeSource } from "../../../support/fake-source.ts";
 import { FakeStore } from "../../../support/fake-store.ts";
@@ -14,7 +14,7 @@ const left: TakeLeft = async () => LEFT;
 const nothing: TakeLeft = async () => undefined;
 const unreadable: TakeLeft = () => Promise.reject(new Error("unreadable"));
 
-async function recalled(resumedFrom: string | undefined, takeLeft?: TakeLeft) {
+async function recalled(resumedFrom: string | undefined, takeLeft?: TakeLeft, sets: "marks" | "no marks" = "marks") {
   const kept: (LeftState | undefined)[] = [];
   const marks: string[] = [];
   const logger = createRecordingLogger();
@@ -22,12 +22,15 @@ async function recalled(resumedFrom: string | undefined, takeLeft?: TakeLeft) {
     kept.push(state);
   };
   const store = Object.assign(new FakeStore(), { noteLeft }, takeLeft === undefined ? {} : { takeLeft });
-  const source = Object.assign(new FakeSource(), resumedFrom === undefined ? {} : { resumedFrom }, {
-    kept: (mark: string) => marks.push(mark),
-  });
+  const onKept = sets === "marks" ? { kept: (mark: string): void => void marks.push(mark) } : {};
+  const source: SourceDriver = Object.assign(
+    new FakeSource(),
+    resumedFrom === undefined ? {} : { resumedFrom },
+    onKept,
+  );
   const resumption = new Resumption({ source, store, logger });
   await resumption.recall();
-  return { resumption, kept, marks, logger };
+  return { resumption, kept, marks, logger, source };
 }
 
 describe("a run that goes on where the one before left the receiver", () => {
@@ -91,6 +94,14 @@ describe("what a run leaves to one that follows its kill", () => {
       { session: "s1", generation: "m2", earlier: "g1" }, // until there is a session
       { session: "s2", generation: "g1" },
     ]);
+  });
+
+  it("is nothing when its source sets no marks", async () => {
+    const { resumption, kept, source } = await recalled("g1", left, "no marks");
+    expect([source.kept, resumption.stateFor(SESSION, true)]).toEqual([undefined, "held"]);
+    resumption.noteAt(DONE, SEAT, WHOLE, undefined);
+    await resumption.remember();
+    expect(kept).toEqual([]);
   });
 
   it.each([
