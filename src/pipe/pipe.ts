@@ -22,7 +22,7 @@ import { type KeptParts, keptParts } from "./session/kept-parts.ts";
 import { pipeReport } from "./session/pipe-report.ts";
 import { type ReceiverFacts, Resumption } from "./session/resumption.ts";
 import { type SessionEnd, SessionRun } from "./session/session.ts";
-import type { SessionEvent } from "./session/session-events.ts";
+import { type SessionEvent, tellsOfLack } from "./session/session-events.ts";
 
 const DEFAULT_DEADLINE_MS = 5_000;
 
@@ -207,7 +207,7 @@ export class Pipe {
   #onSessionEvent(event: SessionEvent): void {
     if (event.kind === "heartbeat answered") this.#onHeartbeat(event.answer);
     if (event.kind === "snapshot complete" || event.kind === "restated") this.#earlier.settle();
-    if (this.#session === undefined || !("sessionId" in this.#phase)) return;
+    if (this.#session === undefined || !("sessionId" in this.#phase) || tellsOfLack(event)) return;
     this.#resumption.noteAt(this.#session, this.#phase, this.#receiver, this.#parts.bus.reached);
   }
 

@@ -28,4 +28,14 @@ export type SessionEvent =
   /** The pipe is to be stopped: what is queued is still sent. */
   | { readonly kind: "stop" };
 
+const TELLS_OF_LACK: ReadonlySet<SessionEvent["kind"]> = new Set([
+  "changes lost",
+  "directories lost",
+  "directories asked for",
+  "snapshot granted",
+]);
+
+/** The receiver lacks something, and what follows from that comes after the pipe has heard of it. */
+export const tellsOfLack = ({ kind }: SessionEvent): boolean => TELLS_OF_LACK.has(kind);
+
 export type Emit = (event: SessionEvent) => void;

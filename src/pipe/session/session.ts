@@ -48,12 +48,16 @@ export class SessionRun {
 
   /** It ended with nothing queued, and its snapshot had ended. */
   get hasDelivered(): boolean {
-    return this.#parts.scheduler.hasDrained && this.hasSnapshot;
+    return this.#parts.scheduler.hasDrained && this.bulk.snapshot.state === "complete";
   }
 
-  /** Its receiver holds everything that a snapshot would bring. */
+  /**
+   * Its receiver holds everything that a snapshot would bring: one ended in this time as a leader, and no directories are
+   * being told again.
+   */
   get hasSnapshot(): boolean {
-    return this.#parts.bulk.snapshot.state === "complete";
+    const { snapshot, rescan } = this.bulk;
+    return snapshot.hasEnded && snapshot.state === "complete" && rescan.telling === 0;
   }
 
   /** It led, and had sent every audit that its take-over asked for. */
