@@ -23,6 +23,8 @@ export interface IndexParts {
   readonly path: string | undefined;
   readonly rules: CheckpointRules;
   readonly logger: Logger;
+  /** Default: {@link LOAD_MS}. */
+  readonly loadMs?: number;
 }
 
 export class FsIndex {
@@ -44,9 +46,12 @@ export class FsIndex {
 
   /** Before the watch starts. Never rejects. */
   async load(): Promise<void> {
-    const { watch, path, rules, logger } = this.#parts;
+    const { watch, path, rules, logger, loadMs = LOAD_MS } = this.#parts;
     if (path === undefined) return;
-    const outcome = await Promise.race([watch.loadIndex(path), pause(LOAD_MS, undefined, { ref: false })]);
+    const loading = watch.loadIndex(path);
+    const outcome = await Promise.race([loading, pause(loadMs, undefined, { ref: false })]);
+    // It comes too late for this run, which must not go on in its journal.
+    if (outcome === undefined) void loading.then(() => watch.dropCheckpoints("")).catch(() => undefined);
     const reason = outcome === undefined ? "the disk that it lies on does not answer" : outcome.reason;
     if (outcome !== undefined && reason === "") {
       this.#resumedFrom = outcome.generation;
