@@ -90,6 +90,7 @@ test("a killed agent sends everything, also when an index of the run before had 
     agent.start();
     await settle();
     expect(readdirSync(dirname(indexOf(agent.home)))).toEqual([]);
+    expect(readFileSync(join(agent.home, "state/pipes.json"), "utf8")).not.toContain('"left"');
     await agent.kill();
     await shell(CHANGE);
     const before = receiver.seen.length;

@@ -45,6 +45,8 @@ export class FsSource implements SourceDriver {
   readonly table = "files";
   readonly fields = ROW_FIELDS;
   readonly uri: string;
+  /** Absent without checkpoints: then pipes note nothing for a run that follows a kill. */
+  readonly kept?: (mark: string) => void;
   readonly #context: SourceDriverContext;
   readonly #options: FsSourceOptions;
   readonly #watch: NativeWatch;
@@ -75,6 +77,7 @@ export class FsSource implements SourceDriver {
     const keeps = options.startupMode !== "message-only" && options.engine !== "parcel";
     const path = keeps ? context.indexPath : undefined;
     this.#index = new FsIndex({ watch: this.#watch, path, rules: options.checkpoints, logger: context.logger });
+    if (options.checkpoints.everyMs > 0) this.kept = (mark) => this.#index.kept(mark);
   }
 
   async open(_options?: CallOptions): Promise<void> {
@@ -114,10 +117,6 @@ export class FsSource implements SourceDriver {
 
   get resumedFrom(): string | undefined {
     return this.#index.resumedFrom;
-  }
-
-  kept(mark: string): void {
-    this.#index.kept(mark);
   }
 
   freeze(): Promise<string | undefined> {
