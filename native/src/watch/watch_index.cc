@@ -135,7 +135,7 @@ std::string WatchEngine::why_index_misleads(const Locked& lock) const {
 }
 
 void WatchEngine::note_names() {
-  if (!rooms_.names.has_any()) return;
+  if (!live_index_.has_unwritten()) return;
   std::string doubt;
   {
     const Locked lock(mutex_);

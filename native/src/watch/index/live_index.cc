@@ -237,12 +237,15 @@ void LiveIndex::write_names() {
 
 int LiveIndex::append_names(const Held&, const NameRecord* record) {
   std::string payload;
+  is_writing_.store(true, std::memory_order_release);
   {
     const Locked lock(mutex_);
     payload = names_.take(lock);
   }
   if (record != nullptr) append_record(payload, *record);
-  return payload.empty() ? 0 : journal_.append(payload);
+  const int error = payload.empty() ? 0 : journal_.append(payload);
+  is_writing_.store(false, std::memory_order_release);
+  return error;
 }
 
 void LiveIndex::give_up(const std::string& reason) {

@@ -15,6 +15,7 @@
 // next checkpoint.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -50,9 +51,14 @@ class LiveIndex {
   /** A receiver has accepted everything of that checkpoint, and the pipe has noted so. Why not, "" when it counts now. */
   std::string keep(const std::string& generation);
 
-  /** What was noted goes into the journal. Before rows that the engine made are handed to anybody. */
+  /**
+   * Names wait for the journal, or are on their way into it. Takes no mutex. Names are on their way before they stop
+   * waiting, so there is no moment between the two.
+   */
+  bool has_unwritten() const { return names_.has_any() || is_writing_.load(std::memory_order_acquire); }
+  /** What was noted is in the journal afterwards. Before rows that the engine made are handed to anybody. */
   void flush() {
-    if (names_.has_any()) write_names();
+    if (has_unwritten()) write_names();
   }
   /** No later run may go on from what is there. */
   void give_up(const std::string& reason);
@@ -79,6 +85,7 @@ class LiveIndex {
   SpinningMutex& mutex_;  // the engine's
   NewNames& names_;
   const std::string boot_;
+  std::atomic<bool> is_writing_{false};  // what was taken from `names_` is not in the journal yet
   mutable std::mutex files_;  // guards what follows
   std::string path_;
   JournalFile journal_;
