@@ -38,7 +38,9 @@ const value = fc.letrec((tie) => ({
     fc.dictionary(fc.stringMatching(/^[a-z_]{1,8}$/), tie("value"), { maxKeys: 3 }),
   ),
 })).value;
-const block = fc.dictionary(fc.stringMatching(/^[a-z_]{1,8}$/), value, { maxKeys: 4, noNullPrototype: true });
+/** A block's own `id` is its name, which the section has as the key. */
+const member = fc.stringMatching(/^[a-z_]{1,8}$/).filter((name) => name !== "id");
+const block = fc.dictionary(member, value, { maxKeys: 4, noNullPrototype: true });
 
 /** -0 is written as 0. */
 const plain = (content: unknown): unknown => JSON.parse(JSON.stringify(content));
